@@ -1,0 +1,55 @@
+# make demo   a failover on two real nodes, before your eyes (root; installs what is missing)
+# make test   lint, types, unit tests, and the lab on both server families (root)
+# make unit   lint, types and unit tests alone (any user, seconds)
+
+SHELL := /bin/sh
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
+VENV ?= .venv
+IN_VENV := $(VENV)/bin
+
+.PHONY: demo test unit lint lab lab-tests benchmark clean
+
+demo: lab-ready
+	$(IN_VENV)/python -m tests.lab.demo $(DEMO)
+
+test: lint lab-ready
+	$(IN_VENV)/pytest tests
+
+unit: lint
+	$(IN_VENV)/pytest tests/unit
+
+lint: $(VENV)/installed
+	$(IN_VENV)/ruff check .
+	$(IN_VENV)/ruff format --check .
+	$(IN_VENV)/mypy
+
+lab: lab-ready
+	$(IN_VENV)/python -m tests.lab $(LAB)
+
+benchmark: lab-ready
+	$(IN_VENV)/python -m benchmarks.sequence $(BENCHMARK)
+
+# What the lab needs: root, namespaces, Debian's keepalived and MariaDB, and a MySQL.
+.PHONY: lab-ready
+lab-ready: $(VENV)/installed
+	@$(IN_VENV)/python -m tests.lab.prepare
+
+# The package is installed as a user would install it, not run from the checkout.
+$(VENV)/installed: $(VENV)/dependencies $(wildcard kachecks/*.py) setup.cfg
+	rm -rf build
+	$(IN_VENV)/pip install --quiet --no-deps --no-build-isolation --force-reinstall .
+	rm -rf build
+	touch $@
+
+$(VENV)/dependencies: setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  test "$$(id -u)" = 0 || { echo "python3-venv is missing: apt-get install python3-venv"; exit 1; }; \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy python3-venv; }
+	$(PYTHON) -m venv $(VENV)
+	$(IN_VENV)/pip install --quiet 'setuptools>=64' wheel
+	$(IN_VENV)/pip install --quiet --no-build-isolation '.[dev]'
+	rm -rf build
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,56 @@
+"""Command lines: what all programs share, and the texts of --help."""
+
+from __future__ import annotations
+
+import argparse
+
+from kachecks import __version__
+from kachecks.config import DEFAULT_PATH
+from kachecks.verdict import RULES
+
+HOOK_STATUSES = """\
+exit status:
+  0  done, or nothing to do
+  1  refused, or the server could not be closed; the line printed says why
+  2  wrong command line
+  3  the option file or the run directory cannot be used"""
+
+
+def parser(program: str, description: str, epilog: str) -> argparse.ArgumentParser:
+    """A parser with the options every program has."""
+    parsing = argparse.ArgumentParser(
+        prog=program,
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parsing.add_argument(
+        "--defaults-file",
+        metavar="FILE",
+        default=DEFAULT_PATH,
+        help=f"the option file (default {DEFAULT_PATH})",
+    )
+    parsing.add_argument("-v", "--verbose", action="store_true", help="say more; tracebacks too")
+    parsing.add_argument("--version", action="version", version=f"{program} {__version__}")
+    return parsing
+
+
+def hook_parser(program: str, description: str) -> argparse.ArgumentParser:
+    """A parser for the programs that act."""
+    parsing = parser(program, description, HOOK_STATUSES)
+    parsing.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="change nothing: print each statement and each act instead",
+    )
+    return parsing
+
+
+def rule_statuses() -> str:
+    """The exit statuses of check_mysql, from the table that also decides."""
+    lines = ["exit status (see --explain; 0 also where a rule keeps the VIP on its holder):"]
+    lines.append("   0  OK")
+    lines += [f"  {rule.status:>2}  {rule.reason}: {rule.meaning}" for rule in RULES]
+    lines.append("   2  wrong command line")
+    return "\n".join(lines)

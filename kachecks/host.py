@@ -1,0 +1,239 @@
+"""This node as promotion, demotion and checks see it: the one seam to clock, VIP, servers, state.
+
+Everything that acts on the world goes through a Host, so that a rehearsal (--dry-run) and a
+simulated world can stand in for it, and the steps themselves do not know.
+"""
+
+from __future__ import annotations
+
+import time
+
+from kachecks import mysqld_process, report, state, vip
+from kachecks.config import Config
+from kachecks.mysqld_process import Process
+from kachecks.session import Session, local_address, peer_address
+
+
+class Budget:
+    """Seconds that shrink: one for a whole piece of work, so that its steps share them."""
+
+    def __init__(self, host: Host, seconds: float) -> None:
+        self._host = host
+        self._until = host.now() + seconds
+
+    def left(self, at_most: float = float("inf")) -> float:
+        """Seconds left, never negative."""
+        return min(max(self._until - self._host.now(), 0.0), at_most)
+
+    @property
+    def over(self) -> bool:
+        """Nothing is left."""
+        return self._host.now() >= self._until
+
+
+class Host:
+    """The real node."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        base = f"{config.run_dir}/{config.name}"
+        self._lock = state.Lock(f"{base}.lock")
+        self._open_mark = f"{base}.open"
+        self._server_mark = f"{base}.mysqld"
+        self._verdict = f"{base}.verdict"
+        self._events_note = f"{base}.events"
+
+    # --- clock ---
+
+    def now(self) -> float:
+        """Seconds on a clock that only runs forward."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+    # --- the virtual address ---
+
+    def vip_here(self) -> bool:
+        """Every VIP of this pair is on this host at this moment. Raises OSError."""
+        return vip.here(self.config.vips)
+
+    # --- servers ---
+
+    def connect_local(self, timeout: float) -> Session:
+        """A new session with this node's server. Raises SessionError."""
+        return Session(local_address(self.config.local), timeout)
+
+    def connect_peer(self, timeout: float) -> Session:
+        """A new session with the other node's server, over its own address. Raises SessionError."""
+        return Session(peer_address(self.config.remote, self.config.peer), timeout)
+
+    def connections_from_peer(self) -> set[int]:
+        """Ports at the peer's end of its TCP connections that are established in this kernel.
+
+        The kernel knows of a peer's death at once (it closes or resets the connection); mysqld
+        notices a replica that went away only when it next has something to send.
+        """
+        import psutil
+
+        return {
+            connection.raddr.port
+            for connection in psutil.net_connections("tcp")
+            if connection.status == psutil.CONN_ESTABLISHED
+            and connection.raddr
+            and connection.raddr.ip.removeprefix("::ffff:") == self.config.peer
+        }
+
+    # --- processes ---
+
+    def server_process(self, session: Session) -> Process | None:
+        """The mysqld that answers this session, or None where the kernel cannot tell."""
+        pid = session.server_pid()
+        return None if pid is None else mysqld_process.identify(pid)
+
+    def alive(self, process: Process) -> bool:
+        """That very process still runs."""
+        return mysqld_process.alive(process)
+
+    def wait_for_end(self, process: Process, seconds: float) -> bool:
+        """True as soon as it has ended, False after ``seconds``."""
+        return mysqld_process.wait(process, seconds)
+
+    def kill(self, process: Process) -> bool:
+        """SIGKILL to that very process; False when it was gone already."""
+        return mysqld_process.kill(process)
+
+    # --- keepalived ---
+
+    def stop_keepalived(self) -> str:
+        """Stop the keepalived that serves this host; one sentence about what was done.
+
+        Raises:
+            KeepalivedError: none that is surely ours, or not allowed.
+        """
+        from kachecks import keepalived_process
+
+        found = keepalived_process.find()
+        if found is None:
+            return "no keepalived is running here"
+        keepalived_process.stop(found)
+        return f"stopped {found}"
+
+    def drop_vip(self) -> str:
+        """Remove a VIP that a dead keepalived has left; one sentence about what was done.
+
+        Raises:
+            KeepalivedError: a living keepalived still owns it, or ip failed.
+        """
+        from kachecks import keepalived_process
+
+        removed = keepalived_process.remove_vip(self.config.vips)
+        return f"removed {', '.join(removed)}" if removed else "no VIP was left here"
+
+    # --- lock and marks ---
+
+    def try_lock(self, purpose: str) -> bool:
+        """Take the pair's lock if it is free. Raises state.StateError."""
+        return self._lock.try_to_take(purpose)
+
+    def unlock(self) -> None:
+        """Free the lock."""
+        self._lock.release()
+
+    def lock_purpose(self) -> str:
+        """What the hook at work is about, "" when none is."""
+        return self._lock.purpose_of_holder()
+
+    def open_mark(self) -> Process | None:
+        """The mysqld that a promotion has opened or a check has seen open; not yet closed again."""
+        return state.read_process(self._open_mark)
+
+    def mark_open(self, process: Process | None) -> None:
+        """Set the open mark (nothing happens without a process). Raises state.StateError."""
+        if process is not None:
+            state.write_process(self._open_mark, process)
+
+    def unmark_open(self) -> None:
+        """Remove it: the server was read back as closed, or is dead."""
+        state.remove(self._open_mark)
+
+    def last_server(self) -> Process | None:
+        """The mysqld of the last good check."""
+        return state.read_process(self._server_mark)
+
+    def remember_server(self, process: Process | None) -> None:
+        """Remember the mysqld of a good check. Raises state.StateError."""
+        if process is not None:
+            state.write_process(self._server_mark, process)
+
+    def note_events_off(self, process: Process | None) -> None:
+        """A demotion of this mysqld has switched its event scheduler off."""
+        if process is not None:
+            state.write_process(self._events_note, process)
+
+    def take_events_note(self, process: Process | None) -> bool:
+        """True once if a demotion has switched the event scheduler of this mysqld off."""
+        noted = state.read_process(self._events_note)
+        if noted is not None:
+            state.remove(self._events_note)
+        return noted is not None and noted == process
+
+    # --- telling people ---
+
+    def progress(self, text: str) -> None:
+        """For the person at the terminal; nothing unless asked for."""
+
+    def verdict_changed(self, verdict: str) -> bool:
+        """Remember this verdict of the check; True when the last one was another."""
+        if state.read_text(self._verdict) == verdict:
+            return False
+        state.write_text(self._verdict, verdict)
+        return True
+
+    def last_verdict(self) -> str:
+        """The last verdict remembered, "" when there is none."""
+        return state.read_text(self._verdict)
+
+    def announce(self, entry: dict[str, object], problem: bool) -> None:
+        """A new verdict of the check: syslog, and the alert program for a problem."""
+        report.log(str(entry["sentence"]), problem)
+        if problem and self.config.alert:
+            record = {"time": _timestamp(), "host": _host_name(), "name": self.config.name}
+            report.alert(self.config.alert, {**record, **entry})
+
+    def record(self, entry: dict[str, object], problem: bool) -> None:
+        """A transition or a new problem: syslog, the audit log, the operator's alert program."""
+        record = {"time": _timestamp(), "host": _host_name(), "name": self.config.name, **entry}
+        report.log(_sentence(entry), problem)
+        state.append_audit(self.config.state_dir, self.config.name, record)
+        if self.config.alert:
+            report.alert(self.config.alert, record)
+
+
+class TalkingHost(Host):
+    """The real node, telling a person at a terminal what it does (-v)."""
+
+    def progress(self, text: str) -> None:
+        """Print it."""
+        report.say(text)
+
+
+def _timestamp() -> str:
+    seconds = time.time()
+    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return f"{whole}.{int(seconds % 1 * 1000):03d}Z"
+
+
+def _host_name() -> str:
+    import os
+
+    return os.uname().nodename
+
+
+def _sentence(entry: dict[str, object]) -> str:
+    """The record as one line of syslog."""
+    said = f"{entry.get('transition')}: {entry.get('outcome')}: {entry.get('why')}"
+    if "milliseconds" in entry:
+        said += f" ({entry['milliseconds']} ms)"
+    return said

@@ -1,0 +1,98 @@
+"""The mysqld process: which one it is, whether it still lives, its end.
+
+A pid alone names nothing: it is given to somebody else after the process has died. Pid and start
+time together (proc(5), /proc/PID/stat, field 22, clock ticks since boot) name one process.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+NAMES = frozenset({"mysqld", "mariadbd"})
+
+
+class Process(NamedTuple):
+    """One mysqld, for as long as the machine runs."""
+
+    pid: int
+    started: int  # clock ticks since boot
+
+
+def identify(pid: int, proc: str = "/proc") -> Process | None:
+    """The process of that pid if it is a living mysqld or mariadbd, else None.
+
+    A systemd or inetd that holds the listening socket for mysqld is not taken for it.
+    """
+    try:
+        with open(f"{proc}/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            text = file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    name = text[text.index("(") + 1 : text.rindex(")")]
+    fields = text[text.rindex(")") + 2 :].split()
+    if name not in NAMES or fields[0] in ("Z", "X"):
+        return None
+    return Process(pid, int(fields[19]))
+
+
+def alive(process: Process, proc: str = "/proc") -> bool:
+    """That very process still runs (stopped and hung ones count; zombies do not)."""
+    return identify(process.pid, proc) == process
+
+
+def wait(process: Process, seconds: float) -> bool:
+    """True when it has ended within ``seconds``. Wakes up the moment it does, where pidfd is."""
+    import select
+    import time
+
+    descriptor = _pidfd(process)
+    if descriptor is None:
+        if not alive(process):
+            return True
+        until = time.monotonic() + seconds
+        while alive(process) and time.monotonic() < until:
+            time.sleep(0.02)
+        return not alive(process)
+    try:
+        return bool(select.select([descriptor], [], [], max(seconds, 0))[0])
+    finally:
+        os.close(descriptor)
+
+
+def kill(process: Process) -> bool:
+    """SIGKILL to that very process; False when it was gone already.
+
+    Through a pidfd, so that a pid given anew in the meantime is never hit (Linux 5.3; before it
+    the start time is compared once more right before the signal).
+
+    Raises:
+        PermissionError: we are not root.
+    """
+    import signal
+
+    descriptor = _pidfd(process)
+    if descriptor is None:
+        if not alive(process):
+            return False
+        os.kill(process.pid, signal.SIGKILL)
+        return True
+    try:
+        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _pidfd(process: Process) -> int | None:
+    """A descriptor of that very process; None without pidfd_open or when it is gone."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):
+        return None
+    if alive(process):
+        return descriptor
+    os.close(descriptor)
+    return None

@@ -1,0 +1,42 @@
+"""notify_backup: the VIP has left (also notify_fault and notify_stop); close this node's server."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from kachecks.arguments import hook_parser
+from kachecks.hook import DONE, REFUSED, run_hook
+from kachecks.host import Host
+from kachecks.reconcile import reconcile
+from kachecks.report import say
+
+STOP_PATIENCE = 0.3
+"""Seconds for a demotion in notify_stop: keepalived kills that hook after one second."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Bring MySQL to match the VIP; see ``reconcile``."""
+    parsing = hook_parser(
+        "notify_backup",
+        "The VIP has left: close writes and cut the clients. With the VIP on this host it opens"
+        " instead, if that is safe.",
+    )
+    parsing.add_argument(
+        "--stop",
+        action="store_true",
+        help="for notify_stop: keepalived gives that hook one second, so hurry",
+    )
+    return run_hook(parsing, argv, _demote)
+
+
+def _demote(host: Host, options: argparse.Namespace) -> int:
+    patience = STOP_PATIENCE if options.stop else host.config.fence_timeout
+    outcome = reconcile(host, "notify_backup", patience)
+    if not options.verbose and not options.dry_run:
+        say(f"{outcome.transition}: {outcome.outcome}: {outcome.why}")
+    return DONE if outcome.done else REFUSED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""notify_down: this node gives up; close first, stop keepalived last.
+
+keepalived has no hook before it releases the VIP, so whoever decides to leave must close the
+server before keepalived hears of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from kachecks import positions
+from kachecks.arguments import hook_parser
+from kachecks.hook import DONE, REFUSED, run_hook
+from kachecks.host import Budget, Host
+from kachecks.probe import probe
+from kachecks.reconcile import demotion, take_lock
+from kachecks.report import say
+from kachecks.session import SessionError
+from kachecks.steps import Outcome, Steps
+
+PEER_PATIENCE = 2.0
+"""Seconds for the peer to get everything, where it answers; it fetches the rest by itself."""
+
+VIP_PATIENCE = 2.0
+"""Seconds to hold the lock until keepalived has removed the VIP."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Close, wait for the peer, then stop keepalived as the very last act."""
+    parsing = hook_parser(
+        "notify_down",
+        "Give this node up: close writes and cut the clients, wait up to 2 s for the peer to have"
+        " everything, and only then stop keepalived, which releases the VIP.",
+    )
+    parsing.add_argument(
+        "--keep-keepalived",
+        action="store_true",
+        help="do not stop keepalived: for ExecStop=, where systemd does",
+    )
+    parsing.add_argument(
+        "--drop-vip",
+        action="store_true",
+        help="remove a VIP that a dead keepalived has left behind: for ExecStopPost=",
+    )
+    parsing.add_argument(
+        "--force",
+        action="store_true",
+        help="stop keepalived on a standby too, and where the server could not be closed",
+    )
+    return run_hook(parsing, argv, _leave)
+
+
+def _leave(host: Host, options: argparse.Namespace) -> int:
+    steps = Steps(host)
+    was_here = host.vip_here()
+    take_lock(host, "demote", expect_vip=was_here)
+    try:
+        outcome = demotion(host, steps, "notify_down", host.config.fence_timeout)
+        say(f"{outcome.transition}: {outcome.outcome}: {outcome.why}")
+        if not outcome.done and not options.force:
+            say("keepalived goes on: a VIP that left now would leave an open server behind")
+            return REFUSED
+        if options.drop_vip:
+            say(host.drop_vip())
+        if options.keep_keepalived or options.drop_vip:
+            _wait_for_peer(host, outcome)
+            return DONE
+        if not was_here and not options.force:
+            say("the VIP is elsewhere: keepalived is left running (--force stops it too)")
+            return DONE
+        _wait_for_peer(host, outcome)
+        say(host.stop_keepalived())
+        _wait_for_vip_to_leave(host)
+        return DONE
+    finally:
+        host.unlock()
+
+
+def _wait_for_peer(host: Host, outcome: Outcome) -> None:
+    """Let the peer fetch what this node has committed, while both are there to do it."""
+    if not outcome.position:
+        return
+    budget = Budget(host, PEER_PATIENCE)
+    try:
+        local = host.connect_local(budget.left(at_most=1.0))
+        try:
+            peer = host.connect_peer(budget.left(at_most=1.0))
+        except SessionError as error:
+            local.close()
+            say(f"the peer does not answer: {error}")
+            return
+        try:
+            facts = probe(local, budget.left(at_most=1.0))
+            wanted = positions.executed(local, facts.version, budget.left(at_most=1.0))
+            pause = 0.002
+            while not budget.over:
+                there = probe(peer, budget.left())
+                if not positions.missing(
+                    peer, there.version, wanted, there.channels, budget.left()
+                ):
+                    say("the peer has everything")
+                    return
+                host.sleep(min(pause, budget.left()))
+                pause = min(pause * 2, 0.05)
+            say(f"the peer does not have everything after {PEER_PATIENCE:g} s")
+        finally:
+            local.close()
+            peer.close()
+    except SessionError as error:
+        say(f"whether the peer has everything is not known: {error}")
+
+
+def _wait_for_vip_to_leave(host: Host) -> None:
+    """Keep the lock, so that no hook opens this node again before the VIP is off it."""
+    budget = Budget(host, VIP_PATIENCE)
+    while host.vip_here() and not budget.over:
+        host.sleep(0.01)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

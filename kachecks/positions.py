@@ -1,0 +1,141 @@
+"""How far a server is, and what it lacks of another's transactions.
+
+MySQL's GTID sets are subtracted by the server. MariaDB has no set arithmetic, so its GTIDs
+(domain-server-sequence) are compared here: binlog_state names the last sequence of every domain
+and server, slave_pos the last applied of every domain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from kachecks import queries
+from kachecks.facts import Channel, Version
+from kachecks.session import Session
+
+
+class Position(NamedTuple):
+    """All that a server has committed."""
+
+    gtids: str  # MySQL: gtid_executed; MariaDB: gtid_binlog_state; "" without GTIDs
+    applied: str  # MariaDB: gtid_slave_pos
+    file: tuple[str, int] | None  # end of the binary log, where there are no GTIDs
+
+    @property
+    def text(self) -> str:
+        """For people and the audit log."""
+        if self.gtids or self.file is None:
+            return self.gtids
+        return f"{self.file[0]}:{self.file[1]}"
+
+
+def executed(session: Session, version: Version, timeout: float) -> Position:
+    """What the server has committed by now. Raises SessionError."""
+    row = session.query(queries.executed(version), timeout)[0]
+    gtids = (row["executed"] or "").replace("\n", "")
+    if version.mariadb or (row["gtid_mode"] or "").startswith("ON"):
+        return Position(gtids, row["applied"] or "", None)
+    rows = session.query(queries.binlog_position(version), timeout)
+    if not rows:
+        return Position("", "", None)
+    return Position("", "", (rows[0]["File"] or "", int(rows[0]["Position"] or 0)))
+
+
+def missing(
+    session: Session, version: Version, wanted: Position, channels: tuple[Channel, ...], t: float
+) -> str:
+    """What of ``wanted`` this server lacks, "" when it has everything. Raises SessionError."""
+    if wanted.file is not None:
+        return _file_missing(wanted.file, channels)
+    if not wanted.gtids:
+        return ""
+    if version.mariadb:
+        own = executed(session, version, t)
+        return ",".join(mariadb_missing(wanted.gtids, own))
+    own = executed(session, version, t)
+    row = session.query(queries.gtid_missing(wanted.gtids, own.gtids), t)[0]
+    return (row["missing"] or "").replace("\n", "")
+
+
+def unapplied(
+    session: Session, version: Version, channel: Channel, server_id: int, timeout: float
+) -> str:
+    """What a channel has received and not applied, "" when nothing. Raises SessionError.
+
+    On MariaDB the received position also carries this server's own transactions as they came
+    back from the peer; those are not applied and do not count.
+    """
+    if not channel.gtid:
+        if channel.received_file == channel.applied_file or not channel.received_file[0]:
+            return ""
+        return "{}:{}".format(*channel.received_file)
+    if version.mariadb:
+        others = ",".join(
+            gtid for gtid in _split(channel.received_gtid) if parse_gtid(gtid)[1] != server_id
+        )
+        return ",".join(mariadb_missing(others, executed(session, version, timeout)))
+    own = executed(session, version, timeout)
+    row = session.query(queries.gtid_missing(channel.received_gtid, own.gtids), timeout)[0]
+    return (row["missing"] or "").replace("\n", "")
+
+
+def lost_of(identity: str, missing_gtids: str) -> str:
+    """The part of a missing set that this very server once made: it can never come back by itself.
+
+    ``identity`` is Facts.identity: server_uuid on MySQL, server_id on MariaDB.
+    """
+    parts = [part.strip() for part in _split(missing_gtids)]
+    if "-" in identity:
+        return ",".join(part for part in parts if part.lower().startswith(identity.lower()))
+    lost = [part for part in parts if _is_mariadb(part) and str(parse_gtid(part)[1]) == identity]
+    return ",".join(lost)
+
+
+def mariadb_missing(wanted: str, own: Position) -> list[str]:
+    """GTIDs of ``wanted`` that are ahead of ``own``.
+
+    A sequence counts as present when the binary log has it from the same server, or when the
+    replica position of its domain has reached it.
+    """
+    here: dict[tuple[int, int], int] = {}
+    for gtid in _split(own.gtids):
+        domain, server, sequence = parse_gtid(gtid)
+        here[domain, server] = max(sequence, here.get((domain, server), 0))
+    applied = {
+        domain: sequence for domain, _, sequence in map(parse_gtid, list(_split(own.applied)))
+    }
+    return [
+        gtid
+        for gtid in _split(wanted)
+        if max(here.get(parse_gtid(gtid)[:2], 0), applied.get(parse_gtid(gtid)[0], 0))
+        < parse_gtid(gtid)[2]
+    ]
+
+
+def parse_gtid(text: str) -> tuple[int, int, int]:
+    """Domain, server and sequence of a MariaDB GTID such as ``1-2-345``. Raises ValueError."""
+    domain, server, sequence = text.split("-")
+    return int(domain), int(server), int(sequence)
+
+
+def _is_mariadb(text: str) -> bool:
+    return text.count("-") == 2 and ":" not in text
+
+
+def _split(gtids: str) -> Iterator[str]:
+    return (part.strip() for part in gtids.split(",") if part.strip())
+
+
+def _file_missing(wanted: tuple[str, int], channels: tuple[Channel, ...]) -> str:
+    """File and position: reached when a channel has applied up to there in the source's files."""
+    for channel in channels:
+        if _ordered(channel.applied_file) >= _ordered(wanted):
+            return ""
+    return "{}:{}".format(*wanted)
+
+
+def _ordered(position: tuple[str, int]) -> tuple[int, int]:
+    """Binary logs are numbered: mysql-bin.999999 comes before mysql-bin.1000000."""
+    number = position[0].rpartition(".")[2]
+    return (int(number) if number.isdigit() else 0, position[1])

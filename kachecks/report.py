@@ -1,0 +1,44 @@
+"""What people get to read: syslog, the operator's terminal, the alert program."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+
+def log(text: str, problem: bool = False) -> None:
+    """One line to syslog, from ``kachecks``; keepalived throws a script's own output away."""
+    import syslog
+
+    syslog.openlog("kachecks", syslog.LOG_PID, syslog.LOG_DAEMON)
+    syslog.syslog(syslog.LOG_WARNING if problem else syslog.LOG_NOTICE, text)
+
+
+def say(text: str) -> None:
+    """One line for the person who runs the program by hand."""
+    with suppress(OSError):  # a closed pipe or a full disk must not change the exit status
+        print(text, flush=True)
+
+
+def alert(program: str, record: dict[str, object]) -> None:
+    """Start the operator's program with the record as JSON on its stdin, and let it go.
+
+    It runs in a session of its own, so that neither keepalived's signals nor our end reach it.
+    One that cannot be started is said in syslog.
+    """
+    import json
+    import subprocess
+
+    text = json.dumps(record, ensure_ascii=False).encode()
+    try:
+        process = subprocess.Popen(
+            [program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        if process.stdin is not None:
+            process.stdin.write(text[:60000])  # less than a pipe holds: this never waits
+            process.stdin.close()
+    except OSError as error:
+        log(f"alert program {program} cannot be run: {error}", problem=True)

@@ -1,0 +1,165 @@
+"""What one run leaves for the next: the lock, marks in the run directory, the audit log.
+
+The run directory is a tmpfs (systemd: /run), so the lock and the marks survive neither a reboot
+nor a dead disk. The audit log lies on a disk that may hang: it is written by a child nobody waits
+for longer than a moment.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from kachecks.mysqld_process import Process
+
+AUDIT_PATIENCE = 0.2
+"""Seconds to wait for the child that writes the audit log: a healthy disk needs one or two
+milliseconds, and on a dead one nothing is worth waiting for."""
+
+
+class StateError(Exception):
+    """The run directory cannot be used; one sentence with the cure."""
+
+
+class Lock:
+    """One flock per pair name; the kernel frees it when its holder dies, however it dies."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file: int | None = None
+
+    def try_to_take(self, purpose: str) -> bool:
+        """Take it if it is free. Its content tells readers who holds it and why.
+
+        Raises:
+            StateError: the file cannot be opened.
+        """
+        try:
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            directory = os.path.dirname(self._path)
+            raise StateError(
+                f"cannot open the lock {self._path}: {error.strerror}; the directory {directory}"
+                " must exist and belong to root (install kachecks.tmpfiles.conf)"
+            ) from None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(file)
+            return False
+        os.ftruncate(file, 0)
+        os.pwrite(file, purpose.encode(), 0)
+        self._file = file
+        return True
+
+    def release(self) -> None:
+        """Free it; nothing happens when it is not held."""
+        if self._file is not None:
+            os.ftruncate(self._file, 0)
+            os.close(self._file)
+            self._file = None
+
+    def purpose_of_holder(self) -> str:
+        """What the present holder is about, "" when nobody holds it."""
+        try:
+            file = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return ""
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return os.pread(file, 100, 0).decode("utf-8", "replace") or "unknown"
+        else:
+            return ""
+        finally:
+            os.close(file)
+
+
+def read_text(path: str) -> str:
+    """The content of a small file of ours, "" when there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def write_text(path: str, text: str) -> None:
+    """Replace a small file of ours at once: no reader ever sees half of it.
+
+    Raises:
+        StateError: it cannot be written.
+    """
+    temporary = f"{path}.{os.getpid()}"
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(descriptor, text.encode())
+        finally:
+            os.close(descriptor)
+        os.rename(temporary, path)
+    except OSError as error:
+        raise StateError(f"cannot write {path}: {error.strerror}") from None
+
+
+def remove(path: str) -> None:
+    """Remove a mark; nothing happens when there is none."""
+    try:
+        os.unlink(path)
+    except OSError:
+        if os.path.exists(path):
+            raise StateError(f"cannot remove {path}") from None
+
+
+def read_process(path: str) -> Process | None:
+    """The process a mark names, or None without a mark (or with a damaged one)."""
+    pid, _, started = read_text(path).partition(" ")
+    try:
+        return Process(int(pid), int(started))
+    except ValueError:
+        return None
+
+
+def write_process(path: str, process: Process) -> None:
+    """Write a mark that names a process, unless it is there already."""
+    if read_process(path) != process:
+        write_text(path, f"{process.pid} {process.started}")
+
+
+def append_audit(directory: str, name: str, record: dict[str, object]) -> None:
+    """Append ``record`` to NAME.jsonl and replace NAME.json, in a child.
+
+    A child, because a write to a dead disk cannot be ended, not even by SIGKILL, and neither a
+    check nor a hook may wait for it. Where it cannot be written, nothing is raised: the same
+    record has gone to syslog.
+    """
+    import json
+    import select
+    import time
+
+    line = json.dumps(record, ensure_ascii=False)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            # The lock and the connections are the parent's: held here, they would outlive it.
+            os.closerange(3, writer)
+            os.closerange(writer + 1, 1024)
+            path = os.path.join(directory, name)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+            log = os.open(f"{path}.jsonl", flags, 0o640)
+            os.write(log, f"{line}\n".encode())
+            write_text(f"{path}.json", f"{line}\n")
+        except BaseException:  # noqa: BLE001, S110 - nothing may escape from this child
+            pass
+        finally:
+            os._exit(0)
+    os.close(writer)
+    until = time.monotonic() + AUDIT_PATIENCE
+    while True:  # the pipe ends when the child does
+        if not select.select([reader], [], [], max(0.0, until - time.monotonic()))[0]:
+            break
+        if not os.read(reader, 1):
+            os.waitpid(child, os.WNOHANG)
+            break
+    os.close(reader)

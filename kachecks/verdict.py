@@ -1,0 +1,244 @@
+"""May this node hold the VIP? One ordered table of rules over facts; the first that fits decides.
+
+Pure: no connection, no clock. The same table is printed by ``--explain`` and by the manual.
+A dead server gives way; where the check cannot tell, the VIP stays where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from kachecks.config import Config
+from kachecks.facts import Channel, Facts, channels_from
+
+
+class Observation(NamedTuple):
+    """All that one run has seen."""
+
+    vip_here: bool
+    promoting: bool  # a promotion is at work on this node
+    facts: Facts | None  # None: the server could not be asked, failure says why
+    failure: str = ""  # down, hung, busy, unknown
+    detail: str = ""  # of the failure, in words
+    peer: str = ""  # open, closed, unanswered; "" where it was not asked
+
+    @property
+    def holder(self) -> bool:
+        """The VIP is here and this node is open or promoting; unknown counts as open."""
+        return self.vip_here and (self.facts is None or self.facts.writable or self.promoting)
+
+
+class Effect(NamedTuple):
+    """What a rule makes of a node: fails it, unless an option says otherwise."""
+
+    fails: bool
+    option: str = ""
+    value: str = ""  # with this value of the option, the other way round
+
+    def failing(self, config: Config) -> bool:
+        """Whether the check fails under this option file."""
+        swapped = bool(self.option) and getattr(config, self.option) == self.value
+        return self.fails != swapped
+
+    def __str__(self) -> str:
+        text = "fail" if self.fails else "keep, alert"
+        if not self.option:
+            return text
+        other = "keep, alert" if self.fails else "fail"
+        return f"{text} ({self.option} = {self.value}: {other})"
+
+
+FAIL = Effect(True)
+KEEP = Effect(False)
+
+
+class Rule(NamedTuple):
+    """A reason, its exit status, and what it means for the node that holds the VIP or stands by."""
+
+    reason: str
+    status: int
+    holder: Effect
+    standby: Effect
+    meaning: str
+    fits: Callable[[Observation, Config], str]  # the sentence, "" where the rule does not fit
+
+
+class Verdict(NamedTuple):
+    """What the check answers."""
+
+    reason: str
+    status: int  # for keepalived: 0 may hold the VIP
+    sentence: str
+    role: str  # holder or standby
+
+    @property
+    def problem(self) -> bool:
+        """Worth an alert, whether or not the node fails."""
+        return self.reason != "OK"
+
+
+def judge(seen: Observation, config: Config) -> Verdict:
+    """The first rule that fits."""
+    role = "holder" if seen.holder else "standby"
+    for rule in RULES:
+        sentence = rule.fits(seen, config)
+        if sentence:
+            effect = rule.holder if seen.holder else rule.standby
+            status = rule.status if effect.failing(config) else 0
+            return Verdict(rule.reason, status, sentence, role)
+    return Verdict("OK", 0, _healthy(seen, config), role)
+
+
+def needs_peer(seen: Observation, config: Config) -> bool:
+    """The verdict on a standby hangs on whether the peer is open, and it was not asked yet."""
+    if seen.holder or seen.peer or seen.facts is None:
+        return False
+    asked = seen._replace(peer="open")
+    return judge(asked, config).reason in ("RECEIVER_STOPPED", "LAG")
+
+
+def explain(config: Config | None = None) -> str:
+    """The table of rules, for people."""
+    lines = ["reason                exit  holder | standby", ""]
+    for rule in RULES:
+        lines.append(f"{rule.reason:<20} {rule.status:>5}  {rule.holder} | {rule.standby}")
+        lines.append(f"{'':<28}{rule.meaning}")
+    lines.append(f"{'OK':<20} {0:>5}  none of these")
+    if config is not None:
+        lines.append(f"(options from {config.path})")
+    return "\n".join(lines)
+
+
+def _failure(kind: str) -> Callable[[Observation, Config], str]:
+    return lambda seen, _config: seen.detail if seen.failure == kind else ""
+
+
+def _not_replicating(seen: Observation, config: Config) -> str:
+    if seen.facts is None or seen.facts.channels:
+        return ""
+    return f"this server does not replicate from {config.peer}: CHANGE REPLICATION SOURCE TO it"
+
+
+def _applier_stopped(seen: Observation, config: Config) -> str:
+    for channel in _channels(seen, config):
+        if not channel.applier:
+            if channel.applier_errno:
+                error = f"error {channel.applier_errno}: {channel.applier_error}"
+            else:
+                error = "no error: was it stopped by hand? START REPLICA SQL_THREAD"
+            return f"the applier{_named(channel)} has stopped: {error}"
+    return ""
+
+
+def _receiver_stopped(seen: Observation, config: Config) -> str:
+    """A receiver that is down because the peer is dead never makes a standby unfit: that is when
+    it is needed. On the holder only one that has given up counts."""
+    for channel in _channels(seen, config):
+        down = channel.receiver == "No" if seen.holder else not channel.receiving
+        if down and (seen.holder or seen.peer == "open"):
+            error = f"error {channel.receiver_errno}: {channel.receiver_error}"
+            said = error if channel.receiver_errno else "no error"
+            source = f"{channel.source_host} port {channel.source_port}"
+            return f"the receiver{_named(channel)} is not connected to {source}: {said}"
+    return ""
+
+
+def _lag(seen: Observation, config: Config) -> str:
+    for channel in _channels(seen, config):
+        lag = channel.lag_seconds
+        late = lag is not None and lag > config.max_lag
+        if late and (seen.holder or seen.peer == "open"):
+            return f"{lag} s behind {channel.source_host}{_named(channel)}: max_lag is " + (
+                f"{config.max_lag:g} s"
+            )
+    return ""
+
+
+RULES = (
+    Rule(
+        "MYSQLD_DOWN",
+        10,
+        FAIL,
+        FAIL,
+        "nobody listens: connection refused, or no socket (2002, 2003)",
+        _failure("down"),
+    ),
+    Rule(
+        "MYSQLD_HUNG",
+        11,
+        FAIL,
+        FAIL,
+        "no answer within hung_after (2013, 3024)",
+        _failure("hung"),
+    ),
+    Rule(
+        "APPLIER_STOPPED",
+        20,
+        KEEP,
+        Effect(True, "on_broken_replica", "open"),
+        "what the peer writes is not applied here",
+        _applier_stopped,
+    ),
+    Rule(
+        "NOT_REPLICATING",
+        21,
+        KEEP,
+        Effect(True, "on_broken_replica", "open"),
+        "no replication channel is configured",
+        _not_replicating,
+    ),
+    Rule(
+        "RECEIVER_STOPPED",
+        23,
+        KEEP,
+        FAIL,
+        "standby: not connected to a peer that is open; holder: the receiver has given up",
+        _receiver_stopped,
+    ),
+    Rule(
+        "LAG",
+        24,
+        KEEP,
+        FAIL,
+        "further behind than max_lag; standby: while the peer is open",
+        _lag,
+    ),
+    Rule(
+        "TOO_MANY_CONNECTIONS",
+        25,
+        Effect(False, "too_many_connections", "fail"),
+        FAIL,
+        "alive, but no connection is left for this check (1040, 1203, 1226)",
+        _failure("busy"),
+    ),
+    Rule(
+        "UNKNOWN",
+        30,
+        KEEP,
+        FAIL,
+        "the check cannot tell: access denied, missing privilege, unexpected error",
+        _failure("unknown"),
+    ),
+)
+
+
+def _channels(seen: Observation, config: Config) -> tuple[Channel, ...]:
+    return () if seen.facts is None else channels_from(seen.facts.channels, config.peer)
+
+
+def _named(channel: Channel) -> str:
+    return f" of channel {channel.name}" if channel.name else ""
+
+
+def _healthy(seen: Observation, config: Config) -> str:
+    facts = seen.facts
+    if facts is None:
+        return "nothing is known to be wrong"
+    access = "open" if facts.writable else "closed" if facts.closed else "closed for most"
+    place = "the VIP is here" if seen.vip_here else "the VIP is elsewhere"
+    said = []
+    for channel in _channels(seen, config):
+        lag = "lag unknown" if channel.lag_seconds is None else f"{channel.lag_seconds} s behind"
+        said.append(f"{lag}, receiver {channel.receiver}")
+    return f"{facts.version} {access}, {place}; {', '.join(said)}"

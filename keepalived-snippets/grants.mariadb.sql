@@ -1,0 +1,38 @@
+-- MariaDB 10.5.9 and later: the accounts of kachecks. Run once, on the node that takes writes,
+-- as root; replication carries them to the other node. Replace the words in capitals:
+--   KACHECKS_PASSWORD              as in kachecks.cnf
+--   NODE1_ADDRESS, NODE2_ADDRESS   the nodes' own addresses, never the VIP
+
+-- One account for this host's socket, one for each node asking the other over TCP.
+CREATE USER kachecks@'localhost'     IDENTIFIED BY 'KACHECKS_PASSWORD';
+CREATE USER kachecks@'NODE1_ADDRESS' IDENTIFIED BY 'KACHECKS_PASSWORD';
+CREATE USER kachecks@'NODE2_ADDRESS' IDENTIFIED BY 'KACHECKS_PASSWORD';
+
+GRANT
+    SLAVE MONITOR,              -- SHOW ALL SLAVES STATUS: is it replicating, is all applied
+    PROCESS,                    -- see whose connections to cut
+    CONNECTION ADMIN,           -- cut them; and one connection more than max_connections
+    READ_ONLY ADMIN,            -- SET GLOBAL read_only: close and open. Writes through it as well,
+                                --   so this account gets no right on any table
+    REPLICATION SLAVE ADMIN     -- START SLAVE, STOP SLAVE
+ON *.* TO kachecks@'localhost', kachecks@'NODE1_ADDRESS', kachecks@'NODE2_ADDRESS';
+
+-- Before MariaDB 12, read_only does not stop accounts with READ_ONLY ADMIN (before 10.11: or
+-- SUPER), so closing a server takes cutting their sessions until none comes back, and kachecks
+-- must know which accounts those are. This view names them and nothing else: no hash, no right.
+-- It runs with the rights of the account that creates it. MariaDB 12 and later can do without.
+CREATE DATABASE kachecks;
+CREATE SQL SECURITY DEFINER VIEW kachecks.read_only_exempt AS
+WITH RECURSIVE exempt (user, host, is_role) AS (
+    SELECT user, host, JSON_VALUE(priv, '$.is_role') IS NOT NULL
+    FROM mysql.global_priv
+    WHERE CAST(JSON_VALUE(priv, '$.access') AS UNSIGNED) & (1 << 15 | 1 << 33)
+    UNION
+    SELECT granted.user, granted.host, granted.host = ''
+    FROM mysql.roles_mapping AS granted
+    JOIN exempt ON exempt.is_role AND granted.role = exempt.user
+)
+SELECT user, host FROM exempt WHERE NOT is_role;
+
+GRANT SELECT ON kachecks.read_only_exempt
+TO kachecks@'localhost', kachecks@'NODE1_ADDRESS', kachecks@'NODE2_ADDRESS';

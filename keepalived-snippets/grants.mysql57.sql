@@ -1,0 +1,16 @@
+-- MySQL 5.7: the accounts of kachecks. Run once, on the node that takes writes, as root;
+-- replication carries them to the other node. Replace the words in capitals:
+--   KACHECKS_PASSWORD              as in kachecks.cnf
+--   NODE1_ADDRESS, NODE2_ADDRESS   the nodes' own addresses, never the VIP
+-- SUPER is more than kachecks needs, but 5.7 knows nothing finer. No right on any table.
+
+-- One account for this host's socket, one for each node asking the other over TCP.
+CREATE USER kachecks@'localhost'     IDENTIFIED BY 'KACHECKS_PASSWORD';
+CREATE USER kachecks@'NODE1_ADDRESS' IDENTIFIED BY 'KACHECKS_PASSWORD';
+CREATE USER kachecks@'NODE2_ADDRESS' IDENTIFIED BY 'KACHECKS_PASSWORD';
+
+GRANT
+    REPLICATION CLIENT,         -- SHOW SLAVE STATUS: is it replicating, is all applied
+    PROCESS,                    -- see whose connections to cut
+    SUPER                       -- SET GLOBAL super_read_only, KILL, START SLAVE
+ON *.* TO kachecks@'localhost', kachecks@'NODE1_ADDRESS', kachecks@'NODE2_ADDRESS';

@@ -1,0 +1,294 @@
+"""Two nodes that replicate from each other behind one VIP, and a client, on one bridge."""
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Optional, Union
+
+from tests.lab import snippets, template, workdir
+from tests.lab.error import LabError
+from tests.lab.flavour import APP_DATABASE, KACHECKS_PASSWORD, Flavour
+from tests.lab.namespaces import Namespaces
+from tests.lab.network import PREFIX, Link, Switch
+from tests.lab.node import Node
+from tests.lab.suite import SUITES, Suite
+
+VIP = "10.0.0.100"
+CLIENT_ADDRESS = "10.0.0.10"
+WITNESS = "10.0.0.254"
+INTERFACE = "eth0"
+ADDRESSES = ("10.0.0.1", "10.0.0.2")
+REPLICATION_ADDRESSES = ("10.0.1.1", "10.0.1.2")  # on eth1, with `replication_network`
+
+
+class Pair:
+    """Nodes `a` (10.0.0.1, starts with the VIP) and `b` (10.0.0.2), `client`, `switch`.
+
+        with Pair(MARIADB) as pair:
+            pair.a.power_off()
+            pair.wait_until(lambda: pair.b.has_vip(VIP), 10, "B has the VIP")
+
+    `suite`: None, "kachecks", "recipe" or a Suite. `option_overrides` changes kachecks.cnf on
+    both nodes: {"max_lag": 5, "peer.password": "wrong", "witness": WITNESS}, None removes a line.
+    `server_options` adds to [mysqld]. With `replication_network` the nodes reach each other for
+    replication and kachecks over a second network, eth1. With `datadir_size`, such as "300M",
+    the datadirs are file systems that fill up at that size, and are lost at power-off.
+
+    Make it in a thread that lives as long as the pair: the nodes die with that thread.
+    """
+
+    def __init__(
+        self,
+        flavour: Flavour,
+        suite: Union[None, str, Suite] = None,
+        option_overrides: Optional[Mapping[str, Optional[object]]] = None,
+        workdir: Optional[Path] = None,
+        *,
+        server_options: Optional[Mapping[str, object]] = None,
+        replication_network: bool = False,
+        datadir_size: Optional[str] = None,
+    ) -> None:
+        self.flavour = flavour
+        self.suite = suite if isinstance(suite, Suite) else SUITES[suite or "none"]()
+        self.workdir: Path
+        self.a: Node
+        self.b: Node
+        self.client: Namespaces
+        self.switch: Switch
+        #: What the pair's start has spent its time on, in seconds.
+        self.phases: dict[str, float] = {}
+        self._wanted_workdir = workdir
+        self._options = dict(option_overrides or {})
+        self._server_options = {**self.suite.server_options, **(server_options or {})}
+        self._replication_network = replication_network
+        self._datadir_size = datadir_size
+        self._undo = contextlib.ExitStack()
+
+    # Beginning and end
+
+    def __enter__(self) -> "Pair":
+        try:
+            self.start()
+        except BaseException:
+            self._save_logs_for_reader()
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, kind: Any, *_rest: object) -> None:
+        if kind is not None:
+            self._save_logs_for_reader()
+        self.close()
+
+    def start(self) -> None:
+        """Bring everything up; returns when A has the VIP (and is open) and B is BACKUP."""
+        with self._phase("template"):
+            source = template.datadir(self.flavour, self._words_for_grants())
+        with self._phase("namespaces"):
+            self._make_workdir()
+            self._wire()
+            for node in self.nodes:
+                node.power_on()
+        with self._phase("files"):
+            for node in self.nodes:
+                template.copy(source, node.datadir)
+                self._write_files(node)
+        with self._phase("mysqld"):
+            for node in self.nodes:
+                node.start_mysqld(wait=False)
+            for node in self.nodes:
+                node.wait_mysqld()
+        with self._phase("replication"):
+            for node in self.nodes:
+                for statement in self.flavour.replicate_from(self._peer_address(node)):
+                    node.sql(statement)
+            self.wait_replication_running()
+        with self._phase("keepalived"):
+            self.a.start_keepalived()
+            self.wait_until(lambda: self.is_serving(self.a), 20, "A to have the VIP and be open")
+            self.b.start_keepalived()
+            self.wait_until(
+                lambda: self.b.keepalived_state() == "BACKUP", 20, "B to be BACKUP"
+            )
+
+    def close(self) -> None:
+        """Everything is gone: processes, namespaces, mounts, work directory."""
+        self._undo.close()
+
+    # What a scenario asks
+
+    @property
+    def nodes(self) -> tuple[Node, Node]:
+        return self.a, self.b
+
+    def other(self, node: Node) -> Node:
+        return self.b if node is self.a else self.a
+
+    def is_serving(self, node: Node) -> bool:
+        """It has the VIP and, where the suite sees to that, takes writes."""
+        return node.has_vip(VIP) and (not self.suite.opens or self.is_open(node))
+
+    def is_open(self, node: Node) -> bool:
+        """Its server takes writes of ordinary accounts. A server that does not answer: not open."""
+        import mysql.connector
+
+        try:
+            return str(node.value("SELECT @@global.read_only")) in ("0", "OFF")
+        except (LabError, mysql.connector.Error):
+            return False
+
+    def wait_until(self, predicate: Callable[[], object], timeout: float, what: str) -> float:
+        """Poll every 10 ms; returns the seconds it took, raises LabError after `timeout`."""
+        begin = time.monotonic()
+        while not predicate():
+            if time.monotonic() - begin > timeout:
+                raise LabError(f"waited {timeout} s for {what}")
+            time.sleep(0.01)
+        return time.monotonic() - begin
+
+    # Replication
+
+    def open(self, node: Node) -> None:
+        """Take writes: for a pair whose suite does not see to it."""
+        for statement in self.flavour.open_writes:
+            node.sql(statement)
+
+    def delay_replica(self, node: Node, seconds: int) -> None:
+        """`node` applies everything `seconds` late from now on."""
+        for statement in self.flavour.delay(seconds):
+            node.sql(statement)
+
+    def wait_replication_running(self, timeout: float = 15) -> None:
+        """Until receiver and applier run on both nodes."""
+        self.wait_until(
+            lambda: all(self.flavour.replicates(node.sql) for node in self.nodes),
+            timeout,
+            "replication to run both ways",
+        )
+
+    def wait_replication_caught_up(self, timeout: float = 15) -> float:
+        """Until both nodes have the same transactions, by GTID; returns the seconds."""
+        return self.wait_until(
+            lambda: self._position(self.a) == self._position(self.b),
+            timeout,
+            "both nodes to have the same GTIDs",
+        )
+
+    def tables_equal(self) -> bool:
+        """Whether both nodes hold the same rows, in all tables but the system's."""
+        return not self.different_tables()
+
+    def different_tables(self) -> list[str]:
+        """Tables that differ, or that only one node has."""
+        first, second = (self._checksums(node) for node in self.nodes)
+        return sorted(name for name, _ in first.items() ^ second.items())
+
+    # Logs
+
+    def copy_logs(self, target: Path) -> None:
+        """keepalived's log, the error log, the system log and the audit log of both nodes."""
+        for node in self.nodes:
+            shutil.copytree(node.logs, target / node.name, dirs_exist_ok=True)
+            state = node.path("/var/lib/kachecks")
+            shutil.copytree(state, target / node.name / "state", dirs_exist_ok=True)
+
+    # Inner workings
+
+    @contextlib.contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        begin = time.monotonic()
+        yield
+        self.phases[name] = round(time.monotonic() - begin, 2)
+
+    def _make_workdir(self) -> None:
+        if self._wanted_workdir is None:
+            self.workdir = workdir.create()
+        else:
+            self.workdir = self._wanted_workdir
+            workdir.adopt(self.workdir)
+        self._undo.callback(shutil.rmtree, self.workdir)
+
+    def _wire(self) -> None:
+        self.switch = Switch("br0", "br1")
+        self._undo.callback(self.switch.kill)
+        self.switch.add_address("br0", WITNESS)
+        self.client = Namespaces()
+        self._undo.callback(self.client.kill)
+        self.switch.plug(self.client, Link("client", INTERFACE, "br0", CLIENT_ADDRESS))
+        self.a, self.b = (self._node(name, index) for index, name in enumerate("ab"))
+
+    def _node(self, name: str, index: int) -> Node:
+        links = [Link(f"{name}0", INTERFACE, "br0", ADDRESSES[index])]
+        if self._replication_network:
+            links.append(Link(f"{name}1", "eth1", "br1", REPLICATION_ADDRESSES[index]))
+        node = Node(
+            name,
+            self.flavour,
+            self.workdir / name,
+            self.switch,
+            links,
+            suite_directory=self.suite.directory,
+            visible=self.suite.visible,
+            datadir_size=self._datadir_size,
+        )
+        self._undo.callback(node.close)
+        return node
+
+    def _words_for_grants(self) -> dict[str, str]:
+        addresses = REPLICATION_ADDRESSES if self._replication_network else ADDRESSES
+        return {"NODE1_ADDRESS": addresses[0], "NODE2_ADDRESS": addresses[1]}
+
+    def _peer_address(self, node: Node) -> str:
+        return self.other(node).links[-1].address
+
+    def _write_files(self, node: Node) -> None:
+        index = self.nodes.index(node)
+        words = {
+            "NODE_INTERFACE": INTERFACE,
+            "VIP_ADDRESS": VIP,
+            "VIP_PREFIX": PREFIX,
+            "NODE_ADDRESS": node.address,
+            "PEER_ADDRESS": self._peer_address(node),
+            "WITNESS_ADDRESS": WITNESS,
+            "KACHECKS_PASSWORD": KACHECKS_PASSWORD,
+            "SERVER_NUMBER": index + 1,
+        }
+        fragment = snippets.fill(snippets.SNIPPETS / self.flavour.options_snippet, words)
+        added = "".join(f"{key} = {value}\n" for key, value in self._server_options.items())
+        node.write("/etc/mysql/my.cnf", f"{self.flavour.options(fragment)}\n[mysqld]\n{added}")
+        conf = snippets.fill_text(self.suite.keepalived_conf[index], words)
+        node.write("/etc/keepalived/keepalived.conf", conf)
+        if self.suite.option_file:
+            text = snippets.fill(self.suite.option_file, words)
+            options = {
+                name if "." in name else f"kachecks.{name}": value
+                for name, value in self._options.items()
+            }
+            text = snippets.with_options(text, options)
+            node.write("/etc/kachecks/kachecks.cnf", text, mode=0o600)
+
+    def _position(self, node: Node) -> frozenset[str]:
+        text = str(node.value(self.flavour.position))
+        return frozenset(part.strip() for part in text.split(",") if part.strip())
+
+    def _checksums(self, node: Node) -> dict[str, Any]:
+        tables = node.sql(
+            "SELECT CONCAT('`', table_schema, '`.`', table_name, '`') AS name"
+            " FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND table_schema"
+            " NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')"
+        )
+        if not tables:
+            return {}
+        names = ", ".join(row["name"] for row in tables)
+        return {row["Table"]: row["Checksum"] for row in node.sql(f"CHECKSUM TABLE {names}")}
+
+    def _save_logs_for_reader(self) -> None:
+        if "LAB_LOGS" in os.environ and hasattr(self, "b"):
+            with contextlib.suppress(OSError):
+                self.copy_logs(Path(os.environ["LAB_LOGS"]) / self.workdir.name)
+
+
+__all__ = ["ADDRESSES", "APP_DATABASE", "CLIENT_ADDRESS", "VIP", "WITNESS", "Pair"]
