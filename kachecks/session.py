@@ -107,7 +107,7 @@ class Session:
         self.address = address
         self._gone = False
         backend = _backend(driver)
-        descriptors = _descriptors() if address.socket else frozenset()
+        self._sockets_before = _sockets() if address.socket else {}
         try:
             self._backend: Any = within(timeout + 0.2, backend, address, timeout)
         except NoAnswer:
@@ -118,7 +118,6 @@ class Session:
             raise _explained(error, address) from None
         self.server_version: str = self._backend.version
         self.connection_id: int = self._backend.connection_id
-        self._descriptors = descriptors
 
     def query(self, sql: str, timeout: float) -> list[Row]:
         """Run a statement that changes nothing; rows by column name, values as text or None."""
@@ -159,9 +158,11 @@ class Session:
             return None
         import _socket  # socket, the module around it, costs 9 ms more
 
-        for descriptor in _descriptors() - self._descriptors:
+        for name, descriptor in _sockets().items():
+            if name in self._sockets_before:
+                continue
             try:
-                connection = _socket.socket(fileno=os.dup(int(descriptor)))
+                connection = _socket.socket(fileno=os.dup(descriptor))
             except OSError:
                 continue
             try:
@@ -198,11 +199,15 @@ def within(seconds: float, work: Callable[..., Any], *arguments: Any) -> Any:
     raise result
 
 
-def _descriptors() -> frozenset[str]:
-    try:
-        return frozenset(os.listdir("/proc/self/fd"))
-    except OSError:
-        return frozenset()
+def _sockets() -> dict[str, int]:
+    """The sockets this process has open: the kernel's name of each, and its descriptor."""
+    found: dict[str, int] = {}
+    for descriptor in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # the listing's own descriptor is closed by now
+            name = os.readlink(f"/proc/self/fd/{descriptor}")
+            if name.startswith("socket:"):
+                found[name] = int(descriptor)
+    return found
 
 
 def _knock(host: str, port: int) -> None:

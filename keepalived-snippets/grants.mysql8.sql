@@ -1,4 +1,4 @@
--- MySQL 8.0 and later: the accounts of kachecks. Run once, on the node that takes writes, as
+-- MySQL 8.0.16 and later: the accounts of kachecks. Run once, on the node that takes writes, as
 -- root; replication carries them to the other node. Replace the words in capitals:
 --   KACHECKS_PASSWORD              as in kachecks.cnf
 --   NODE1_ADDRESS, NODE2_ADDRESS   the nodes' own addresses, never the VIP
@@ -16,5 +16,7 @@ ON *.* TO kachecks@'localhost', kachecks@'NODE1_ADDRESS', kachecks@'NODE2_ADDRES
 GRANT
     SYSTEM_VARIABLES_ADMIN,     -- SET GLOBAL super_read_only: close and open
     CONNECTION_ADMIN,           -- cut clients; and one connection more than max_connections
+    SYSTEM_USER,                -- cut root's sessions too: one with LOCK TABLES blocks the closing.
+                                --   Gives no right over accounts without CREATE USER
     REPLICATION_SLAVE_ADMIN     -- START REPLICA, STOP REPLICA
 ON *.* TO kachecks@'localhost', kachecks@'NODE1_ADDRESS', kachecks@'NODE2_ADDRESS';

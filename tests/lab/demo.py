@@ -85,9 +85,7 @@ FAULTS = {
         "mysqld on A continued, or started if it was killed",
         _wake_up,
     ),
-    "poweroff": Fault(
-        "power-off of A", lambda pair: pair.a.power_off(), "A powered on", _power_on
-    ),
+    "poweroff": Fault("power-off of A", lambda pair: pair.a.power_off(), "A powered on", _power_on),
     "notify_down": Fault(
         "notify_down on A", _notify_down, "keepalived on A started again", _start_both
     ),

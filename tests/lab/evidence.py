@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Optional
 
-from tests.lab.record import CLOSED, DOWN, OPEN, Access, Record, Row, Write
+from tests.lab.record import CLOSED, DOWN, OPEN, Access, Mark, Record, Row, Write
 
 Span = tuple[float, float]
 
@@ -41,17 +41,25 @@ def acknowledged(writes: Iterable[Write]) -> list[Write]:
 
 
 def outage(record: Record, start: float, end: Optional[float] = None) -> Outage:
-    """The longest gap between acknowledged writes that reaches into `start` .. `end`."""
-    end = record.end if end is None else end
+    """The gap between acknowledged writes that takes up most of `start` .. `end`.
+
+    Its own ends may lie outside: it begins with the last write acknowledged before `start`.
+    """
+    end = record.written_until if end is None else end
     edges: list[tuple[float, Optional[str]]] = [(record.start, None)]
     edges += [(write.end, write.node) for write in acknowledged(record.writes)]
-    edges.append((record.end, None))
+    edges.append((record.written_until, None))
     gaps = [
         Outage(left, right, before, after)
         for (left, before), (right, after) in zip(edges, edges[1:])
-        if right > start and left < end
     ]
-    return max(gaps, key=lambda gap: gap.seconds)
+    return max(gaps, key=lambda gap: min(gap.end, end) - max(gap.start, start))
+
+
+def outage_of(record: Record, fault: Mark) -> Outage:
+    """The outage between a fault and the next one."""
+    later = (mark.time for mark in record.faults if mark.time > fault.time)
+    return outage(record, fault.time, min(later, default=None))
 
 
 def first_write(record: Record, node: str, after: float) -> Optional[Write]:

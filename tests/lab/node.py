@@ -10,10 +10,10 @@ from typing import Any, Optional
 
 from tests.lab import sql
 from tests.lab.error import LabError
-from tests.lab.flavour import DATADIR, SOCKET, Flavour
 from tests.lab.namespaces import Argument, Namespaces
-from tests.lab.network import Link, Switch, ip
+from tests.lab.network import Link, Switch
 from tests.lab.room import Room
+from tests.lab.server import DATADIR, SOCKET, Flavour
 
 #: Directories that survive a power cycle: where the node sees them, and the name of the disk.
 DISKS = {
@@ -150,7 +150,7 @@ class Node:
 
     def kill(self, pid: int, sig: int) -> None:
         """Send `sig` to a pid of the node."""
-        self.run(["kill", f"-{int(sig)}", str(pid)])
+        self.run(["sh", "-c", f"kill -{int(sig)} {pid}"])
 
     # MySQL
 
@@ -240,7 +240,9 @@ class Node:
             import ipaddress
 
             packed = ipaddress.ip_address(address).packed.hex()
-            return any(line.startswith(packed) for line in (net / "if_inet6").read_text().splitlines())
+            return any(
+                line.startswith(packed) for line in (net / "if_inet6").read_text().splitlines()
+            )
         lines = (net / "fib_trie").read_text().splitlines()
         leaf = f"|-- {address}"
         return any(

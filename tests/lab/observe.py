@@ -57,9 +57,7 @@ class Observer:
         self._interval = interval
         self._output = directory / "writes.jsonl"
         self._marks: list[Mark] = []
-        self._sampler = Sampler(
-            list(nodes), vip, flavour.SAMPLER_USER, flavour.SAMPLER_PASSWORD
-        )
+        self._sampler = Sampler(list(nodes), vip, flavour.SAMPLER_USER, flavour.SAMPLER_PASSWORD)
         self._writer: Optional[subprocess.Popen[bytes]] = None
 
     def __enter__(self) -> Observer:
@@ -162,9 +160,7 @@ class Observer:
             return ()
         standing = list(self._sampler.asking.items())
         return tuple(
-            Access(node, asked, now, None)
-            for node, asked in standing
-            if now - asked > HUNG_AFTER
+            Access(node, asked, now, None) for node, asked in standing if now - asked > HUNG_AFTER
         )
 
     def _mind_the_writer(self) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 from tests.lab import snippets, template, workdir
+from tests.lab.accounts import KACHECKS_PASSWORD
 from tests.lab.error import LabError
-from tests.lab.flavour import APP_DATABASE, KACHECKS_PASSWORD, Flavour
 from tests.lab.namespaces import Namespaces
 from tests.lab.network import PREFIX, Link, Switch
 from tests.lab.node import Node
+from tests.lab.server import Flavour
 from tests.lab.suite import SUITES, Suite
 
 VIP = "10.0.0.100"
@@ -43,7 +44,7 @@ class Pair:
     def __init__(
         self,
         flavour: Flavour,
-        suite: Union[None, str, Suite] = None,
+        suite: Union[str, Suite, None] = None,
         option_overrides: Optional[Mapping[str, Optional[object]]] = None,
         workdir: Optional[Path] = None,
         *,
@@ -110,9 +111,7 @@ class Pair:
             self.a.start_keepalived()
             self.wait_until(lambda: self.is_serving(self.a), 20, "A to have the VIP and be open")
             self.b.start_keepalived()
-            self.wait_until(
-                lambda: self.b.keepalived_state() == "BACKUP", 20, "B to be BACKUP"
-            )
+            self.wait_until(lambda: self.b.keepalived_state() == "BACKUP", 20, "B to be BACKUP")
 
     def close(self) -> None:
         """Everything is gone: processes, namespaces, mounts, work directory."""
@@ -289,6 +288,3 @@ class Pair:
         if "LAB_LOGS" in os.environ and hasattr(self, "b"):
             with contextlib.suppress(OSError):
                 self.copy_logs(Path(os.environ["LAB_LOGS"]) / self.workdir.name)
-
-
-__all__ = ["ADDRESSES", "APP_DATABASE", "CLIENT_ADDRESS", "VIP", "WITNESS", "Pair"]

@@ -89,6 +89,11 @@ class Record:
     marks: tuple[Mark, ...] = ()
 
     @property
+    def written_until(self) -> float:
+        """When the client ended: what is not acknowledged later is no outage."""
+        return self.writes[-1].end if self.writes else self.end
+
+    @property
     def faults(self) -> tuple[Mark, ...]:
         return tuple(mark for mark in self.marks if mark.fault)
 

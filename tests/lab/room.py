@@ -35,7 +35,9 @@ class Room:
 
 
 def main() -> NoReturn:
-    host_pid = os.readlink("/proc/self")  # still the host's /proc: the number the host knows
+    host_pid = str(
+        Path("/proc/self").readlink()
+    )  # still the host's /proc: the number the host knows
     _mount("proc", "/proc", "proc")
     init = [str(Path(__file__).with_name("init.py")), host_pid]
     if len(sys.argv) > 1:
@@ -44,7 +46,7 @@ def main() -> NoReturn:
         os.set_inheritable(syslog, True)
         _furnish(room)
         init.append(str(syslog))
-    os.execv(sys.executable, [sys.executable, "-I", "-S", *init])
+    os.execv(sys.executable, [sys.executable, "-I", "-S", *init])  # noqa: S606 becomes pid 1
 
 
 def _furnish(room: Room) -> None:
@@ -63,7 +65,7 @@ def _furnish(room: Room) -> None:
         Path("/run", directory).mkdir()
     Path("/run/kachecks").chmod(0o700)
     if room.chroot:
-        _mount("tmpfs", f"{room.chroot}/tmp", "tmpfs", 0, "mode=1777")
+        _mount("tmpfs", f"{room.chroot}/tmp", "tmpfs", 0, "mode=1777")  # noqa: S108
         for directory in ("/proc", "/sys", "/dev", "/run", "/etc/mysql", "/var/lib/mysql"):
             _bind(directory, room.chroot + directory)
     _own_tmp(room.stage, room.visible)

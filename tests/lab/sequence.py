@@ -86,10 +86,9 @@ def play(pair: Pair, observer: Observer) -> Played:
     with contextlib.suppress(LabError):
         pair.wait_replication_caught_up(_CATCH_UP)
     record = observer.record()
-    ends = (second.time, record.end)
     switches = tuple(
-        Switch(mark.text, evidence.outage(record, mark.time, end), wanted.name)
-        for mark, end, wanted in zip((first, second), ends, (b, a))
+        Switch(mark.text, evidence.outage_of(record, mark), wanted.name)
+        for mark, wanted in ((first, b), (second, a))
     )
     stayed = stayed and switches[0].outage.after == b.name
     errors = {node.name: _applier_error(pair, node) for node in pair.nodes}

@@ -27,7 +27,8 @@ def with_options(text: str, options: Mapping[str, Optional[object]]) -> str:
         section, _, key = name.rpartition(".")
         head = f"[{section}]\n"
         before, found, rest = text.partition(head)
-        end = re.search(r"^\[|\Z", rest, re.M).start()
+        following = re.search(r"^\[", rest, re.M)
+        end = following.start() if following else len(rest)
         inside = re.sub(rf"^{key}\s*=.*\n", "", rest[:end], flags=re.M)
         if value is not None:
             inside = f"{key} = {value}\n{inside}"

@@ -6,8 +6,9 @@ import tempfile
 from pathlib import Path
 
 from tests.lab import cache, snippets
-from tests.lab.flavour import KACHECKS_PASSWORD, Flavour
+from tests.lab.accounts import KACHECKS_PASSWORD
 from tests.lab.node import Node
+from tests.lab.server import Flavour
 
 
 def datadir(flavour: Flavour, node_addresses: dict[str, str]) -> Path:

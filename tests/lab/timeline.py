@@ -55,7 +55,9 @@ class Index:
         self._held = [sample.time for sample in record.holding]
         self._access = {n: [a for a in record.access if a.node == n] for n in record.nodes}
         self._answered = {n: [a.answered for a in self._access[n]] for n in record.nodes}
-        self._replicating = {n: [r for r in record.replicating if r.node == n] for n in record.nodes}
+        self._replicating = {
+            n: [r for r in record.replicating if r.node == n] for n in record.nodes
+        }
         self._replicated = {n: [r.time for r in self._replicating[n]] for n in record.nodes}
 
     def writes(self, start: float, end: float) -> int:
@@ -120,20 +122,23 @@ def picture(
         lines += [_line(f"{name} vip", vip), _line(f"{name} db", access)]
         if replication.strip():
             lines.append(_line(f"{name} repl", replication))
-    for mark in sorted((*record.marks, *takeover(record, origin)), key=lambda mark: mark.time):
+    for mark in sorted((*record.marks, *takeovers(record)), key=lambda mark: mark.time):
         if start <= mark.time < edges[-1]:
             lines.append(_pointer(mark.text, bisect_right(edges, mark.time) - 1, width))
     lines.append(_LEGEND[:width])
     return "\n".join(line.rstrip()[:width] for line in lines)
 
 
-def takeover(record: Record, origin: Mark) -> list[Mark]:
-    """The first write after the longest gap since `origin`, as a mark."""
-    gap = evidence.outage(record, origin.time)
-    if gap.after is None or gap.end <= origin.time:
-        return []
-    text = f"first write acknowledged by {gap.after.upper()}, {gap.end - origin.time:.2f} s later"
-    return [Mark(gap.end, text)]
+def takeovers(record: Record) -> list[Mark]:
+    """For each fault the first write after the gap it made."""
+    marks = []
+    for fault in record.faults:
+        gap = evidence.outage_of(record, fault)
+        if gap.after is not None and gap.end > fault.time:
+            late = f"{gap.end - fault.time:.2f} s later"
+            text = f"first write acknowledged by {gap.after.upper()}, {late}"
+            marks.append(Mark(gap.end, text))
+    return marks
 
 
 def _line(label: str, cells: str) -> str:
@@ -241,7 +246,7 @@ def figures(record: Record, rows: Optional[dict[str, list[Row]]] = None) -> list
     done = evidence.acknowledged(record.writes)
     table = []
     for fault in record.faults:
-        gap = evidence.outage(record, fault.time, _next_fault(record, fault))
+        gap = evidence.outage_of(record, fault)
         after = gap.after.upper() if gap.after else "nobody"
         table.append((f"outage, {fault.text}", f"{gap.seconds:.2f} s, then {after} took writes"))
     table.append(("acknowledged writes", f"{len(done):,}"))
@@ -251,7 +256,12 @@ def figures(record: Record, rows: Optional[dict[str, list[Row]]] = None) -> list
         table.append((f"acknowledged writes missing on {active.upper()}", f"{len(gone):,}"))
         for other, theirs in others:
             differ = evidence.differing(kept, theirs)
-            table.append((f"rows that differ between {active.upper()} and {other.upper()}", f"{len(differ):,}"))
+            table.append(
+                (
+                    f"rows that differ between {active.upper()} and {other.upper()}",
+                    f"{len(differ):,}",
+                )
+            )
     failed = ", ".join(
         f"{count} x {errno}" for errno, count in sorted(evidence.errors(record.writes).items())
     )
@@ -262,10 +272,6 @@ def figures(record: Record, rows: Optional[dict[str, list[Row]]] = None) -> list
         ("longest gap between samples", f"{evidence.longest_gap(record) * 1000:.0f} ms"),
     ]
     return table
-
-
-def _next_fault(record: Record, fault: Mark) -> float:
-    return min((mark.time for mark in record.faults if mark.time > fault.time), default=record.end)
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

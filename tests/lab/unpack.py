@@ -22,11 +22,11 @@ def unpack(suite: str, packages: Sequence[str], directory: Path) -> None:
     argv.append('--aptopt=Acquire::Check-Valid-Until "false"')
     if KEYRING.exists():
         argv.append(f"--keyring={KEYRING}")
-    done = subprocess.run(
-        [*argv, suite, str(directory), mirror()], capture_output=True, text=True
-    )
+    done = subprocess.run([*argv, suite, str(directory), mirror()], capture_output=True, text=True)
     if done.returncode:
-        raise LabError(f"mmdebstrap could not unpack {packages[0]} of {suite}: {done.stderr[-800:]}")
+        raise LabError(
+            f"mmdebstrap could not unpack {packages[0]} of {suite}: {done.stderr[-800:]}"
+        )
     link_merged(directory)
 
 

@@ -71,9 +71,7 @@ def rows_by_node(pair: Pair) -> dict[str, list[Row]]:
 def rows_of(node: Node) -> Optional[list[Row]]:
     """The rows that the client wrote, as this node has them; None where it does not answer."""
     try:
-        session = Connection(
-            str(node.socket_path), SAMPLER_USER, SAMPLER_PASSWORD, timeout=2
-        )
+        session = Connection(str(node.socket_path), SAMPLER_USER, SAMPLER_PASSWORD, timeout=2)
         answer = session.query("SELECT id, token, server FROM app.writes", 10)
     except LabError:
         return None

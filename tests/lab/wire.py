@@ -113,9 +113,7 @@ class Connection:
             dialled.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return dialled
 
-    def _log_in(
-        self, user: str, password: str, database: str, *, tls: bool, trusted: bool
-    ) -> None:
+    def _log_in(self, user: str, password: str, database: str, *, tls: bool, trusted: bool) -> None:
         nonce, plugin, offered = _greeting(self._receive())
         flags = _LONG_PASSWORD | _PROTOCOL_41 | _TRANSACTIONS | _SECURE | _PLUGIN_AUTH
         if database:

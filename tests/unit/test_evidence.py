@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.lab import evidence
-from tests.lab.record import Access, Holding, Record, Row, Write, parse_writes
+from tests.lab.record import Access, Holding, Mark, Record, Row, Write, parse_writes
 
 
 def ack(end: float, node: str = "A", token: int = 0) -> Write:
@@ -43,16 +43,27 @@ class TestOutage:
         found = evidence.outage(record(writes=writes), 5.0, 5.45)
         assert (found.start, found.end) == (4.9, 5.4)
 
+    def test_a_gap_that_begins_at_the_end_of_the_window_belongs_to_the_next(self) -> None:
+        writes = (ack(4.9), *(ack(5.4 + at * 0.1, "B") for at in range(17)), ack(9.9))
+        faults = (Mark(5.0, "first", True), Mark(7.05, "second", True))
+        seen = record(writes=writes, marks=faults)
+        assert evidence.outage_of(seen, faults[0]).end == 5.4
+        assert evidence.outage_of(seen, faults[1]).end == 9.9
+
     def test_a_second_gap_in_the_window_counts_when_it_is_longer(self) -> None:
         writes = (ack(4.9), ack(5.2, "B"), ack(6.2, "B"), ack(6.3, "B"))
         found = evidence.outage(record(writes=writes, end=6.4), 5.0)
         assert (found.before, found.after) == ("B", "B")
         assert found.seconds == pytest.approx(1.0)
 
-    def test_without_a_later_write_it_lasts_to_the_end_of_the_record(self) -> None:
+    def test_without_a_later_write_it_lasts_as_long_as_the_client_tried(self) -> None:
         found = evidence.outage(record(writes=(ack(4.9), failed(9.0))), 5.0)
         assert found.after is None
-        assert found.seconds == pytest.approx(5.1)
+        assert found.seconds == pytest.approx(4.1)
+
+    def test_the_time_after_the_client_ended_is_none(self) -> None:
+        writes = (ack(4.9), ack(5.4, "B"), ack(5.5, "B"))
+        assert evidence.outage(record(writes=writes, end=30.0), 5.0).end == 5.4
 
     def test_an_attempt_that_failed_after_its_insert_is_no_acknowledgement(self) -> None:
         cut = Write(5.0, 5.1, 7, errno=2013, error="closed", node="A")
@@ -182,4 +193,3 @@ def test_lines_of_the_writer_become_writes() -> None:
     assert not refused.acknowledged
     assert refused.errno == 2003
     assert foreign.node == "server 9"
-

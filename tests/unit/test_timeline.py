@@ -38,9 +38,7 @@ def failover() -> Record:
         for node in "AB"
     )
     marks = (KILLED, Mark(4.0, "mysqld on A started again"))
-    return Record(
-        ("A", "B"), 0.0, 5.0, tuple(writes), tuple(access), holding, replicating, marks
-    )
+    return Record(("A", "B"), 0.0, 5.0, tuple(writes), tuple(access), holding, replicating, marks)
 
 
 PICTURE = """\

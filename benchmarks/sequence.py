@@ -1,0 +1,176 @@
+"""The articles' own sequence with kachecks and with the common shell recipe, side by side.
+
+    python -m benchmarks.sequence [--flavour mariadb|mysql|both] [--lag SECONDS] [--json FILE]
+
+A's mysqld stops, comes back, B's mysqld stops, comes back, with a client writing through the
+virtual IP all the time (tests/lab/sequence.py). The recipe's servers have the default, equal
+auto_increment settings, as the articles' have; kachecks' have those of its snippets. Needs root.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+from tests.lab import evidence, sequence
+from tests.lab.error import LabError
+from tests.lab.flavour import FLAVOURS, Flavour
+from tests.lab.observe import Observer
+from tests.lab.pair import VIP, Pair
+from tests.lab.timeline import bars_for, picture, table
+
+SUITES = ("kachecks", "recipe")
+_SERVER_OPTIONS: dict[str, dict[str, object]] = {
+    "kachecks": {},
+    "recipe": {"auto_increment_increment": 1, "auto_increment_offset": 1},
+}
+
+
+def play(flavour: Flavour, suite: str, lag: int) -> sequence.Played:
+    """One run on a fresh pair. `lag`: seconds that each standby applies late."""
+    with Pair(flavour, suite, server_options=_SERVER_OPTIONS[suite]) as pair:
+        for node in pair.nodes if lag else ():
+            pair.delay_replica(node, lag)
+        with Observer(pair.nodes, pair.client, VIP, pair.workdir) as observer:
+            return sequence.play(pair, observer)
+
+
+def results(played: sequence.Played) -> dict[str, Any]:
+    """The figures of a run, for programs."""
+    record = played.record
+    return {
+        "switches": [
+            {
+                "fault": switch.text,
+                "outage_seconds": round(switch.outage.seconds, 3),
+                "wanted": switch.wanted,
+                "next_writes_on": switch.outage.after,
+            }
+            for switch in played.switches
+        ],
+        "stayed_on_b_when_a_came_back": played.stayed,
+        "both_writable_seconds": round(evidence.both_open(record), 3),
+        "two_vips_seconds": round(evidence.both_holding(record), 3),
+        "acknowledged_writes": len(evidence.acknowledged(record.writes)),
+        "acknowledged_writes_lost": played.lost,
+        "rows_differing": played.differing,
+        "applier_errors": {node: errno for node, (errno, _) in played.applier_errors.items()},
+        "client_errors": dict(sorted(evidence.errors(record.writes).items())),
+        "longest_sample_gap_seconds": round(evidence.longest_gap(record), 3),
+    }
+
+
+def rows(runs: Sequence[dict[str, Any]]) -> list[list[str]]:
+    """The figures as rows of a table, a column per run."""
+    first, second = (
+        [
+            f"{switch['outage_seconds']:.2f} s"
+            + ("" if switch["next_writes_on"] == switch["wanted"] else ", not taken over")
+            for switch in pair
+        ]
+        for pair in zip(*(run["switches"] for run in runs))
+    )
+    return [
+        ["A's mysqld stops: outage", *first],
+        [
+            "A comes back: VIP and writes stay",
+            *(_yes(run["stayed_on_b_when_a_came_back"]) for run in runs),
+        ],
+        ["B's mysqld stops: outage", *second],
+        ["both servers writable", *(f"{run['both_writable_seconds']:.2f} s" for run in runs)],
+        ["VIP on both nodes", *(f"{run['two_vips_seconds']:.2f} s" for run in runs)],
+        ["writes acknowledged", *(f"{run['acknowledged_writes']:,}" for run in runs)],
+        [
+            "  and missing on the active node",
+            *(_count(run["acknowledged_writes_lost"]) for run in runs),
+        ],
+        ["rows that differ between the nodes", *(_count(run["rows_differing"]) for run in runs)],
+        ["replication stopped by", *(_errors(run["applier_errors"]) for run in runs)],
+    ]
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _count(value: Optional[int]) -> str:
+    return "a node does not answer" if value is None else f"{value:,}"
+
+
+def _errors(errors: dict[str, int]) -> str:
+    said = [f"{errno} on {node.upper()}" for node, errno in sorted(errors.items())]
+    return ", ".join(said) or "nothing"
+
+
+def machine() -> dict[str, str]:
+    """What the figures depend on, and nothing that tells whose machine it is."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    said = subprocess.run(
+        ["keepalived", "--version"], capture_output=True, text=True, check=True
+    ).stderr
+    version = re.search(r"v([\d.]+)", said)
+    return {
+        "cores": str(os.cpu_count()),
+        "memory": f"{memory:.0f} GiB",
+        "Linux": re.match(r"[\d.]+", platform.release())[0],  # type: ignore[index]
+        "Python": platform.python_version(),
+        "keepalived": version[1] if version else "unknown",
+    }
+
+
+def main(argv: Optional[list[str]] = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.sequence",
+        description="Play the articles' sequence with kachecks and with the shell recipe.",
+    )
+    parser.add_argument("--flavour", choices=(*FLAVOURS, "both"), default="mariadb")
+    parser.add_argument("--suite", choices=(*SUITES, "both"), default="both")
+    parser.add_argument(
+        "--lag", type=int, default=0, metavar="SECONDS", help="standbys apply this late (default 0)"
+    )
+    parser.add_argument("--pictures", action="store_true", help="print each run's timeline too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    options = parser.parse_args(argv)
+    suites = SUITES if options.suite == "both" else (options.suite,)
+    flavours = tuple(FLAVOURS) if options.flavour == "both" else (options.flavour,)
+
+    here = machine()
+    print(
+        ", ".join(
+            f"{value} cores" if key == "cores" else f"{key} {value}" for key, value in here.items()
+        )
+    )
+    report: dict[str, Any] = {"machine": here, "lag_seconds": options.lag, "servers": {}}
+    try:
+        for name in flavours:
+            runs = {}
+            for suite in suites:
+                played = play(FLAVOURS[name], suite, options.lag)
+                runs[suite] = results(played)
+                if options.pictures:
+                    length = played.record.written_until - played.record.start
+                    drawn = picture(played.record, after=length, bars=bars_for(sys.stdout))
+                    print(f"\n{suite}\n{drawn}")
+            title = f"{name} {FLAVOURS[name].version}"
+            if options.lag:
+                title += f", {options.lag} s late"
+            print(f"\n{table([[title, *suites], *rows(list(runs.values()))])}", flush=True)
+            report["servers"][name] = {"version": FLAVOURS[name].version, "runs": runs}
+    except LabError as error:
+        print(f"sequence: {error}", file=sys.stderr)
+        return 1
+    if options.json:
+        options.json.write_text(f"{json.dumps(report, indent=2)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,214 @@
+"""The failure matrix, row by row: the numbers are those of the design and of the manual.
+
+    python -m tests.lab.rows 1 5 --flavour both --times 5
+
+plays rows several times and prints what the client saw.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+from tests.lab.error import LabError
+from tests.lab.flavour import FLAVOURS, Flavour
+from tests.lab.node import Node
+from tests.lab.scenario import Figures, Scenario, WatchedRelease, drop_in_command, playing
+from tests.lab.verify import Expect
+
+ENDED_ON_B = Expect(holder="b", audit={"b": ("promote: opened",)})
+
+
+def row_1(flavour: Flavour) -> Figures:
+    """mysqld SIGKILL: B takes over; A boots closed, catches up, stays BACKUP."""
+    with playing(flavour) as scenario:
+        scenario.fault("SIGKILL of mysqld on A")
+        scenario.a.kill_mysqld(signal.SIGKILL)
+        scenario.wait_for_write_on(scenario.b)
+        scenario.bring_back(scenario.a)
+        return scenario.end(ENDED_ON_B)
+
+
+def row_2(flavour: Flavour) -> Figures:
+    """mysqld stopped cleanly under write load: it is gone before the VIP leaves."""
+    with playing(flavour) as scenario:
+        with WatchedRelease(scenario.a) as release:
+            scenario.fault("mysqld on A stopped")
+            scenario.a.kill_mysqld(signal.SIGTERM)
+            scenario.wait_for_write_on(scenario.b)
+        assert release.vip_left is not None
+        assert not release.outlived, "the VIP left A before its mysqld had ended"
+        scenario.bring_back(scenario.a)
+        return scenario.end(ENDED_ON_B)
+
+
+def row_3(flavour: Flavour) -> Figures:
+    """SIGSTOP, SIGCONT 15 s later: A's mysqld is killed before the VIP leaves."""
+    with playing(flavour) as scenario:
+        pid = scenario.a.mysqld_pid()
+        assert pid is not None
+        with WatchedRelease(scenario.a) as release:
+            mark = scenario.fault("SIGSTOP of mysqld on A")
+            scenario.a.kill(pid, signal.SIGSTOP)
+            scenario.wait_for_write_on(scenario.b)
+        assert release.vip_left is not None
+        assert not release.outlived, "the VIP left A before its mysqld was killed"
+        time.sleep(max(0.0, mark.time + 15 - time.monotonic()))
+        try:
+            scenario.a.kill(pid, signal.SIGCONT)
+        except LabError:
+            pass
+        else:
+            raise AssertionError("the hung mysqld is still there to be continued")
+        scenario.bring_back(scenario.a)
+        return scenario.end(
+            Expect(holder="b", audit={"a": ("demote: killed",), "b": ("promote: opened",)})
+        )
+
+
+def row_4(flavour: Flavour) -> Figures:
+    """Power-off: B takes over after VRRP's down time."""
+    with playing(flavour) as scenario:
+        scenario.fault("power-off of A")
+        scenario.a.power_off()
+        scenario.wait_for_write_on(scenario.b)
+        scenario.bring_back(scenario.a)
+        return scenario.end(ENDED_ON_B)
+
+
+def row_5(flavour: Flavour) -> Figures:
+    """notify_down by hand: A closed before the VIP leaves; B opens with all of A's writes."""
+    with playing(flavour) as scenario:
+        with WatchedRelease(scenario.a) as release:
+            scenario.fault("notify_down on A")
+            scenario.a.run(["/opt/kachecks/bin/notify_down"])
+            scenario.wait_for_write_on(scenario.b)
+        _closed_before_release(scenario.a, release)
+        scenario.must_have_all_but_the_tail(scenario.b, tail=0.0)
+        scenario.bring_back(scenario.a)
+        return scenario.end(
+            Expect(holder="b", audit={"a": ("demote: closed",), "b": ("promote: opened",)})
+        )
+
+
+def row_5_drop_in(flavour: Flavour) -> Figures:
+    """keepalived stopped through the systemd drop-in's commands, in systemd's order."""
+    with playing(flavour) as scenario:
+        with WatchedRelease(scenario.a) as release:
+            scenario.fault("systemctl stop keepalived on A")
+            scenario.a.run(drop_in_command("ExecStop"))
+            scenario.a.stop_keepalived(signal.SIGTERM)
+            scenario.a.run(drop_in_command("ExecStopPost"))
+            scenario.wait_for_write_on(scenario.b)
+        _closed_before_release(scenario.a, release)
+        scenario.must_have_all_but_the_tail(scenario.b, tail=0.0)
+        scenario.bring_back(scenario.a)
+        return scenario.end(
+            Expect(holder="b", audit={"a": ("demote: closed",), "b": ("promote: opened",)})
+        )
+
+
+def row_6(flavour: Flavour) -> Figures:
+    """keepalived SIGTERM without the drop-in: the VIP leaves first; B fences A."""
+    with playing(flavour) as scenario:
+        scenario.fault("SIGTERM of keepalived on A")
+        scenario.a.stop_keepalived(signal.SIGTERM)
+        scenario.wait_for_write_on(scenario.b)
+        scenario.bring_back(scenario.a)
+        return scenario.end(ENDED_ON_B)
+
+
+def row_6_hung(flavour: Flavour) -> Figures:
+    """The same with mysqld hung: B waits for its death, at the hands of A's notify_stop."""
+    with playing(flavour) as scenario:
+        scenario.fault("mysqld hung, then SIGTERM of keepalived on A")
+        scenario.a.kill_mysqld(signal.SIGSTOP)
+        scenario.a.stop_keepalived(signal.SIGTERM)
+        scenario.wait_for_write_on(scenario.b)
+        scenario.bring_back(scenario.a)
+        return scenario.end(
+            Expect(holder="b", audit={"a": ("demote: killed",), "b": ("promote: opened",)})
+        )
+
+
+def row_14(flavour: Flavour) -> Figures:
+    """B applies 3 s late, SIGKILL on A: B opens only when its relay log is applied."""
+    with playing(flavour) as scenario:
+        scenario.pair.delay_replica(scenario.b, 3)
+        time.sleep(4)
+        scenario.fault("SIGKILL of mysqld on A, B applies 3 s late")
+        scenario.a.kill_mysqld(signal.SIGKILL)
+        scenario.wait_for_write_on(scenario.b)
+        scenario.must_have_all_but_the_tail(scenario.b)
+        scenario.pair.delay_replica(scenario.b, 0)
+        scenario.bring_back(scenario.a)
+        return scenario.end(ENDED_ON_B)
+
+
+def _closed_before_release(node: Node, release: WatchedRelease) -> None:
+    """The audit log has the closing at or before the moment the VIP was first seen gone."""
+    closings = [entry for entry in node.audit() if entry["outcome"] == "closed"]
+    assert closings, "the audit log does not tell of a closing"
+    assert release.vip_left is not None, "the VIP never left"
+    seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(release.vip_left))
+    left = f"{seconds}.{int(release.vip_left % 1 * 1000):03d}Z"
+    assert closings[0]["time"] <= left, f"closed at {closings[0]['time']}, VIP gone at {left}"
+
+
+ROWS: dict[str, Callable[[Flavour], Figures]] = {
+    "1": row_1,
+    "2": row_2,
+    "3": row_3,
+    "4": row_4,
+    "5": row_5,
+    "5-drop-in": row_5_drop_in,
+    "6": row_6,
+    "6-hung": row_6_hung,
+    "14": row_14,
+}
+
+
+def main() -> int:
+    """Play rows several times and print the figures of each run and their median."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; all")
+    parser.add_argument("--flavour", choices=[*FLAVOURS, "both"], default="both")
+    parser.add_argument("--times", type=int, default=1)
+    options = parser.parse_args()
+    failed = 0
+    flavours = list(FLAVOURS) if options.flavour == "both" else [options.flavour]
+    for name in options.rows or ROWS:
+        for flavour in flavours:
+            outages = []
+            for _ in range(options.times):
+                try:
+                    figures = ROWS[name](FLAVOURS[flavour])
+                except (AssertionError, LabError) as error:
+                    failed += 1
+                    print(f"row {name:<10} {flavour:<8} FAILED: {error}", flush=True)
+                    continue
+                outages.append(figures.outage)
+                print(f"row {name:<10} {flavour:<8} {_line(figures)}", flush=True)
+            if len(outages) > 1:
+                median, worst = statistics.median(outages), max(outages)
+                print(
+                    f"row {name:<10} {flavour:<8} median of {len(outages)}: {median:.2f} s,"
+                    f" worst {worst:.2f} s",
+                    flush=True,
+                )
+    return 1 if failed else 0
+
+
+def _line(figures: Figures) -> str:
+    return (
+        f"outage {figures.outage:5.2f} s, lost {figures.lost}, both open"
+        f" {figures.both_open:.2f} s, both VIP {figures.both_vip:.2f} s"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

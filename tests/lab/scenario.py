@@ -1,0 +1,179 @@
+"""One scenario: a pair with our suite, a client writing through the VIP, a fault, the checks."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Optional
+
+from tests.lab import evidence
+from tests.lab.flavour import Flavour
+from tests.lab.node import Node
+from tests.lab.observe import Observer
+from tests.lab.pair import VIP, Pair
+from tests.lab.record import Mark
+from tests.lab.snippets import SNIPPETS
+from tests.lab.verify import Expect, rows_by_node, rows_of, verify
+
+STEADY = 1.5
+"""Seconds of writes before the fault, so that the record shows what normal is."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a scenario measured; seconds and counts."""
+
+    outage: float
+    lost: int
+    both_open: float
+    both_vip: float
+
+
+class Scenario:
+    """A pair at work, seen by an observer."""
+
+    def __init__(self, pair: Pair, observer: Observer) -> None:
+        self.pair = pair
+        self.observer = observer
+        self.a, self.b = pair.nodes
+        self._fault: Optional[Mark] = None
+        self._figures: Optional[Figures] = None
+
+    def fault(self, text: str) -> Mark:
+        """Call it right before the fault."""
+        self._fault = self.observer.mark(text, fault=True)
+        return self._fault
+
+    def wait_for_write_on(self, node: Node, timeout: float = 20.0) -> None:
+        """Until that node acknowledges a write that began after now."""
+        self.observer.wait_for_write(node.name, timeout=timeout)
+
+    def must_have_all_but_the_tail(self, node: Node, tail: float = 0.3) -> None:
+        """That node has, now, every write acknowledged up to ``tail`` seconds before the fault.
+
+        What the client wrote in the last moments may not have left the old node when it died;
+        everything before that has been received, and must have been applied before opening.
+        """
+        assert self._fault is not None
+        rows = rows_of(node)
+        assert rows is not None
+        received = [
+            write
+            for write in self.observer.record().writes
+            if write.acknowledged and write.end < self._fault.time - tail
+        ]
+        missing = evidence.lost(received, rows)
+        assert not missing, f"{node.name.upper()} opened without {len(missing)} received writes"
+
+    def bring_back(self, node: Node) -> None:
+        """What systemd or the operator does after the fault: start what is not running."""
+        self.observer.mark(f"{node.name.upper()} comes back")
+        if not node.is_on:
+            node.power_on()
+        if node.mysqld_pid() is None:
+            node.start_mysqld()
+        if not node.keepalived_pids():
+            node.start_keepalived()
+        self.pair.wait_until(
+            lambda: node.keepalived_state() == "BACKUP", 20, f"{node.name.upper()} to stand by"
+        )
+
+    def end(self, expect: Expect) -> Figures:
+        """Stop the client and hold everything against the checks above the failure matrix."""
+        time.sleep(STEADY)
+        self.observer.stop_writing()
+        verify(self.pair, self.observer.record(), expect)
+        return self.figures()
+
+    def figures(self) -> Figures:
+        """What there is to tell about the fault."""
+        assert self._fault is not None
+        record = self.observer.record()
+        contents = list(rows_by_node(self.pair).values())
+        return Figures(
+            outage=evidence.outage_of(record, self._fault).seconds,
+            lost=len(evidence.lost(record.writes, contents[0])) if contents else -1,
+            both_open=evidence.both_open(record),
+            both_vip=evidence.both_holding(record),
+        )
+
+
+@contextlib.contextmanager
+def playing(
+    flavour: Flavour, option_overrides: Optional[Mapping[str, Optional[object]]] = None
+) -> Iterator[Scenario]:
+    """A pair with A active and a client writing, until the context is left."""
+    with Pair(flavour, suite="kachecks", option_overrides=option_overrides) as pair:
+        with Observer(pair.nodes, pair.client, VIP, pair.workdir) as observer:
+            observer.wait_for_write(pair.a.name)
+            time.sleep(STEADY)
+            yield Scenario(pair, observer)
+
+
+class WatchedRelease:
+    """Looks, about a thousand times a second, whether mysqld outlives the VIP on a node.
+
+    A process that is seen alive after the VIP has been seen gone has outlived it: no delay of
+    this thread can make that up.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        inside = node.mysqld_pid()
+        assert inside is not None
+        self._process = _process_outside(node, inside)
+        self.vip_left: Optional[float] = None
+        self.outlived = False
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> WatchedRelease:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._stop.is_set():
+            if not self._node.has_vip(VIP):
+                self.vip_left = self.vip_left or time.time()
+                self.outlived = self.outlived or _alive(self._process)
+                return
+            time.sleep(0.001)
+
+
+def _process_outside(node: Node, inside: int) -> int:
+    """The pid, as the lab sees it, of a process of the node."""
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with contextlib.suppress(OSError), open(f"/proc/{entry}/status") as status:
+                for line in status:
+                    if line.startswith("NSpid:") and line.split()[-1] == str(inside):
+                        if os.readlink(f"/proc/{entry}/ns/pid") == os.readlink(
+                            f"/proc/{node.init_pid}/ns/pid"
+                        ):
+                            return int(entry)
+    raise AssertionError(f"no process {inside} in {node.name}")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except OSError:
+        return False
+
+
+def drop_in_command(key: str) -> list[str]:
+    """The command line of the systemd drop-in behind ``key``, such as ExecStop."""
+    for line in (SNIPPETS / "kachecks-keepalived.service.d.conf").read_text().splitlines():
+        name, _, value = line.partition("=")
+        if name.strip() == key and value.strip():
+            return value.strip().lstrip("-").split()
+    raise AssertionError(f"no {key}= in the drop-in")
