@@ -18,7 +18,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from tests.lab import evidence, sequence
 from tests.lab.error import LabError
@@ -101,7 +101,7 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def _count(value: Optional[int]) -> str:
+def _count(value: int | None) -> str:
     return "a node does not answer" if value is None else f"{value:,}"
 
 
@@ -126,7 +126,7 @@ def machine() -> dict[str, str]:
     }
 
 
-def main(argv: Optional[list[str]] = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.sequence",
         description="Play the articles' sequence with kachecks and with the shell recipe.",

@@ -176,7 +176,7 @@ def _fence(host: Host, seen: Observation, verdict: Verdict) -> None:
     try:
         if not failing and (not locked or host.vip_here()):
             return  # a hook is at work, or has just brought the VIP here
-        patience = FRESH_LOOK if seen.failure == "hung" else host.config.fence_timeout
+        patience = 2 * FRESH_LOOK if seen.failure == "hung" else host.config.fence_timeout
         demotion(host, steps, f"check_mysql: {verdict.reason}", patience)
     finally:
         host.unlock()

@@ -635,7 +635,7 @@ def _agree(given: _Given, config: Config) -> None:
         raise given.error(
             _C, ["host"], f"host is {config.local.host}, the peer or a vip, expected this node"
         )
-    total = round(config.hung_after + config.fence_timeout, 3)
+    total = config.hung_after + config.fence_timeout
     if total > _LONGEST_CHECK:
         raise given.error(
             _K, ["hung_after", "fence_timeout"],

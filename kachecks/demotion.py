@@ -23,7 +23,7 @@ BUSY = frozenset({1040, 1203, 1226})  # connections used up; an administrator's 
 ACCESS_DENIED = frozenset({1142, 1143, 1227})
 
 FRESH_LOOK = 0.5
-"""Seconds for the last look at a server before it is killed."""
+"""Seconds for the last look at a server before it is killed; half of a shorter patience."""
 
 QUIET = 0.5
 """Seconds without a session that could write through read_only (MariaDB before 12)."""
@@ -40,17 +40,18 @@ def demote(host: Host, steps: Steps, patience: float) -> Outcome:
 
     The caller holds the lock, or has waited for it long enough: closing needs no lock.
     """
-    budget = Budget(host, patience)
+    last_look = min(FRESH_LOOK, patience / 2)
+    budget = Budget(host, patience - last_look)
     mark = host.open_mark()
     try:
         session = _connect(host, budget)
     except Refused as refusal:
-        return _wait_for_death(host, steps, budget, refusal)
+        return _wait_for_death(host, steps, budget, last_look, refusal)
     except (ServerError, DriverError) as error:
         why = f"cannot log in to close it: {error}"
         return Outcome("demote", "not closed", why, done=False, changed=False)
     except SessionError as error:
-        return _last_resort(host, steps, mark, str(error))
+        return _last_resort(host, steps, mark, last_look, str(error))
     steps.done("connect")
     try:
         version = version_of(session)
@@ -73,7 +74,7 @@ def demote(host: Host, steps: Steps, patience: float) -> Outcome:
         why = f"the server refuses to be closed: {error}{_cure(error)}"
         return Outcome("demote", "not closed", why, done=False, changed=True)
     except (NotClosed, SessionError) as error:
-        return _last_resort(host, steps, mark, str(error))
+        return _last_resort(host, steps, mark, last_look, str(error))
     finally:
         session.close()
 
@@ -171,13 +172,16 @@ def _connect(host: Host, budget: Budget) -> Session:
         host.sleep(0.05)
 
 
-def _wait_for_death(host: Host, steps: Steps, budget: Budget, refusal: Refused) -> Outcome:
+def _wait_for_death(
+    host: Host, steps: Steps, budget: Budget, last_look: float, refusal: Refused
+) -> Outcome:
     """A closed port is not death: a server that shuts down may commit for seconds after it."""
     mark = host.open_mark()
     process = mark or host.last_server()
     was_alive = process is not None and host.alive(process)
     if process is not None and was_alive and not host.wait_for_end(process, budget.left()):
-        return _last_resort(host, steps, mark, f"{refusal}, but pid {process.pid} has not ended")
+        why = f"{refusal}, but pid {process.pid} has not ended"
+        return _last_resort(host, steps, mark, last_look, why)
     if mark is not None:
         host.unmark_open()
     steps.done("wait for mysqld's end")
@@ -185,7 +189,9 @@ def _wait_for_death(host: Host, steps: Steps, budget: Budget, refusal: Refused) 
     return Outcome("demote", "dead", why, done=True, changed=mark is not None)
 
 
-def _last_resort(host: Host, steps: Steps, mark: Process | None, why: str) -> Outcome:
+def _last_resort(
+    host: Host, steps: Steps, mark: Process | None, last_look: float, why: str
+) -> Outcome:
     """Kill the mysqld that was open and cannot be closed, after one more look at it.
 
     One that wakes up later would finish its commits after the other node has opened. Only the
@@ -198,7 +204,7 @@ def _last_resort(host: Host, steps: Steps, mark: Process | None, why: str) -> Ou
         host.unmark_open()
         why = "mysqld has ended"
         return Outcome("demote", "dead", why, done=True, changed=True)
-    if _closed_after_all(host):
+    if _closed_after_all(host, last_look):
         host.unmark_open()
         return Outcome("demote", "closed", why, done=True, changed=True)
     steps.done("last look")
@@ -216,13 +222,13 @@ def _last_resort(host: Host, steps: Steps, mark: Process | None, why: str) -> Ou
     return Outcome("demote", "killed", text, done=True, changed=True)
 
 
-def _closed_after_all(host: Host) -> bool:
+def _closed_after_all(host: Host, seconds: float) -> bool:
     try:
-        session = host.connect_local(FRESH_LOOK)
+        session = host.connect_local(seconds)
     except SessionError:
         return False
     try:
-        return probe_access(session, FRESH_LOOK).closed
+        return probe_access(session, seconds).closed
     except SessionError:
         return False
     finally:

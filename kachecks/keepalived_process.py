@@ -218,7 +218,7 @@ def _is_keepalived(process: "psutil.Process") -> bool:
     import psutil
 
     try:
-        executable = process.exe().removesuffix(" (deleted)")  # after an upgrade of the package
+        executable = process.exe()  # without the " (deleted)" of an upgraded package
     except psutil.AccessDenied:
         executable = ""
     return (executable.rpartition("/")[2] if executable else process.name()) == "keepalived"

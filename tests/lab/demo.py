@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Optional
 
 from tests.lab.error import LabError
 from tests.lab.flavour import FLAVOURS
@@ -140,7 +139,7 @@ def _wait_for_return(pair: Pair, node: Node) -> None:
         pair.wait_replication_running(5)
 
 
-def main(argv: Optional[list[str]] = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.lab.demo", description="Play a failover and watch it."
     )
@@ -157,9 +156,9 @@ def main(argv: Optional[list[str]] = None) -> int:
                 f"A holds {VIP} and takes writes, B stands by. A client writes through the"
                 f"\nvirtual IP. In {_STEADY:g} s: {fault.text}.\n"
             )
-            with Observer(pair.nodes, pair.client, VIP, pair.workdir) as observer:
-                with live_lines(observer):
-                    play(pair, observer, fault)
+            observer = Observer(pair.nodes, pair.client, VIP, pair.workdir)
+            with observer, live_lines(observer):
+                play(pair, observer, fault)
             with contextlib.suppress(LabError):
                 pair.wait_replication_caught_up(5)
             record = observer.record()

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Optional
 
 from tests.lab.record import CLOSED, DOWN, OPEN, Access, Mark, Record, Row, Write
 
@@ -26,9 +25,9 @@ class Outage:
 
     start: float
     end: float
-    before: Optional[str]
+    before: str | None
     """The node that acknowledged the last write before; None: there was none in the record."""
-    after: Optional[str]
+    after: str | None
     """The node that acknowledged the next one; None: the record ends first."""
 
     @property
@@ -40,13 +39,13 @@ def acknowledged(writes: Iterable[Write]) -> list[Write]:
     return [write for write in writes if write.acknowledged]
 
 
-def outage(record: Record, start: float, end: Optional[float] = None) -> Outage:
+def outage(record: Record, start: float, end: float | None = None) -> Outage:
     """The gap between acknowledged writes that takes up most of `start` .. `end`.
 
     Its own ends may lie outside: it begins with the last write acknowledged before `start`.
     """
     end = record.written_until if end is None else end
-    edges: list[tuple[float, Optional[str]]] = [(record.start, None)]
+    edges: list[tuple[float, str | None]] = [(record.start, None)]
     edges += [(write.end, write.node) for write in acknowledged(record.writes)]
     edges.append((record.written_until, None))
     gaps = [
@@ -62,7 +61,7 @@ def outage_of(record: Record, fault: Mark) -> Outage:
     return outage(record, fault.time, min(later, default=None))
 
 
-def first_write(record: Record, node: str, after: float) -> Optional[Write]:
+def first_write(record: Record, node: str, after: float) -> Write | None:
     """The first write that `node` acknowledged after a moment."""
     for write in acknowledged(record.writes):
         if write.node == node and write.end > after:
@@ -126,7 +125,7 @@ def overlaps(
     return [span for span in found if span is not None]
 
 
-def _overlap(one: tuple[Access, Access], other: tuple[Access, Access]) -> Optional[Span]:
+def _overlap(one: tuple[Access, Access], other: tuple[Access, Access]) -> Span | None:
     """A run is certain from its first answer to its last question. A run of a single sample is
     one moment somewhere between the two, and certain only within a span of the other.
     """
@@ -186,7 +185,7 @@ def _in_turn(access: Iterable[Access], node: str) -> list[tuple[Access, Access]]
     return list(zip(known, known[1:]))
 
 
-def missing_from(audit: Iterable[str], expected: Iterable[str]) -> Optional[str]:
+def missing_from(audit: Iterable[str], expected: Iterable[str]) -> str | None:
     """The first of `expected` that the audit log does not tell in that order, None if it does.
 
     Both are sentences such as "promote: opened"; the expected one may be a beginning.

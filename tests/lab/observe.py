@@ -9,9 +9,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Callable, Optional, Protocol
+from typing import Callable, Protocol
 
-from tests.lab import flavour
+from tests.lab import accounts
 from tests.lab.error import LabError
 from tests.lab.evidence import acknowledged
 from tests.lab.record import Access, Mark, Record, Write, parse_writes
@@ -51,14 +51,14 @@ class Observer:
         """`directory`: where the writer's lines go; `interval`: seconds between attempts."""
         self.nodes = tuple(node.name for node in nodes)
         self.start = 0.0
-        self._end: Optional[float] = None
+        self._end: float | None = None
         self._vip = vip
         self._client = client
         self._interval = interval
         self._output = directory / "writes.jsonl"
         self._marks: list[Mark] = []
-        self._sampler = Sampler(list(nodes), vip, flavour.SAMPLER_USER, flavour.SAMPLER_PASSWORD)
-        self._writer: Optional[subprocess.Popen[bytes]] = None
+        self._sampler = Sampler(list(nodes), vip, accounts.SAMPLER_USER, accounts.SAMPLER_PASSWORD)
+        self._writer: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Observer:
         self._output.unlink(missing_ok=True)
@@ -66,7 +66,7 @@ class Observer:
         self.start = time.monotonic()
         self._sampler.start()
         argv = [sys.executable, "-m", "tests.lab.writer", "--host", self._vip]
-        argv += ["--user", flavour.APP_USER, "--password", flavour.APP_PASSWORD]
+        argv += ["--user", accounts.APP_USER, "--password", accounts.APP_PASSWORD]
         argv += ["--interval", str(self._interval), "--output", str(self._output)]
         argv += ["--network-of", str(self._client.pid), "--parent", str(os.getpid())]
         self._writer = subprocess.Popen(argv, cwd=_CHECKOUT, stdin=subprocess.DEVNULL)
@@ -74,9 +74,9 @@ class Observer:
 
     def __exit__(
         self,
-        kind: Optional[type[BaseException]],
-        error: Optional[BaseException],
-        traceback: Optional[TracebackType],
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
     ) -> None:
         self.stop_writing()
         self._sampler.stop()
@@ -135,7 +135,7 @@ class Observer:
             time.sleep(0.05)
 
     def wait_for_write(
-        self, node: Optional[str] = None, *, after: Optional[float] = None, timeout: float = 15.0
+        self, node: str | None = None, *, after: float | None = None, timeout: float = 15.0
     ) -> Write:
         """Wait for a write begun after a moment (default: now) and acknowledged by `node` (any)."""
         after = time.monotonic() if after is None else after

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Optional, Union
 
-from tests.lab import snippets, template, workdir
+from tests.lab import contents, provision, template, workdir
 from tests.lab.accounts import KACHECKS_PASSWORD
 from tests.lab.error import LabError
 from tests.lab.namespaces import Namespaces
 from tests.lab.network import PREFIX, Link, Switch
-from tests.lab.node import Node
+from tests.lab.node import STATE_DIRECTORY, Node
 from tests.lab.server import Flavour
 from tests.lab.suite import SUITES, Suite
 
@@ -87,7 +87,8 @@ class Pair:
     def start(self) -> None:
         """Bring everything up; returns when A has the VIP (and is open) and B is BACKUP."""
         with self._phase("template"):
-            source = template.datadir(self.flavour, self._words_for_grants())
+            accounts = provision.accounts(self.flavour, self._words_for_grants())
+            source = template.datadir(self.flavour, accounts)
         with self._phase("namespaces"):
             self._make_workdir()
             self._wire()
@@ -114,7 +115,7 @@ class Pair:
             self.wait_until(lambda: self.b.keepalived_state() == "BACKUP", 20, "B to be BACKUP")
 
     def close(self) -> None:
-        """Everything is gone: processes, namespaces, mounts, work directory."""
+        """Everything is gone: processes, namespaces, mounts, the work directory if it is ours."""
         self._undo.close()
 
     # What a scenario asks
@@ -148,6 +149,13 @@ class Pair:
             time.sleep(0.01)
         return time.monotonic() - begin
 
+    def set_options(self, node: Node, overrides: Mapping[str, Optional[object]]) -> None:
+        """Change kachecks.cnf of one node now: as `option_overrides`, on top of those."""
+        if self.suite.option_file is None:
+            raise LabError(f"the suite {self.suite.name} has no option file")
+        options = {**self._options, **overrides}
+        provision.option_file(node, self.suite.option_file, self._words(node), options)
+
     # Replication
 
     def open(self, node: Node) -> None:
@@ -171,7 +179,7 @@ class Pair:
     def wait_replication_caught_up(self, timeout: float = 15) -> float:
         """Until both nodes have the same transactions, by GTID; returns the seconds."""
         return self.wait_until(
-            lambda: self._position(self.a) == self._position(self.b),
+            lambda: contents.transactions(self.a) == contents.transactions(self.b),
             timeout,
             "both nodes to have the same GTIDs",
         )
@@ -182,8 +190,7 @@ class Pair:
 
     def different_tables(self) -> list[str]:
         """Tables that differ, or that only one node has."""
-        first, second = (self._checksums(node) for node in self.nodes)
-        return sorted(name for name, _ in first.items() ^ second.items())
+        return contents.different_tables(self.a, self.b)
 
     # Logs
 
@@ -191,8 +198,9 @@ class Pair:
         """keepalived's log, the error log, the system log and the audit log of both nodes."""
         for node in self.nodes:
             shutil.copytree(node.logs, target / node.name, dirs_exist_ok=True)
-            state = node.path("/var/lib/kachecks")
-            shutil.copytree(state, target / node.name / "state", dirs_exist_ok=True)
+            shutil.copytree(
+                node.path(STATE_DIRECTORY), target / node.name / "state", dirs_exist_ok=True
+            )
 
     # Inner workings
 
@@ -205,10 +213,10 @@ class Pair:
     def _make_workdir(self) -> None:
         if self._wanted_workdir is None:
             self.workdir = workdir.create()
+            self._undo.callback(shutil.rmtree, self.workdir)
         else:
             self.workdir = self._wanted_workdir
             workdir.adopt(self.workdir)
-        self._undo.callback(shutil.rmtree, self.workdir)
 
     def _wire(self) -> None:
         self.switch = Switch("br0", "br1")
@@ -236,53 +244,36 @@ class Pair:
         self._undo.callback(node.close)
         return node
 
-    def _words_for_grants(self) -> dict[str, str]:
+    def _words_for_grants(self) -> dict[str, object]:
         addresses = REPLICATION_ADDRESSES if self._replication_network else ADDRESSES
-        return {"NODE1_ADDRESS": addresses[0], "NODE2_ADDRESS": addresses[1]}
+        return {
+            "NODE1_ADDRESS": addresses[0],
+            "NODE2_ADDRESS": addresses[1],
+            "KACHECKS_PASSWORD": KACHECKS_PASSWORD,
+        }
 
     def _peer_address(self, node: Node) -> str:
         return self.other(node).links[-1].address
 
-    def _write_files(self, node: Node) -> None:
-        index = self.nodes.index(node)
-        words = {
+    def _words(self, node: Node) -> dict[str, object]:
+        return {
+            **self._words_for_grants(),
             "NODE_INTERFACE": INTERFACE,
             "VIP_ADDRESS": VIP,
             "VIP_PREFIX": PREFIX,
             "NODE_ADDRESS": node.address,
             "PEER_ADDRESS": self._peer_address(node),
             "WITNESS_ADDRESS": WITNESS,
-            "KACHECKS_PASSWORD": KACHECKS_PASSWORD,
-            "SERVER_NUMBER": index + 1,
+            "SERVER_NUMBER": self.nodes.index(node) + 1,
         }
-        fragment = snippets.fill(snippets.SNIPPETS / self.flavour.options_snippet, words)
-        added = "".join(f"{key} = {value}\n" for key, value in self._server_options.items())
-        node.write("/etc/mysql/my.cnf", f"{self.flavour.options(fragment)}\n[mysqld]\n{added}")
-        conf = snippets.fill_text(self.suite.keepalived_conf[index], words)
-        node.write("/etc/keepalived/keepalived.conf", conf)
+
+    def _write_files(self, node: Node) -> None:
+        words = self._words(node)
+        provision.server_options(node, words, self._server_options)
+        conf = self.suite.keepalived_conf[self.nodes.index(node)]
+        provision.keepalived_conf(node, conf, words)
         if self.suite.option_file:
-            text = snippets.fill(self.suite.option_file, words)
-            options = {
-                name if "." in name else f"kachecks.{name}": value
-                for name, value in self._options.items()
-            }
-            text = snippets.with_options(text, options)
-            node.write("/etc/kachecks/kachecks.cnf", text, mode=0o600)
-
-    def _position(self, node: Node) -> frozenset[str]:
-        text = str(node.value(self.flavour.position))
-        return frozenset(part.strip() for part in text.split(",") if part.strip())
-
-    def _checksums(self, node: Node) -> dict[str, Any]:
-        tables = node.sql(
-            "SELECT CONCAT('`', table_schema, '`.`', table_name, '`') AS name"
-            " FROM information_schema.tables WHERE table_type = 'BASE TABLE' AND table_schema"
-            " NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')"
-        )
-        if not tables:
-            return {}
-        names = ", ".join(row["name"] for row in tables)
-        return {row["Table"]: row["Checksum"] for row in node.sql(f"CHECKSUM TABLE {names}")}
+            self.set_options(node, {})
 
     def _save_logs_for_reader(self) -> None:
         if "LAB_LOGS" in os.environ and hasattr(self, "b"):

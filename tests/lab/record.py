@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Optional
 
 OPEN, CLOSED, DOWN = "open", "closed", "down"
 
@@ -20,13 +19,13 @@ class Write:
 
     start: float
     end: float
-    token: Optional[int]
+    token: int | None
     """The row's unique value; None when no INSERT was sent. Sent and failed: it may be there."""
-    id: Optional[int] = None
+    id: int | None = None
     """The auto-increment value, for an acknowledged row."""
-    node: Optional[str] = None
-    errno: Optional[int] = None
-    error: Optional[str] = None
+    node: str | None = None
+    errno: int | None = None
+    error: str | None = None
 
     @property
     def acknowledged(self) -> bool:
@@ -44,7 +43,7 @@ class Access:
     node: str
     asked: float
     answered: float
-    state: Optional[str]
+    state: str | None
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class Replicating:
 
     node: str
     time: float
-    running: Optional[bool]
+    running: bool | None
     errno: int = 0
     why: str = ""
 

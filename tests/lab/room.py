@@ -53,10 +53,13 @@ def _furnish(room: Room) -> None:
     # sethostname only reaches this node: it has a UTS namespace of its own.
     Path("/proc/sys/kernel/hostname").write_text(room.hostname)
     _mount("sysfs", "/sys", "sysfs")  # the interfaces of this network namespace, not the host's
+    # Found before anything is covered: a source may lie where the node has something else.
+    binds = [(os.open(source, os.O_PATH), target) for source, target in room.binds]
     for directory, entries in room.added.items():
         _add_entries(room.stage, Path(directory), entries)
-    for source, target in room.binds:
-        _bind(source, target)
+    for source_fd, target in binds:
+        _bind(f"/proc/self/fd/{source_fd}", target)
+        os.close(source_fd)
     for target, options in room.tmpfs.items():
         _mount("tmpfs", target, "tmpfs", 0, options)
     _own_devices(room.stage)

@@ -87,6 +87,7 @@ def row_5(flavour: Flavour) -> Figures:
             scenario.fault("notify_down on A")
             scenario.a.run(["/opt/kachecks/bin/notify_down"])
             scenario.wait_for_write_on(scenario.b)
+            scenario.wait_for_keepalived_to_end(scenario.a)
         _closed_before_release(scenario.a, release)
         scenario.must_have_all_but_the_tail(scenario.b, tail=0.0)
         scenario.bring_back(scenario.a)

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from pathlib import Path
-from typing import Callable, Optional, Protocol
+from typing import Callable, Protocol
 
 from tests.lab.error import LabError
 from tests.lab.record import CLOSED, DOWN, OPEN, Access, Holding, Replicating
@@ -112,10 +112,10 @@ class _Session:
     """A connection to a node's server, made anew at the first question after it was lost."""
 
     def __init__(self, node: Watched, account: tuple[str, str]) -> None:
-        self.server_id: Optional[int] = None
+        self.server_id: int | None = None
         self._node = node
         self._account = account
-        self._connection: Optional[Connection] = None
+        self._connection: Connection | None = None
 
     def ask(self, statement: str) -> Result:
         """The answer, however late. A session that was cut is renewed once.
@@ -158,7 +158,7 @@ def _holds(node: Watched, address: str) -> bool:
         return False
 
 
-def _access(session: _Session) -> Optional[str]:
+def _access(session: _Session) -> str | None:
     try:
         answer = session.ask("SELECT @@global.read_only").rows[0][0]
     except WireError as error:
@@ -166,7 +166,7 @@ def _access(session: _Session) -> Optional[str]:
     return OPEN if answer in _OFF else CLOSED
 
 
-def _replication(session: _Session) -> tuple[Optional[bool], int, str]:
+def _replication(session: _Session) -> tuple[bool | None, int, str]:
     """Do both threads run, and the applier's error number and text."""
     try:
         answer = session.ask("SHOW REPLICA STATUS")

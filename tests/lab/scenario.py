@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Optional
 
 from tests.lab import evidence
@@ -69,6 +69,10 @@ class Scenario:
         missing = evidence.lost(received, rows)
         assert not missing, f"{node.name.upper()} opened without {len(missing)} received writes"
 
+    def wait_for_keepalived_to_end(self, node: Node) -> None:
+        """It takes a second to end after it has released the VIP."""
+        self.pair.wait_until(lambda: not node.keepalived_pids(), 5, "keepalived to end")
+
     def bring_back(self, node: Node) -> None:
         """What systemd or the operator does after the fault: start what is not running."""
         self.observer.mark(f"{node.name.upper()} comes back")
@@ -123,9 +127,7 @@ class WatchedRelease:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        inside = node.mysqld_pid()
-        assert inside is not None
-        self._process = _process_outside(node, inside)
+        self._stat = node.path(f"/proc/{node.mysqld_pid()}/stat")
         self.vip_left: Optional[float] = None
         self.outlived = False
         self._stop = threading.Event()
@@ -143,29 +145,14 @@ class WatchedRelease:
         while not self._stop.is_set():
             if not self._node.has_vip(VIP):
                 self.vip_left = self.vip_left or time.time()
-                self.outlived = self.outlived or _alive(self._process)
+                self.outlived = self.outlived or _alive(self._stat)
                 return
             time.sleep(0.001)
 
 
-def _process_outside(node: Node, inside: int) -> int:
-    """The pid, as the lab sees it, of a process of the node."""
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            with contextlib.suppress(OSError), open(f"/proc/{entry}/status") as status:
-                for line in status:
-                    if line.startswith("NSpid:") and line.split()[-1] == str(inside):
-                        if os.readlink(f"/proc/{entry}/ns/pid") == os.readlink(
-                            f"/proc/{node.init_pid}/ns/pid"
-                        ):
-                            return int(entry)
-    raise AssertionError(f"no process {inside} in {node.name}")
-
-
-def _alive(pid: int) -> bool:
+def _alive(stat: Path) -> bool:
     try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] not in ("Z", "X")
+        return stat.read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
     except OSError:
         return False
 

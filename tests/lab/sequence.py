@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import dataclass
-from typing import Optional
 
 from tests.lab import evidence
 from tests.lab.error import LabError
@@ -55,14 +54,14 @@ class Played:
     """Per node the error that stopped its applier, if one did."""
 
     @property
-    def lost(self) -> Optional[int]:
+    def lost(self) -> int | None:
         """Acknowledged writes missing on the node with the virtual IP; None: nobody answers."""
         if not self.rows:
             return None
         return len(evidence.lost(self.record.writes, next(iter(self.rows.values()))))
 
     @property
-    def differing(self) -> Optional[int]:
+    def differing(self) -> int | None:
         """Rows that only one node has."""
         if len(self.rows) < 2:
             return None
@@ -77,10 +76,10 @@ def play(pair: Pair, observer: Observer) -> Played:
     a, b = pair.nodes
     observer.wait_for_write(a.name)
     time.sleep(_STEADY)
-    first = _stop_mysqld(pair, observer, a, b)
+    first = _stop_mysqld(observer, a, b)
     _bring_back(pair, observer, a)
     stayed = b.has_vip(VIP) and not a.has_vip(VIP)
-    second = _stop_mysqld(pair, observer, b, a)
+    second = _stop_mysqld(observer, b, a)
     _bring_back(pair, observer, b)
     observer.stop_writing()
     with contextlib.suppress(LabError):
@@ -101,7 +100,7 @@ def play(pair: Pair, observer: Observer) -> Played:
     )
 
 
-def _stop_mysqld(pair: Pair, observer: Observer, active: Node, standby: Node) -> Mark:
+def _stop_mysqld(observer: Observer, active: Node, standby: Node) -> Mark:
     mark = observer.mark(f"mysqld on {active.name.upper()} stopped", fault=True)
     with contextlib.suppress(LabError):
         active.stop_mysqld()

@@ -48,6 +48,11 @@ class Flavour:
         return None
 
     @property
+    def needs(self) -> Sequence[Path]:
+        """Directories that a node must see even if they lie under /tmp."""
+        return ()
+
+    @property
     def grants_snippet(self) -> str:
         raise NotImplementedError
 

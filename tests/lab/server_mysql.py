@@ -2,6 +2,7 @@
 
 import functools
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
@@ -44,6 +45,10 @@ class MySQL(Flavour):
         assert self._tree
 
     @property
+    def needs(self) -> Sequence[Path]:
+        return (self._tree,)
+
+    @property
     def chroot(self) -> Optional[Path]:
         return self._tree if (self._tree / "usr").exists() else None
 
@@ -61,7 +66,9 @@ class MySQL(Flavour):
 
     def initialise_command(self) -> list[str]:
         argv = [*self.program("mysqld"), "--no-defaults", f"--datadir={DATADIR}", "--user=root"]
-        return [*argv, "--initialize-insecure", "--secure-file-priv="]
+        if not self.chroot:
+            argv.append(f"--basedir={self._tree}")
+        return [*argv, "--initialize-insecure", "--secure-file-priv=NULL"]
 
     def options(self, snippet: str) -> str:
         if self.version_numbers < (8, 0, 30):
@@ -69,6 +76,8 @@ class MySQL(Flavour):
         else:
             small = "innodb_redo_log_capacity = 16M\n"
         small += "secure_file_priv = NULL\n"
+        if not self.chroot:
+            small += f"basedir = {self._tree}\n"
         if self.version_numbers >= (8,):
             small += "mysqlx = OFF\n"
         if self.version_numbers < (8, 0, 26):

@@ -12,7 +12,7 @@ def query(
     database: Optional[str] = None,
     user: str = "root",
     password: str = "",
-    timeout: float = 10,
+    timeout: int = 10,
 ) -> list[Row]:
     """Run `statement` with autocommit; its rows, none if it gives none.
 

@@ -1,31 +1,27 @@
 """The datadir that every node of a flavour starts from: initialised once, then copied."""
 
 import hashlib
+import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
-from tests.lab import cache, snippets
-from tests.lab.accounts import KACHECKS_PASSWORD
+from tests.lab import cache, workdir
 from tests.lab.node import Node
-from tests.lab.server import Flavour
+from tests.lab.server import OPTION_FILE, Flavour
 
 
-def datadir(flavour: Flavour, node_addresses: dict[str, str]) -> Path:
-    """The cached template: kachecks' accounts for these addresses, the lab's own, no GTIDs.
-
-    `node_addresses` fills NODE1_ADDRESS and NODE2_ADDRESS of the grants snippet.
-    """
-    words = {**node_addresses, "KACHECKS_PASSWORD": KACHECKS_PASSWORD}
-    accounts = snippets.fill(snippets.SNIPPETS / flavour.grants_snippet, words)
-    accounts += flavour.accounts()
+def datadir(flavour: Flavour, accounts: str) -> Path:
+    """The cached template: with the accounts that the SQL in `accounts` makes, and no GTIDs."""
     options = flavour.options("")
     key = hashlib.sha256(f"{options}\0{accounts}".encode()).hexdigest()[:12]
     name = f"datadir-{flavour.name}-{flavour.version}-{key}"
 
     def make(target: Path) -> None:
-        with tempfile.TemporaryDirectory(dir=cache.root(), prefix="lab-template-") as work:
-            _make(flavour, options, accounts, Path(work), target)
+        work = workdir.create()
+        try:
+            _make(flavour, options, accounts, work, target)
+        finally:
+            shutil.rmtree(work)
 
     return cache.made(name, make)
 
@@ -34,7 +30,7 @@ def _make(flavour: Flavour, options: str, accounts: str, work: Path, target: Pat
     node = Node("template", flavour, work)
     try:
         node.power_on()
-        node.write("/etc/mysql/my.cnf", options)
+        node.write(OPTION_FILE, options)
         node.run(flavour.initialise_command(), timeout=120)
         node.start_mysqld(["--skip-log-bin"])  # so that both copies start with no GTIDs
         node.run(flavour.client_command(), input=accounts)

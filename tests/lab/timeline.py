@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import Optional, TextIO
+from typing import TextIO
 
 from tests.lab import evidence
 from tests.lab.record import CLOSED, DOWN, OPEN, Mark, Record, Row
@@ -68,12 +68,12 @@ class Index:
         nodes = set(self._nodes[bisect_left(self._ends, start) : bisect_left(self._ends, end)])
         return "*" if len(nodes) > 1 else (next(iter(nodes), "") or "")[:1].upper()
 
-    def holds(self, node: str, at: float) -> Optional[bool]:
+    def holds(self, node: str, at: float) -> bool | None:
         """Whether the node had the virtual IP in the last sample before a moment."""
         place = bisect_right(self._held, at)
         return node in self._holding[place - 1].nodes if place else None
 
-    def access(self, node: str, at: float) -> Optional[str]:
+    def access(self, node: str, at: float) -> str | None:
         """The state last answered before a moment; None: hung then, "": not sampled yet."""
         samples = self._access[node]
         place = bisect_right(self._answered[node], at)
@@ -81,14 +81,14 @@ class Index:
             return None
         return samples[place - 1].state if place else ""
 
-    def replicates(self, node: str, at: float) -> Optional[bool]:
+    def replicates(self, node: str, at: float) -> bool | None:
         place = bisect_right(self._replicated[node], at)
         return self._replicating[node][place - 1].running if place else None
 
 
 def picture(
     record: Record,
-    origin: Optional[Mark] = None,
+    origin: Mark | None = None,
     *,
     before: float = 1.0,
     after: float = 6.0,
@@ -183,7 +183,7 @@ class Live:
         self._bars = bars_for(stream)
         self._told: set[Mark] = set()
         self._most = 1
-        self._last_writer: Optional[str] = None
+        self._last_writer: str | None = None
 
     def header(self) -> None:
         columns = "".join(f"   {node.upper() + ':':<29}" for node in self._nodes)
@@ -238,7 +238,7 @@ class Live:
         self._stream.flush()
 
 
-def figures(record: Record, rows: Optional[dict[str, list[Row]]] = None) -> list[tuple[str, str]]:
+def figures(record: Record, rows: dict[str, list[Row]] | None = None) -> list[tuple[str, str]]:
     """The table at the end: what a reader wants to know of a failover, in words and numbers.
 
     `rows`: what each node holds at the end, the active node's first.

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Optional
 
 from tests.lab import evidence
+from tests.lab.accounts import SAMPLER_PASSWORD, SAMPLER_USER
 from tests.lab.error import LabError
-from tests.lab.flavour import SAMPLER_PASSWORD, SAMPLER_USER
 from tests.lab.node import Node
 from tests.lab.pair import VIP, Pair
 from tests.lab.record import Record, Row
@@ -24,7 +23,7 @@ _NO_SUCH_TABLE = 1146
 class Expect:
     """How a scenario should have ended; the defaults are the checks above the failure matrix."""
 
-    holder: Optional[str] = None
+    holder: str | None = None
     """The node that must have the virtual IP and be open; None: either; NOBODY: neither."""
     same_rows: bool = True
     lost: int = 0
@@ -38,7 +37,7 @@ class Expect:
     longest_gap: float = evidence.LONGEST_GAP
 
 
-def verify(pair: Pair, record: Record, expect: Expect = Expect()) -> None:  # noqa: B008 frozen
+def verify(pair: Pair, record: Record, expect: Expect = Expect()) -> None:
     """Hold the pair and the record against `expect`; call it when the client has ended.
 
     Raises:
@@ -68,7 +67,7 @@ def rows_by_node(pair: Pair) -> dict[str, list[Row]]:
     return found
 
 
-def rows_of(node: Node) -> Optional[list[Row]]:
+def rows_of(node: Node) -> list[Row] | None:
     """The rows that the client wrote, as this node has them; None where it does not answer."""
     try:
         session = Connection(str(node.socket_path), SAMPLER_USER, SAMPLER_PASSWORD, timeout=2)

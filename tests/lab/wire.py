@@ -16,7 +16,7 @@ import ssl
 import struct
 import time
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import Union
 
 Address = Union[str, tuple[str, int]]
 """A unix socket's path, or host and port."""
@@ -31,7 +31,7 @@ _UTF8MB4_GENERAL_CI = 45
 
 
 class WireError(Exception):
-    """An attempt that failed. `errno` is the server's, or 2002, 2003, 2013 as in MySQL's clients."""
+    """An attempt that failed. `errno` is the server's, or 2002, 2003, 2013 as in its clients."""
 
     def __init__(self, errno: int, text: str, *, from_server: bool = False) -> None:
         super().__init__(f"{errno}: {text}")
@@ -44,13 +44,13 @@ class WireError(Exception):
 class Result:
     """What a statement returned: rows of text, or the id that an INSERT was given."""
 
-    rows: tuple[tuple[Optional[str], ...], ...] = ()
+    rows: tuple[tuple[str | None, ...], ...] = ()
     columns: tuple[str, ...] = ()
     insert_id: int = 0
 
 
 class Connection:
-    """One session. Raises WireError from every method; after one from the client side it is dead."""
+    """One session. Its methods raise WireError; after one not from the server it is dead."""
 
     def __init__(
         self,
@@ -59,11 +59,11 @@ class Connection:
         password: str,
         *,
         database: str = "",
-        timeout: Optional[float] = None,
+        timeout: float | None = None,
         tls: bool = True,
     ) -> None:
         """Connect and log in; `timeout` (s) covers all of it, None waits for ever."""
-        self._deadline: Optional[float] = None
+        self._deadline: float | None = None
         self._start_clock(timeout)
         self._sequence = 0
         over_tcp = not isinstance(address, str)
@@ -74,7 +74,7 @@ class Connection:
             self.close()
             raise
 
-    def query(self, statement: str, timeout: Optional[float] = None) -> Result:
+    def query(self, statement: str, timeout: float | None = None) -> Result:
         """Run one statement; `timeout` (s) is for all of it, None waits for ever."""
         self._start_clock(timeout)
         self._sequence = 0
@@ -155,10 +155,10 @@ class Connection:
 
     # packets
 
-    def _start_clock(self, timeout: Optional[float]) -> None:
+    def _start_clock(self, timeout: float | None) -> None:
         self._deadline = None if timeout is None else time.monotonic() + timeout
 
-    def _left(self) -> Optional[float]:
+    def _left(self) -> float | None:
         if self._deadline is None:
             return None
         left = self._deadline - time.monotonic()
@@ -246,9 +246,9 @@ def _is_end(packet: bytes) -> bool:
     return packet[0] == 0xFE and len(packet) < 9
 
 
-def _texts(packet: bytes, count: int) -> tuple[Optional[str], ...]:
+def _texts(packet: bytes, count: int) -> tuple[str | None, ...]:
     """The first `count` length-encoded texts of a packet: a row, or a column's description."""
-    values: list[Optional[str]] = []
+    values: list[str | None] = []
     at = 0
     for _ in range(count):
         if packet[at] == 0xFB:

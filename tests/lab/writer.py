@@ -18,7 +18,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Optional, TextIO
+from typing import TextIO
 
 from tests.lab.wire import Address, Connection, Result, WireError
 
@@ -44,8 +44,8 @@ class Writer:
         self._account = (user, password)
         self._connect = connect
         self._answer = answer
-        self._session: Optional[Connection] = None
-        self._server: Optional[int] = None
+        self._session: Connection | None = None
+        self._server: int | None = None
         self._token = time.time_ns() // 1_000_000 << 20  # unlike those of any other run
 
     def attempt(self) -> list[object]:
@@ -113,7 +113,7 @@ def enter_network(pid: int) -> None:
             raise OSError(ctypes.get_errno(), f"cannot enter the network of process {pid}")
 
 
-def main(argv: Optional[list[str]] = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Write rows through the virtual IP.")
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, default=3306)
@@ -141,14 +141,10 @@ def main(argv: Optional[list[str]] = None) -> int:
         connect=options.connect_timeout,
         answer=options.answer_timeout,
     )
-    with options.output.open("a") if options.output else sys.stdout as output:
-        with suppress(BrokenPipeError):
-            run(
-                writer,
-                output,
-                interval=options.interval,
-                until=time.monotonic() + options.duration,
-            )
+    until = time.monotonic() + options.duration
+    output = options.output.open("a") if options.output else sys.stdout
+    with suppress(BrokenPipeError), output:
+        run(writer, output, interval=options.interval, until=until)
     return 0
 
 

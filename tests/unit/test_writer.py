@@ -1,0 +1,142 @@
+"""The client that writes through the virtual IP: what it notes, and that it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.lab.record import parse_writes
+from tests.lab.wire import LOST, NO_SOCKET
+from tests.lab.writer import Writer
+from tests.unit.scripted_server import (
+    OK,
+    Script,
+    ScriptedServer,
+    log_in,
+    packet,
+    send_rows,
+    statement,
+)
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def server_then(answer_to_insert: Script) -> Script:
+    def script(session: socket.socket) -> None:
+        log_in(session)
+        assert statement(session) == "SELECT @@server_id"
+        send_rows(session, ["@@server_id"], ["2"])
+        while "INSERT" in statement(session):
+            answer_to_insert(session)
+
+    return script
+
+
+def writer(path: Path) -> Writer:
+    return Writer(str(path), "app", "secret", connect=0.2, answer=0.2)
+
+
+def test_an_acknowledged_row_has_its_id_and_its_server(tmp_path: Path) -> None:
+    server = ScriptedServer(
+        str(tmp_path / "s"), server_then(lambda session: session.sendall(packet(1, OK)))
+    )
+    client = writer(tmp_path / "s")
+    first, second = client.attempt(), client.attempt()
+    assert first[3:] == [10000, 2, None, None]
+    assert second[2] == first[2] + 1  # type: ignore[operator]
+    assert server.sessions == 1
+    server.close()
+
+
+def test_nothing_was_sent_to_a_server_that_is_not_there(tmp_path: Path) -> None:
+    start, end, token, number, server, errno, _ = writer(tmp_path / "none").attempt()
+    assert (token, number, server, errno) == (None, None, None, NO_SOCKET)
+    assert end - start < 0.2  # type: ignore[operator]
+
+
+def test_an_insert_without_an_answer_may_be_there_and_costs_the_session(tmp_path: Path) -> None:
+    server = ScriptedServer(str(tmp_path / "s"), server_then(lambda _: time.sleep(0.4)))
+    client = writer(tmp_path / "s")
+    start, end, token, number, _, errno, _ = client.attempt()
+    assert token is not None
+    assert (number, errno) == (None, LOST)
+    assert 0.15 < end - start < 0.45  # type: ignore[operator]
+    time.sleep(0.4)
+    client.attempt()
+    assert server.sessions == 2
+    server.close()
+
+
+def test_the_first_row_makes_the_table(tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def script(session: socket.socket) -> None:
+        log_in(session)
+        statement(session)
+        send_rows(session, ["@@server_id"], ["1"])
+        said.append(statement(session))
+        session.sendall(packet(1, b"\xff\x7a\x04#42S02Table 'app.writes' doesn't exist"))
+        for _ in range(2):
+            said.append(statement(session))
+            session.sendall(packet(1, OK))
+
+    server = ScriptedServer(str(tmp_path / "s"), script)
+    assert writer(tmp_path / "s").attempt()[3] == 10000
+    assert [text.split()[0] for text in said] == ["INSERT", "CREATE", "INSERT"]
+    server.close()
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> subprocess.Popen[bytes]:
+    argv = [sys.executable, "-m", "tests.lab.writer", "--host", "127.0.0.1", "--port", "1"]
+    argv += ["--output", str(tmp_path / "lines"), "--parent", str(os.getpid())]
+    process = subprocess.Popen(argv, cwd=CHECKOUT)
+    until = time.monotonic() + 5
+    while time.monotonic() < until and not (tmp_path / "lines").exists():
+        time.sleep(0.02)
+    time.sleep(0.1)
+    return process
+
+
+def test_sigterm_ends_it_and_its_lines_are_whole(
+    started: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    started.send_signal(signal.SIGTERM)
+    assert started.wait(2) == 0
+    with (tmp_path / "lines").open() as lines:
+        writes = parse_writes(lines, {})
+    assert len(writes) > 3
+    assert {write.errno for write in writes} == {2003}
+
+
+def test_it_dies_with_its_parent(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "tests.lab.writer", "--host", "127.0.0.1", "--port", "1"]
+    argv += ["--output", str(tmp_path / "lines"), "--parent"]
+    parent = (
+        "import os, subprocess, sys, time\n"
+        f"child = subprocess.Popen({argv!r} + [str(os.getpid())], cwd={str(CHECKOUT)!r})\n"
+        "time.sleep(0.5)\n"
+        "print(child.pid, flush=True)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True)
+    child = int(said.stdout)
+    until = time.monotonic() + 2
+    while time.monotonic() < until and _running(child):
+        time.sleep(0.02)
+    assert not _running(child)
+
+
+def _running(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
