@@ -7,6 +7,7 @@ back; cut once more; and for a server that will not close, SIGKILL. Replication 
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Callable
 
 from kachecks import positions, queries
@@ -15,12 +16,14 @@ from kachecks.host import Budget, Host
 from kachecks.mysqld_process import Process
 from kachecks.probe import probe_access, version_of
 from kachecks.session import DriverError, Lost, Refused, ServerError, Session, SessionError
+from kachecks.state import StateError
 from kachecks.steps import Outcome, Steps
 
 LOCK_WAIT_TIMEOUT = 1205
 NO_SUCH_THREAD = 1094
 BUSY = frozenset({1040, 1203, 1226})  # connections used up; an administrator's place may get free
 ACCESS_DENIED = frozenset({1142, 1143, 1227})
+NO_SUCH_VIEW = frozenset({1049, 1142, 1143, 1146, 1356, 1449})
 
 FRESH_LOOK = 0.5
 """Seconds for the last look at a server before it is killed; half of a shorter patience."""
@@ -61,13 +64,14 @@ def demote(host: Host, steps: Steps, patience: float) -> Outcome:
             return Outcome("demote", "already closed", why, done=True, changed=False)
         if access.writable:
             mark = host.server_process(session)
-            host.mark_open(mark)
+            with suppress(StateError):  # what cannot be noted must still be closed
+                host.mark_open(mark)
         users = own_users(host)
         cut = close_writes(host, session, users, budget)
         _stop_events(host, session, version, budget)
         steps.done("close")
         position = positions.executed(session, version, budget.left(at_most=1.0)).text
-        host.unmark_open()
+        _unmark(host)
         why = f"closed for writes, {cut} client connections cut"
         return Outcome("demote", "closed", why, done=True, changed=True, position=position)
     except ServerError as error:
@@ -183,7 +187,7 @@ def _wait_for_death(
         why = f"{refusal}, but pid {process.pid} has not ended"
         return _last_resort(host, steps, mark, last_look, why)
     if mark is not None:
-        host.unmark_open()
+        _unmark(host)
     steps.done("wait for mysqld's end")
     why = "mysqld has ended"
     return Outcome("demote", "dead", why, done=True, changed=mark is not None)
@@ -201,11 +205,11 @@ def _last_resort(
         text = f"{why}; it was not open as far as is known, so it is left alone"
         return Outcome("demote", "left alone", text, done=True, changed=False)
     if not host.alive(mark):
-        host.unmark_open()
+        _unmark(host)
         why = "mysqld has ended"
         return Outcome("demote", "dead", why, done=True, changed=True)
     if _closed_after_all(host, last_look):
-        host.unmark_open()
+        _unmark(host)
         return Outcome("demote", "closed", why, done=True, changed=True)
     steps.done("last look")
     if host.config.stuck_mysqld == "leave":
@@ -217,7 +221,7 @@ def _last_resort(
     if not ended:
         text = f"{why}; SIGKILL sent to pid {mark.pid}, which has not ended yet (disk?)"
         return Outcome("demote", "not closed", text, done=False, changed=True)
-    host.unmark_open()
+    _unmark(host)
     text = f"{why}; pid {mark.pid} was open and has been killed"
     return Outcome("demote", "killed", text, done=True, changed=True)
 
@@ -235,17 +239,26 @@ def _closed_after_all(host: Host, seconds: float) -> bool:
         session.close()
 
 
+def _unmark(host: Host) -> None:
+    """Remove the open mark; one that stays names a server that is closed or dead: harmless."""
+    with suppress(StateError):
+        host.unmark_open()
+
+
 def _write_through_accounts(session: Session, version: Version, budget: Budget) -> frozenset[str]:
-    """Users that may write through read_only; only MariaDB before 12 has any once closed."""
+    """Users that may write through read_only; only MariaDB before 12 has any once closed.
+
+    Where the view that lists them is missing, at least root is taken for one.
+    """
     if not version.mariadb or version.number >= (12, 0, 0):
         return frozenset()
     try:
         rows = session.query(queries.WRITE_THROUGH_ACCOUNTS, budget.left(at_most=1.0))
     except ServerError as error:
-        if error.errno not in ACCESS_DENIED:
+        if error.errno not in NO_SUCH_VIEW:
             raise
         return frozenset({"root"})
-    return frozenset(row["User"] or "" for row in rows)
+    return frozenset(row["user"] or "" for row in rows)
 
 
 def _stop_events(host: Host, session: Session, version: Version, budget: Budget) -> None:
@@ -264,7 +277,8 @@ def _stop_events(host: Host, session: Session, version: Version, budget: Budget)
         if error.errno not in ACCESS_DENIED:
             raise
     else:
-        host.note_events_off(host.server_process(session))
+        with suppress(StateError):
+            host.note_events_off(host.server_process(session))
 
 
 def _switch_off_semi_sync(session: Session, budget: Budget) -> None:

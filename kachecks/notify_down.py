@@ -14,7 +14,7 @@ from kachecks.arguments import hook_parser
 from kachecks.hook import DONE, REFUSED, run_hook
 from kachecks.host import Budget, Host
 from kachecks.probe import probe
-from kachecks.reconcile import demotion, take_lock
+from kachecks.reconcile import demotion, lock_to_demote
 from kachecks.report import say
 from kachecks.session import SessionError
 from kachecks.steps import Outcome, Steps
@@ -54,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
 def _leave(host: Host, options: argparse.Namespace) -> int:
     steps = Steps(host)
     was_here = host.vip_here()
-    take_lock(host, "demote", expect_vip=was_here)
+    lock_to_demote(host, host.config.fence_timeout)
     try:
         outcome = demotion(host, steps, "notify_down", host.config.fence_timeout)
         say(f"{outcome.transition}: {outcome.outcome}: {outcome.why}")

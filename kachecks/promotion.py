@@ -32,11 +32,15 @@ from kachecks.steps import Outcome, Steps
 STATEMENT = 2.0
 """Seconds for one statement; the server ends our sessions after 3 s of silence."""
 
-PEER_ATTEMPT = 1.0
-"""Seconds for one attempt to connect to the peer, and for one statement there."""
+PEER_CONNECT = 0.6
+"""Seconds for the driver to connect to the peer; where nothing answers, a second SYN follows for
+0.3 s (session), so a silent peer costs one second."""
 
-LAST_LOOK = 0.2
-"""Seconds for the look at a peer that was silent, right before opening."""
+PEER_STATEMENT = 1.0
+"""Seconds for one statement at the peer."""
+
+STILL_FRESH = 0.5
+"""Seconds for which a look at a silent peer need not be repeated right before opening."""
 
 LOCK_PATIENCE = 8.0
 """Seconds to wait for the other node's promotion."""
@@ -89,15 +93,16 @@ class Promotion:
         self._peer: Peer | None = None
         self._last_ping = host.now()
         self._had_to_wait = False
+        self._fenced = False
+        self._mute_accepted = False
+        self._settled_at = host.now()
 
     def run(self) -> Outcome:
         """The steps in their order."""
         local, facts = self._connect()
-        if facts.writable:
-            self._host.mark_open(self._host.server_process(local))
-            why = "the server is open"
-            return Outcome("promote", "already open", why, done=True, changed=False)
         self._steps.done("connect")
+        if facts.writable:
+            return self._already_open(local, facts)
         while True:
             target, said = self._settle_peer(local, facts)
             self._steps.done("peer")
@@ -117,6 +122,17 @@ class Promotion:
         for session in (self._local, self._peer.session if self._peer else None):
             if session is not None:
                 session.close()
+
+    def _already_open(self, local: Session, facts: Facts) -> Outcome:
+        """A second notify_master, or a server that booted open: it stays so, the peer must not."""
+        self._host.mark_open(self._host.server_process(local))
+        try:
+            _, said = self._settle_peer(local, facts)
+        except Refusal as refusal:
+            why = f"this server is open already, but {refusal}"
+            return Outcome("promote", "already open", why, done=False, changed=False)
+        why = f"this server is open already; {said}"
+        return Outcome("promote", "already open", why, done=True, changed=self._fenced)
 
     def _connect(self) -> tuple[Session, Facts]:
         """The one session of this node's server that will also open it."""
@@ -140,7 +156,7 @@ class Promotion:
         while True:
             self._vip_must_be_here()
             try:
-                session = self._host.connect_peer(PEER_ATTEMPT)
+                session = self._host.connect_peer(PEER_CONNECT)
                 return self._close_peer(local, facts, session), "peer closed"
             except Unreachable as error:
                 said = f"peer silent: {error}"
@@ -158,6 +174,7 @@ class Promotion:
                 said = f"peer mute: {error}; on_hung_peer = open"
                 if look_on.over:
                     if self._host.config.on_hung_peer == "open":
+                        self._mute_accepted = True
                         break
                     raise Refusal(
                         f"the peer's host is alive but its server mute ({error});"
@@ -167,6 +184,7 @@ class Promotion:
                 raise Refusal(f"the peer cannot be asked, or not be closed: {error}") from None
             self._pause(local, 0.05)
         self._lock(local, facts)
+        self._settled_at = self._host.now()
         return None, said
 
     def _close_peer(self, local: Session, facts: Facts, session: Session) -> Position:
@@ -180,16 +198,16 @@ class Promotion:
             self._peer.session.close()
             self._peer = None
         try:
-            peer = Peer(session, probe(session, PEER_ATTEMPT))
+            peer = Peer(session, probe(session, PEER_STATEMENT))
             self._must_be_our_peer(facts, peer.facts)
-            session.execute(queries.LET_GO_WHEN_SILENT, PEER_ATTEMPT)
+            session.execute(queries.LET_GO_WHEN_SILENT, PEER_STATEMENT)
             self._peer = peer
             self._lock(local, facts)
-            if not probe_access(session, PEER_ATTEMPT).closed:
+            if not probe_access(session, PEER_STATEMENT).closed:
                 if self._had_to_wait:
                     raise Refusal("the other node was promoted while this one waited for it")
                 self._fence(local, session)
-            return positions.executed(session, peer.facts.version, PEER_ATTEMPT)
+            return positions.executed(session, peer.facts.version, PEER_STATEMENT)
         except SessionError:
             session.close()
             self._peer = None
@@ -205,9 +223,25 @@ class Promotion:
                 budget,
                 each_round=lambda: self._keep_alive(local),
             )
-        except NotClosed as error:
-            raise Refusal(f"the peer is open and cannot be closed: {error}") from None
+        except (NotClosed, NoAnswer) as error:
+            self._must_have_closed(error)
+            raise Lost("the peer is closed now, and asked anew") from None
+        self._fenced = True
         self._steps.done(f"fence peer, {cut} connections cut")
+
+    def _must_have_closed(self, error: Exception) -> None:
+        """The time for fencing is over. A peer that answers and is open is no mute one.
+
+        Raises:
+            Refusal: it is open.
+            SessionError: it does not answer.
+        """
+        session = self._host.connect_peer(PEER_CONNECT)
+        try:
+            if not probe_access(session, PEER_STATEMENT).closed:
+                raise Refusal(f"the peer is open and cannot be closed: {error}") from None
+        finally:
+            session.close()
 
     def _must_be_our_peer(self, facts: Facts, peer: Facts) -> None:
         if peer.server_id == facts.server_id:
@@ -227,21 +261,26 @@ class Promotion:
         """
         with _own_server():
             rows = local.query(queries.PROCESSLIST, STATEMENT)
-        dumps = {
-            int((row["Host"] or "").rpartition(":")[2] or 0)
+        dumping = [
+            (row["Host"] or "").rpartition(":")[2]
             for row in rows
             if (row["Command"] or "").startswith("Binlog Dump")
-        }
-        if dumps & self._host.connections_from_peer():
+        ]
+        ports = {int(port) for port in dumping if port.isdigit()}  # none over a unix socket
+        if ports & self._host.connections_from_peer():
             return True
         return any(channel.receiving for channel in self._channels(local))
 
     def _peer_is_back(self) -> bool:
         """A last look at a peer that was down or silent: has it come back meanwhile?"""
+        if self._host.now() - self._settled_at < STILL_FRESH:
+            return False
         try:
-            self._host.connect_peer(LAST_LOOK).close()
+            self._host.connect_peer(PEER_CONNECT).close()
         except (Refused, Unreachable):
             return False
+        except (NoAnswer, Lost):
+            return not self._mute_accepted
         except SessionError:
             return True
         return True
@@ -292,7 +331,8 @@ class Promotion:
         config = self._host.config
         patience = Budget(self._host, config.drain_timeout)
         restarted: set[tuple[str, str]] = set()
-        before, pause = "", 0.002
+        before: object = None
+        pause = 0.002
         while True:
             channels = self._channels(local)
             if self._give_up_on(channels):
@@ -301,14 +341,22 @@ class Promotion:
             if not left:
                 return
             self._restart_threads(local, facts, channels, restarted)
-            if left != before:
-                before, patience = left, Budget(self._host, config.drain_timeout)
+            progress = self._progress(local, facts, channels)
+            if progress != before:
+                before, patience = progress, Budget(self._host, config.drain_timeout)
             if patience.over:
                 if config.on_drain_timeout == "open":
                     return
                 raise Refusal(f"no progress for {config.drain_timeout:g} s in applying {left}")
             self._pause(local, pause)
             pause = min(pause * 2, 0.05)
+
+    def _progress(self, local: Session, facts: Facts, channels: tuple[Channel, ...]) -> object:
+        """Something that changes whenever a transaction is received or applied."""
+        with _own_server():
+            executed = positions.executed(local, facts.version, STATEMENT)
+        marks = [(each.received_gtid, each.received_file, each.applied_file) for each in channels]
+        return executed, marks
 
     def _channels(self, local: Session) -> tuple[Channel, ...]:
         with _own_server():
@@ -366,15 +414,25 @@ class Promotion:
     ) -> None:
         """Start a stopped applier; reconnect a receiver now rather than in connect_retry seconds.
 
-        Each once. MariaDB with GTID throws its relay log away when both threads have stood
-        still, so there the receiver is left alone until the applier runs.
+        Each once. MariaDB with GTID throws its relay log away when a thread is started while
+        both stand still: only where the peer is there to send it again.
+
+        Raises:
+            Refusal: what was received would be lost.
         """
         for channel in channels:
             thread = "receiver" if channel.applier else "applier"
             if (thread, channel.name) in restarted:
                 continue
             with _own_server():
-                if not channel.applier:
+                if not channel.applier and channel.receiver == "No" and facts.version.mariadb:
+                    if self._peer is None and channel.gtid:
+                        raise Refusal(
+                            "both replication threads are stopped and the peer is not there:"
+                            " MariaDB would throw away what was received; START SLAVE by hand"
+                        )
+                    local.execute(queries.start_replication(facts.version, channel.name), STATEMENT)
+                elif not channel.applier:
                     local.execute(queries.start_applier(facts.version, channel.name), STATEMENT)
                 elif self._peer is not None and not channel.receiving:
                     local.execute(queries.stop_receiver(facts.version, channel.name), STATEMENT)
@@ -421,7 +479,7 @@ class Promotion:
             local.query(queries.PING, STATEMENT)
         if self._peer is not None:
             try:
-                self._peer.session.query(queries.PING, PEER_ATTEMPT)
+                self._peer.session.query(queries.PING, PEER_STATEMENT)
             except SessionError as error:
                 raise Interrupted(f"the peer stopped answering: {error}") from None
 

@@ -7,9 +7,12 @@ match; the last one to run sees the last truth.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from kachecks.demotion import demote
 from kachecks.host import Budget, Host
 from kachecks.promotion import VipGone, promote
+from kachecks.state import StateError
 from kachecks.steps import Outcome, Steps
 
 DEMOTION_LOCK_PATIENCE = 1.0
@@ -31,7 +34,7 @@ def reconcile(host: Host, cause: str, patience: float) -> Outcome:
 
     Raises:
         OSError: the kernel's address tables cannot be read.
-        StateError: the run directory cannot be used.
+        StateError: the run directory cannot be used, which only stops a promotion.
     """
     locked = False
     try:
@@ -39,7 +42,7 @@ def reconcile(host: Host, cause: str, patience: float) -> Outcome:
             steps = Steps(host)
             here = host.vip_here()
             if not locked:
-                locked = take_lock(host, "promote" if here else "demote", expect_vip=here)
+                locked = lock_to_promote(host) if here else lock_to_demote(host, patience)
                 here = host.vip_here()
                 steps.done("lock")
             if not here:
@@ -67,15 +70,28 @@ def demotion(host: Host, steps: Steps, cause: str, patience: float) -> Outcome:
     return outcome
 
 
-def take_lock(host: Host, purpose: str, expect_vip: bool) -> bool:
-    """Wait for the pair's lock as long as ``purpose`` allows, or until the VIP moves."""
-    waits = DEMOTION_LOCK_PATIENCE if purpose == "demote" else PROMOTION_LOCK_PATIENCE
-    budget = Budget(host, waits)
+def lock_to_demote(host: Host, patience: float) -> bool:
+    """Wait a moment for the lock; False: go on without it, closing is always safe."""
+    budget = Budget(host, min(DEMOTION_LOCK_PATIENCE, patience / 3))
+    try:
+        return _wait_for_lock(host, "demote", lambda: budget.over)
+    except StateError as error:
+        host.progress(f"going on without the lock: {error}")
+        return False
+
+
+def lock_to_promote(host: Host) -> bool:
+    """Wait for the lock while the VIP is here. Raises StateError: never without the lock."""
+    budget = Budget(host, PROMOTION_LOCK_PATIENCE)
+    return _wait_for_lock(host, "promote", lambda: budget.over or not host.vip_here())
+
+
+def _wait_for_lock(host: Host, purpose: str, give_up: Callable[[], bool]) -> bool:
     pause = 0.002
     while not host.try_lock(purpose):
-        if budget.over or (purpose == "promote" and host.vip_here() != expect_vip):
+        if give_up():
             return False
-        host.sleep(min(pause, budget.left()))
+        host.sleep(pause)
         pause = min(pause * 2, 0.05)
     return True
 

@@ -97,6 +97,13 @@ class RehearsalHost(TalkingHost):
             say(f"  would take the lock, to {purpose}")
         return True
 
+    def drop_vip(self) -> str:
+        """Print it."""
+        return "  would remove the VIP if a dead keepalived has left it"
+
+    def remember_server(self, process: Process | None) -> None:
+        """Nothing."""
+
     def mark_open(self, process: Process | None) -> None:
         """Nothing."""
 

@@ -32,7 +32,7 @@ CONNECTION_REFUSED = 111
 NO_SUCH_FILE = 2
 TIMED_OUT = 110
 TRY_AGAIN = 11  # connect(2) on a unix socket whose queue of a stopped server is full
-UNREACHABLE_ERRNOS = frozenset({101, 110, 112, 113})
+UNREACHABLE_ERRNOS = frozenset({110, 112, 113})  # timed out, host down, no route to host
 
 # Client errors (2000 to 2999) by which the server has nevertheless shown that it lives.
 SPOKEN_CLIENT_ERRORS = frozenset({2007, 2012, 2026, 2027, 2049, 2054, 2058, 2059, 2061})
@@ -109,7 +109,7 @@ class Session:
         backend = _backend(driver)
         self._sockets_before = _sockets() if address.socket else {}
         try:
-            self._backend: Any = within(timeout + 0.2, backend, address, timeout)
+            self._backend: Any = within(timeout + 0.1, backend, address, timeout)
         except NoAnswer:
             if address.socket is None:
                 _knock(address.host, address.login.port)
@@ -212,6 +212,8 @@ def _sockets() -> dict[str, int]:
 
 def _knock(host: str, port: int) -> None:
     """Tell a mute server from an absent host, after the driver ran out of time.
+
+    It is also a second SYN: one that was lost on the way does not make a host absent.
 
     Raises:
         Refused, Unreachable: when that is what the kernel there says, or does not say.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 
 from kachecks.mysqld_process import Process
 
@@ -47,15 +48,17 @@ class Lock:
         except OSError:
             os.close(file)
             return False
-        os.ftruncate(file, 0)
-        os.pwrite(file, purpose.encode(), 0)
         self._file = file
+        with suppress(OSError):  # on a full tmpfs: a lock without its purpose is still a lock
+            os.ftruncate(file, 0)
+            os.pwrite(file, purpose.encode(), 0)
         return True
 
     def release(self) -> None:
         """Free it; nothing happens when it is not held."""
         if self._file is not None:
-            os.ftruncate(self._file, 0)
+            with suppress(OSError):
+                os.ftruncate(self._file, 0)
             os.close(self._file)
             self._file = None
 

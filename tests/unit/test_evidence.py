@@ -193,3 +193,25 @@ def test_lines_of_the_writer_become_writes() -> None:
     assert not refused.acknowledged
     assert refused.errno == 2003
     assert foreign.node == "server 9"
+
+
+class TestOpened:
+    def test_a_node_that_was_closed_or_down_before(self) -> None:
+        access = (*samples("A", "ooooo"), *samples("B", "cc?oo"))
+        assert evidence.opened(record(access=access)) == ["B"]
+        assert evidence.opened(record(access=tuple(samples("A", "do")))) == ["A"]
+
+    def test_not_one_that_was_open_all_the_time(self) -> None:
+        assert evidence.opened(record(access=tuple(samples("A", "oo?o")))) == []
+
+
+class TestMissingFrom:
+    TOLD = ("promote: opened", "demote: closed", "promote: refused")
+
+    def test_in_order_and_by_its_beginning(self) -> None:
+        assert evidence.missing_from(self.TOLD, ("promote: opened", "promote")) is None
+
+    def test_absent_or_out_of_order(self) -> None:
+        assert evidence.missing_from(self.TOLD, ("demote: dead",)) == "demote: dead"
+        wanted = ("promote: refused", "demote: closed")
+        assert evidence.missing_from(self.TOLD, wanted) == "demote: closed"

@@ -12,7 +12,7 @@ from tests.lab import evidence
 from tests.lab.error import LabError
 from tests.lab.record import CLOSED, DOWN, OPEN
 from tests.lab.sampler import Sampler
-from tests.unit.scripted_server import ScriptedServer, log_in, send_rows, statement
+from tests.unit.scripted_server import ScriptedServer, log_in, packet, send_rows, statement
 
 
 class Node:
@@ -34,14 +34,30 @@ class Node:
         return self.vip
 
 
-def answering(read_only: Callable[[], str]) -> Callable[[socket.socket], None]:
+REPLICATION = ["Slave_IO_Running", "Slave_SQL_Running", "Last_SQL_Errno", "Last_SQL_Error"]
+
+
+def answering(
+    read_only: Callable[[], str], replication: str = "Yes"
+) -> Callable[[socket.socket], None]:
     def script(session: socket.socket) -> None:
         log_in(session)
         while True:
-            said = statement(session)
-            send_rows(session, ["value"], ["7" if "server_id" in said else read_only()])
+            _answer(session, statement(session), read_only, replication)
 
     return script
+
+
+def _answer(
+    session: socket.socket, said: str, read_only: Callable[[], str], replication: str
+) -> None:
+    if "REPLICA STATUS" not in said:
+        send_rows(session, ["value"], ["7" if "server_id" in said else read_only()])
+    elif replication == "denied":
+        session.sendall(packet(1, b"\xff\xcb\x04#42000Access denied"))
+    else:
+        errno, text = ("0", "") if replication == "Yes" else ("1062", "Duplicate entry")
+        send_rows(session, REPLICATION, ["Yes", replication, errno, text])
 
 
 def serve(path: Path, script: Callable[[socket.socket], None]) -> ScriptedServer:
@@ -72,7 +88,10 @@ def states(sampler: Sampler, node: str) -> list[str | None]:
 def test_open_closed_down_and_the_address(tmp_path: Path) -> None:
     a, b = Node("a", tmp_path / "a"), Node("b", tmp_path / "b")
     state = {"a": "0"}
-    servers = [serve(a.path, answering(lambda: state["a"])), serve(b.path, answering(lambda: "ON"))]
+    servers = [
+        serve(a.path, answering(lambda: state["a"], "No")),
+        serve(b.path, answering(lambda: "ON", "denied")),
+    ]
     sampler = Sampler([a, b], "10.0.0.100", "sampler", "secret")
     a.vip = True
     sampler.start()
@@ -90,6 +109,8 @@ def test_open_closed_down_and_the_address(tmp_path: Path) -> None:
     assert sampler.server_ids[7] in ("a", "b")
     assert {holding.nodes for holding in sampler.holding} == {frozenset("a"), frozenset()}
     assert len([sample for sample in sampler.access if sample.node == "a"]) >= 0.7 / 0.05
+    found = {(seen.node, seen.running, seen.errno, seen.why) for seen in sampler.replicating}
+    assert found == {("a", False, 1062, "Duplicate entry"), ("b", None, 0, "")}
 
 
 def test_a_missing_socket_and_a_node_without_power_are_down(tmp_path: Path) -> None:
@@ -140,8 +161,7 @@ def test_a_session_that_is_killed_is_renewed_at_once(tmp_path: Path) -> None:
     def script(session: socket.socket) -> None:
         log_in(session)
         for _ in range(3):
-            said = statement(session)
-            send_rows(session, ["value"], ["7" if "server_id" in said else "0"])
+            _answer(session, statement(session), lambda: "0", "Yes")
         session.close()
 
     server = serve(node.path, script)
