@@ -17,7 +17,7 @@ from collections.abc import Callable
 from tests.lab.error import LabError
 from tests.lab.flavour import FLAVOURS, Flavour
 from tests.lab.node import Node
-from tests.lab.scenario import Figures, Scenario, WatchedRelease, drop_in_command, playing
+from tests.lab.scenario import Figures, WatchedRelease, drop_in_command, playing
 from tests.lab.verify import Expect
 
 ENDED_ON_B = Expect(holder="b", audit={"b": ("promote: opened",)})
@@ -193,7 +193,7 @@ def main() -> int:
                     print(f"row {name:<10} {flavour:<8} FAILED: {error}", flush=True)
                     continue
                 outages.append(figures.outage)
-                print(f"row {name:<10} {flavour:<8} {_line(figures)}", flush=True)
+                print(line_of(name, FLAVOURS[flavour], figures), flush=True)
             if len(outages) > 1:
                 median, worst = statistics.median(outages), max(outages)
                 print(
@@ -204,10 +204,11 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def _line(figures: Figures) -> str:
+def line_of(row: str, flavour: Flavour, figures: Figures) -> str:
+    """What a row measured, on one line."""
     return (
-        f"outage {figures.outage:5.2f} s, lost {figures.lost}, both open"
-        f" {figures.both_open:.2f} s, both VIP {figures.both_vip:.2f} s"
+        f"row {row:<10} {flavour.name:<8} outage {figures.outage:5.2f} s, lost {figures.lost},"
+        f" both open {figures.both_open:.2f} s, both VIP {figures.both_vip:.2f} s"
     )
 
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
 
 from tests.lab import evidence
 from tests.lab.flavour import Flavour
@@ -40,8 +39,8 @@ class Scenario:
         self.pair = pair
         self.observer = observer
         self.a, self.b = pair.nodes
-        self._fault: Optional[Mark] = None
-        self._figures: Optional[Figures] = None
+        self._fault: Mark | None = None
+        self._figures: Figures | None = None
 
     def fault(self, text: str) -> Mark:
         """Call it right before the fault."""
@@ -108,7 +107,7 @@ class Scenario:
 
 @contextlib.contextmanager
 def playing(
-    flavour: Flavour, option_overrides: Optional[Mapping[str, Optional[object]]] = None
+    flavour: Flavour, option_overrides: Mapping[str, object | None] | None = None
 ) -> Iterator[Scenario]:
     """A pair with A active and a client writing, until the context is left."""
     with Pair(flavour, suite="kachecks", option_overrides=option_overrides) as pair:
@@ -128,7 +127,7 @@ class WatchedRelease:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._stat = node.path(f"/proc/{node.mysqld_pid()}/stat")
-        self.vip_left: Optional[float] = None
+        self.vip_left: float | None = None
         self.outlived = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)

@@ -1,6 +1,5 @@
 """The lab itself: a pair comes up, replicates, moves its VIP, and leaves nothing behind."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -10,18 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import prepare, snippets, workdir
+from tests.lab import snippets, workdir
 from tests.lab.error import LabError
 from tests.lab.flavour import FLAVOURS, MARIADB
 from tests.lab.pair import VIP, Pair
 from tests.lab.snippets import CHECKOUT
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _prepared() -> None:
-    if os.geteuid() != 0 and "CI" not in os.environ:
-        pytest.skip("the lab needs root")
-    prepare.prepare()
 
 
 @pytest.fixture(scope="module", params=FLAVOURS.values(), ids=lambda flavour: flavour.name)

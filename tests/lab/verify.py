@@ -99,8 +99,8 @@ def _not_settled(pair: Pair, expect: Expect) -> list[str]:
         expect.holder, f"both on {_names([expect.holder or ''])}"
     )
     return [
-        f"{expect.within:g} s after the scenario the virtual IP is on {_names(holders)} and"
-        f" {_names(open_ones)} takes writes; expected {wanted}"
+        f"{expect.within:g} s after the scenario the virtual IP is on {_names(holders)},"
+        f" open for writes: {_names(open_ones)}; expected {wanted}"
     ]
 
 

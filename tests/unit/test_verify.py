@@ -110,14 +110,14 @@ def test_two_holders_two_open_or_open_elsewhere(pair: Pair) -> None:
     a.vip = True
     fails(pair, "virtual IP is on A and B")
     a.vip, a.is_open = False, True
-    fails(pair, "A and B takes writes")
+    fails(pair, "open for writes: A and B")
     b.is_open = False
-    fails(pair, "virtual IP is on B and A takes writes")
+    fails(pair, "virtual IP is on B, open for writes: A")
 
 
 def test_nobody_serves(pair: Pair) -> None:
     pair.nodes[1].vip = pair.nodes[1].is_open = False
-    fails(pair, "virtual IP is on nobody and nobody takes writes")
+    fails(pair, "virtual IP is on nobody, open for writes: nobody")
     verify(pair, RECORD, replace(SOON, holder=NOBODY))  # type: ignore[arg-type]
 
 
@@ -149,7 +149,7 @@ def test_two_writers(pair: Pair) -> None:
 
 
 def test_a_starved_sampler(pair: Pair) -> None:
-    fails(pair, "did not look for 550 ms", record=replace(RECORD, end=1.5))
+    fails(pair, "did not look for 599 ms", record=replace(RECORD, end=1.5))
 
 
 def test_an_opening_that_the_audit_log_does_not_tell(pair: Pair) -> None:

@@ -1,0 +1,35 @@
+"""The story the project starts from: A's mysqld stops, comes back, then B's stops.
+
+With the recipe of the articles it ended with the VIP on both nodes, rows lost and error 1062.
+"""
+
+from __future__ import annotations
+
+from tests.lab import evidence
+from tests.lab.conftest import MEASURED
+from tests.lab.flavour import Flavour
+from tests.lab.observe import Observer
+from tests.lab.pair import VIP, Pair
+from tests.lab.sequence import play
+from tests.lab.verify import Expect, verify
+
+
+def test_the_articles_sequence(flavour: Flavour) -> None:
+    with (
+        Pair(flavour, suite="kachecks") as pair,
+        Observer(pair.nodes, pair.client, VIP, pair.workdir) as observer,
+    ):
+        played = play(pair, observer)
+        for switch in played.switches:
+            assert switch.came, f"after {switch.text} the writes did not go to {switch.wanted}"
+            MEASURED.append(
+                f"sequence {flavour.name}: {switch.text}: outage {switch.outage.seconds:.2f} s"
+            )
+        assert played.stayed, "the VIP left B when A came back"
+        assert not played.applier_errors
+        assert played.lost == 0
+        assert played.differing == 0
+        assert evidence.both_holding(played.record) == 0
+        verify(pair, played.record, Expect(holder="a"))
+        pair.wait_replication_running()
+        assert pair.tables_equal()
