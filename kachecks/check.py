@@ -7,15 +7,15 @@ imported there.
 from __future__ import annotations
 
 import os
-import sys
 from typing import NamedTuple, NoReturn
 
 from kachecks.config import DEFAULT_PATH, Config, ConfigError, load
 from kachecks.facts import Facts
 from kachecks.host import Budget, Host
 from kachecks.probe import probe, probe_access
+from kachecks.report import log, say
 from kachecks.session import DriverError, Lost, Refused, ServerError, Session, SessionError
-from kachecks.state import Lock, StateError, read_text
+from kachecks.state import Lock, StateError, is_news, read_text
 from kachecks.verdict import Observation, Verdict, explain, judge, needs_peer
 
 BUSY = frozenset({1040, 1203, 1226})
@@ -23,6 +23,9 @@ ACCESS_DENIED = frozenset({1044, 1045, 1130, 1142, 1227, 1698, 2059, 2061})
 
 UNKNOWN = 30
 HUNG = 11
+
+UNUSABLE_NOTE = "/run/kachecks/check_mysql.unusable"
+"""What syslog was last told of an option file that cannot be used; there it has no name yet."""
 
 LONGEST_RUN = 9.8
 """Seconds; keepalived.conf has ``timeout 10``."""
@@ -88,7 +91,7 @@ def check(config: Config, options: Options) -> int:
     if trouble and verdict.reason == "OK":  # it could neither fence nor promote
         verdict = judge(seen._replace(facts=None, failure="unknown", detail=trouble), config)
     if options.fence:
-        _fence(host, seen, verdict)
+        verdict = _fence(host, seen, verdict)
     return _say(host, options, verdict, seen.vip_here)
 
 
@@ -157,20 +160,21 @@ def _keep_marks(host: Host, seen: Observation, session: Session | None) -> None:
             host.unlock()
 
 
-def _fence(host: Host, seen: Observation, verdict: Verdict) -> None:
+def _fence(host: Host, seen: Observation, verdict: Verdict) -> Verdict:
     """Close this server before keepalived learns that the VIP must go, or when it has gone.
 
-    A node that never opened has nothing to close, and nothing to kill.
+    A node that never opened has nothing to close, and nothing to kill. A server that is alive
+    and could not be closed keeps the VIP: the other node could only open beside it.
     """
     failing = verdict.status != 0
     closed = seen.facts is not None and seen.facts.closed
     was_open = host.open_mark() is not None or (seen.facts is not None and not closed)
     if not was_open or (closed and host.open_mark() is None):
-        return
+        return verdict
     if not failing and seen.vip_here:
-        return
-    from kachecks.demotion import FRESH_LOOK
-    from kachecks.reconcile import demotion, lock_to_demote
+        return verdict
+    from kachecks.demotion import FRESH_LOOK, demote
+    from kachecks.reconcile import lock_to_demote
     from kachecks.steps import Steps
 
     steps = Steps(host)
@@ -178,10 +182,16 @@ def _fence(host: Host, seen: Observation, verdict: Verdict) -> None:
     locked = lock_to_demote(host, host.config.fence_timeout)
     try:
         if not failing and (not locked or host.vip_here()):
-            return  # a hook is at work, or has just brought the VIP here
-        demotion(host, steps, f"check_mysql: {verdict.reason}", patience)
+            return verdict  # a hook is at work, or has just brought the VIP here
+        outcome = demote(host, steps, patience)
+        if outcome.done or host.trouble_changed(outcome.why):
+            steps.record(outcome, f"check_mysql: {verdict.reason}")
     finally:
         host.unlock()
+    if failing and not outcome.done and seen.holder and seen.failure not in ("down", "hung"):
+        sentence = f"{verdict.sentence}; kept, because {outcome.why}"
+        return verdict._replace(status=0, sentence=sentence)
+    return verdict
 
 
 def _say(host: Host, options: Options, verdict: Verdict, vip_here: bool) -> int:
@@ -193,26 +203,17 @@ def _say(host: Host, options: Options, verdict: Verdict, vip_here: bool) -> int:
         "role": verdict.role,
         "vip": vip_here,
     }
-    if options.fence:
-        try:
-            if host.verdict_changed(f"{verdict.reason} {verdict.status}"):
-                host.announce(entry, verdict.problem)
-        except StateError:
-            host.announce(entry, verdict.problem)
+    if options.fence and host.verdict_changed(f"{verdict.reason} {verdict.status}"):
+        host.announce(entry, verdict.problem)
     if options.json:
         import json
 
-        print(json.dumps(entry, ensure_ascii=False))
-    elif not _unheard():
-        print(entry["sentence"])
+        say(json.dumps(entry, ensure_ascii=False))
+    else:
+        say(str(entry["sentence"]))
         if options.verbose:
-            print(f"exit {verdict.status}, {verdict.role}, option file {host.config.path}")
+            say(f"exit {verdict.status}, {verdict.role}, option file {host.config.path}")
     return verdict.status
-
-
-def _unheard() -> bool:
-    """keepalived gives us /dev/null: nothing to format for."""
-    return sys.stdout is None
 
 
 def _status_of_first_copy(host: Host, path: str) -> int | None:
@@ -241,17 +242,15 @@ def _unusable(options: Options, why: str) -> int:
 
     status = 0 if vip_is_here(options.defaults_file) else UNKNOWN
     sentence = f"UNKNOWN: {why}"
-    if options.fence:
-        from kachecks.report import log
-
+    if options.fence and is_news(UNUSABLE_NOTE, sentence):
         log(sentence, problem=True)
     if options.json:
         import json
 
         entry = {"reason": "UNKNOWN", "exit": status, "sentence": sentence}
-        print(json.dumps(entry, ensure_ascii=False))
+        say(json.dumps(entry, ensure_ascii=False))
     else:
-        print(sentence)
+        say(sentence)
     return status
 
 

@@ -24,7 +24,11 @@ def _not_loaded(arguments: list[str], error: Exception) -> int:
     from kachecks.last_resort import vip_is_here
 
     files = [each.partition("=")[2] for each in arguments if each.startswith("--defaults-file=")]
-    print(f"UNKNOWN: kachecks cannot be loaded: {type(error).__name__}: {error}")
+    import syslog
+
+    sentence = f"UNKNOWN: kachecks cannot be loaded: {type(error).__name__}: {error}"
+    syslog.syslog(syslog.LOG_DAEMON | syslog.LOG_WARNING, sentence)
+    print(sentence)
     return 0 if vip_is_here(files[-1] if files else "/etc/kachecks/kachecks.cnf") else UNKNOWN
 
 

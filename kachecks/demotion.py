@@ -13,7 +13,6 @@ from typing import Callable
 from kachecks import positions, queries
 from kachecks.facts import Version
 from kachecks.host import Budget, Host
-from kachecks.mysqld_process import Process
 from kachecks.probe import probe_access, version_of
 from kachecks.session import DriverError, Lost, Refused, ServerError, Session, SessionError
 from kachecks.state import StateError
@@ -21,12 +20,18 @@ from kachecks.steps import Outcome, Steps
 
 LOCK_WAIT_TIMEOUT = 1205
 NO_SUCH_THREAD = 1094
+NOT_OURS_TO_KILL = 1095
 BUSY = frozenset({1040, 1203, 1226})  # connections used up; an administrator's place may get free
 ACCESS_DENIED = frozenset({1142, 1143, 1227})
-NO_SUCH_VIEW = frozenset({1049, 1142, 1143, 1146, 1356, 1449})
 
 FRESH_LOOK = 0.5
 """Seconds for the last look at a server before it is killed; half of a shorter patience."""
+
+SECOND_ATTEMPT = 2.0
+"""Seconds to close a server that was mute and answers the last look."""
+
+HURRY = 1.0
+"""A patience below this leaves no time to cut many clients before closing (notify_stop)."""
 
 QUIET = 0.5
 """Seconds without a session that could write through read_only (MariaDB before 12)."""
@@ -45,16 +50,24 @@ def demote(host: Host, steps: Steps, patience: float) -> Outcome:
     """
     last_look = min(FRESH_LOOK, patience / 2)
     budget = Budget(host, patience - last_look)
-    mark = host.open_mark()
+    hurry = patience < HURRY
     try:
-        session = _connect(host, budget)
+        return _close(host, steps, budget, budget.left(), cut_first=not hurry)
     except Refused as refusal:
         return _wait_for_death(host, steps, budget, last_look, refusal)
+    except NotClosed as error:
+        return _last_resort(host, steps, last_look, str(error), try_again=0.0)
     except (ServerError, DriverError) as error:
-        why = f"cannot log in to close it: {error}"
-        return Outcome("demote", "not closed", why, done=False, changed=False)
+        return _not_closed(f"the server cannot be closed: {error}{_cure(error)}")
     except SessionError as error:
-        return _last_resort(host, steps, mark, last_look, str(error))
+        again = last_look if hurry else SECOND_ATTEMPT
+        return _last_resort(host, steps, last_look, str(error), try_again=again)
+
+
+def _close(host: Host, steps: Steps, budget: Budget, connect: float, cut_first: bool) -> Outcome:
+    """Connect and close. Raises NotClosed, SessionError."""
+    mark = host.open_mark()
+    session = _connect(host, budget, connect)
     steps.done("connect")
     try:
         version = version_of(session)
@@ -63,22 +76,17 @@ def demote(host: Host, steps: Steps, patience: float) -> Outcome:
             why = "the server is closed"
             return Outcome("demote", "already closed", why, done=True, changed=False)
         if access.writable:
-            mark = host.server_process(session)
             with suppress(StateError):  # what cannot be noted must still be closed
-                host.mark_open(mark)
-        users = own_users(host)
-        cut = close_writes(host, session, users, budget)
+                host.mark_open(host.server_process(session))
+        cut = close_writes(host, session, own_users(host), budget, cut_first=cut_first)
         _stop_events(host, session, version, budget)
         steps.done("close")
-        position = positions.executed(session, version, budget.left(at_most=1.0)).text
         _unmark(host)
+        position = ""
+        with suppress(SessionError):
+            position = positions.executed(session, version, budget.left(at_most=1.0)).text
         why = f"closed for writes, {cut} client connections cut"
         return Outcome("demote", "closed", why, done=True, changed=True, position=position)
-    except ServerError as error:
-        why = f"the server refuses to be closed: {error}{_cure(error)}"
-        return Outcome("demote", "not closed", why, done=False, changed=True)
-    except (NotClosed, SessionError) as error:
-        return _last_resort(host, steps, mark, last_look, str(error))
     finally:
         session.close()
 
@@ -94,6 +102,7 @@ def close_writes(
     users: Collection[str],
     budget: Budget,
     each_round: Callable[[], None] = lambda: None,
+    cut_first: bool = True,
 ) -> int:
     """Close the server of ``session``, local or remote, and cut its clients; how many were cut.
 
@@ -103,14 +112,17 @@ def close_writes(
     connections open anew, through the VIP. Semi-sync is switched off only when they are gone:
     before, it would acknowledge commits to them that the other node does not have.
 
+    Args:
+        cut_first: False where there is no time to cut a thousand clients before closing.
+
     Raises:
         NotClosed: the budget is over.
         SessionError: as the server or the network has it.
     """
     version = version_of(session)
     session.execute(queries.PREPARE_TO_CLOSE, budget.left(at_most=1.0))
-    writers = _write_through_accounts(session, version, budget)
-    cut, written = cut_clients(session, users, writers, budget)
+    cut = cut_clients(session, users, budget) if cut_first else []
+    semi_sync: list[str] = []
     while True:
         try:
             session.execute(queries.close_writes(version), budget.left(at_most=2.0))
@@ -119,32 +131,46 @@ def close_writes(
         except ServerError as error:
             if error.errno != LOCK_WAIT_TIMEOUT:
                 raise
-            _switch_off_semi_sync(session, budget)
+            semi_sync += _switch_off_semi_sync(session, budget)
         each_round()
         if budget.over:
             raise NotClosed("writes that cannot be cut are still running")
-        more, again = cut_clients(session, users, writers, budget)
-        cut, written = cut + more, written or again
-    more, again = cut_clients(session, users, writers, budget)
-    cut, written = cut + more, written or again
+        cut += cut_clients(session, users, budget)
+    cut += cut_clients(session, users, budget)
+    writers = _write_through_accounts(session, version, budget)
+    if writers.intersection(cut):
+        cut += _wait_for_quiet(host, session, users, writers, budget, each_round)
+    for variable in semi_sync:
+        session.execute(queries.switch_on(variable), budget.left(at_most=1.0))
+    return len(cut)
+
+
+def _wait_for_quiet(
+    host: Host,
+    session: Session,
+    users: Collection[str],
+    writers: frozenset[str],
+    budget: Budget,
+    each_round: Callable[[], None],
+) -> list[str]:
+    """Cut on until no account that may write through read_only has come back for a while."""
+    cut: list[str] = []
     quiet = Budget(host, QUIET)
-    while written and not quiet.over:
+    while not quiet.over:
         if budget.over:
             raise NotClosed("an account that may write through read_only keeps coming back")
         host.sleep(0.05)
         each_round()
-        more, again = cut_clients(session, users, writers, budget)
-        cut += more
-        if again:
+        again = cut_clients(session, users, budget)
+        cut += again
+        if writers.intersection(again):
             quiet = Budget(host, QUIET)
     return cut
 
 
-def cut_clients(
-    session: Session, users: Collection[str], writers: Collection[str], budget: Budget
-) -> tuple[int, bool]:
-    """Kill every client connection but replication's and our own; (how many, any of writers)."""
-    cut, written = 0, False
+def cut_clients(session: Session, users: Collection[str], budget: Budget) -> list[str]:
+    """Kill every client connection but replication's and our own; whose they were."""
+    cut: list[str] = []
     for row in session.query(queries.PROCESSLIST, budget.left(at_most=2.0)):
         user, command = row["User"] or "", row["Command"] or ""
         if user in SYSTEM_USERS or user in users or command.startswith(("Binlog Dump", "Daemon")):
@@ -154,19 +180,18 @@ def cut_clients(
         try:
             session.execute(queries.kill(row["Id"] or "0"), budget.left(at_most=1.0))
         except ServerError as error:
-            if error.errno != NO_SUCH_THREAD and error.errno != 1095:
+            if error.errno not in (NO_SUCH_THREAD, NOT_OURS_TO_KILL):
                 raise
-            continue
-        cut += 1
-        written = written or user in writers
-    return cut, written
+        else:
+            cut.append(user)
+    return cut
 
 
-def _connect(host: Host, budget: Budget) -> Session:
+def _connect(host: Host, budget: Budget, seconds: float) -> Session:
     """Connect; a server that is short of connections, or just let go of us, is asked again."""
     while True:
         try:
-            return host.connect_local(max(budget.left(), 0.1))
+            return host.connect_local(max(min(seconds, budget.left()), 0.05))
         except Lost:
             if budget.over:
                 raise
@@ -182,10 +207,9 @@ def _wait_for_death(
     """A closed port is not death: a server that shuts down may commit for seconds after it."""
     mark = host.open_mark()
     process = mark or host.last_server()
-    was_alive = process is not None and host.alive(process)
-    if process is not None and was_alive and not host.wait_for_end(process, budget.left()):
+    if process is not None and not host.wait_for_end(process, budget.left()):
         why = f"{refusal}, but pid {process.pid} has not ended"
-        return _last_resort(host, steps, mark, last_look, why)
+        return _last_resort(host, steps, last_look, why, try_again=0.0)
     if mark is not None:
         _unmark(host)
     steps.done("wait for mysqld's end")
@@ -193,14 +217,14 @@ def _wait_for_death(
     return Outcome("demote", "dead", why, done=True, changed=mark is not None)
 
 
-def _last_resort(
-    host: Host, steps: Steps, mark: Process | None, last_look: float, why: str
-) -> Outcome:
-    """Kill the mysqld that was open and cannot be closed, after one more look at it.
+def _last_resort(host: Host, steps: Steps, last_look: float, why: str, try_again: float) -> Outcome:
+    """One more look at a server that would not close; then SIGKILL, if it was open.
 
     One that wakes up later would finish its commits after the other node has opened. Only the
     very process that carries the open mark: one that was never opened has nothing to commit.
+    One that was mute and answers now is closed after all, within ``try_again`` seconds more.
     """
+    mark = host.open_mark()
     if mark is None:
         text = f"{why}; it was not open as far as is known, so it is left alone"
         return Outcome("demote", "left alone", text, done=True, changed=False)
@@ -208,33 +232,38 @@ def _last_resort(
         _unmark(host)
         why = "mysqld has ended"
         return Outcome("demote", "dead", why, done=True, changed=True)
-    if _closed_after_all(host, last_look):
-        _unmark(host)
-        return Outcome("demote", "closed", why, done=True, changed=True)
+    try:
+        if try_again:
+            return _close(host, steps, Budget(host, try_again), last_look, cut_first=True)
+        if _closed_after_all(host, last_look):
+            _unmark(host)
+            return Outcome("demote", "closed", why, done=True, changed=True)
+    except (ServerError, DriverError) as error:  # alive: no reason to kill
+        return _not_closed(f"the server cannot be closed: {error}{_cure(error)}")
+    except (NotClosed, SessionError):
+        pass
     steps.done("last look")
     if host.config.stuck_mysqld == "leave":
-        text = f"{why}; stuck_mysqld = leave, so pid {mark.pid} is left as it is"
-        return Outcome("demote", "not closed", text, done=False, changed=True)
+        return _not_closed(f"{why}; stuck_mysqld = leave, so pid {mark.pid} is left as it is")
     host.kill(mark)
     ended = host.wait_for_end(mark, 2.0)
     steps.done("kill")
     if not ended:
-        text = f"{why}; SIGKILL sent to pid {mark.pid}, which has not ended yet (disk?)"
-        return Outcome("demote", "not closed", text, done=False, changed=True)
+        return _not_closed(f"{why}; SIGKILL sent to pid {mark.pid}, which has not ended (disk?)")
     _unmark(host)
     text = f"{why}; pid {mark.pid} was open and has been killed"
     return Outcome("demote", "killed", text, done=True, changed=True)
 
 
+def _not_closed(why: str) -> Outcome:
+    return Outcome("demote", "not closed", why, done=False, changed=True)
+
+
 def _closed_after_all(host: Host, seconds: float) -> bool:
-    try:
-        session = host.connect_local(seconds)
-    except SessionError:
-        return False
+    """Raises SessionError."""
+    session = host.connect_local(seconds)
     try:
         return probe_access(session, seconds).closed
-    except SessionError:
-        return False
     finally:
         session.close()
 
@@ -254,9 +283,7 @@ def _write_through_accounts(session: Session, version: Version, budget: Budget) 
         return frozenset()
     try:
         rows = session.query(queries.WRITE_THROUGH_ACCOUNTS, budget.left(at_most=1.0))
-    except ServerError as error:
-        if error.errno not in NO_SUCH_VIEW:
-            raise
+    except ServerError:
         return frozenset({"root"})
     return frozenset(row["user"] or "" for row in rows)
 
@@ -281,18 +308,22 @@ def _stop_events(host: Host, session: Session, version: Version, budget: Budget)
             host.note_events_off(host.server_process(session))
 
 
-def _switch_off_semi_sync(session: Session, budget: Budget) -> None:
+def _switch_off_semi_sync(session: Session, budget: Budget) -> list[str]:
+    """Release commits that wait for an acknowledgement; the variables that were switched off."""
+    switched: list[str] = []
     for row in session.query(queries.SEMI_SYNC_SOURCE, budget.left(at_most=1.0)):
+        variable = row["Variable_name"] or ""
         try:
-            session.execute(
-                queries.switch_off(row["Variable_name"] or ""), budget.left(at_most=1.0)
-            )
+            session.execute(queries.switch_off(variable), budget.left(at_most=1.0))
         except ServerError as error:
             if error.errno not in ACCESS_DENIED:
                 raise
+        else:
+            switched.append(variable)
+    return switched
 
 
-def _cure(error: ServerError) -> str:
-    if error.errno in ACCESS_DENIED:
+def _cure(error: SessionError) -> str:
+    if isinstance(error, ServerError) and error.errno in ACCESS_DENIED:
         return "; give this account the privileges in keepalived-snippets/grants.*.sql"
     return ""

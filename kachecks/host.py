@@ -41,6 +41,7 @@ class Host:
         self._open_mark = f"{base}.open"
         self._server_mark = f"{base}.mysqld"
         self._verdict = f"{base}.verdict"
+        self._trouble = f"{base}.trouble"
         self._events_note = f"{base}.events"
 
     # --- clock ---
@@ -186,10 +187,11 @@ class Host:
 
     def verdict_changed(self, verdict: str) -> bool:
         """Remember this verdict of the check; True when the last one was another."""
-        if state.read_text(self._verdict) == verdict:
-            return False
-        state.write_text(self._verdict, verdict)
-        return True
+        return state.is_news(self._verdict, verdict)
+
+    def trouble_changed(self, why: str) -> bool:
+        """Remember why the check could not close the server; True when it was not that before."""
+        return state.is_news(self._trouble, why)
 
     def last_verdict(self) -> str:
         """The last verdict remembered, "" when there is none."""

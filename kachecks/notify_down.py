@@ -72,7 +72,9 @@ def _leave(host: Host, options: argparse.Namespace) -> int:
         _wait_for_peer(host, outcome)
         say(host.stop_keepalived())
         _wait_for_vip_to_leave(host)
-        return DONE
+        # A promotion that had the lock may have opened in between: nobody else would look now.
+        again = demotion(host, Steps(host), "notify_down", host.config.fence_timeout)
+        return DONE if again.done or options.force else REFUSED
     finally:
         host.unlock()
 

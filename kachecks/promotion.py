@@ -54,6 +54,10 @@ class Interrupted(Refusal):
     """A session ended, and with it our lock: this promotion is over; a new one may begin."""
 
 
+class PeerChanged(Exception):
+    """The peer is not as it was a moment ago: ask it anew, from the beginning."""
+
+
 class VipGone(Exception):
     """The VIP has left this host: nothing to promote any more."""
 
@@ -180,6 +184,8 @@ class Promotion:
                         f"the peer's host is alive but its server mute ({error});"
                         " on_hung_peer = refuse"
                     ) from None
+            except PeerChanged:
+                look_on = Budget(self._host, patience)
             except (ServerError, DriverError) as error:
                 raise Refusal(f"the peer cannot be asked, or not be closed: {error}") from None
             self._pause(local, 0.05)
@@ -208,7 +214,7 @@ class Promotion:
                     raise Refusal("the other node was promoted while this one waited for it")
                 self._fence(local, session)
             return positions.executed(session, peer.facts.version, PEER_STATEMENT)
-        except SessionError:
+        except (SessionError, PeerChanged):
             session.close()
             self._peer = None
             raise
@@ -225,7 +231,7 @@ class Promotion:
             )
         except (NotClosed, NoAnswer) as error:
             self._must_have_closed(error)
-            raise Lost("the peer is closed now, and asked anew") from None
+            raise PeerChanged from None
         self._fenced = True
         self._steps.done(f"fence peer, {cut} connections cut")
 
@@ -267,7 +273,7 @@ class Promotion:
             if (row["Command"] or "").startswith("Binlog Dump")
         ]
         ports = {int(port) for port in dumping if port.isdigit()}  # none over a unix socket
-        if ports & self._host.connections_from_peer():
+        if ports and ports & self._host.connections_from_peer():
             return True
         return any(channel.receiving for channel in self._channels(local))
 

@@ -74,10 +74,13 @@ PROCESSLIST = "SHOW PROCESSLIST"
 """All sessions. Needs PROCESS, or shows only one's own. Answers on a full disk too, where
 information_schema.processlist of MySQL fails."""
 
-WRITE_THROUGH_ACCOUNTS = "SELECT DISTINCT user FROM kachecks.read_only_exempt"
+WRITE_THROUGH_ACCOUNTS = (
+    "SET STATEMENT lock_wait_timeout = 0 FOR SELECT DISTINCT user FROM kachecks.read_only_exempt"
+)
 """MariaDB before 12: accounts that may write through read_only, ours included. A view that
 grants.mariadb.sql makes, because the server's own tables that tell it also hold the hashes of
-all passwords. Fails with 1146 or 1142 without it, 1449 when the account that made it is gone."""
+all passwords. Fails with 1146 or 1142 without it, with 1449 when the account that made it is
+gone, and with 1205 at once where somebody has locked the tables below it."""
 
 SEMI_SYNC_SOURCE = (
     "SHOW GLOBAL VARIABLES WHERE Variable_name IN"
@@ -127,6 +130,11 @@ def kill(connection_id: str) -> str:
 def switch_off(variable: str) -> str:
     """Semi-sync off: commits that wait for an acknowledgement go on without it."""
     return f"SET GLOBAL {variable} = 0"
+
+
+def switch_on(variable: str) -> str:
+    """Semi-sync on again, once nobody can write."""
+    return f"SET GLOBAL {variable} = 1"
 
 
 def take_lock(name: str, seconds: int) -> str:

@@ -15,7 +15,8 @@ def log(text: str, problem: bool = False) -> None:
 
 def say(text: str) -> None:
     """One line for the person who runs the program by hand."""
-    with suppress(OSError):  # a closed pipe or a full disk must not change the exit status
+    # A closed pipe, a full disk or a poor LANG must not change the exit status.
+    with suppress(OSError, ValueError):
         print(text, flush=True)
 
 

@@ -105,6 +105,15 @@ def write_text(path: str, text: str) -> None:
         raise StateError(f"cannot write {path}: {error.strerror}") from None
 
 
+def is_news(path: str, text: str) -> bool:
+    """Remember ``text``; True when it is not what was remembered. Unremembered, all is news."""
+    if read_text(path) == text:
+        return False
+    with suppress(StateError):
+        write_text(path, text)
+    return True
+
+
 def remove(path: str) -> None:
     """Remove a mark; nothing happens when there is none."""
     try:

@@ -110,11 +110,13 @@ def playing(
     flavour: Flavour, option_overrides: Mapping[str, object | None] | None = None
 ) -> Iterator[Scenario]:
     """A pair with A active and a client writing, until the context is left."""
-    with Pair(flavour, suite="kachecks", option_overrides=option_overrides) as pair:
-        with Observer(pair.nodes, pair.client, VIP, pair.workdir) as observer:
-            observer.wait_for_write(pair.a.name)
-            time.sleep(STEADY)
-            yield Scenario(pair, observer)
+    with (
+        Pair(flavour, suite="kachecks", option_overrides=option_overrides) as pair,
+        Observer(pair.nodes, pair.client, VIP, pair.workdir) as observer,
+    ):
+        observer.wait_for_write(pair.a.name)
+        time.sleep(STEADY)
+        yield Scenario(pair, observer)
 
 
 class WatchedRelease:

@@ -128,13 +128,11 @@ def servers(take: Capture, a: Node, b: Node) -> None:
         process.wait()
     a.sql("SET GLOBAL event_scheduler = 0")
     if version.mariadb:
-        for name in ("write_through_accounts",):
-            take.write(name, a, queries.WRITE_THROUGH_ACCOUNTS)
+        take.write("write_through_accounts", a, queries.WRITE_THROUGH_ACCOUNTS)
     else:
         uuid = "42d4377e-0000-11f0-8000-000000000001"
         take.write("gtid_missing", a, queries.gtid_missing(f"{uuid}:1-3", f"{uuid}:1"))
-        super_only = "SET GLOBAL super_read_only = 0"
-        b.sql(super_only)
+        b.sql("SET GLOBAL super_read_only = 0")
         take.write("globals_read_only", b, queries.globals_of(version))
         b.sql("SET GLOBAL super_read_only = 1")
 
@@ -158,8 +156,6 @@ def broken_threads(take: Capture, a: Node, b: Node) -> None:
     a.sql("DELETE FROM app.t WHERE id = 25")
     take.pair.wait_replication_caught_up()
     take.pair.open(b)
-    for statement in ("SET GLOBAL read_only = 0",):
-        b.sql(statement)
     local = take._session(b)
     local.execute("SET SESSION sql_log_bin = 0", 5)
     local.execute("INSERT INTO app.t VALUES (25, 'twenty-five, made here')", 5)
