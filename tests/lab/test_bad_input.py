@@ -88,9 +88,11 @@ def test_notify_master_where_the_vip_is_not(pair: Pair) -> None:
 
 
 def test_a_standby_found_open_is_closed(pair: Pair) -> None:
+    before = len(pair.b.audit())
     pair.open(pair.b)
-    pair.wait_until(lambda: not pair.is_open(pair.b), 3, "the check to close B")
-    assert pair.b.audit()[-1]["outcome"] == "closed"
+    pair.wait_until(lambda: len(pair.b.audit()) > before, 3, "the check to act on B")
+    assert pair.b.audit()[before]["outcome"] == "closed", pair.b.audit()
+    assert not pair.is_open(pair.b)
     wait_until_healthy(pair)
 
 

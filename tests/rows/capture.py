@@ -114,11 +114,9 @@ def servers(take: Capture, a: Node, b: Node) -> None:
     a.sql("SET GLOBAL event_scheduler = 1")
     client = a.flavour.client_command()
     idle = a.popen([*client, "-e", "DO SLEEP(5)"])
+    account = ["--no-defaults", f"--host={a.address}", "--user=app", "--password=app-password"]
     remote = take.pair.client.popen(
-        [*client[:1], "--no-defaults", "-h", a.address, "-uapp", "-papp-password", "app"]
-        + ["-e", "DO SLEEP(5)"]
-        if version.mariadb
-        else ["sleep", "0"]
+        ["mariadb", *account, "--database=app", "--execute=DO SLEEP(5)"]
     )
     time.sleep(0.7)
     take.write("processlist", a, queries.PROCESSLIST)

@@ -121,6 +121,11 @@ class TestBothOpen:
         b = samples("B", "ccocc", start=0.01)
         assert self.both(a, b) == pytest.approx(0.001)
 
+    def test_a_single_sample_at_the_edge_of_the_others_span_does_not(self) -> None:
+        a = samples("A", "ooccc")
+        b = samples("B", "cocc", start=0.0005)
+        assert self.both(a, b) == 0
+
     def test_a_slow_answer_that_may_be_from_before_does_not(self) -> None:
         a = [*samples("A", "oo"), Access("A", 0.08, 0.12, "open"), *samples("A", "cc", 0.121)]
         b = [*samples("B", "cc"), *samples("B", "ooo", start=0.1)]

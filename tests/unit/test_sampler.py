@@ -57,7 +57,7 @@ def _answer(
         session.sendall(packet(1, b"\xff\xcb\x04#42000Access denied"))
     else:
         errno, text = ("0", "") if replication == "Yes" else ("1062", "Duplicate entry")
-        send_rows(session, REPLICATION, ["Yes", replication, errno, text])
+        send_rows(session, REPLICATION, [replication, replication, errno, text])
 
 
 def serve(path: Path, script: Callable[[socket.socket], None]) -> ScriptedServer:
@@ -108,7 +108,7 @@ def test_open_closed_down_and_the_address(tmp_path: Path) -> None:
     assert states(sampler, "b")[0] == CLOSED
     assert sampler.server_ids[7] in ("a", "b")
     assert {holding.nodes for holding in sampler.holding} == {frozenset("a"), frozenset()}
-    assert len([sample for sample in sampler.access if sample.node == "a"]) >= 0.7 / 0.05
+    assert len([sample for sample in sampler.access if sample.node == "a"]) >= 12
     found = {(seen.node, seen.running, seen.errno, seen.why) for seen in sampler.replicating}
     assert found == {("a", False, 1062, "Duplicate entry"), ("b", None, 0, "")}
 
@@ -119,10 +119,12 @@ def test_a_missing_socket_and_a_node_without_power_are_down(tmp_path: Path) -> N
     sampler.start()
     time.sleep(0.15)
     node.on = False
+    off = time.monotonic()
     time.sleep(0.15)
     sampler.stop()
     assert states(sampler, "a") == [DOWN]
     assert not any(holding.nodes for holding in sampler.holding)
+    assert sampler.holding[-1].time > off + 0.1
 
 
 def test_a_server_that_hangs_has_one_question_open_and_delays_nobody(tmp_path: Path) -> None:
@@ -152,7 +154,7 @@ def test_a_server_that_hangs_has_one_question_open_and_delays_nobody(tmp_path: P
     assert states(sampler, "a") == [OPEN]
     assert servers[0].sessions == 2  # one for access, one for replication
     others = [sample for sample in sampler.access if sample.node == "b"]
-    assert max(y.asked - x.answered for x, y in zip(others, others[1:])) < 0.2
+    assert max(y.asked - x.answered for x, y in zip(others, others[1:])) < 0.4
 
 
 def test_a_session_that_is_killed_is_renewed_at_once(tmp_path: Path) -> None:

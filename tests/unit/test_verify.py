@@ -113,6 +113,9 @@ def test_two_holders_two_open_or_open_elsewhere(pair: Pair) -> None:
     fails(pair, "open for writes: A and B")
     b.is_open = False
     fails(pair, "virtual IP is on B, open for writes: A")
+    fails(pair, "expected both on B", expect=replace(SOON, holder="b"))
+    b.vip = False
+    fails(pair, "expected neither anywhere", expect=replace(SOON, holder=NOBODY))
 
 
 def test_nobody_serves(pair: Pair) -> None:

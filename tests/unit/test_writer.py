@@ -121,7 +121,8 @@ def test_it_dies_with_its_parent(tmp_path: Path) -> None:
     argv += ["--output", str(tmp_path / "lines"), "--parent"]
     parent = (
         "import os, subprocess, sys, time\n"
-        f"child = subprocess.Popen({argv!r} + [str(os.getpid())], cwd={str(CHECKOUT)!r})\n"
+        f"child = subprocess.Popen({argv!r} + [str(os.getpid())], cwd={str(CHECKOUT)!r},"
+        " stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
         "time.sleep(0.5)\n"
         "print(child.pid, flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
@@ -129,9 +130,13 @@ def test_it_dies_with_its_parent(tmp_path: Path) -> None:
     said = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True)
     child = int(said.stdout)
     until = time.monotonic() + 2
-    while time.monotonic() < until and _running(child):
-        time.sleep(0.02)
-    assert not _running(child)
+    try:
+        while time.monotonic() < until and _running(child):
+            time.sleep(0.02)
+        assert not _running(child)
+    finally:
+        if _running(child):
+            os.kill(child, signal.SIGKILL)
 
 
 def _running(pid: int) -> bool:

@@ -1,0 +1,241 @@
+"""Every rule, on the holder and on a standby, with every option that changes its effect."""
+
+from __future__ import annotations
+
+import pytest
+
+from kachecks.config import Config, parse
+from kachecks.facts import Facts, Row, Version, parse_channel
+from kachecks.verdict import RULES, Observation, explain, judge, needs_peer
+from tests.rows import rows
+
+MYSQL = Version(False, (9, 7, 4))
+
+
+def config(**options: str) -> Config:
+    lines = [f"{key} = {value}" for key, value in options.items()]
+    text = "\n".join(["[kachecks]", "vip = 10.0.0.100", "peer = 10.0.0.1", *lines])
+    return parse(text, "k.cnf")
+
+
+def replica(state: str = "healthy", writable: bool = False, **changes: str | None) -> Facts:
+    """Node B as tests/rows has it, some columns of its one channel changed."""
+    found: list[Row] = [{**row, **changes} for row in rows("mysql-9.7", f"replica_status_{state}")]
+    channels = tuple(parse_channel(row) for row in found)
+    return Facts(MYSQL, 2, "9a39d64d", writable, not writable, channels)
+
+
+def holder(facts: Facts | None, **seen: str) -> Observation:
+    return Observation(True, False, facts and facts._replace(writable=True, closed=False), **seen)
+
+
+def standby(facts: Facts | None, **seen: str) -> Observation:
+    return Observation(False, False, facts, **seen)
+
+
+HEALTHY = replica()
+FAILURES = [
+    # reason, status, failure, holder's status, options that change it, the other way round
+    ("MYSQLD_DOWN", 10, "down", 10, {}, None),
+    ("MYSQLD_HUNG", 11, "hung", 11, {}, None),
+    ("TOO_MANY_CONNECTIONS", 25, "busy", 0, {"too_many_connections": "fail"}, 25),
+    ("UNKNOWN", 30, "unknown", 0, {}, None),
+]
+
+
+@pytest.mark.parametrize(("reason", "status", "failure", "kept", "options", "otherwise"), FAILURES)
+def test_server_that_could_not_be_asked(
+    reason: str, status: int, failure: str, kept: int, options: dict, otherwise: int | None
+) -> None:
+    at_holder = judge(holder(None, failure=failure, detail="why it could not"), config())
+    assert at_holder == (reason, kept, "why it could not", "holder")
+    assert at_holder.problem
+    at_standby = judge(standby(None, failure=failure, detail="why it could not"), config())
+    assert at_standby == (reason, status, "why it could not", "standby")
+    if options:
+        seen = holder(None, failure=failure, detail="why")
+        assert judge(seen, config(**options)).status == otherwise
+        assert judge(seen._replace(vip_here=False), config(**options)).status == status
+
+
+@pytest.mark.xfail(strict=True, reason="a rule fits by its sentence, and this one is empty")
+def test_a_failure_without_words_is_still_a_failure() -> None:
+    assert judge(standby(None, failure="hung"), config()).status == 11
+
+
+STATES = [
+    # reason, status at the standby, state, columns changed, peer, the sentence has
+    ("APPLIER_STOPPED", 20, "applier_1062", {}, "", "error 1062: "),
+    ("APPLIER_STOPPED", 20, "applier_stopped", {}, "", "was it stopped by hand?"),
+    ("APPLIER_STOPPED", 20, "stopped", {}, "closed", "was it stopped by hand?"),
+    ("NOT_REPLICATING", 21, "none", {}, "", "does not replicate from 10.0.0.1"),
+    ("RECEIVER_STOPPED", 23, "receiver_error", {}, "open", "error 13117: Fatal error"),
+    ("RECEIVER_STOPPED", 23, "connecting", {}, "open", "not connected to 10.0.0.1 port 3306"),
+    ("LAG", 24, "healthy", {"Seconds_Behind_Source": "31"}, "open", "31 s behind 10.0.0.1"),
+]
+
+
+@pytest.mark.parametrize(("reason", "status", "state", "columns", "peer", "words"), STATES)
+def test_standby(
+    reason: str, status: int, state: str, columns: dict, peer: str, words: str
+) -> None:
+    verdict = judge(standby(replica(state, **columns), peer=peer), config())
+    assert (verdict.reason, verdict.status, verdict.role) == (reason, status, "standby")
+    assert words in verdict.sentence
+    assert verdict.problem
+
+
+@pytest.mark.parametrize(
+    ("reason", "state", "columns"),
+    [
+        ("APPLIER_STOPPED", "applier_1062", {}),
+        ("NOT_REPLICATING", "none", {}),
+        ("RECEIVER_STOPPED", "receiver_error", {}),
+        ("OK", "connecting", {}),  # the standby is being restarted: no news
+        ("LAG", "healthy", {"Seconds_Behind_Source": "31"}),
+        ("OK", "healthy", {}),
+    ],
+)
+def test_replication_never_fails_the_holder(reason: str, state: str, columns: dict) -> None:
+    verdict = judge(holder(replica(state, **columns)), config())
+    assert (verdict.reason, verdict.status, verdict.role) == (reason, 0, "holder")
+    assert verdict.problem == (reason != "OK")
+
+
+@pytest.mark.parametrize("peer", ["closed", "unanswered", ""])
+@pytest.mark.parametrize(
+    ("state", "columns"),
+    [
+        ("connecting", {}),
+        ("receiver_error", {}),
+        ("healthy", {"Seconds_Behind_Source": "86400"}),
+    ],
+)
+def test_a_standby_is_fit_when_it_is_needed(state: str, columns: dict, peer: str) -> None:
+    """Its receiver is down, or it lags, because the active node is dead or closed."""
+    verdict = judge(standby(replica(state, **columns), peer=peer), config())
+    assert (verdict.reason, verdict.status) == ("OK", 0)
+
+
+@pytest.mark.parametrize("state", ["applier_1062", "applier_stopped", "none"])
+def test_on_broken_replica(state: str) -> None:
+    facts, opening = replica(state), config(on_broken_replica="open")
+    assert judge(standby(facts), config(on_broken_replica="refuse")).status in (20, 21)
+    kept = judge(standby(facts), opening)
+    assert kept.status == 0
+    assert kept.problem
+    assert judge(holder(facts), opening).status == 0
+
+
+@pytest.mark.parametrize(
+    ("lag", "reason"), [("0", "OK"), ("7", "OK"), ("8", "LAG"), (None, "OK"), ("86400", "LAG")]
+)
+def test_max_lag(lag: str | None, reason: str) -> None:
+    """Exactly max_lag is still fit; NULL is unknown, not 0, and is left to the receiver's rule."""
+    facts = replica(Seconds_Behind_Source=lag)
+    assert judge(standby(facts, peer="open"), config(max_lag="7")).reason == reason
+
+
+def test_the_first_rule_that_fits_decides() -> None:
+    facts = replica("receiver_error", Replica_SQL_Running="No", Last_SQL_Errno="1062")
+    seen = standby(facts, peer="open")
+    assert judge(seen, config()).reason == "APPLIER_STOPPED"
+    assert judge(seen._replace(failure="unknown", detail="x"), config()).reason == "APPLIER_STOPPED"
+    assert judge(seen._replace(failure="hung", detail="x"), config()).reason == "MYSQLD_HUNG"
+    late = replica("connecting", Seconds_Behind_Source="99")
+    assert judge(standby(late, peer="open"), config()).reason == "RECEIVER_STOPPED"
+
+
+@pytest.mark.parametrize(
+    ("vip_here", "promoting", "facts", "role"),
+    [
+        (True, False, replica(writable=True), "holder"),
+        (True, True, replica(), "holder"),
+        (True, False, replica(), "standby"),  # the VIP came, the promotion was refused
+        (True, False, None, "holder"),  # what is not known counts as open
+        (False, False, None, "standby"),
+        (False, False, replica(writable=True), "standby"),
+        (False, True, replica(), "standby"),
+    ],
+)
+def test_role(vip_here: bool, promoting: bool, facts: Facts | None, role: str) -> None:
+    seen = Observation(vip_here, promoting, facts, "unknown", "why")
+    assert judge(seen, config()).role == role
+
+
+def test_channels_of_others_do_not_count() -> None:
+    """A second, stopped channel from elsewhere is no business of this pair."""
+    facts = replica("two_channels")
+    assert judge(standby(facts, peer="open"), config()).reason == "OK"
+    assert "APPLIER_STOPPED" in judge(standby(facts), config(peer="10.0.0.7")).reason
+
+
+@pytest.mark.parametrize(
+    ("state", "columns", "asked"),
+    [
+        ("healthy", {}, False),
+        ("connecting", {}, True),
+        ("receiver_error", {}, True),
+        ("healthy", {"Seconds_Behind_Source": "31"}, True),
+        ("healthy", {"Seconds_Behind_Source": "30"}, False),
+        ("applier_1062", {}, False),  # fails whatever the peer says
+        ("stopped", {}, False),
+        ("none", {}, False),
+    ],
+)
+def test_needs_peer(state: str, columns: dict, asked: bool) -> None:
+    facts = replica(state, **columns)
+    assert needs_peer(standby(facts), config()) == asked
+    assert not needs_peer(standby(facts, peer="unanswered"), config())
+    assert not needs_peer(holder(facts), config())
+    assert not needs_peer(standby(None, failure="hung", detail="x"), config())
+
+
+def test_statuses_are_distinct_and_fit_for_keepalived() -> None:
+    statuses = [rule.status for rule in RULES]
+    assert len(set(statuses)) == len(statuses)
+    assert all(1 < status <= 125 for status in statuses)  # 1: an uncaught error, 2: argparse
+    assert len({rule.reason for rule in RULES}) == len(RULES)
+
+
+# DESIGN, section 5.
+TABLE = """
+MYSQLD_DOWN           10  fail | fail
+MYSQLD_HUNG           11  fail | fail
+APPLIER_STOPPED       20  keep, alert | fail (on_broken_replica = open: keep, alert)
+NOT_REPLICATING       21  keep, alert | fail (on_broken_replica = open: keep, alert)
+RECEIVER_STOPPED      23  keep, alert | fail
+LAG                   24  keep, alert | fail
+TOO_MANY_CONNECTIONS  25  keep, alert (too_many_connections = fail: fail) | fail
+UNKNOWN               30  keep, alert | fail
+OK                     0  none of these
+"""
+
+
+def test_explain_prints_every_rule() -> None:
+    printed = " ".join(explain(config()).split())
+    for line in TABLE.strip().splitlines():
+        assert " ".join(line.split()) in printed
+    for rule in RULES:
+        assert rule.meaning in printed
+    assert "(options from k.cnf)" in printed
+    assert explain().count("\n") > 2 * len(RULES)
+
+
+@pytest.mark.parametrize(
+    ("seen", "sentence"),
+    [
+        (standby(HEALTHY), "MySQL 9.7.4 closed, the VIP is elsewhere; 0 s behind, receiver Yes"),
+        (holder(HEALTHY), "MySQL 9.7.4 open, the VIP is here; 0 s behind, receiver Yes"),
+        (
+            standby(HEALTHY._replace(closed=False)),
+            "MySQL 9.7.4 closed for most, the VIP is elsewhere; 0 s behind, receiver Yes",
+        ),
+        (
+            standby(replica("connecting")),
+            "MySQL 9.7.4 closed, the VIP is elsewhere; lag unknown, receiver Connecting",
+        ),
+    ],
+)
+def test_ok_in_words(seen: Observation, sentence: str) -> None:
+    assert judge(seen, config()) == ("OK", 0, sentence, "holder" if seen.vip_here else "standby")
