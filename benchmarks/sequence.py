@@ -57,6 +57,7 @@ def results(played: sequence.Played) -> dict[str, Any]:
             for switch in played.switches
         ],
         "stayed_on_b_when_a_came_back": played.stayed,
+        "seconds": round(record.end - record.start, 1),
         "both_writable_seconds": round(evidence.both_open(record), 3),
         "two_vips_seconds": round(evidence.both_holding(record), 3),
         "acknowledged_writes": len(evidence.acknowledged(record.writes)),
@@ -85,8 +86,8 @@ def rows(runs: Sequence[dict[str, Any]]) -> list[list[str]]:
             *(_yes(run["stayed_on_b_when_a_came_back"]) for run in runs),
         ],
         ["B's mysqld stops: outage", *second],
-        ["both servers writable", *(f"{run['both_writable_seconds']:.2f} s" for run in runs)],
-        ["VIP on both nodes", *(f"{run['two_vips_seconds']:.2f} s" for run in runs)],
+        ["both servers writable", *(_of(run, "both_writable_seconds") for run in runs)],
+        ["VIP on both nodes", *(_of(run, "two_vips_seconds") for run in runs)],
         ["writes acknowledged", *(f"{run['acknowledged_writes']:,}" for run in runs)],
         [
             "  and missing on the active node",
@@ -99,6 +100,10 @@ def rows(runs: Sequence[dict[str, Any]]) -> list[list[str]]:
 
 def _yes(value: bool) -> str:
     return "yes" if value else "no"
+
+
+def _of(run: dict[str, Any], key: str) -> str:
+    return f"{run[key]:.1f} of {run['seconds']:.0f} s"
 
 
 def _count(value: int | None) -> str:

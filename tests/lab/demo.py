@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from tests.lab.accounts import SAMPLER_USER
 from tests.lab.error import LabError
 from tests.lab.flavour import FLAVOURS
 from tests.lab.node import Node
@@ -132,6 +133,12 @@ def play(pair: Pair, observer: Observer, fault: Fault) -> None:
     time.sleep(_STEADY)
 
 
+def _let_sampler_see_replication(pair: Pair) -> None:
+    """For the timeline's sake; what it watches for the tests needs no privilege."""
+    privilege = {"mariadb": "SLAVE MONITOR", "mysql": "REPLICATION CLIENT"}[pair.flavour.name]
+    pair.a.sql(f"GRANT {privilege} ON *.* TO {SAMPLER_USER}@localhost")
+
+
 def _wait_for_return(pair: Pair, node: Node) -> None:
     """Until the node stands by and replicates, or ten seconds have shown that it does not."""
     with contextlib.suppress(LabError):
@@ -156,6 +163,7 @@ def main(argv: list[str] | None = None) -> int:
                 f"A holds {VIP} and takes writes, B stands by. A client writes through the"
                 f"\nvirtual IP. In {_STEADY:g} s: {fault.text}.\n"
             )
+            _let_sampler_see_replication(pair)
             observer = Observer(pair.nodes, pair.client, VIP, pair.workdir)
             with observer, live_lines(observer):
                 play(pair, observer, fault)

@@ -17,6 +17,7 @@ from tests.lab.sampler import HUNG_AFTER
 CELL = 0.1
 _CELLS = (CELL, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _LABEL = 8
+_STALE = 1.0
 _BARS = "▁▂▃▄▅▆▇█"
 _PLAIN_BARS = "12345678"
 _LETTERS = {OPEN: "W", CLOSED: "r", DOWN: "x", None: "?", "": " "}
@@ -82,8 +83,11 @@ class Index:
         return samples[place - 1].state if place else ""
 
     def replicates(self, node: str, at: float) -> bool | None:
+        """What was last seen before a moment, if that is not old by then."""
         place = bisect_right(self._replicated[node], at)
-        return self._replicating[node][place - 1].running if place else None
+        if not place or self._replicated[node][place - 1] < at - _STALE:
+            return None
+        return self._replicating[node][place - 1].running
 
 
 def picture(

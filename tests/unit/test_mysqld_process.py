@@ -78,7 +78,8 @@ def test_stopped_is_alive(start: Start) -> None:
     assert alive(identified(process))
 
 
-def test_a_zombie_is_dead(start: Start, kernel: str) -> None:
+@pytest.mark.usefixtures("kernel")
+def test_a_zombie_is_dead(start: Start) -> None:
     process = start()
     found = identified(process)
     process.kill()
@@ -89,7 +90,8 @@ def test_a_zombie_is_dead(start: Start, kernel: str) -> None:
     assert not kill(found)
 
 
-def test_the_pid_alone_names_nobody(start: Start, kernel: str) -> None:
+@pytest.mark.usefixtures("kernel")
+def test_the_pid_alone_names_nobody(start: Start) -> None:
     """As if the pid had been given to another mysqld since."""
     process = start()
     earlier = identified(process)._replace(started=1)
@@ -100,7 +102,8 @@ def test_the_pid_alone_names_nobody(start: Start, kernel: str) -> None:
     assert process.poll() is None
 
 
-def test_kill_hits_only_that_process(start: Start, kernel: str) -> None:
+@pytest.mark.usefixtures("kernel")
+def test_kill_hits_only_that_process(start: Start) -> None:
     one, other = start(), start()
     assert kill(identified(one))
     assert one.wait(2) == -signal.SIGKILL
@@ -132,7 +135,8 @@ def test_wait_wakes_at_the_end(start: Start, kernel: str) -> None:
     timer.join()
 
 
-def test_wait_ends(start: Start, kernel: str) -> None:
+@pytest.mark.usefixtures("kernel")
+def test_wait_ends(start: Start) -> None:
     found = identified(start())
     begin = time.monotonic()
     assert not wait(found, 0.1)

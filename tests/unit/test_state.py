@@ -90,7 +90,8 @@ def test_the_purpose_replaces_a_longer_one(path: str) -> None:
         first.release()
 
 
-def test_a_lock_without_its_purpose_is_still_a_lock(path: str, holder: subprocess.Popen) -> None:
+@pytest.mark.usefixtures("holder")
+def test_a_lock_without_its_purpose_is_still_a_lock(path: str) -> None:
     os.truncate(path, 0)
     assert not Lock(path).try_to_take("demote")
     assert Lock(path).purpose_of_holder() == "unknown"
@@ -246,7 +247,7 @@ def test_the_child_does_not_hold_a_terminal_or_pipe(hanging: Path) -> None:
     code = "import sys\nfrom kachecks import state\nstate.append_audit(sys.argv[1], 'main', {})\n"
     subprocess.run(
         [sys.executable, "-c", code, hanging],
-        cwd=ROOT, check=True, timeout=0.8, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        cwd=ROOT, check=True, timeout=0.8, capture_output=True,
     )  # fmt: skip
 
 

@@ -1,0 +1,617 @@
+"""Each step of a promotion, and each refusal, in a simulated world (simulation.py)."""
+
+from __future__ import annotations
+
+import pytest
+
+from kachecks.demotion import demote
+from kachecks.promotion import VipGone, promote
+from kachecks.session import DriverError, Lost, ServerError
+from kachecks.steps import Outcome, Steps
+from tests.unit.simulation import (
+    CLOSED,
+    MARIADB,
+    MARIADB12,
+    MUTE,
+    MYSQL,
+    OPEN,
+    REFUSED,
+    SILENT,
+    Client,
+    Session,
+    World,
+)
+
+VERSIONS = [MYSQL, MARIADB, MARIADB12]
+OPENED = "B: SET GLOBAL read_only = 0"
+
+
+def run(world: World) -> Outcome:
+    return promote(world.host, Steps(world.host))
+
+
+def refused(world: World, words: str) -> None:
+    """It ends closed, says why, and lets go of everything."""
+    outcome = run(world)
+    assert (outcome.outcome, outcome.done) == ("refused", False)
+    assert words in outcome.why
+    assert world.b.access == CLOSED
+    assert OPENED not in world.log
+    no_session_is_left(world)
+
+
+def no_session_is_left(world: World) -> None:
+    for server in (world.a, world.b):
+        assert not [one for one in server.clients.values() if one.user == "kachecks"]
+
+
+# The way through ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_peer_open(version: str) -> None:
+    """Closed, then counted, then waited for; the mark and the VIP before the opening."""
+    world = World(version)
+    world.a.add(Client("app"))
+    world.a.made, world.b.applies = 5000, 1000.0
+    outcome = run(world)
+    assert (outcome.outcome, outcome.done, outcome.changed) == ("opened", True, True)
+    assert outcome.why == "peer closed; all that was received is applied"
+    assert (world.a.access, world.b.access) == (CLOSED, OPEN)
+    assert world.b.applied == 5000
+    assert "5000" in outcome.position
+    world.order(
+        "A: lock kachecks.main", "B: lock kachecks.main", "A: app cut", "A: SET GLOBAL",
+        "mark open", OPENED, "B: goodbye", "A: goodbye",
+    )  # fmt: skip
+    no_session_is_left(world)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_vip_is_looked_for_before_and_after_opening(version: str) -> None:
+    world = World(version)
+    run(world)
+    at = world.index(OPENED)
+    assert world.log[at - 2 : at + 2] == ["mark open", "vip?", OPENED, "vip?"]
+
+
+def test_the_target_is_read_after_the_peer_is_closed() -> None:
+    """What it commits until the very moment it is closed is waited for."""
+    world = World()
+
+    def last_commit() -> None:
+        world.a.made = 600
+
+    world.when("A: SET GLOBAL super_read_only", last_commit)
+    assert run(world).done
+    assert world.b.applied == 600
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_peer_closed_already(version: str) -> None:
+    world = World(version)
+    world.a.access = CLOSED
+    if version == MARIADB12:
+        world.a.read_only = "NO_LOCK_NO_ADMIN"
+    world.a.add(Client("app"))
+    assert run(world).done
+    assert "A: app cut" not in world.log  # closing it was another's work
+    assert world.b.access == OPEN
+
+
+def test_a_peer_that_is_closed_for_most_is_closed() -> None:
+    """read_only without super_read_only, or ON on MariaDB 12: administrators still write there."""
+    world = World(MARIADB12)
+    world.a.read_only, world.a.access = "ON", CLOSED
+    assert run(world).done
+    assert world.a.read_only == "NO_LOCK_NO_ADMIN"
+
+
+@pytest.mark.parametrize(("trouble", "said"), [(REFUSED, "peer down"), (SILENT, "peer silent")])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_peer_dead(version: str, trouble: Exception, said: str) -> None:
+    world = World(version)
+    world.a.trouble = trouble
+    world.b.receiver, world.b.received, world.b.applies = "Connecting", 900, 500.0
+    outcome = run(world)
+    assert outcome.done
+    assert outcome.why.startswith(said)
+    assert world.b.applied == 900  # its relay log is all that is left of A
+    assert "A: lock" not in " ".join(world.log)
+    world.order("B: lock kachecks.main", "mark open", OPENED)
+
+
+def test_locks_in_order_of_server_id() -> None:
+    """The same order on both nodes, or two promotions would wait for each other."""
+    world = World()
+    run(world)
+    world.order("A: lock", "B: lock")
+    world = World()
+    world.a.number, world.b.number = 3, 2
+    world.b.source_id = 1
+    world.a.number = 3
+    swapped = promote(world.host, Steps(world.host))
+    assert "different cluster's data" in swapped.why or swapped.done
+    assert world.index("B: connect") < world.index("A: connect")
+
+
+def test_steps_are_timed() -> None:
+    world = World()
+    steps = Steps(world.host)
+    outcome = promote(world.host, steps)
+    steps.record(outcome, "notify_master")
+    (entry,) = world.host.recorded
+    assert entry["cause"] == "notify_master"
+    assert entry["problem"] is False
+    names = [name for name, _ in entry["steps"]]
+    assert names == ["connect", "fence peer, 0 connections cut", "peer", "drain", "open"]
+    assert sum(spent for _, spent in entry["steps"]) <= entry["milliseconds"] + 1
+
+
+# Already open ------------------------------------------------------------------------------------
+
+
+def test_already_open() -> None:
+    """A second notify_master: nothing changes here, but the peer must not write."""
+    world = World()
+    world.b.access, world.a.access = OPEN, CLOSED
+    outcome = run(world)
+    assert (outcome.outcome, outcome.done, outcome.changed) == ("already open", True, False)
+    assert world.host.mark == world.b.process
+    assert OPENED not in world.log
+
+
+def test_two_writers_become_one() -> None:
+    world = World()
+    world.b.access = OPEN
+    outcome = run(world)
+    assert (outcome.outcome, outcome.done, outcome.changed) == ("already open", True, True)
+    assert (world.a.access, world.b.access) == (CLOSED, OPEN)
+
+
+def test_two_writers_that_stay_two_are_told() -> None:
+    world = World()
+    world.b.access = OPEN
+    world.a.trouble = ServerError(1045, "Access denied")
+    outcome = run(world)
+    assert (outcome.outcome, outcome.done) == ("already open", False)
+    assert "1045" in outcome.why
+
+
+# The VIP -----------------------------------------------------------------------------------------
+
+
+def test_without_the_vip_nothing_begins() -> None:
+    world = World()
+    world.vip = False
+    with pytest.raises(VipGone):
+        run(world)
+    assert world.log == ["vip?"]
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["A: connect", "A: SET GLOBAL super_read_only", "GET_LOCK", "sleep", "SELECT 1 AS one"],
+)
+def test_the_vip_leaves_on_the_way(moment: str) -> None:
+    world = World()
+    world.a.made, world.b.applies = 900, 500.0
+    world.when(moment, world.lose_vip)
+    with pytest.raises(VipGone):
+        run(world)
+    assert world.b.access == CLOSED
+    assert OPENED not in world.log
+    no_session_is_left(world)
+
+
+def test_the_vip_leaves_in_the_moment_of_opening() -> None:
+    """After the last look: the caller is told, and closes; the mark says what to close or kill."""
+    world = World()
+    world.when(OPENED, world.lose_vip)
+    with pytest.raises(VipGone):
+        run(world)
+    assert world.host.mark == world.b.process
+    demote(world.host, Steps(world.host), 5)
+    assert world.b.access == CLOSED
+    assert world.host.mark is None
+
+
+# The peer ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        ServerError(1040, "Too many connections"),
+        ServerError(1045, "Access denied"),
+        ServerError(1130, "Host is not allowed"),
+        ServerError(3032, "offline mode"),
+        DriverError("no driver"),
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"on_hung_peer": "open"}])
+def test_peer_answers_with_an_error(trouble: Exception, options: dict) -> None:
+    """Alive, maybe open, and cannot be closed: whatever the options say."""
+    world = World(**options)
+    world.a.trouble = trouble
+    refused(world, f"cannot be asked, or not be closed: {trouble}")
+    assert world.time < 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "errno"), [("SHOW REPLICA STATUS", 1227), ("SET GLOBAL super_read_only", 1227)]
+)
+def test_peer_lacks_a_privilege(statement: str, errno: int) -> None:
+    world = World()
+    world.a.troubles[statement] = ServerError(errno, "you need SUPER")
+    refused(world, "error 1227: you need SUPER")
+
+
+@pytest.mark.parametrize("options", [{}, {"on_hung_peer": "open"}])
+def test_peer_that_cannot_be_closed(options: dict) -> None:
+    """A lock that nobody may kill. It answers: it is no hung peer, whatever on_hung_peer says."""
+    world = World(**options)
+    world.a.add(Client("root", blocks=True, unkillable=True))
+    refused(world, "the peer is open and cannot be closed")
+    assert world.a.access == OPEN
+    assert world.time < 20
+
+
+@pytest.mark.parametrize("options", [{}, {"on_hung_peer": "open"}])
+def test_peer_closes_at_the_last_moment(options: dict) -> None:
+    """The statement is given up, and takes effect all the same: then its set is still the target."""
+    world = World(hung_after="3", fence_timeout="6", **options)
+    number = world.a.last_id + 1
+    world.a.add(Client("root", blocks=True, unkillable=True))
+    world.a.made, world.b.receiver, world.b.applies = 300, "Yes", 1.0
+
+    def let_go() -> None:
+        if world.time > 5.5:
+            world.a.clients.pop(number, None)
+            world.a.access = CLOSED
+        else:
+            world.when("A: connect", let_go)
+
+    world.when("A: connect", let_go)
+    outcome = run(world)
+    assert outcome.done, outcome.why
+    assert world.b.applied == 300
+
+
+def test_peer_that_is_mute() -> None:
+    world = World()
+    world.a.trouble = MUTE
+    refused(world, "on_hung_peer = refuse")
+    assert 8 <= world.time < 11  # hung_after + fence_timeout: its own check kills it meanwhile
+
+
+def test_peer_that_is_mute_with_on_hung_peer_open() -> None:
+    world = World(on_hung_peer="open")
+    world.a.trouble = MUTE
+    world.b.receiver, world.b.received = "Connecting", 9
+    outcome = run(world)
+    assert outcome.done
+    assert "on_hung_peer = open" in outcome.why
+    assert world.b.applied == 9
+    assert 8 <= world.time < 12
+
+
+@pytest.mark.parametrize("then", [REFUSED, SILENT, None])
+def test_a_mute_peer_is_looked_at_until_it_is_dead_or_answers(then: Exception | None) -> None:
+    world = World()
+    world.a.trouble = MUTE
+
+    def changes() -> None:
+        if world.time > 3:
+            world.a.trouble = then
+        else:
+            world.when("A: connect", changes)
+
+    world.when("A: connect", changes)
+    assert run(world).done
+    assert world.a.access == (OPEN if then else CLOSED)
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_refused_is_not_dead(ours: bool) -> None:
+    """A server that shuts down closes its port first: its replication connections tell."""
+    world = World()
+    world.a.trouble = REFUSED
+    if ours:
+        world.b.receiver = "Yes"  # our receiver still has its connection
+    else:
+        world.b.receiver = "Connecting"
+        world.host.ports_from_peer = {50000}  # its receiver still has one to us
+    refused(world, "its replication connections to this server are still up after 8 s")
+    assert 8 <= world.time < 10
+
+
+def test_refused_and_its_connections_end() -> None:
+    world = World()
+    world.a.trouble = REFUSED
+    world.host.ports_from_peer = {50000}
+
+    def ends() -> None:
+        if world.time > 2:
+            world.host.ports_from_peer = set()
+            world.b.receiver = "Connecting"
+        else:
+            world.when("sleep", ends)
+
+    world.when("sleep", ends)
+    assert run(world).done
+    assert 2 < world.time < 3
+
+
+def test_connections_of_others_do_not_count() -> None:
+    """Somebody reads our binary log through the socket, or from another host."""
+    world = World()
+    world.a.trouble = REFUSED
+    world.b.receiver = "Connecting"
+    world.b.add(Client("backup", "Binlog Dump", "localhost"))
+    world.b.add(Client("backup", "Binlog Dump", "10.0.0.77:51111"))
+    world.host.ports_from_peer = {33333}
+    assert run(world).done
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
+def test_a_different_cluster(version: str) -> None:
+    world = World(version)
+    world.b.source_id = 9
+    refused(world, "a different cluster's data")
+
+
+def test_the_same_server_id() -> None:
+    world = World()
+    world.a.number = 2
+    refused(world, "both servers have server_id 2")
+
+
+@pytest.mark.parametrize("trouble", [REFUSED, SILENT])
+def test_the_peer_comes_back_during_the_drain(trouble: Exception) -> None:
+    """It is asked once more before opening: it may have been restarted, and be open."""
+    world = World()
+    world.a.trouble, world.a.made = trouble, 40
+    world.b.receiver, world.b.received, world.b.applies = "Connecting", 30, 10.0
+
+    def back() -> None:
+        world.a.trouble = None
+        world.b.receiver = "Yes"
+
+    world.when("sleep", back)
+    assert run(world).done
+    assert world.a.access == CLOSED
+    assert world.b.applied == 40
+    world.order("A: connect", "A: lock", OPENED)
+
+
+# The lock ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["a", "b"])
+def test_the_other_nodes_promotion_is_waited_for(where: str) -> None:
+    world = World()
+    server = getattr(world, where)
+    server.held_by = Session(world, server)
+    server.clients.popitem()
+    refused(world, "the other node's promotion has not ended in time")
+    assert 8 <= world.time < 12
+
+
+def test_the_other_node_was_promoted_meanwhile() -> None:
+    world = World()
+    world.a.access = CLOSED
+    other = world.a.held_by = Session(world, world.a)
+    world.a.clients.popitem()
+
+    def opens() -> None:
+        world.a.access = OPEN
+        other.ended = True
+
+    world.when("GET_LOCK", opens)
+    world.when("A: SELECT GET_LOCK", lambda: None)
+    outcome = run(world)
+    if other.ended and "promoted while this one waited" not in outcome.why:
+        pytest.fail(outcome.why)
+    assert world.b.access == CLOSED
+
+
+def test_the_other_node_gave_up_meanwhile() -> None:
+    """It held the lock and did not open: then this node may."""
+    world = World()
+    world.a.access = CLOSED
+    other = world.a.held_by = Session(world, world.a)
+    world.a.clients.popitem()
+    world.when("SELECT 1 AS one", lambda: setattr(other, "ended", True))
+    assert run(world).done
+
+
+@pytest.mark.parametrize("server", ["a", "b"])
+@pytest.mark.parametrize("moment", ["SET GLOBAL super_read_only", "SELECT 1 AS one"])
+def test_a_session_that_ends_ends_the_promotion(server: str, moment: str) -> None:
+    """With it the lock is gone: it is never reconnected."""
+    world = World()
+    world.a.made, world.b.applies = 900, 100.0
+
+    def end() -> None:
+        for number, one in list(getattr(world, server).clients.items()):
+            if one.user == "kachecks":
+                del getattr(world, server).clients[number]
+
+    world.when(f"A: {moment}", end)
+    outcome = run(world)
+    assert outcome.outcome in ("interrupted", "opened")
+    if outcome.outcome == "interrupted":
+        assert world.b.access == CLOSED
+        assert OPENED not in world.log
+    else:  # the peer was asked anew, in a new session
+        assert sum(line == "A: lock kachecks.main" for line in world.log) == 1
+    assert (world.a.access == CLOSED) or world.b.access == CLOSED
+
+
+@pytest.mark.parametrize("trouble", [REFUSED, MUTE, Lost("gone"), ServerError(1040, "too many")])
+def test_our_own_server_is_never_taken_for_the_peer(trouble: Exception) -> None:
+    world = World()
+    world.b.trouble = trouble
+    outcome = run(world)
+    assert outcome.outcome == "interrupted"
+    assert outcome.why.startswith("this node's own server: ")
+    assert "A: connect" not in world.log
+
+
+# The drain ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("by_file", [False, True])
+@pytest.mark.parametrize("peer", ["alive", "dead"])
+def test_it_waits_for_the_relay_log(version: str, by_file: bool, peer: str) -> None:
+    """For as long as it takes, as long as there is progress: here 50 s, drain_timeout is 30."""
+    world = World(version)
+    world.b.received, world.b.applies = 505, 10.0
+    world.a.made = 505
+    world.a.by_file = world.b.by_file = by_file
+    if peer == "dead":
+        world.a.trouble = SILENT
+        world.b.receiver = "Connecting"
+    assert run(world).done
+    assert world.b.applied == 505
+    assert 50 <= world.time < 55
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("by_file", [False, True])
+def test_no_progress(version: str, by_file: bool) -> None:
+    world = World(version, drain_timeout="4")
+    world.a.by_file = world.b.by_file = by_file
+    world.a.trouble = SILENT
+    world.b.receiver, world.b.received, world.b.applies = "Connecting", 9, 0.0
+    refused(world, "no progress for 4 s in applying ")
+    assert 4 <= world.time < 7
+
+
+def test_on_drain_timeout_open() -> None:
+    world = World(drain_timeout="4", on_drain_timeout="open")
+    world.a.trouble = SILENT
+    world.b.receiver, world.b.received, world.b.applies = "Connecting", 9, 0.0
+    assert run(world).done
+    assert world.b.applied == 5
+
+
+@pytest.mark.parametrize("trouble", [None, SILENT])
+def test_broken_replica(trouble: Exception | None) -> None:
+    world = World()
+    world.a.trouble = trouble
+    world.b.applier, world.b.applier_errno, world.b.received = "No", 1062, 9
+    refused(world, "stopped with error 1062: Duplicate entry '25'; on_broken_replica = refuse")
+
+
+def test_on_broken_replica_open() -> None:
+    world = World(on_broken_replica="open")
+    world.a.trouble = SILENT
+    world.b.applier, world.b.applier_errno, world.b.received = "No", 1062, 9
+    assert run(world).done
+
+
+def test_it_breaks_during_the_drain() -> None:
+    world = World()
+    world.a.trouble = SILENT
+    world.b.receiver, world.b.received, world.b.applies = "Connecting", 900, 500.0
+    world.b.breaks_at = 300
+    refused(world, "error 1062")
+    assert world.b.applied == 299
+
+
+def test_not_a_replica() -> None:
+    world = World()
+    world.b.channels = 0
+    refused(world, "does not replicate from the peer; on_broken_replica = refuse")
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
+@pytest.mark.parametrize("trouble", [None, SILENT])
+def test_a_stopped_applier_is_started(version: str, trouble: Exception | None) -> None:
+    world = World(version)
+    world.a.trouble = trouble
+    world.b.receiver = "Connecting" if trouble else "Yes"
+    world.b.applier, world.b.received = "No", 9
+    world.a.made = 9
+    assert run(world).done
+    assert world.b.applied == 9
+    noun = "SLAVE" if version == MARIADB else "REPLICA"
+    assert f"B: START {noun} SQL_THREAD" in world.log
+
+
+def test_a_receiver_that_waits_is_restarted_now() -> None:
+    """Not in connect_retry seconds. Once."""
+    world = World()
+    world.a.made = 40
+    world.b.receiver = "Connecting"
+    assert run(world).done
+    world.order("A: SET GLOBAL", "B: STOP REPLICA IO_THREAD", "B: START REPLICA IO_THREAD", OPENED)
+    assert world.log.count("B: START REPLICA IO_THREAD") == 1
+    assert world.b.applied == 40
+
+
+def test_a_receiver_is_left_alone_while_the_peer_is_dead() -> None:
+    world = World()
+    world.a.trouble = SILENT
+    world.b.receiver, world.b.received, world.b.applies = "Connecting", 40, 10.0
+    assert run(world).done
+    assert "IO_THREAD" not in " ".join(world.log)
+
+
+def test_mariadb_with_both_threads_stopped_and_a_dead_peer() -> None:
+    """To start one would throw the relay log away (mysql.md, finding 2)."""
+    world = World(MARIADB)
+    world.a.trouble = REFUSED
+    world.b.receiver = world.b.applier = "No"
+    world.b.received = 9
+    refused(world, "both replication threads are stopped")
+    assert world.b.received == 9
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
+def test_both_threads_stopped_and_the_peer_there(version: str) -> None:
+    world = World(version)
+    world.b.receiver = world.b.applier = "No"
+    world.a.made = world.b.received = 9
+    assert run(world).done
+    assert world.b.applied == 9
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
+def test_transactions_of_our_own_that_we_lost(version: str) -> None:
+    """The peer has more of ours than we have: they can never come."""
+    world = World(version)
+    world.b.made = 6
+    if version == MYSQL:
+        world.a.executed = lambda: f"{world.b.gtids(5, own=False)},{_uuid_of_b()}:1-7"  # type: ignore[method-assign]
+    refused(world, "transactions of this server that it no longer has")
+
+
+def _uuid_of_b() -> str:
+    from tests.unit.simulation import UUID
+
+    return UUID[2]
+
+
+# Events of MariaDB -------------------------------------------------------------------------------
+
+
+def test_events_that_a_demotion_switched_off_are_switched_on() -> None:
+    world = World(MARIADB)
+    world.b.events, world.b.access, world.a.access = "ON", OPEN, CLOSED
+    demote(world.host, Steps(world.host), 5)
+    assert world.b.events == "OFF"
+    assert run(world).done
+    assert world.b.events == "ON"
+    world.order(OPENED, "B: SET GLOBAL event_scheduler = 1")
+
+
+def test_events_of_a_server_that_was_restarted_are_left_alone() -> None:
+    world = World(MARIADB)
+    world.a.access = CLOSED
+    world.host.note = world.b.process._replace(started=1)
+    assert run(world).done
+    assert world.b.events == "OFF"
