@@ -17,6 +17,7 @@ from collections.abc import Callable
 from tests.lab.error import LabError
 from tests.lab.flavour import FLAVOURS, Flavour
 from tests.lab.node import Node
+from tests.lab.pair import VIP
 from tests.lab.scenario import Figures, WatchedRelease, drop_in_command, playing
 from tests.lab.verify import Expect
 
@@ -136,6 +137,22 @@ def row_6_hung(flavour: Flavour) -> Figures:
         )
 
 
+def row_7(flavour: Flavour) -> Figures:
+    """keepalived kill -9, VIP left on A: B fences A over SQL, and only then opens."""
+    with playing(flavour) as scenario:
+        a, b = scenario.a, scenario.b
+        scenario.fault("kill -9 of keepalived on A")
+        for pid in reversed(a.keepalived_pids()):  # children first: the parent's death is a signal
+            a.kill(pid, signal.SIGKILL)
+        scenario.wait_for_write_on(b)
+        fencing = [name for name, _ in b.audit()[-1]["steps"] if name.startswith("fence peer")]
+        assert fencing, "B opened without closing A first"
+        a.run(drop_in_command("ExecStopPost"))
+        assert not a.has_vip(VIP), "the drop-in's command left the VIP on A"
+        scenario.bring_back(a)
+        return scenario.end(ENDED_ON_B)
+
+
 def row_14(flavour: Flavour) -> Figures:
     """B applies 3 s late, SIGKILL on A: B opens only when its relay log is applied."""
     with playing(flavour) as scenario:
@@ -169,6 +186,7 @@ ROWS: dict[str, Callable[[Flavour], Figures]] = {
     "5-drop-in": row_5_drop_in,
     "6": row_6,
     "6-hung": row_6_hung,
+    "7": row_7,
     "14": row_14,
 }
 

@@ -18,7 +18,7 @@ from kachecks.mysqld_process import Process
 from kachecks.session import Lost, NoAnswer, Refused, ServerError, SessionError, Unreachable
 from tests.rows import rows
 
-UUID = {1: "9a387c66-e665-11f1-b3c0-02000a000001", 2: "9a39d64d-e665-11f1-a8db-02000a000002"}
+UUID = {number: f"9a387c66-e665-11f1-b3c0-02000a00000{number}" for number in range(1, 10)}
 MYSQL, MARIADB, MARIADB12 = "9.7.4", "10.11.19-MariaDB", "12.0.2-MariaDB"
 OPEN, CLOSED = "open", "closed"
 ONE_MILLISECOND = 0.001
@@ -51,6 +51,7 @@ class Server:
     applied: float = 5
     applies: float = 1000.0  # transactions a second
     made: int = 7  # its own transactions
+    of_b: int = 7  # on A: B's transactions
     receiver: str = "Yes"
     applier: str = "Yes"
     applier_errno: int = 0
@@ -60,7 +61,8 @@ class Server:
     clients: dict[int, Client] = field(default_factory=dict)
     held_by: Any = None  # the session that holds the lock
     events: str = "OFF"
-    semi_sync: str = ""
+    semi_sync: str = ""  # the variable
+    semi_sync_on: bool = True
     view: bool = True  # kachecks.read_only_exempt is there
     trouble: SessionError | None = None  # met by whoever connects
     troubles: dict[str, SessionError] = field(default_factory=dict)  # by statement
@@ -101,21 +103,25 @@ class Server:
     @property
     def made_for_others(self) -> int:
         """Of A: as many transactions as it has made. B's are of no interest here."""
-        return self.made if self.number == 1 else 5
+        return self.made if self is self.world.a else 5
 
     # --- rows ---
 
     def gtids(self, theirs: float, own: bool = True) -> str:
-        other = self.other.number
+        """B's: the transactions of A up to ``theirs``, and what it has made itself."""
+        other, me = self.other.number, self.number
         if self.mariadb:
-            return f"{other}-{other}-{int(theirs)}" + (f",2-2-{self.made}" if own else "")
-        mine = f",\n{UUID[self.number]}:1-{self.made}" if own and self.number == 2 else ""
+            return f"{other}-{other}-{int(theirs)}" + (f",{me}-{me}-{self.made}" if own else "")
+        mine = f",\n{UUID[me]}:1-{self.made}" if own else ""
         return f"{UUID[other]}:1-{int(theirs)}{mine}"
 
     def executed(self) -> str:
-        if self.number == 1:
-            return f"1-1-{self.made},2-2-7" if self.mariadb else f"{UUID[1]}:1-{self.made}"
-        return self.gtids(self.applied)
+        if self is self.world.b:
+            return self.gtids(self.applied)
+        me, other = self.number, self.other.number
+        if self.mariadb:
+            return f"{me}-{me}-{self.made},{other}-{other}-{self.of_b}"
+        return f"{UUID[me]}:1-{self.made},\n{UUID[other]}:1-{self.of_b}"
 
     def file(self, at: float) -> str:
         return str(int(at) * 100)
@@ -128,7 +134,7 @@ class Server:
         old = {"Source": "Master", "Replica": "Slave"}
         source = self.source_id or self.other.number
         changes = {
-            "Source_Host": f"10.0.0.{self.other.number}",
+            "Source_Host": "10.0.0.1",
             "Replica_IO_Running": self.receiver,
             "Replica_SQL_Running": self.applier,
             "Last_SQL_Errno": str(self.applier_errno),
@@ -146,7 +152,7 @@ class Server:
             changes["Master_Server_Id"] = str(source)
         else:
             changes["Retrieved_Gtid_Set"] = self.gtids(self.received, own=False)
-            changes["Source_UUID"] = UUID.get(source, "0000-unknown")
+            changes["Source_UUID"] = UUID[source]
         return [{**row, **changes} for _ in range(self.channels)]
 
     def globals(self) -> Row:
@@ -176,7 +182,9 @@ class Session:
         server.last_id += 1
         self.connection_id = server.last_id
         server.clients[self.connection_id] = Client("kachecks", "Query")
+        world.sessions.append(self)
         self.ended = False
+        self.abandoned_at = float("inf")
 
     def query(self, sql: str, timeout: float) -> list[Row]:
         self.meet(sql, timeout)
@@ -206,7 +214,7 @@ class Session:
 
     def abandon(self, timeout: float) -> None:
         self.world.pass_time(timeout)
-        self.ended = True
+        self.ended, self.abandoned_at = True, self.world.time
         raise NoAnswer(f"no answer within {timeout:g} s")
 
     def answer(self, sql: str, timeout: float) -> list[Row]:
@@ -231,7 +239,8 @@ class Session:
                 raise ServerError(1146, "no such view")
             return [{"user": "root"}, {"user": "kachecks"}]
         if "rpl_semi_sync" in sql and sql.startswith("SHOW"):
-            return [{"Variable_name": server.semi_sync, "Value": "ON"}] if server.semi_sync else []
+            on = server.semi_sync and server.semi_sync_on
+            return [{"Variable_name": server.semi_sync, "Value": "ON"}] if on else []
         if "@@global.event_scheduler" in sql:
             return [{"event_scheduler": server.events}]
         if "GET_LOCK" in sql:
@@ -242,12 +251,16 @@ class Session:
 
     def take_lock(self, sql: str) -> list[Row]:
         holder = self.server.held_by
-        if holder not in (None, self) and not getattr(holder, "ended", False):
+        if holder not in (None, self) and holder.holds_on():
             self.world.pass_time(1.0)
             return [{"taken": "0"}]
         self.server.held_by = self
         self.world.say(f"{self.server.name}: lock {re.findall(chr(39) + '(.*)' + chr(39), sql)[0]}")
         return [{"taken": "1"}]
+
+    def holds_on(self) -> bool:
+        """The server lets go of an abandoned session after wait_timeout, of others at once."""
+        return not self.ended or self.world.time < self.abandoned_at + 3 < float("inf")
 
     def act(self, sql: str, timeout: float) -> list[Row]:
         server = self.server
@@ -264,7 +277,7 @@ class Session:
             server.access = CLOSED
             server.read_only = "NO_LOCK_NO_ADMIN" if server.read_only else ""
         elif "rpl_semi_sync" in sql:
-            server.semi_sync = server.semi_sync if sql.endswith("1") else ""
+            server.semi_sync_on = sql.endswith("1")
         elif "event_scheduler" in sql:
             server.events = "ON" if sql.endswith("1") else "OFF"
         elif sql.startswith(("START", "STOP")):
@@ -309,18 +322,21 @@ class Session:
 class World:
     """All of it; hand ``world.host`` to the steps."""
 
-    def __init__(self, version: str = MYSQL, **options: str) -> None:
+    def __init__(
+        self, version: str = MYSQL, numbers: tuple[int, int] = (1, 2), **options: str
+    ) -> None:
         self.time = 0.0
+        self.sessions: list[Session] = []
         self.log: list[str] = []
         self.acts: list[tuple[str, Callable[[], None]]] = []
         self.vip = True
-        self.a = Server(self, "A", 1, version, access=OPEN, made=5)
-        self.b = Server(self, "B", 2, version, pid=4712)
+        self.a = Server(self, "A", numbers[0], version, access=OPEN, made=5)
+        self.b = Server(self, "B", numbers[1], version, pid=4712)
         if version == MARIADB12:
             self.a.read_only, self.b.read_only = "OFF", "NO_LOCK_NO_ADMIN"
         for server in (self.a, self.b):
             server.add(Client("system user", "Connect", ""))
-            server.add(Client("repl", "Binlog Dump GTID", f"10.0.0.{server.other.number}:50000"))
+            server.add(Client("repl", "Binlog Dump GTID", "10.0.0.1:50000"))
         self.host = Host(self, config(**options))
 
     def say(self, text: str) -> None:

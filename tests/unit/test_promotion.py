@@ -41,8 +41,7 @@ def refused(world: World, words: str) -> None:
 
 
 def no_session_is_left(world: World) -> None:
-    for server in (world.a, world.b):
-        assert not [one for one in server.clients.values() if one.user == "kachecks"]
+    assert [each for each in world.sessions if not each.ended] == []
 
 
 # The way through ---------------------------------------------------------------------------------
@@ -121,18 +120,12 @@ def test_peer_dead(version: str, trouble: Exception, said: str) -> None:
     world.order("B: lock kachecks.main", "mark open", OPENED)
 
 
-def test_locks_in_order_of_server_id() -> None:
+@pytest.mark.parametrize(("numbers", "order"), [((1, 2), ("A", "B")), ((2, 1), ("B", "A"))])
+def test_locks_in_order_of_server_id(numbers: tuple[int, int], order: tuple[str, str]) -> None:
     """The same order on both nodes, or two promotions would wait for each other."""
-    world = World()
-    run(world)
-    world.order("A: lock", "B: lock")
-    world = World()
-    world.a.number, world.b.number = 3, 2
-    world.b.source_id = 1
-    world.a.number = 3
-    swapped = promote(world.host, Steps(world.host))
-    assert "different cluster's data" in swapped.why or swapped.done
-    assert world.index("B: connect") < world.index("A: connect")
+    world = World(numbers=numbers)
+    assert run(world).done
+    world.order(*(f"{name}: lock kachecks.main" for name in order))
 
 
 def test_steps_are_timed() -> None:
@@ -259,11 +252,11 @@ def test_peer_that_cannot_be_closed(options: dict) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"on_hung_peer": "open"}])
 def test_peer_closes_at_the_last_moment(options: dict) -> None:
-    """The statement is given up, and takes effect all the same: then its set is still the target."""
+    """The statement is given up and takes effect all the same: its set is still the target."""
     world = World(hung_after="3", fence_timeout="6", **options)
     number = world.a.last_id + 1
     world.a.add(Client("root", blocks=True, unkillable=True))
-    world.a.made, world.b.receiver, world.b.applies = 300, "Yes", 1.0
+    world.a.made, world.b.applies = 30, 1.0
 
     def let_go() -> None:
         if world.time > 5.5:
@@ -275,7 +268,7 @@ def test_peer_closes_at_the_last_moment(options: dict) -> None:
     world.when("A: connect", let_go)
     outcome = run(world)
     assert outcome.done, outcome.why
-    assert world.b.applied == 300
+    assert world.b.applied == 30
 
 
 def test_peer_that_is_mute() -> None:
@@ -304,6 +297,7 @@ def test_a_mute_peer_is_looked_at_until_it_is_dead_or_answers(then: Exception | 
     def changes() -> None:
         if world.time > 3:
             world.a.trouble = then
+            world.b.receiver = "Connecting" if then else "Yes"
         else:
             world.when("A: connect", changes)
 
@@ -358,13 +352,21 @@ def test_connections_of_others_do_not_count() -> None:
 def test_a_different_cluster(version: str) -> None:
     world = World(version)
     world.b.source_id = 9
-    refused(world, "a different cluster's data")
+    assert "a different cluster's data" in run(world).why
+    assert (world.a.access, world.b.access) == (OPEN, CLOSED)
 
 
 def test_the_same_server_id() -> None:
-    world = World()
-    world.a.number = 2
-    refused(world, "both servers have server_id 2")
+    world = World(numbers=(2, 2))
+    assert "both servers have server_id 2" in run(world).why
+    assert (world.a.access, world.b.access) == (OPEN, CLOSED)
+
+
+@pytest.mark.xfail(strict=True, reason="the session with a wrong peer is forgotten")
+def test_goodbye_is_said_to_a_wrong_peer() -> None:
+    world = World(numbers=(2, 2))
+    run(world)
+    no_session_is_left(world)
 
 
 @pytest.mark.parametrize("trouble", [REFUSED, SILENT])
@@ -392,9 +394,11 @@ def test_the_peer_comes_back_during_the_drain(trouble: Exception) -> None:
 def test_the_other_nodes_promotion_is_waited_for(where: str) -> None:
     world = World()
     server = getattr(world, where)
-    server.held_by = Session(world, server)
-    server.clients.popitem()
-    refused(world, "the other node's promotion has not ended in time")
+    other = server.held_by = Session(world, server)
+    outcome = run(world)
+    assert outcome.why == "the other node's promotion has not ended in time"
+    assert world.b.access == CLOSED
+    assert [each for each in world.sessions if not each.ended] == [other]
     assert 8 <= world.time < 12
 
 
@@ -402,18 +406,14 @@ def test_the_other_node_was_promoted_meanwhile() -> None:
     world = World()
     world.a.access = CLOSED
     other = world.a.held_by = Session(world, world.a)
-    world.a.clients.popitem()
 
     def opens() -> None:
         world.a.access = OPEN
-        other.ended = True
+        other.close()
 
-    world.when("GET_LOCK", opens)
-    world.when("A: SELECT GET_LOCK", lambda: None)
-    outcome = run(world)
-    if other.ended and "promoted while this one waited" not in outcome.why:
-        pytest.fail(outcome.why)
-    assert world.b.access == CLOSED
+    world.when("SELECT 1 AS one", opens)
+    refused(world, "the other node was promoted while this one waited for it")
+    assert world.a.access == OPEN
 
 
 def test_the_other_node_gave_up_meanwhile() -> None:
@@ -421,32 +421,32 @@ def test_the_other_node_gave_up_meanwhile() -> None:
     world = World()
     world.a.access = CLOSED
     other = world.a.held_by = Session(world, world.a)
-    world.a.clients.popitem()
-    world.when("SELECT 1 AS one", lambda: setattr(other, "ended", True))
+    world.when("SELECT 1 AS one", other.close)
     assert run(world).done
 
 
 @pytest.mark.parametrize("server", ["a", "b"])
-@pytest.mark.parametrize("moment", ["SET GLOBAL super_read_only", "SELECT 1 AS one"])
-def test_a_session_that_ends_ends_the_promotion(server: str, moment: str) -> None:
-    """With it the lock is gone: it is never reconnected."""
+@pytest.mark.parametrize("moment", ["A: SET GLOBAL super_read_only", "A: SELECT 1 AS one"])
+def test_a_session_that_ends(server: str, moment: str) -> None:
+    """With it the lock is gone. This node's is never made anew; nor the peer's, once counted."""
     world = World()
     world.a.made, world.b.applies = 900, 100.0
 
     def end() -> None:
-        for number, one in list(getattr(world, server).clients.items()):
-            if one.user == "kachecks":
-                del getattr(world, server).clients[number]
+        clients = getattr(world, server).clients
+        for number in [number for number, one in clients.items() if one.user == "kachecks"]:
+            del clients[number]
 
-    world.when(f"A: {moment}", end)
+    world.when(moment, end)
     outcome = run(world)
-    assert outcome.outcome in ("interrupted", "opened")
-    if outcome.outcome == "interrupted":
+    if server == "a" and "SET" in moment:  # lost while it was being closed: asked anew
+        assert outcome.done
+        assert world.log.count("A: lock kachecks.main") == 2
+    else:
+        assert outcome.outcome == "interrupted"
         assert world.b.access == CLOSED
         assert OPENED not in world.log
-    else:  # the peer was asked anew, in a new session
-        assert sum(line == "A: lock kachecks.main" for line in world.log) == 1
-    assert (world.a.access == CLOSED) or world.b.access == CLOSED
+    assert world.a.access == CLOSED
 
 
 @pytest.mark.parametrize("trouble", [REFUSED, MUTE, Lost("gone"), ServerError(1040, "too many")])
@@ -585,15 +585,7 @@ def test_transactions_of_our_own_that_we_lost(version: str) -> None:
     """The peer has more of ours than we have: they can never come."""
     world = World(version)
     world.b.made = 6
-    if version == MYSQL:
-        world.a.executed = lambda: f"{world.b.gtids(5, own=False)},{_uuid_of_b()}:1-7"  # type: ignore[method-assign]
     refused(world, "transactions of this server that it no longer has")
-
-
-def _uuid_of_b() -> str:
-    from tests.unit.simulation import UUID
-
-    return UUID[2]
 
 
 # Events of MariaDB -------------------------------------------------------------------------------
