@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
-from typing import Callable
+from typing import Callable, NamedTuple
 
 from kachecks import positions, queries
 from kachecks.facts import Version
@@ -40,7 +40,14 @@ SYSTEM_USERS = frozenset({"system user", "event_scheduler", "unauthenticated use
 
 
 class NotClosed(Exception):
-    """The server still takes writes; the text says why."""
+    """The server still takes writes, or somebody may; the text says why."""
+
+
+class Closed(NamedTuple):
+    """A server that has been read back as closed."""
+
+    cut: int  # client connections
+    remark: str  # what could not be done after that, "" when all was
 
 
 def demote(host: Host, steps: Steps, patience: float) -> Outcome:
@@ -78,14 +85,14 @@ def _close(host: Host, steps: Steps, budget: Budget, connect: float, cut_first: 
         if access.writable:
             with suppress(StateError):  # what cannot be noted must still be closed
                 host.mark_open(host.server_process(session))
-        cut = close_writes(host, session, own_users(host), budget, cut_first=cut_first)
-        _stop_events(host, session, version, budget)
+        closed = close_writes(host, session, own_users(host), budget, cut_first=cut_first)
         steps.done("close")
         _unmark(host)
         position = ""
         with suppress(SessionError):
+            _stop_events(host, session, version, budget)
             position = positions.executed(session, version, budget.left(at_most=1.0)).text
-        why = f"closed for writes, {cut} client connections cut"
+        why = f"closed for writes, {closed.cut} client connections cut{closed.remark}"
         return Outcome("demote", "closed", why, done=True, changed=True, position=position)
     finally:
         session.close()
@@ -103,8 +110,8 @@ def close_writes(
     budget: Budget,
     each_round: Callable[[], None] = lambda: None,
     cut_first: bool = True,
-) -> int:
-    """Close the server of ``session``, local or remote, and cut its clients; how many were cut.
+) -> Closed:
+    """Close the server of ``session``, local or remote, and cut its clients.
 
     Returns only when it has been read back as closed. Clients are cut first: what they hold
     (LOCK TABLES, a running statement, a commit that waits for a semi-sync acknowledgement) is
@@ -136,25 +143,32 @@ def close_writes(
         if budget.over:
             raise NotClosed("writes that cannot be cut are still running")
         cut += cut_clients(session, users, budget)
-    cut += cut_clients(session, users, budget)
-    writers = _write_through_accounts(session, version, budget)
-    if writers.intersection(cut):
-        cut += _wait_for_quiet(host, session, users, writers, budget, each_round)
-    for variable in semi_sync:
-        session.execute(queries.switch_on(variable), budget.left(at_most=1.0))
-    return len(cut)
+    try:
+        cut += cut_clients(session, users, budget)
+        writers = _write_through_accounts(session, version, budget)
+        if writers.intersection(cut):
+            _cut_until_quiet(host, session, users, writers, budget, each_round, cut)
+        for variable in semi_sync:
+            session.execute(queries.switch_on(variable), budget.left(at_most=1.0))
+    except (NotClosed, SessionError) as error:  # it is closed, whatever else is left to do
+        return Closed(len(cut), f"; but {error}")
+    return Closed(len(cut), "")
 
 
-def _wait_for_quiet(
+def _cut_until_quiet(
     host: Host,
     session: Session,
     users: Collection[str],
     writers: frozenset[str],
     budget: Budget,
     each_round: Callable[[], None],
-) -> list[str]:
-    """Cut on until no account that may write through read_only has come back for a while."""
-    cut: list[str] = []
+    cut: list[str],
+) -> None:
+    """Cut on until no account that may write through read_only has come back for a while.
+
+    Raises:
+        NotClosed: one comes back again and again.
+    """
     quiet = Budget(host, QUIET)
     while not quiet.over:
         if budget.over:
@@ -165,7 +179,6 @@ def _wait_for_quiet(
         cut += again
         if writers.intersection(again):
             quiet = Budget(host, QUIET)
-    return cut
 
 
 def cut_clients(session: Session, users: Collection[str], budget: Budget) -> list[str]:

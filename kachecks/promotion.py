@@ -214,7 +214,7 @@ class Promotion:
                     raise Refusal("the other node was promoted while this one waited for it")
                 self._fence(local, session)
             return positions.executed(session, peer.facts.version, PEER_STATEMENT)
-        except (SessionError, PeerChanged):
+        except BaseException:
             session.close()
             self._peer = None
             raise
@@ -222,7 +222,7 @@ class Promotion:
     def _fence(self, local: Session, session: Session) -> None:
         budget = Budget(self._host, self._host.config.fence_timeout)
         try:
-            cut = close_writes(
+            closed = close_writes(
                 self._host,
                 session,
                 own_users(self._host),
@@ -233,7 +233,7 @@ class Promotion:
             self._must_have_closed(error)
             raise PeerChanged from None
         self._fenced = True
-        self._steps.done(f"fence peer, {cut} connections cut")
+        self._steps.done(f"fence peer, {closed.cut} connections cut{closed.remark}")
 
     def _must_have_closed(self, error: Exception) -> None:
         """The time for fencing is over. A peer that answers and is open is no mute one.

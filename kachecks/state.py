@@ -154,8 +154,8 @@ def append_audit(directory: str, name: str, record: dict[str, object]) -> None:
     child = os.fork()
     if child == 0:
         try:
-            # The lock and the connections are the parent's: held here, they would outlive it.
-            os.closerange(3, writer)
+            # All of these are the parent's: held here, a lock or a pipe would outlive it.
+            os.closerange(0, writer)
             os.closerange(writer + 1, 1024)
             path = os.path.join(directory, name)
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND

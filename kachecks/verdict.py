@@ -111,7 +111,7 @@ def explain(config: Config | None = None) -> str:
 
 
 def _failure(kind: str) -> Callable[[Observation, Config], str]:
-    return lambda seen, _config: seen.detail if seen.failure == kind else ""
+    return lambda seen, _config: (seen.detail or kind) if seen.failure == kind else ""
 
 
 def _not_replicating(seen: Observation, config: Config) -> str:

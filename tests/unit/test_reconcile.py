@@ -36,7 +36,7 @@ def test_vip_here_promotes(hook: str) -> None:
     assert world.b.access == OPEN
     (entry,) = world.host.recorded
     assert entry["cause"] == hook
-    assert [name for name, _ in entry["steps"]][0] == "lock"
+    assert entry["steps"][0][0] == "lock"
     world.order("vip?", "flock to promote", "B: connect", OPENED, "unlock")
 
 

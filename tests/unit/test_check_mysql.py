@@ -1,0 +1,462 @@
+"""check_mysql as keepalived runs it: a process, its exit status and its one line.
+
+The servers are of a few lines (fake_server.py). A holder is a network namespace that has the VIP.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kachecks.last_resort import vip_is_here
+from kachecks.state import read_process
+from kachecks.verdict import RULES, explain
+from tests.rows import rows
+from tests.unit import fake_server
+from tests.unit.fake_server import answer, listening, one_row
+
+ROOT = Path(__file__).parents[2]
+VIP = "10.99.88.77"
+PASSWORD = "hunter2-Tr0ub4dor"  # noqa: S105 - must never be seen in any text
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a network namespace")
+HOLDER = ["unshare", "--net", "sh", "-c", f'ip addr add {VIP}/32 dev lo; exec "$@"', "sh"]
+
+
+class Node:
+    """An option file and its directories, and check_mysql on them."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory, self.socket = directory, directory / "s.sock"
+        self.run_dir, self.state_dir = directory / "run", directory / "state"
+        self.run_dir.mkdir()
+        self.state_dir.mkdir()
+        self.file = directory / "k.cnf"
+        self.options()
+
+    def options(self, text: str = "", **options: object) -> None:
+        given = {"vip": VIP, "peer": "10.99.88.1", "hung_after": 1, "fence_timeout": 1}
+        given.update({"run_dir": self.run_dir, "state_dir": self.state_dir, **options})
+        lines = ["[kachecks]", *(f"{key} = {value}" for key, value in given.items()), text]
+        lines += ["[client]", f"socket = {self.socket}", f"password = {PASSWORD}"]
+        self.file.write_text("\n".join(lines) + "\n")
+        self.file.chmod(0o600)
+
+    def command(self, *arguments: str, holder: bool = False) -> list[str]:
+        file = f"--defaults-file={self.file}"
+        command = [sys.executable, "-m", "kachecks.check_mysql", file, *arguments]
+        return [*HOLDER, *command] if holder else command
+
+    def check(self, *arguments: str, holder: bool = False, **more: Any) -> tuple[int, str]:
+        """Exit status and all that is printed."""
+        more = {"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **more}
+        ran = subprocess.run(
+            self.command(*arguments, holder=holder), text=True, timeout=15, check=False, **more
+        )
+        assert PASSWORD not in (ran.stdout or "")
+        return ran.returncode, ran.stdout
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    return Node(tmp_path)
+
+
+def server(access: str = "closed", state: str = "healthy", **columns: str) -> fake_server.Behaviour:
+    """A MySQL 8.4 in one of the states of tests/rows."""
+    value = "0" if access == "open" else "1"
+    identity = ("server_id", "2", "server_uuid", "9a39d64d")
+    (row,) = rows("mysql-9.7", f"replica_status_{state}")
+    row.update(columns)
+
+    def answers(sql: str) -> bytes:
+        if "@@global.read_only" in sql:
+            return one_row("read_only", value, "super_read_only", value, *identity)
+        assert sql == "SHOW REPLICA STATUS"
+        return one_row(*(part for item in row.items() for part in item))
+
+    return answer(answers)
+
+
+# An option file that cannot be used --------------------------------------------------------------
+
+
+def without_file(node: Node) -> None:
+    node.file.unlink()
+
+
+def without_peer(node: Node) -> None:
+    lines = [line for line in node.file.read_text().splitlines() if not line.startswith("peer")]
+    node.file.write_text("\n".join(lines))
+
+
+BAD_FILES = [
+    (
+        without_file,
+        "{}: cannot be read: No such file or directory; --defaults-file=FILE names another",
+    ),
+    (
+        lambda node: node.options("max_lagg = 3"),
+        "{}:8: unknown key max_lagg in [kachecks], did you mean max_lag?",
+    ),
+    (
+        without_peer,
+        "{}: [kachecks] has no peer, expected peer = an IPv4 or IPv6 address of another host",
+    ),
+    (
+        lambda node: node.file.chmod(0o640),
+        "{}: holds a password and its mode is 0640, expected one that only its owner can read:"
+        " chmod 600 {}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("spoil", "sentence"), BAD_FILES)
+def test_bad_file(node: Node, spoil: Any, sentence: str) -> None:
+    spoil(node)
+    assert node.check() == (30, f"UNKNOWN: {sentence.replace('{}', str(node.file))}\n")
+
+
+def test_bad_file_in_json(node: Node) -> None:
+    node.file.chmod(0o644)
+    status, printed = node.check("--json")
+    assert status == 30
+    entry = json.loads(printed)
+    assert (entry["reason"], entry["exit"]) == ("UNKNOWN", 30)
+    assert "0644" in entry["sentence"]
+
+
+@needs_root
+def test_bad_file_keeps_the_vip_on_its_holder(node: Node) -> None:
+    node.file.chmod(0o644)
+    assert node.check(holder=True)[0] == 0
+
+
+# The last resort ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "here"),
+    [
+        ("vip = 127.0.0.1", True),
+        ("  VIP=127.0.0.1/32 ; why", True),
+        ('vip = "127.0.0.1"', True),
+        ("vip = 127.0.0.1, 10.99.88.77", True),
+        ("vip = 10.99.88.77", False),
+        ("vip = 127.0.0.0", False),
+        ("vip = 7.0.0.1", False),
+        ("vip =", False),
+        ("vips = 127.0.0.1", False),
+        ("# vip = 127.0.0.1", False),
+        ("vip = nonsense:", False),
+        ("vip = fd00::7", False),
+        ("\udcff\nvip = 127.0.0.1", True),
+        ("", False),
+    ],
+)
+def test_last_resort(tmp_path: Path, text: str, here: bool) -> None:
+    (tmp_path / "k.cnf").write_bytes(f"[kachecks]\n{text}\n".encode(errors="surrogateescape"))
+    assert vip_is_here(str(tmp_path / "k.cnf")) is here
+
+
+def test_last_resort_without_file(tmp_path: Path) -> None:
+    assert not vip_is_here(str(tmp_path / "none"))
+    assert not vip_is_here(str(tmp_path))
+
+
+def test_a_package_that_is_being_upgraded(node: Node, tmp_path: Path) -> None:
+    copy = tmp_path / "site"
+    shutil.copytree(ROOT / "kachecks", copy / "kachecks")
+    (copy / "kachecks" / "session.py").write_text("half of a fi")
+    node.file.write_text("[kachecks]\nvip = 127.0.0.1\n")
+    status, printed = node.check("--fence", cwd=copy)
+    assert status == 0
+    assert printed.startswith("UNKNOWN: kachecks cannot be loaded: ")
+    node.file.write_text("[kachecks]\nvip = 10.99.88.77\n")
+    assert node.check("--fence", cwd=copy)[0] == 30
+
+
+# Servers -----------------------------------------------------------------------------------------
+
+
+def test_no_socket(node: Node) -> None:
+    status, printed = node.check()
+    assert status == 10
+    assert printed.startswith(f"MYSQLD_DOWN: nobody listens on {node.socket}: ")
+    assert printed.count("\n") == 1
+
+
+def test_healthy_standby(node: Node) -> None:
+    with listening(node.socket, server()):
+        line = "OK: MySQL 8.4.0 closed, the VIP is elsewhere; 0 s behind, receiver Yes\n"
+        assert node.check() == (0, line)
+        assert node.check("--fence") == (0, line)
+        assert node.check("-v") == (0, f"{line}exit 0, standby, option file {node.file}\n")
+
+
+@needs_root
+def test_healthy_holder(node: Node) -> None:
+    with listening(node.socket, server("open")):
+        line = "OK: MySQL 8.4.0 open, the VIP is here; 0 s behind, receiver Yes\n"
+        assert node.check(holder=True) == (0, line)
+
+
+@needs_root
+def test_the_vip_is_on_a_node_that_is_closed(node: Node) -> None:
+    """A promotion that was refused: a standby, by the rules."""
+    with listening(node.socket, server("closed", Replica_SQL_Running="No")):
+        assert node.check(holder=True)[0] == 20
+    with listening(node.directory / "open", server("open", Replica_SQL_Running="No")):
+        node.socket = node.directory / "open"
+        node.options()
+        status, printed = node.check(holder=True)
+        assert status == 0
+        assert printed.startswith("APPLIER_STOPPED: ")
+
+
+def test_hung(tmp_path: Path) -> None:
+    """All at once, as each takes hung_after = 1 s."""
+    with ExitStack() as running:
+        begin, checks = time.monotonic(), []
+        for behaviour in (fake_server.mute, fake_server.drip, fake_server.close):
+            (tmp_path / behaviour.__name__).mkdir()
+            node = Node(tmp_path / behaviour.__name__)
+            running.enter_context(listening(node.socket, behaviour))
+            check = subprocess.Popen(node.command(), cwd=ROOT, stdout=subprocess.PIPE, text=True)
+            checks.append(running.enter_context(check))
+        for check in checks:
+            printed, _ = check.communicate(timeout=5)
+            assert time.monotonic() - begin < 2.0  # hung_after + 1 s
+            assert check.returncode == 11
+            assert printed.startswith("MYSQLD_HUNG: ")
+            assert printed.endswith("(hung_after = 1 s)\n")
+
+
+TROUBLE = [
+    # behaviour, reason, standby, holder
+    (fake_server.refuse(1040, "Too many connections"), "TOO_MANY_CONNECTIONS", 25, 0),
+    (fake_server.deny(1226, "max_user_connections"), "TOO_MANY_CONNECTIONS", 25, 0),
+    (fake_server.deny(1045, "Access denied"), "UNKNOWN", 30, 0),
+    (
+        answer(lambda _sql: fake_server.error(1227, "you need SUPER", "42000", 1)),
+        "UNKNOWN", 30, 0,
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("behaviour", "reason", "standby", "holder"), TROUBLE)
+def test_trouble(
+    node: Node, behaviour: fake_server.Behaviour, reason: str, standby: int, holder: int
+) -> None:
+    with listening(node.socket, behaviour):
+        begin = time.monotonic()
+        status, printed = node.check()
+        assert time.monotonic() - begin < 0.9  # an error is an answer: nothing to wait for
+        assert status == standby
+        assert printed.startswith(f"{reason}: ")
+        if os.geteuid() == 0:
+            assert node.check(holder=True)[0] == holder
+
+
+def test_a_connection_that_was_cut_is_tried_again(node: Node) -> None:
+    """One KILL by an administrator must not fail a healthy server."""
+    healthy, met = server(), []
+
+    def cuts_the_first(client: Any) -> None:
+        met.append(client)
+        (healthy if len(met) > 1 else fake_server.close)(client)
+
+    with listening(node.socket, cuts_the_first):
+        status, printed = node.check()
+    assert (status, len(met)) == (0, 2), printed
+    assert printed.startswith("OK: ")
+
+
+@needs_root
+def test_a_standby_is_fit_when_it_is_needed(node: Node) -> None:
+    """It lags, and its peer does not answer."""
+    with listening(node.socket, server(Seconds_Behind_Source="99")):
+        status, printed = node.check(holder=True)
+    assert status == 0
+    assert "99 s behind" in printed
+
+
+# What a person asks for --------------------------------------------------------------------------
+
+
+def test_explain(node: Node) -> None:
+    assert node.check("--explain") == (0, explain() + "\n")
+
+
+def test_json(node: Node) -> None:
+    with listening(node.socket, server()):
+        status, printed = node.check("--json")
+    assert status == 0
+    assert json.loads(printed) == {
+        "reason": "OK",
+        "exit": 0,
+        "sentence": "OK: MySQL 8.4.0 closed, the VIP is elsewhere; 0 s behind, receiver Yes",
+        "role": "standby",
+        "vip": False,
+    }
+
+
+def test_version_and_help(node: Node) -> None:
+    assert node.check("--version") == (0, "check_mysql 0.1.0\n")
+    status, printed = node.check("--help")
+    assert status == 0
+    for rule in RULES:
+        assert f"{rule.status}  {rule.reason}: {rule.meaning}" in printed
+    status, printed = node.check("--fense")
+    assert status == 2
+    assert "unrecognized arguments: --fense" in printed
+
+
+def test_without_fence_nothing_is_written(node: Node) -> None:
+    with listening(node.socket, server("open")):
+        node.check()
+        node.check("--json")
+    assert list(node.run_dir.iterdir()) == []
+    assert list(node.state_dir.iterdir()) == []
+
+
+def test_output_that_cannot_be_written(node: Node) -> None:
+    """A full disk or a poor LANG changes nothing about the answer."""
+    with Path("/dev/full").open("w") as full:
+        assert node.check(stdout=full)[0] == 10
+        with listening(node.directory / "s", server()):
+            node.socket = node.directory / "s"
+            node.options()
+            assert node.check(stdout=full)[0] == 0
+    node.socket = node.directory / "grüße.sock"
+    node.options()
+    assert node.check(env={**os.environ, "PYTHONIOENCODING": "ascii"})[0] == 10
+
+
+# Under keepalived --------------------------------------------------------------------------------
+
+
+def test_sigterm_is_a_failure(node: Node) -> None:
+    """keepalived ends a check that takes too long: 0 would mean that all is well."""
+    with listening(node.socket, fake_server.mute):
+        with subprocess.Popen(node.command("--fence"), cwd=ROOT) as process:
+            time.sleep(0.3)
+            process.terminate()
+            assert process.wait(1) == -signal.SIGTERM
+
+
+def test_second_copy_repeats_the_last_verdict(node: Node) -> None:
+    """keepalived 2.1.3 to 2.3.2 starts one while the first is at work."""
+    node.options(hung_after="1.5")
+    with listening(node.socket, fake_server.mute):
+        with subprocess.Popen(node.command("--fence"), cwd=ROOT, stdout=subprocess.DEVNULL) as one:
+            time.sleep(0.3)
+            for last, status in (("", 30), ("OK 0", 0), ("LAG 24", 24)):
+                (node.run_dir / "main.verdict").write_text(last)
+                begin = time.monotonic()
+                assert node.check("--fence") == (status, "")
+                assert time.monotonic() - begin < 0.4
+            assert one.wait(3) == 11
+        assert (node.run_dir / "main.verdict").read_text() == "MYSQLD_HUNG 11"
+
+
+def test_a_first_copy_that_has_been_at_work_too_long_is_not_trusted(node: Node) -> None:
+    with (node.run_dir / "main.check").open("w") as held:
+        held.write(f"{time.monotonic() - 9}")
+        held.flush()
+        fcntl.flock(held, fcntl.LOCK_EX)
+        (node.run_dir / "main.verdict").write_text("OK 0")
+        assert node.check("--fence")[0] == 10
+
+
+@needs_root
+def test_unusable_run_directory(node: Node) -> None:
+    """A dead server fails even then; a healthy holder keeps the VIP, and people are told."""
+    shutil.rmtree(node.run_dir)
+    assert node.check("--fence", holder=True)[0] == 10
+    with listening(node.socket, server("open")):
+        status, printed = node.check("--fence", holder=True)
+        assert status == 0
+        assert printed.startswith("UNKNOWN: cannot open the lock ")
+
+
+def test_alert_on_each_new_problem(node: Node) -> None:
+    program, told = node.directory / "page", node.directory / "told"
+    program.write_text(f"#!/bin/sh\ncat >> {told}\necho >> {told}\n")
+    program.chmod(0o755)
+    node.options(alert=program)
+    for _ in range(3):
+        assert node.check("--fence")[0] == 10
+    end = time.monotonic() + 2
+    while not (told.exists() and told.read_text().endswith("}\n")) and time.monotonic() < end:
+        time.sleep(0.01)
+    (line,) = told.read_text().splitlines()
+    record = json.loads(line)
+    assert record["reason"] == "MYSQLD_DOWN"
+    assert (record["exit"], record["role"], record["name"]) == (10, "standby", "main")
+
+
+# A server process --------------------------------------------------------------------------------
+
+MYSQLD = """
+import ctypes, sys, time
+from pathlib import Path
+from tests.unit.fake_server import listening
+from tests.unit.test_check_mysql import server
+ctypes.CDLL(None).prctl(15, b"mysqld")
+with listening(Path(sys.argv[1]), server("open")):
+    print(flush=True)
+    time.sleep(30)
+"""
+
+
+@contextmanager
+def mysqld(node: Node) -> Iterator[subprocess.Popen[str]]:
+    """An open server in a process that the kernel knows as mysqld."""
+    command = [sys.executable, "-c", MYSQLD, str(node.socket)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            yield process
+        finally:
+            process.kill()
+
+
+@needs_root
+def test_hung_holder_is_killed_before_the_check_fails(node: Node) -> None:
+    """Seen open by one check, stopped, killed by the next, although a hook holds the lock."""
+    with mysqld(node) as process, (node.run_dir / "main.lock").open("w") as file:
+        assert node.check("--fence", holder=True)[0] == 0
+        mark = read_process(str(node.run_dir / "main.open"))
+        assert mark is not None
+        assert mark.pid == process.pid
+        process.send_signal(signal.SIGSTOP)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        status, printed = node.check("--fence", holder=True)
+        assert (status, printed.split(":")[0]) == (11, "MYSQLD_HUNG")
+        assert process.poll() == -signal.SIGKILL
+        assert not (node.run_dir / "main.open").exists()
+        (line,) = (node.state_dir / "main.jsonl").read_text().splitlines()
+        assert json.loads(line)["outcome"] == "killed"
+
+
+@needs_root
+def test_hung_standby_is_left_alone(node: Node) -> None:
+    """Not seen open by any check: nothing to commit, nothing to kill."""
+    with mysqld(node) as process:
+        process.send_signal(signal.SIGSTOP)
+        assert node.check("--fence")[0] == 11
+        assert process.poll() is None
+        process.kill()
