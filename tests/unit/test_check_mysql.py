@@ -349,11 +349,11 @@ def test_output_that_cannot_be_written(node: Node) -> None:
 
 def test_sigterm_is_a_failure(node: Node) -> None:
     """keepalived ends a check that takes too long: 0 would mean that all is well."""
-    with listening(node.socket, fake_server.mute):
-        with subprocess.Popen(node.command("--fence"), cwd=ROOT) as process:
-            time.sleep(0.3)
-            process.terminate()
-            assert process.wait(1) == -signal.SIGTERM
+    command = node.command("--fence")
+    with listening(node.socket, fake_server.mute), subprocess.Popen(command, cwd=ROOT) as process:
+        time.sleep(0.3)
+        process.terminate()
+        assert process.wait(1) == -signal.SIGTERM
 
 
 def test_second_copy_repeats_the_last_verdict(node: Node) -> None:

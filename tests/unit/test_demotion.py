@@ -500,7 +500,6 @@ def test_an_unusable_run_directory_stops_nothing() -> None:
 # Hurry -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="killed although it was read back as closed")
 def test_notify_stop_closes_before_it_cuts() -> None:
     """A thousand clients cannot be cut in 0.3 s, but closing needs only one statement."""
     world = world_with_b_open()

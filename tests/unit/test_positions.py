@@ -10,8 +10,8 @@ from tests.rows import Row, rows
 
 MYSQL = Version(False, (9, 7, 4))
 MARIADB = Version(True, (10, 11, 19))
-A = "9a387c66-e665-11f1-b3c0-02000a000001"
-B = "9a39d64d-e665-11f1-a8db-02000a000002"
+A = rows("mysql-9.7", "globals_open")[0]["server_uuid"] or ""
+B = rows("mysql-9.7", "globals_closed")[0]["server_uuid"] or ""
 
 
 class Answers:

@@ -362,7 +362,6 @@ def test_the_same_server_id() -> None:
     assert (world.a.access, world.b.access) == (OPEN, CLOSED)
 
 
-@pytest.mark.xfail(strict=True, reason="the session with a wrong peer is forgotten")
 def test_goodbye_is_said_to_a_wrong_peer() -> None:
     world = World(numbers=(2, 2))
     run(world)

@@ -241,7 +241,6 @@ def test_the_child_outlives_its_parent_without_the_lock(hanging: Path, path: str
     assert is_free(path)
 
 
-@pytest.mark.xfail(strict=True, reason="the child keeps stdout and stderr of its parent")
 def test_the_child_does_not_hold_a_terminal_or_pipe(hanging: Path) -> None:
     """`ssh node notify_down | tee log` must end although the disk of the audit log is dead."""
     code = "import sys\nfrom kachecks import state\nstate.append_audit(sys.argv[1], 'main', {})\n"

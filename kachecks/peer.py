@@ -1,0 +1,202 @@
+"""The other node, before this one opens: it does not write, and what it has committed is known.
+
+The peer is asked over its own address. What it says, or does not say, decides: closed and open it
+can be dealt with; alive but not to be closed, this node stays closed.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kachecks import positions, queries
+from kachecks.demotion import NotClosed, close_writes, own_users
+from kachecks.facts import Facts, channels_from
+from kachecks.host import Budget
+from kachecks.positions import Position
+from kachecks.probe import probe, probe_access
+from kachecks.promotion_sessions import (
+    PEER_STATEMENT,
+    STATEMENT,
+    Peer,
+    Refusal,
+    Sessions,
+    own_server,
+)
+from kachecks.session import (
+    DriverError,
+    Lost,
+    NoAnswer,
+    Refused,
+    ServerError,
+    Session,
+    SessionError,
+    Unreachable,
+)
+
+PEER_CONNECT = 0.6
+"""Seconds for the driver to connect to the peer; where nothing answers, a second SYN follows for
+0.3 s (session), so a silent peer costs one second."""
+
+STILL_FRESH = 0.5
+"""Seconds for which a look at a silent peer need not be repeated right before opening."""
+
+
+class PeerChanged(Exception):
+    """The peer is not as it was a moment ago: ask it anew, from the beginning."""
+
+
+class Settled(NamedTuple):
+    """The peer cannot write, as far as the policy of the option file goes."""
+
+    said: str  # for the audit log
+    target: Position | None  # all that it has committed, where it answers
+    at: float  # when it was asked
+    mute: bool = False  # on_hung_peer = open
+    fenced: bool = False  # it was open and has been closed
+
+
+def settle_peer(sessions: Sessions) -> Settled:
+    """See to it that the peer does not write, and take the lock on both servers.
+
+    Raises:
+        Refusal: it may be writing, or about to.
+        VipGone: the VIP has left meanwhile.
+    """
+    host, config = sessions.host, sessions.host.config
+    patience = config.hung_after + config.fence_timeout
+    look_on = Budget(host, patience)
+    mute = False
+    while True:
+        sessions.vip_must_be_here()
+        try:
+            session = host.connect_peer(PEER_CONNECT)
+            return _close_peer(sessions, session)
+        except Unreachable as error:
+            said = f"peer silent: {error}"
+            break
+        except Refused as refusal:
+            said = f"peer down: {refusal}"
+            if not _still_connected(sessions):
+                break
+            if look_on.over:
+                raise Refusal(
+                    f"{refusal}, but its replication connections to this server are still up"
+                    f" after {patience:g} s: it may not have ended"
+                ) from None
+        except (NoAnswer, Lost) as error:
+            said = f"peer mute: {error}; on_hung_peer = open"
+            if look_on.over:
+                if config.on_hung_peer == "open":
+                    mute = True
+                    break
+                raise Refusal(
+                    f"the peer's host is alive but its server mute ({error}); on_hung_peer = refuse"
+                ) from None
+        except PeerChanged:
+            look_on = Budget(host, patience)
+        except (ServerError, DriverError) as error:
+            raise Refusal(f"the peer cannot be asked, or not be closed: {error}") from None
+        sessions.pause(0.05)
+    sessions.lock()
+    return Settled(said, None, host.now(), mute)
+
+
+def peer_is_back(sessions: Sessions, settled: Settled) -> bool:
+    """A last look at a peer that was down or silent: has it come back meanwhile?"""
+    if sessions.host.now() - settled.at < STILL_FRESH:
+        return False
+    try:
+        sessions.host.connect_peer(PEER_CONNECT).close()
+    except (Refused, Unreachable):
+        return False
+    except (NoAnswer, Lost):
+        return not settled.mute
+    except SessionError:
+        return True
+    return True
+
+
+def _close_peer(sessions: Sessions, session: Session) -> Settled:
+    """Close the peer if it is open; then all that it has committed.
+
+    Raises:
+        Refusal: it is not our peer, or will not be closed.
+        SessionError, PeerChanged: it is not as it was; ask anew.
+    """
+    sessions.forget_peer()
+    fenced = False
+    try:
+        facts = probe(session, PEER_STATEMENT)
+        _must_be_our_peer(sessions, facts)
+        session.execute(queries.LET_GO_WHEN_SILENT, PEER_STATEMENT)
+        sessions.peer = Peer(session, facts)
+        sessions.lock()
+        if not probe_access(session, PEER_STATEMENT).closed:
+            if sessions.had_to_wait:
+                raise Refusal("the other node was promoted while this one waited for it")
+            _fence(sessions, session)
+            fenced = True
+        target = positions.executed(session, facts.version, PEER_STATEMENT)
+    except BaseException:
+        session.close()
+        sessions.peer = None
+        raise
+    return Settled("peer closed", target, sessions.host.now(), fenced=fenced)
+
+
+def _fence(sessions: Sessions, session: Session) -> None:
+    host = sessions.host
+    budget = Budget(host, host.config.fence_timeout)
+    try:
+        closed = close_writes(host, session, own_users(host), budget, sessions.keep_alive)
+    except (NotClosed, NoAnswer) as error:
+        _must_have_closed(sessions, error)
+        raise PeerChanged from None
+    sessions.steps.done(f"fence peer, {closed.cut} connections cut{closed.remark}")
+
+
+def _must_have_closed(sessions: Sessions, error: Exception) -> None:
+    """The time for fencing is over. A peer that answers and is open is no mute one.
+
+    Raises:
+        Refusal: it is open.
+        SessionError: it does not answer.
+    """
+    session = sessions.host.connect_peer(PEER_CONNECT)
+    try:
+        if not probe_access(session, PEER_STATEMENT).closed:
+            raise Refusal(f"the peer is open and cannot be closed: {error}") from None
+    finally:
+        session.close()
+
+
+def _must_be_our_peer(sessions: Sessions, peer: Facts) -> None:
+    """Raises Refusal for a server that this one does not replicate from."""
+    facts, address = sessions.facts, sessions.host.config.peer
+    if peer.server_id == facts.server_id:
+        raise Refusal(f"both servers have server_id {facts.server_id}: give each its own")
+    sources = channels_from(facts.channels, address)
+    known = {channel.source_id for channel in sources if channel.source_id}
+    if known and peer.identity not in known:
+        raise Refusal(
+            f"the server at {address} is {peer.identity}, but this one replicates from"
+            f" {', '.join(sorted(known))}: a different cluster's data"
+        )
+
+
+def _still_connected(sessions: Sessions) -> bool:
+    """The peer's receiver or ours still has a live connection: its mysqld has not ended.
+
+    A server that shuts down closes its port first and may commit for seconds.
+    """
+    with own_server():
+        rows = sessions.local.query(queries.PROCESSLIST, STATEMENT)
+    dumping = [
+        (row["Host"] or "").rpartition(":")[2]
+        for row in rows
+        if (row["Command"] or "").startswith("Binlog Dump")
+    ]
+    ports = {int(port) for port in dumping if port.isdigit()}  # none over a unix socket
+    if ports and ports & sessions.host.connections_from_peer():
+        return True
+    return any(channel.receiving for channel in sessions.channels())
