@@ -175,7 +175,7 @@ def _cut_until_quiet(
             raise NotClosed("an account that may write through read_only keeps coming back")
         host.sleep(0.05)
         each_round()
-        again = cut_clients(session, users, budget)
+        again = cut_clients(session, users, Budget(host, QUIET))
         cut += again
         if writers.intersection(again):
             quiet = Budget(host, QUIET)
