@@ -7,6 +7,7 @@ mysql-connector-python cannot be loaded. Requests and replies are lines of JSON.
 # ruff: noqa: I001 - the session must come before anything else
 from __future__ import annotations
 
+from kachecks import driver
 from kachecks import session as sessions
 
 import json
@@ -20,7 +21,7 @@ known: dict[int, sessions.Session] = {}
 
 
 def main() -> None:
-    say({"extension": sessions._mysql_connector is not None})
+    say({"extension": driver._mysql_connector is not None})
     for line in sys.stdin:
         request = json.loads(line)
         begin = time.monotonic()

@@ -199,7 +199,6 @@ def test_write_through_account_that_comes_back() -> None:
     assert 0.8 < world.time < 1.5
 
 
-@pytest.mark.xfail(strict=True, reason="killed although read_only is on")
 def test_write_through_account_that_never_stays_away() -> None:
     """read_only is on, and the manual says what that cannot promise: not killed for it."""
     world = world_with_b_open(MARIADB)
