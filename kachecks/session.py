@@ -15,7 +15,8 @@ from contextlib import suppress
 from typing import Any, Callable
 
 from kachecks.config import Login
-from kachecks.driver import Address, Connection, Row, connect, explained
+from kachecks.driver import Address, Connection, connect, explained
+from kachecks.facts import Row
 from kachecks.session_error import (
     DriverError,
     Lost,
