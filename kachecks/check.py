@@ -15,7 +15,7 @@ from kachecks.host import Budget, Host
 from kachecks.probe import probe, probe_access
 from kachecks.report import log, say
 from kachecks.session import DriverError, Lost, Refused, ServerError, Session, SessionError
-from kachecks.state import Lock, StateError, is_news, read_text
+from kachecks.state import Lock, StateError, forget, is_news, read_text
 from kachecks.verdict import Observation, Verdict, explain, judge, needs_peer
 
 BUSY = frozenset({1040, 1203, 1226})
@@ -52,7 +52,10 @@ def run(arguments: list[str]) -> int:
         print(explain())
         return 0
     try:
-        return check(load(options.defaults_file), options)
+        config = load(options.defaults_file)
+        if options.fence:
+            forget(UNUSABLE_NOTE)
+        return check(config, options)
     except ConfigError as error:
         return _unusable(options, str(error))
     except Exception as error:  # every escape must become a defined status
@@ -169,9 +172,9 @@ def _fence(host: Host, seen: Observation, verdict: Verdict) -> Verdict:
     failing = verdict.status != 0
     closed = seen.facts is not None and seen.facts.closed
     was_open = host.open_mark() is not None or (seen.facts is not None and not closed)
-    if not was_open or (closed and host.open_mark() is None):
-        return verdict
-    if not failing and seen.vip_here:
+    nothing_to_close = not was_open or (closed and host.open_mark() is None)
+    if nothing_to_close or (not failing and seen.vip_here):
+        host.forget_trouble()
         return verdict
     from kachecks.demotion import FRESH_LOOK, demote
     from kachecks.reconcile import lock_to_demote
@@ -188,7 +191,7 @@ def _fence(host: Host, seen: Observation, verdict: Verdict) -> Verdict:
             steps.record(outcome, f"check_mysql: {verdict.reason}")
     finally:
         host.unlock()
-    if failing and not outcome.done and seen.holder and seen.failure not in ("down", "hung"):
+    if failing and outcome.outcome == "not closed" and seen.holder:
         sentence = f"{verdict.sentence}; kept, because {outcome.why}"
         return verdict._replace(status=0, sentence=sentence)
     return verdict

@@ -257,19 +257,25 @@ def _last_resort(host: Host, steps: Steps, last_look: float, why: str, try_again
         pass
     steps.done("last look")
     if host.config.stuck_mysqld == "leave":
-        return _not_closed(f"{why}; stuck_mysqld = leave, so pid {mark.pid} is left as it is")
+        return _stuck(f"{why}; stuck_mysqld = leave, so pid {mark.pid} is left as it is")
     host.kill(mark)
     ended = host.wait_for_end(mark, 2.0)
     steps.done("kill")
     if not ended:
-        return _not_closed(f"{why}; SIGKILL sent to pid {mark.pid}, which has not ended (disk?)")
+        return _stuck(f"{why}; SIGKILL sent to pid {mark.pid}, which has not ended (disk?)")
     _unmark(host)
     text = f"{why}; pid {mark.pid} was open and has been killed"
     return Outcome("demote", "killed", text, done=True, changed=True)
 
 
 def _not_closed(why: str) -> Outcome:
+    """It is alive, and goes on taking writes."""
     return Outcome("demote", "not closed", why, done=False, changed=True)
+
+
+def _stuck(why: str) -> Outcome:
+    """It does not answer, and has not been made to end."""
+    return Outcome("demote", "stuck", why, done=False, changed=True)
 
 
 def _closed_after_all(host: Host, seconds: float) -> bool:

@@ -193,6 +193,10 @@ class Host:
         """Remember why the check could not close the server; True when it was not that before."""
         return state.is_news(self._trouble, why)
 
+    def forget_trouble(self) -> None:
+        """There is none now: the next one is news again."""
+        state.forget(self._trouble)
+
     def last_verdict(self) -> str:
         """The last verdict remembered, "" when there is none."""
         return state.read_text(self._verdict)

@@ -114,6 +114,12 @@ def is_news(path: str, text: str) -> bool:
     return True
 
 
+def forget(path: str) -> None:
+    """Remove what ``is_news`` remembers, if it can be removed."""
+    with suppress(OSError):
+        os.unlink(path)
+
+
 def remove(path: str) -> None:
     """Remove a mark; nothing happens when there is none."""
     try:

@@ -146,6 +146,23 @@ def test_blocked_once() -> None:
     world.order("B: SET SESSION lock_wait_timeout = 1, autocommit = 1", STATEMENT[MYSQL])
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_it_is_read_back(version: str) -> None:
+    """The statement succeeds and the server is open all the same: somebody opens it again."""
+    world = world_with_b_open(version)
+
+    def opened_again() -> None:
+        world.b.access, world.b.read_only = OPEN, "OFF" if version == MARIADB12 else ""
+
+    def closed_once() -> None:
+        world.when("B: SELECT @@global.read_only", opened_again)
+
+    world.when(STATEMENT[version], closed_once)
+    ended(world, "closed")
+    assert world.b.access == CLOSED
+    assert world.log.count(STATEMENT[version]) == 2
+
+
 def test_a_client_that_may_not_be_killed_or_is_gone() -> None:
     """1095, or 1094: go on."""
     world = world_with_b_open()
@@ -329,7 +346,7 @@ def test_hung_and_the_mark_is_of_an_earlier_server() -> None:
 def test_hung_and_leave() -> None:
     world = marked(World(stuck_mysqld="leave"))
     world.b.trouble = MUTE
-    outcome = ended(world, "not closed", done=False, patience=1.0)
+    outcome = ended(world, "stuck", done=False, patience=1.0)
     assert "stuck_mysqld = leave" in outcome.why
     assert "SIGKILL" not in " ".join(world.log)
     assert world.host.mark == world.b.process
@@ -340,7 +357,7 @@ def test_hung_in_a_disk() -> None:
     world = marked(World())
     world.b.trouble = MUTE
     world.host.unkillable = True
-    outcome = ended(world, "not closed", done=False, patience=1.0)
+    outcome = ended(world, "stuck", done=False, patience=1.0)
     assert "has not ended" in outcome.why
     assert world.host.mark == world.b.process
     assert world.time < 4

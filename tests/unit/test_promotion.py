@@ -75,8 +75,9 @@ def test_the_vip_is_looked_for_before_and_after_opening(version: str) -> None:
 
 
 def test_the_target_is_read_after_the_peer_is_closed() -> None:
-    """What it commits until the very moment it is closed is waited for."""
+    """What it commits until the very moment it is closed is waited for, received or not."""
     world = World()
+    world.b.receiver = "Connecting"
 
     def last_commit() -> None:
         world.a.made = 600
@@ -446,6 +447,22 @@ def test_a_session_that_ends(server: str, moment: str) -> None:
         assert world.b.access == CLOSED
         assert OPENED not in world.log
     assert world.a.access == CLOSED
+
+
+@pytest.mark.parametrize("server", ["a", "b"])
+def test_both_sessions_are_looked_at_right_before_opening(server: str) -> None:
+    """There was nothing to wait for, and no reason to use them."""
+    world = World()
+    world.a.access = CLOSED
+
+    def end() -> None:
+        clients = getattr(world, server).clients
+        for number in [number for number, one in clients.items() if one.user == "kachecks"]:
+            del clients[number]
+
+    world.when("B: SELECT @@global.gtid_executed", end)
+    assert run(world).outcome == "interrupted"
+    assert OPENED not in world.log
 
 
 @pytest.mark.parametrize("trouble", [REFUSED, MUTE, Lost("gone"), ServerError(1040, "too many")])

@@ -435,14 +435,20 @@ def test_killed_session(asker: Asker, mariadb: Server) -> None:
 
 
 def test_goodbye_is_said(asker: Asker, mariadb: Server) -> None:
-    sql = "SHOW GLOBAL STATUS LIKE 'Aborted_clients'"
-    counting = root(asker, mariadb.socket)
-    before = asker.ask("query", id=counting, sql=sql, timeout=2)["rows"]
-    for _ in range(3):
-        asker.ask("close", id=root(asker, mariadb.socket))
-    time.sleep(0.1)
-    assert asker.ask("query", id=counting, sql=sql, timeout=2)["rows"] == before
-    asker.ask("close", id=counting)
+    """The server ends the session at once, and counts no aborted client."""
+    asking = root(asker, mariadb.socket)
+
+    def ask(sql: str) -> Any:
+        return asker.ask("query", id=asking, sql=sql, timeout=2)["rows"]
+
+    before = ask("SHOW GLOBAL STATUS LIKE 'Aborted_clients'")
+    made = asker.connect(mariadb.socket, 3, user="root", password=None)
+    asker.ask("close", id=made["id"])
+    end = time.monotonic() + 2
+    while str(made["connection"]) in [row["Id"] for row in ask("SHOW PROCESSLIST")]:
+        assert time.monotonic() < end
+    assert ask("SHOW GLOBAL STATUS LIKE 'Aborted_clients'") == before
+    asker.ask("close", id=asking)
 
 
 def test_process_behind_the_socket(asker: Asker, mariadb: Server) -> None:
