@@ -94,7 +94,10 @@ def check(config: Config, options: Options) -> int:
     if trouble and verdict.reason == "OK":  # it could neither fence nor promote
         verdict = judge(seen._replace(facts=None, failure="unknown", detail=trouble), config)
     if options.fence:
-        verdict = _fence(host, seen, verdict)
+        try:
+            verdict = _fence(host, seen, verdict)
+        except Exception as error:  # noqa: BLE001 - what was seen still counts
+            verdict = _not_fenced(verdict, f"unexpected {type(error).__name__}: {error}")
     return _say(host, options, verdict, seen.vip_here)
 
 
@@ -195,6 +198,13 @@ def _fence(host: Host, seen: Observation, verdict: Verdict) -> Verdict:
         sentence = f"{verdict.sentence}; kept, because {outcome.why}"
         return verdict._replace(status=0, sentence=sentence)
     return verdict
+
+
+def _not_fenced(verdict: Verdict, why: str) -> Verdict:
+    """Fencing itself went wrong: a dead or hung server gives way all the same, no other does."""
+    dead = verdict.reason in ("MYSQLD_DOWN", "MYSQLD_HUNG")
+    status = verdict.status if dead or verdict.role == "standby" else 0
+    return verdict._replace(status=status, sentence=f"{verdict.sentence}; {why}")
 
 
 def _say(host: Host, options: Options, verdict: Verdict, vip_here: bool) -> int:

@@ -98,15 +98,13 @@ def needs_peer(seen: Observation, config: Config) -> bool:
     return judge(asked, config).reason in ("RECEIVER_STOPPED", "LAG")
 
 
-def explain(config: Config | None = None) -> str:
+def explain() -> str:
     """The table of rules, for people."""
-    lines = ["reason                exit  holder | standby", ""]
+    lines = [f"{'reason':<20} exit  on the holder | on the standby"]
     for rule in RULES:
-        lines.append(f"{rule.reason:<20} {rule.status:>5}  {rule.holder} | {rule.standby}")
-        lines.append(f"{'':<28}{rule.meaning}")
-    lines.append(f"{'OK':<20} {0:>5}  none of these")
-    if config is not None:
-        lines.append(f"(options from {config.path})")
+        lines.append(f"{rule.reason:<20} {rule.status:>4}  {rule.holder} | {rule.standby}")
+        lines.append(f"    {rule.meaning}")
+    lines.append(f"{'OK':<20} {0:>4}  none of these")
     return "\n".join(lines)
 
 

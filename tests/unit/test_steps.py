@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 
+from kachecks.host import Host
 from kachecks.steps import Outcome, Steps
+from tests.unit.simulation import Host as SimulatedHost
 from tests.unit.simulation import World
 
 DONE = Outcome("demote", "closed", "closed for writes", done=True, changed=True)
@@ -60,3 +64,15 @@ def test_the_person_at_the_terminal_is_told_in_any_case() -> None:
     steps.done("lock")
     steps.record(DONE._replace(changed=False), "notify_backup")
     assert told == ["  lock: 2 ms", "demote: closed: closed for writes"]
+
+
+def test_the_simulated_node_is_like_the_real_one() -> None:
+    """Whatever the steps call on the one must be there, and called alike, on the other."""
+    real = {name: call for name, call in vars(Host).items() if not name.startswith("_")}
+    simulated = vars(SimulatedHost)
+    only_for_programs = {"stop_keepalived", "drop_vip", "announce", "last_verdict"}
+    only_for_programs |= {"verdict_changed", "trouble_changed", "forget_trouble"}
+    assert set(real) - set(simulated) - only_for_programs == set()
+    for name in set(real) & set(simulated):
+        parameters = list(inspect.signature(real[name]).parameters)
+        assert list(inspect.signature(simulated[name]).parameters) == parameters, name
