@@ -12,11 +12,14 @@ IN_VENV := $(VENV)/bin
 demo: lab-ready
 	$(IN_VENV)/python -m tests.lab.demo $(DEMO)
 
-test: lint lab-ready
-	$(IN_VENV)/pytest tests
+test: unit lab-tests
 
 unit: lint
-	$(IN_VENV)/pytest tests/unit
+	$(IN_VENV)/pytest -q -n 4 tests/unit
+
+# One pair of nodes at a time: two cores are enough for that.
+lab-tests: lab-ready
+	$(IN_VENV)/pytest tests/lab
 
 lint: $(VENV)/installed
 	$(IN_VENV)/ruff check .

@@ -179,17 +179,19 @@ def _fence(host: Host, seen: Observation, verdict: Verdict) -> Verdict:
     if nothing_to_close or (not failing and seen.vip_here):
         host.forget_trouble()
         return verdict
-    from kachecks.demotion import FRESH_LOOK, demote
+    from kachecks.demotion import demote, demote_mute
     from kachecks.reconcile import lock_to_demote
     from kachecks.steps import Steps
 
     steps = Steps(host)
-    patience = 2 * FRESH_LOOK if seen.failure == "hung" else host.config.fence_timeout
     locked = lock_to_demote(host, host.config.fence_timeout)
     try:
         if not failing and (not locked or host.vip_here()):
             return verdict  # a hook is at work, or has just brought the VIP here
-        outcome = demote(host, steps, patience)
+        if seen.failure == "hung":
+            outcome = demote_mute(host, steps, seen.detail)
+        else:
+            outcome = demote(host, steps, host.config.fence_timeout)
         if outcome.done or host.trouble_changed(outcome.why):
             steps.record(outcome, f"check_mysql: {verdict.reason}")
     finally:

@@ -47,7 +47,8 @@ class Closed(NamedTuple):
     """A server that has been read back as closed."""
 
     cut: int  # client connections
-    remark: str  # what could not be done after that, "" when all was
+    remark: str = ""  # what could not be done after that
+    quiet: bool = True  # False: an account that may write through read_only keeps coming back
 
 
 def demote(host: Host, steps: Steps, patience: float) -> Outcome:
@@ -69,6 +70,11 @@ def demote(host: Host, steps: Steps, patience: float) -> Outcome:
     except SessionError as error:
         again = last_look if hurry else SECOND_ATTEMPT
         return _last_resort(host, steps, last_look, str(error), try_again=again)
+
+
+def demote_mute(host: Host, steps: Steps, why: str) -> Outcome:
+    """Close a server that has just been mute for as long as counts as hung: one more look."""
+    return _last_resort(host, steps, FRESH_LOOK, why, try_again=SECOND_ATTEMPT)
 
 
 def _close(host: Host, steps: Steps, budget: Budget, connect: float, cut_first: bool) -> Outcome:
@@ -151,8 +157,8 @@ def close_writes(
         for variable in semi_sync:
             session.execute(queries.switch_on(variable), budget.left(at_most=1.0))
     except (NotClosed, SessionError) as error:  # it is closed, whatever else is left to do
-        return Closed(len(cut), f"; but {error}")
-    return Closed(len(cut), "")
+        return Closed(len(cut), f"; but {error}", quiet=not isinstance(error, NotClosed))
+    return Closed(len(cut))
 
 
 def _cut_until_quiet(

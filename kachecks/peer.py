@@ -152,6 +152,8 @@ def _fence(sessions: Sessions, session: Session) -> None:
     except (NotClosed, NoAnswer) as error:
         _must_have_closed(sessions, error)
         raise PeerChanged from None
+    if not closed.quiet:
+        raise Refusal(f"the peer is not closed to everybody{closed.remark}")
     sessions.steps.done(f"fence peer, {closed.cut} connections cut{closed.remark}")
 
 

@@ -95,22 +95,30 @@ def lost_of(identity: str, missing_gtids: str) -> str:
 def mariadb_missing(wanted: str, own: Position) -> list[str]:
     """GTIDs of ``wanted`` that are ahead of ``own``.
 
-    A sequence counts as present when the binary log has it from the same server, or when the
-    replica position of its domain has reached it.
+    A sequence counts as present when the binary log or the replica position has it from the same
+    server. A replica position of another server in the same domain counts only where nothing is
+    known of that server: two servers that share a domain may have diverged.
     """
     here: dict[tuple[int, int], int] = {}
-    for gtid in _split(own.gtids):
+    applied: dict[int, int] = {}
+    for gtid in [*_split(own.gtids), *_split(own.applied)]:
         domain, server, sequence = parse_gtid(gtid)
         here[domain, server] = max(sequence, here.get((domain, server), 0))
-    applied = {
-        domain: sequence for domain, _, sequence in map(parse_gtid, list(_split(own.applied)))
-    }
-    return [
-        gtid
-        for gtid in _split(wanted)
-        if max(here.get(parse_gtid(gtid)[:2], 0), applied.get(parse_gtid(gtid)[0], 0))
-        < parse_gtid(gtid)[2]
-    ]
+    for gtid in _split(own.applied):
+        domain, _, sequence = parse_gtid(gtid)
+        applied[domain] = sequence
+    return [gtid for gtid in _split(wanted) if not _present(*parse_gtid(gtid), here, applied)]
+
+
+def _present(
+    domain: int,
+    server: int,
+    sequence: int,
+    here: dict[tuple[int, int], int],
+    applied: dict[int, int],
+) -> bool:
+    known = here.get((domain, server), applied.get(domain, 0))
+    return known >= sequence
 
 
 def parse_gtid(text: str) -> tuple[int, int, int]:

@@ -22,7 +22,8 @@ PROMOTION_LOCK_PATIENCE = 20.0
 """Seconds to wait for another hook at work before opening: never without the lock."""
 
 ATTEMPTS = 5
-"""Promotions to begin anew after one was interrupted (a session with a server ended)."""
+"""Promotions, the first included, of which each was interrupted (a session with a server ended);
+with the pauses between them, 1.5 s."""
 
 
 def reconcile(host: Host, cause: str, patience: float) -> Outcome:
@@ -49,15 +50,17 @@ def reconcile(host: Host, cause: str, patience: float) -> Outcome:
                 return demotion(host, steps, cause, patience)
             if not locked:
                 return _lock_busy(steps, cause)
+            host.try_lock("promote")  # held already; says what it is now held for
             try:
                 outcome = promote(host, steps)
             except VipGone:
                 steps.done("the VIP has left")
                 return demotion(host, steps, cause, patience)
-            steps.record(outcome, cause)
             if outcome.outcome != "interrupted" or attempt == ATTEMPTS - 1:
+                steps.record(outcome, cause)
                 return outcome
-            host.sleep(0.1)
+            host.progress(f"{outcome.why}; again")
+            host.sleep(0.1 * 2**attempt)
         raise AssertionError("not reached")
     finally:
         host.unlock()

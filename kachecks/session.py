@@ -8,6 +8,7 @@ process (the driver releases the GIL while it waits).
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from _thread import allocate_lock, start_new_thread
@@ -52,6 +53,13 @@ def local_address(login: Login) -> Address:
 def peer_address(login: Login, peer: str) -> Address:
     """Where the other node's server listens."""
     return Address(login, peer, None)
+
+
+KNOCK = 0.3
+"""Seconds to wait for an answer of the kernel at the other end."""
+
+UNUSED_PORT = 9
+"""discard: nobody has listened there for decades, so a living kernel answers with a reset."""
 
 
 class Session:
@@ -175,16 +183,30 @@ def _sockets() -> dict[str, int]:
 def _knock(host: str, port: int) -> None:
     """Tell a mute server from an absent host, after the driver ran out of time.
 
-    It is also a second SYN: one that was lost on the way does not make a host absent.
+    A second SYN, since one may get lost; and one to a port where nobody listens, because a
+    server whose queue of connections is full drops SYNs while its kernel answers for other ports.
 
     Raises:
-        Refused, Unreachable: when that is what the kernel there says, or does not say.
+        Refused: nobody listens at that port.
+        Unreachable: nothing at all came back within KNOCK seconds.
     """
+    import select
     import socket
 
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    knocking = {socket.socket(family, socket.SOCK_STREAM): at for at in (port, UNUSED_PORT)}
     try:
-        socket.create_connection((host, port), timeout=0.3).close()
-    except ConnectionRefusedError:
-        raise Refused(f"connection refused by {host} port {port}") from None
-    except OSError:
-        raise Unreachable(f"nothing answers at {host} port {port}") from None
+        for each, at in knocking.items():
+            each.setblocking(False)
+            each.connect_ex((host, at))
+        answered = select.select([], list(knocking), [], KNOCK)[1]
+        errors = {
+            knocking[each]: each.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) for each in answered
+        }
+    finally:
+        for each in knocking:
+            each.close()
+    if errors.get(port) == errno.ECONNREFUSED:
+        raise Refused(f"connection refused by {host} port {port}")
+    if not any(error in (0, errno.ECONNREFUSED) for error in errors.values()):
+        raise Unreachable(f"nothing answers at {host}, port {port} or other")

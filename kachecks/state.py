@@ -32,9 +32,14 @@ class Lock:
     def try_to_take(self, purpose: str) -> bool:
         """Take it if it is free. Its content tells readers who holds it and why.
 
+        Taken again by its holder, it gets a new purpose.
+
         Raises:
             StateError: the file cannot be opened.
         """
+        if self._file is not None:
+            self._write(purpose)
+            return True
         try:
             file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -49,10 +54,14 @@ class Lock:
             os.close(file)
             return False
         self._file = file
-        with suppress(OSError):  # on a full tmpfs: a lock without its purpose is still a lock
-            os.ftruncate(file, 0)
-            os.pwrite(file, purpose.encode(), 0)
+        self._write(purpose)
         return True
+
+    def _write(self, purpose: str) -> None:
+        assert self._file is not None
+        with suppress(OSError):  # on a full tmpfs: a lock without its purpose is still a lock
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, purpose.encode(), 0)
 
     def release(self) -> None:
         """Free it; nothing happens when it is not held."""

@@ -176,3 +176,19 @@ def test_nothing_received_in_files_yet() -> None:
 )
 def test_transactions_of_our_own_that_we_lost(identity: str, left: str, expected: str) -> None:
     assert lost_of(identity, left) == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "binlog_state", "slave_pos", "missing"),
+    [
+        ("0-1-100", "0-1-95,0-2-120", "0-2-120", ["0-1-100"]),  # a tail that came back counts not
+        ("0-1-100", "0-1-100,0-2-120", "0-2-120", []),
+        ("1-1-500", "2-2-7", "1-1-500", []),  # rebuilt from a backup: never in its own binlog
+        ("1-1-500", "2-2-7", "1-3-500", []),  # and applied after another server's in that domain
+        ("1-1-501", "2-2-7", "1-1-500", ["1-1-501"]),
+    ],
+)
+def test_a_shared_domain_hides_no_divergence(
+    wanted: str, binlog_state: str, slave_pos: str, missing: list[str]
+) -> None:
+    assert mariadb_missing(wanted, Position(binlog_state, slave_pos, None)) == missing
