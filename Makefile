@@ -1,4 +1,5 @@
 # make demo   a failover on two real nodes, before your eyes (root; installs what is missing)
+# make benchmark   the shell recipe beside kachecks, in one run
 # make test   lint, types, unit tests, and the lab on both server families (root)
 # make unit   lint, types and unit tests alone (any user, seconds)
 
@@ -30,7 +31,8 @@ lab: lab-ready
 	$(IN_VENV)/python -m tests.lab $(LAB)
 
 benchmark: lab-ready
-	$(IN_VENV)/python -m benchmarks.sequence $(BENCHMARK)
+	$(IN_VENV)/python -m benchmarks.sequence --flavour both $(BENCHMARK)
+	$(IN_VENV)/python -m benchmarks.sequence --flavour both --lag 5 $(BENCHMARK)
 
 # What the lab needs: root, namespaces, Debian's keepalived and MariaDB, and a MySQL.
 .PHONY: lab-ready

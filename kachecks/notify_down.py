@@ -57,7 +57,8 @@ def _leave(host: Host, options: argparse.Namespace) -> int:
     lock_to_demote(host, host.config.fence_timeout)
     try:
         outcome = demotion(host, steps, "notify_down", host.config.fence_timeout)
-        say(f"{outcome.transition}: {outcome.outcome}: {outcome.why}")
+        if not options.verbose and not options.dry_run:
+            say(f"{outcome.transition}: {outcome.outcome}: {outcome.why}")
         if not outcome.done and not options.force:
             say("keepalived goes on: a VIP that left now would leave an open server behind")
             return REFUSED

@@ -103,6 +103,43 @@ def test_notify_backup_where_the_vip_is_changes_nothing(pair: Pair) -> None:
     assert pair.is_serving(pair.a)
 
 
+def state_of(node: Node) -> object:
+    """Everything a hook could change on a node."""
+    marks = {
+        file.name: file.read_text()
+        for file in node.path("/run/kachecks").iterdir()
+        if file.suffix not in (".check", ".lock")
+    }
+    access = node.sql("SELECT @@global.read_only AS read_only")
+    pids = node.mysqld_pid(), node.keepalived_pids()
+    return marks, access, pids, node.has_vip(VIP), len(node.audit())
+
+
+@pytest.mark.parametrize("hook", ["notify_master", "notify_backup", "notify_down"])
+def test_a_dry_run_changes_nothing(pair: Pair, hook: str) -> None:
+    for node in pair.nodes:
+        before = state_of(node)
+        status, said = run(node, hook, "--dry-run")
+        assert status == 0, said
+        assert state_of(node) == before
+    if hook == "notify_down":
+        said = run(pair.a, hook, "--dry-run")[1]
+        assert "would run on this node: SET GLOBAL" in said
+        assert "would stop keepalived" in said
+
+
+def test_an_operator_opens_a_closed_holder(pair: Pair) -> None:
+    """First told what would be done, then done."""
+    for statement in pair.flavour.close_writes:
+        pair.a.sql(statement)
+    status, said = run(pair.a, "notify_master", "--dry-run")
+    assert status == 0
+    assert "would run on this node: SET GLOBAL read_only = 0" in said
+    assert not pair.is_open(pair.a)
+    assert run(pair.a, "notify_master")[0] == 0
+    assert pair.is_serving(pair.a)
+
+
 @pytest.mark.parametrize(
     "program", ["check_mysql", "notify_master", "notify_backup", "notify_down"]
 )
