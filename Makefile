@@ -16,7 +16,7 @@ demo: lab-ready
 test: unit lab-tests
 
 unit: lint
-	$(IN_VENV)/pytest -q -n 4 tests/unit
+	$(IN_VENV)/pytest -q -n 3 --dist loadfile tests/unit
 
 # One pair of nodes at a time: two cores are enough for that.
 lab-tests: lab-ready

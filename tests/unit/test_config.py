@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kachecks import config
+from kachecks import config, option_form
 from kachecks.config import Config, ConfigError, Login, load, parse
 
 NEEDED = "[kachecks]\nvip = 10.0.0.100\npeer = 10.0.0.2\n"
@@ -262,7 +262,7 @@ UNLIKE_MYSQL = [("utf8 = déjà", "utf8", "déjà"), ("utf8 = a\u00a0", "utf8", 
 
 @pytest.mark.parametrize(("line", "name", "value"), FORM + UNLIKE_MYSQL)
 def test_form_of_a_line(line: str, name: str, value: str) -> None:
-    assert config._split(line.strip(" \t\n\v\f\r")) == (name, value)
+    assert option_form._split(line.strip(" \t\n\v\f\r")) == (name, value)
 
 
 @pytest.mark.skipif(not shutil.which("my_print_defaults"), reason="needs my_print_defaults")
@@ -581,4 +581,5 @@ def test_reading_it_imports_nothing_that_costs(tmp_path: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
     )
-    assert ran.stdout.split() == ["_socket", "kachecks", "kachecks.config", "kachecks.vip"]
+    ours = ["config", "option_form", "option_values", "vip"]
+    assert ran.stdout.split() == ["_socket", "kachecks", *(f"kachecks.{name}" for name in ours)]

@@ -96,6 +96,10 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
     return tmp_path / "s.sock" if request.param == "unix" else None
 
 
+BUSY = 1.0
+"""Seconds that a machine with other things to do may add to a deadline; without one, the servers
+here would hold a client for ever."""
+
 # Servers in trouble ------------------------------------------------------------------------------
 
 TROUBLE = [
@@ -122,11 +126,11 @@ def test_greeting(
     words: str,
 ) -> None:  # fmt: skip
     with listening(where, behaviour) as port:
-        reply = asker.connect(where or port, 0.3)
+        reply = asker.connect(where or port, 2.0 if raised else 0.3)
     assert reply["raised"] == raised or (raised is None and reply["raised"] != "Refused")
     assert reply["errno"] == errno or raised is None
     assert words in reply["text"]
-    assert reply["seconds"] < (0.2 if raised else 0.5)
+    assert reply["seconds"] < 0.5 + BUSY
 
 
 @pytest.mark.parametrize("behaviour", [fake_server.mute, fake_server.drip])
@@ -148,7 +152,7 @@ def no_answer(askers: list[Asker], where: Path | int, seconds: float) -> None:
         reply = asker.reply(5)
         assert reply["raised"] == "NoAnswer"
         assert "no answer from " in reply["text"]
-        assert seconds - 0.1 < reply["seconds"] < seconds + 0.3
+        assert seconds - 0.1 < reply["seconds"] < seconds + BUSY
 
 
 def test_nobody_listens(asker: Asker, where: Path | None) -> None:
@@ -164,7 +168,7 @@ def test_nobody_listens(asker: Asker, where: Path | None) -> None:
         assert stale["raised"] == "Refused"
     assert reply["raised"] == "Refused"
     assert "nobody listens on" in reply["text"]
-    assert reply["seconds"] < 0.3
+    assert reply["seconds"] < 0.3 + BUSY
 
 
 def test_socket_file_that_we_may_not_open(asker: Asker, tmp_path: Path) -> None:
@@ -181,7 +185,7 @@ def test_full_queue_of_a_unix_socket(asker: Asker, tmp_path: Path) -> None:
         full(open_sockets, socket.AF_UNIX, str(path))
         reply = asker.connect(path, 0.5)
     assert reply["raised"] == "NoAnswer"
-    assert reply["seconds"] < 0.8
+    assert reply["seconds"] < 0.8 + BUSY
 
 
 def test_full_queue_over_tcp(askers: list[Asker]) -> None:
@@ -235,7 +239,7 @@ def test_absent_hosts(askers: list[Asker]) -> None:
             for asker in inside:
                 reply = asker.reply(5)
                 assert reply["raised"] == raised, (asker.driver, host, reply)
-                assert reply["seconds"] < 0.8  # the driver's time, and a second SYN
+                assert reply["seconds"] < 0.8 + BUSY  # the driver's time, and a second SYN
 
 
 # Servers that stop in the middle -----------------------------------------------------------------
@@ -266,16 +270,17 @@ def test_statement(asker: Asker, where: Path | None, behaviour: Behaviour, raise
         made = asker.connect(where or port)
         assert made["version"] == "8.4.0-fake"
         assert made["connection"] == 77
-        reply = asker.ask("query", id=made["id"], sql="SELECT 1", timeout=0.15)
+        patience = 0.15 if raised == "NoAnswer" else 2.0
+        reply = asker.ask("query", id=made["id"], sql="SELECT 1", timeout=patience)
         assert reply["raised"] == raised
-        assert reply["seconds"] < 0.5
+        assert reply["seconds"] < 0.5 + BUSY
         # A session that was given up is never used again: an answer may still be on its way.
         again = asker.ask("query", id=made["id"], sql="SELECT 2", timeout=0.3)
         assert again["raised"] == "Lost"
-        assert again["seconds"] < 0.05
+        assert again["seconds"] < 0.05 + BUSY
         closed = asker.ask("close", id=made["id"])
         assert "raised" not in closed
-        assert closed["seconds"] < 0.3
+        assert closed["seconds"] < 0.3 + BUSY
 
 
 def test_an_error_leaves_the_session_usable(asker: Asker, where: Path | None) -> None:
@@ -319,7 +324,7 @@ def test_within() -> None:
         begin = time.monotonic()
         with pytest.raises(NoAnswer):
             within(seconds, time.sleep, 5)
-        assert time.monotonic() - begin < 0.2
+        assert time.monotonic() - begin < 0.1 + BUSY
 
 
 # A real server -----------------------------------------------------------------------------------
@@ -341,6 +346,7 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     user = ["--user=root"] if os.geteuid() == 0 else []
     made = subprocess.run(
         ["mariadb-install-db", "--no-defaults", f"--datadir={directory}/data", "--force",
+         f"--tmpdir={directory}",  # servers that share one remove each other's tables
          "--skip-test-db", "--auth-root-authentication-method=normal", *user],
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
@@ -351,6 +357,7 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     path = directory / "s.sock"
     process = subprocess.Popen(
         ["mariadbd", "--no-defaults", f"--datadir={directory}/data", f"--socket={path}",
+         f"--tmpdir={directory}",
          f"--port={port}", "--bind-address=127.0.0.1", "--skip-name-resolve",
          "--innodb-buffer-pool-size=16M", "--innodb-log-file-size=8M",
          f"--log-error={directory}/log", *user],
@@ -416,7 +423,7 @@ def test_deadline_of_a_statement(asker: Asker, mariadb: Server) -> None:
     number = root(asker, mariadb.socket)
     reply = asker.ask("query", id=number, sql="SELECT SLEEP(3)", timeout=0.2)
     assert reply["raised"] == "NoAnswer"
-    assert reply["seconds"] < 0.4
+    assert reply["seconds"] < 0.4 + BUSY
 
 
 def test_wrong_password(asker: Asker, mariadb: Server) -> None:
