@@ -245,8 +245,7 @@ def _last_resort(host: Host, steps: Steps, last_look: float, why: str, try_again
     """
     mark = host.open_mark()
     if mark is None:
-        text = f"{why}; it was not open as far as is known, so it is left alone"
-        return Outcome("demote", "left alone", text, done=True, changed=False)
+        return _unmarked(host, last_look, why)
     if not host.alive(mark):
         _unmark(host)
         why = "mysqld has ended"
@@ -272,6 +271,17 @@ def _last_resort(host: Host, steps: Steps, last_look: float, why: str, try_again
     _unmark(host)
     text = f"{why}; pid {mark.pid} was open and has been killed"
     return Outcome("demote", "killed", text, done=True, changed=True)
+
+
+def _unmarked(host: Host, last_look: float, why: str) -> Outcome:
+    """No process may be killed. That is only harmless where none was open."""
+    with suppress(SessionError):
+        if not _closed_after_all(host, last_look):
+            return _not_closed(f"{why}; it is open, and which process it is cannot be told")
+    if host.config.local.socket is None:
+        return _stuck(f"{why}; over TCP it cannot be told which process it is")
+    text = f"{why}; it was not open as far as is known, so it is left alone"
+    return Outcome("demote", "left alone", text, done=True, changed=False)
 
 
 def _not_closed(why: str) -> Outcome:

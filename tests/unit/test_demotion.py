@@ -535,3 +535,25 @@ def test_notify_stop_kills_what_is_hung() -> None:
     world.b.trouble = MUTE
     ended(world, "killed", patience=0.3)
     assert world.time < 0.6
+
+
+# A process that cannot be told --------------------------------------------------------------------
+
+
+def test_open_and_blocked_without_a_process_to_kill(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over TCP, or in another pid namespace: it stays open, and must not be called done."""
+    world = world_with_b_open()
+    monkeypatch.setattr(type(world.host), "server_process", lambda *_: None)
+    world.b.add(Client("app", blocks=True, unkillable=True))
+    outcome = ended(world, "not closed", done=False)
+    assert "which process it is cannot be told" in outcome.why
+    assert world.b.access == OPEN
+
+
+def test_mute_over_tcp() -> None:
+    """No mark can have been set, so nobody knows that it was closed."""
+    world = World()
+    login = world.host.config.local._replace(socket=None, host="127.0.0.1")
+    world.host.config = world.host.config._replace(local=login)
+    world.b.trouble = MUTE
+    assert "over TCP" in ended(world, "stuck", done=False, patience=1.0).why
