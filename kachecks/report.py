@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+LOG_PATIENCE = 0.3
+"""Seconds to wait for the log daemon."""
+
 
 def log(text: str, problem: bool = False) -> None:
-    """One line to syslog, from ``kachecks``; keepalived throws a script's own output away."""
+    """One line to syslog, from ``kachecks``; keepalived throws a script's own output away.
+
+    A log daemon that hangs and no longer empties its socket is not waited for: a check that did
+    would be ended as hung, and move the VIP for it.
+    """
     import syslog
 
+    from kachecks.deadline import within
+    from kachecks.session_error import NoAnswer
+
     syslog.openlog("kachecks", syslog.LOG_PID, syslog.LOG_DAEMON)
-    syslog.syslog(syslog.LOG_WARNING if problem else syslog.LOG_NOTICE, text)
+    priority = syslog.LOG_WARNING if problem else syslog.LOG_NOTICE
+    with suppress(NoAnswer):
+        within(LOG_PATIENCE, syslog.syslog, priority, text)
 
 
 def say(text: str) -> None:

@@ -1,9 +1,8 @@
 """A connection to a server, and where every deadline on a server lives.
 
 Time-outs of every MySQL client are per read: a server that sends a byte a second holds it for
-ever. So each call into the driver runs in a thread of its own and is given up when its time is
-over; a session that was given up once is never used again. An abandoned thread ends with the
-process (the driver releases the GIL while it waits).
+ever. So each call into the driver is given up when its time is over (deadline); a session that was
+given up once is never used again.
 """
 
 from __future__ import annotations
@@ -11,11 +10,10 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from _thread import allocate_lock, start_new_thread
 from contextlib import suppress
-from typing import Any, Callable
 
 from kachecks.config import Login
+from kachecks.deadline import within
 from kachecks.driver import Address, Connection, connect, explained
 from kachecks.facts import Row
 from kachecks.session_error import (
@@ -144,29 +142,6 @@ class Session:
             finally:
                 connection.close()
         return None
-
-
-def within(seconds: float, work: Callable[..., Any], *arguments: Any) -> Any:
-    """What ``work`` returns or raises, or NoAnswer after ``seconds``; it is then abandoned."""
-    outcome: list[tuple[bool, Any]] = []
-    done = allocate_lock()
-    done.acquire()
-
-    def run() -> None:
-        try:
-            outcome.append((True, work(*arguments)))
-        except BaseException as error:  # noqa: BLE001 - raised again by the caller
-            outcome.append((False, error))
-        finally:
-            done.release()
-
-    start_new_thread(run, ())
-    if not done.acquire(True, max(seconds, 0.001)):
-        raise NoAnswer(f"no answer within {seconds:g} s")
-    succeeded, result = outcome[0]
-    if succeeded:
-        return result
-    raise result
 
 
 def _sockets() -> dict[str, int]:
