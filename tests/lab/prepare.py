@@ -27,6 +27,7 @@ PACKAGES = {
     "mariadbd": "mariadb-server-core",
     "mmdebstrap": "mmdebstrap",
     "nsenter": "util-linux",
+    "openssl": "openssl",
     "ping": "iputils-ping",
     "setpriv": "util-linux",
 }
