@@ -41,11 +41,8 @@ def test_the_right_authority(pair: Pair) -> None:
 
 def test_the_wrong_authority(pair: Pair) -> None:
     """Somebody else's certificate: neither believed nor opened upon."""
-    made = pair.a.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
-        + ["-subj", "/CN=somebody else", "-keyout", "/dev/null", "-out", PEER_CA]
-    )
-    assert made.returncode == 0
+    subject = ["-subj", "/CN=somebody else", "-keyout", "/dev/null", "-out", PEER_CA]
+    pair.a.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject])
     pair.set_options(pair.a, {"peer.ssl-mode": "VERIFY_CA", "peer.ssl-ca": PEER_CA})
     status, said = promote_again(pair)
     assert status == 1
