@@ -13,7 +13,7 @@ IN_VENV := $(VENV)/bin
 demo: lab-ready
 	$(IN_VENV)/python -m tests.lab.demo $(DEMO)
 
-test: unit lab-tests
+test: lab-ready unit lab-tests
 
 unit: lint
 	$(IN_VENV)/pytest -q -n 3 --dist loadfile tests/unit
