@@ -39,8 +39,8 @@ def reconcile(host: Host, cause: str, patience: float) -> Outcome:
     """
     locked = False
     try:
+        steps = Steps(host)  # one record for all attempts: a later one must not hide a fencing
         for attempt in range(ATTEMPTS):
-            steps = Steps(host)
             here = host.vip_here()
             if not locked:
                 locked = lock_to_promote(host) if here else lock_to_demote(host, patience)
@@ -59,7 +59,7 @@ def reconcile(host: Host, cause: str, patience: float) -> Outcome:
             if outcome.outcome != "interrupted" or attempt == ATTEMPTS - 1:
                 steps.record(outcome, cause)
                 return outcome
-            host.progress(f"{outcome.why}; again")
+            steps.done(f"interrupted: {outcome.why}")
             host.sleep(0.1 * 2**attempt)
         raise AssertionError("not reached")
     finally:

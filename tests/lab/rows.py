@@ -142,11 +142,15 @@ def row_7(flavour: Flavour) -> Figures:
     with playing(flavour) as scenario:
         a, b = scenario.a, scenario.b
         scenario.fault("kill -9 of keepalived on A")
-        for pid in reversed(a.keepalived_pids()):  # children first: the parent's death is a signal
-            a.kill(pid, signal.SIGKILL)
+        # At once and children first: a parent has time to start another child, and a child that
+        # outlives its parent cleans up.
+        a.run(["kill", "-KILL", *map(str, reversed(a.keepalived_pids()))])
         scenario.wait_for_write_on(b)
+        assert a.has_vip(VIP), (
+            f"the VIP has left A: keepalived was not killed in time: {a.syslog()}"
+        )
         fencing = [name for name, _ in b.audit()[-1]["steps"] if name.startswith("fence peer")]
-        assert fencing, "B opened without closing A first"
+        assert fencing, f"B opened without closing A first: A {a.audit()}, B {b.audit()}"
         a.run(drop_in_command("ExecStopPost"))
         assert not a.has_vip(VIP), "the drop-in's command left the VIP on A"
         scenario.bring_back(a)
