@@ -7,6 +7,7 @@ imported there.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
 from kachecks.config import DEFAULT_PATH, Config, ConfigError, load
@@ -98,7 +99,9 @@ def check(config: Config, options: Options) -> int:
             verdict = _fence(host, seen, verdict)
         except Exception as error:  # noqa: BLE001 - what was seen still counts
             verdict = _not_fenced(verdict, f"unexpected {type(error).__name__}: {error}")
-    return _say(host, options, verdict, seen.vip_here)
+    with suppress(Exception):  # a verdict stands, whether or not it can be told
+        _say(host, options, verdict, seen.vip_here)
+    return verdict.status
 
 
 def observe(host: Host) -> tuple[Observation, Session | None]:
@@ -209,7 +212,7 @@ def _not_fenced(verdict: Verdict, why: str) -> Verdict:
     return verdict._replace(status=status, sentence=f"{verdict.sentence}; {why}")
 
 
-def _say(host: Host, options: Options, verdict: Verdict, vip_here: bool) -> int:
+def _say(host: Host, options: Options, verdict: Verdict, vip_here: bool) -> None:
     """Tell syslog what is new, and the person at the terminal everything."""
     entry: dict[str, object] = {
         "reason": verdict.reason,
@@ -228,7 +231,6 @@ def _say(host: Host, options: Options, verdict: Verdict, vip_here: bool) -> int:
         say(str(entry["sentence"]))
         if options.verbose:
             say(f"exit {verdict.status}, {verdict.role}, option file {host.config.path}")
-    return verdict.status
 
 
 def _status_of_first_copy(host: Host, path: str) -> int | None:
