@@ -79,6 +79,7 @@ class Config(NamedTuple):
     drain_timeout: float
     on_drain_timeout: str
     on_broken_replica: str
+    advert_int: float
     isolation_timeout: float
     peer_grace: float
     peer_check: float
@@ -137,10 +138,13 @@ KEYS = (
         "what a promotion does when the applier makes no progress"),
     Key(_K, "on_broken_replica", _REFUSE_OPEN, "refuse", "",
         "what a promotion does when the applier has stopped with an error"),
+    Key(_K, "advert_int", seconds(0.01, 255), "1", "s",
+        "between VRRP adverts, as in keepalived.conf"),
     Key(_K, "isolation_timeout", seconds(0.1, 60), "2", "s",
         "without peer and witness, before the active node closes itself; only with a witness"),
-    Key(_K, "peer_grace", seconds(0, 60), "2", "s",
-        "to go on looking for a silent peer before opening; only with a witness"),
+    Key(_K, "peer_grace", seconds(0, 60), "3", "s",
+        "to go on looking for a silent peer before opening; only with a witness;"
+        " at least isolation_timeout + 3 - 2 x advert_int"),
     Key(_K, "peer_check", seconds(1, 60), "5", "s", "between an open holder's looks at the peer"),
     Key(_K, "on_hung_peer", _REFUSE_OPEN, "refuse", "",
         "what a promotion does when the peer's host answers, but its mysqld is mute"),
@@ -375,6 +379,17 @@ def _agree(given: _Given, config: Config) -> None:
         raise given.error(
             _C, ["host"], f"host is {config.local.host}, the peer or a vip, expected this node"
         )
+    if config.witnesses:
+        from kachecks.two_clocks import least_peer_grace
+
+        least = least_peer_grace(config.isolation_timeout, config.advert_int)
+        if config.peer_grace < least:
+            raise given.error(
+                _K, ["peer_grace", "isolation_timeout", "advert_int"],
+                f"peer_grace is {config.peer_grace:g} s, expected at least {least:g} s"
+                " (isolation_timeout + 3 - 2 x advert_int): the other node would open before"
+                " this one, cut off, has closed itself",
+            )  # fmt: skip
     total = config.hung_after + config.fence_timeout
     if total > _LONGEST_CHECK:
         raise given.error(

@@ -14,7 +14,7 @@ def drain(sessions: Sessions, target: Position | None) -> None:
 
     Raises:
         Refusal: it cannot be, or there was no progress for drain_timeout.
-        VipGone: the VIP has left meanwhile.
+        VipGone, Leaving: this node is not to be promoted any more.
     """
     config = sessions.host.config
     patience = Budget(sessions.host, config.drain_timeout)

@@ -7,11 +7,18 @@ simulated world can stand in for it, and the steps themselves do not know.
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from kachecks import mysqld_process, report, state, vip
 from kachecks.config import Config
+from kachecks.marks import Marks
 from kachecks.mysqld_process import Process
+from kachecks.network import Network
 from kachecks.session import Session, local_address, peer_address
+
+if TYPE_CHECKING:
+    from kachecks.disks import Disks
+    from kachecks.keepalived_process import Keepalived
 
 
 class Budget:
@@ -31,24 +38,17 @@ class Budget:
         return self._host.now() >= self._until
 
 
-class Host:
+class Host(Marks):
     """The real node."""
 
     def __init__(self, config: Config) -> None:
+        super().__init__(config.run_dir, config.name)
         self.config = config
-        base = f"{config.run_dir}/{config.name}"
-        self._lock = state.Lock(f"{base}.lock")
-        self._open_mark = f"{base}.open"
-        self._server_mark = f"{base}.mysqld"
-        self._verdict = f"{base}.verdict"
-        self._trouble = f"{base}.trouble"
-        self._events_note = f"{base}.events"
+        self.network = Network(config)
+        self._keepalived: Keepalived | None = None
+        self._lock = state.Lock(f"{config.run_dir}/{config.name}.lock")
 
     # --- clock ---
-
-    def now(self) -> float:
-        """Seconds on a clock that only runs forward."""
-        return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -105,7 +105,42 @@ class Host:
         """SIGKILL to that very process; False when it was gone already."""
         return mysqld_process.kill(process)
 
+    def look_at_disks(self, process: Process, directories: tuple[str, ...]) -> Disks:
+        """Room and writability of directories as that mysqld sees them. Raises StateError."""
+        from kachecks import disks
+
+        note = f"{self.config.run_dir}/{self.config.name}.disk"
+        root = f"/proc/{process.pid}/root"
+        return disks.look_at(root, directories, self.config.min_free, note)
+
+    def start_promotion(self) -> None:
+        """Run notify_master, in a process and group of its own, and do not wait for it.
+
+        keepalived ends a check with its whole group; a promotion must not end with it.
+        """
+        import subprocess
+        import sys
+
+        subprocess.Popen(
+            [sys.executable, "-m", "kachecks.notify_master", f"--defaults-file={self.config.path}"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd="/",
+        )
+
     # --- keepalived ---
+
+    def find_keepalived(self) -> None:
+        """See that there is one to stop for sure, or none at all.
+
+        Raises:
+            KeepalivedError: none that is surely ours, or not allowed.
+        """
+        from kachecks import keepalived_process
+
+        self._keepalived = keepalived_process.find()
 
     def stop_keepalived(self) -> str:
         """Stop the keepalived that serves this host; one sentence about what was done.
@@ -115,7 +150,7 @@ class Host:
         """
         from kachecks import keepalived_process
 
-        found = keepalived_process.find()
+        found = self._keepalived or keepalived_process.find()
         if found is None:
             return "no keepalived is running here"
         keepalived_process.stop(found)
@@ -132,7 +167,7 @@ class Host:
         removed = keepalived_process.remove_vip(self.config.vips)
         return f"removed {', '.join(removed)}" if removed else "no VIP was left here"
 
-    # --- lock and marks ---
+    # --- the lock ---
 
     def try_lock(self, purpose: str) -> bool:
         """Take the pair's lock if it is free. Raises state.StateError."""
@@ -146,60 +181,30 @@ class Host:
         """What the hook at work is about, "" when none is."""
         return self._lock.purpose_of_holder()
 
-    def open_mark(self) -> Process | None:
-        """The mysqld that a promotion has opened or a check has seen open; not yet closed again."""
-        return state.read_process(self._open_mark)
+    # --- the alone mark, which survives a reboot ---
 
-    def mark_open(self, process: Process | None) -> None:
-        """Set the open mark (nothing happens without a process). Raises state.StateError."""
-        if process is not None:
-            state.write_process(self._open_mark, process)
+    def was_alone(self) -> bool:
+        """This node was open, and the peer silent or refusing, when it was last looked at."""
+        from kachecks import alone
 
-    def unmark_open(self) -> None:
-        """Remove it: the server was read back as closed, or is dead."""
-        state.remove(self._open_mark)
+        return alone.is_marked(self.config.state_dir, self.config.name)
 
-    def last_server(self) -> Process | None:
-        """The mysqld of the last good check."""
-        return state.read_process(self._server_mark)
+    def mark_alone(self) -> None:
+        """The open holder finds its peer gone."""
+        from kachecks import alone
 
-    def remember_server(self, process: Process | None) -> None:
-        """Remember the mysqld of a good check. Raises state.StateError."""
-        if process is not None:
-            state.write_process(self._server_mark, process)
+        alone.mark(self.config.state_dir, self.config.name)
 
-    def note_events_off(self, process: Process | None) -> None:
-        """A demotion of this mysqld has switched its event scheduler off."""
-        if process is not None:
-            state.write_process(self._events_note, process)
+    def unmark_alone(self) -> None:
+        """The peer is there: from now on it may have what this node lacks."""
+        from kachecks import alone
 
-    def take_events_note(self, process: Process | None) -> bool:
-        """True once if a demotion has switched the event scheduler of this mysqld off."""
-        noted = state.read_process(self._events_note)
-        if noted is not None:
-            state.remove(self._events_note)
-        return noted is not None and noted == process
+        alone.unmark(self.config.state_dir, self.config.name)
 
     # --- telling people ---
 
     def progress(self, text: str) -> None:
         """For the person at the terminal; nothing unless asked for."""
-
-    def verdict_changed(self, verdict: str) -> bool:
-        """Remember this verdict of the check; True when the last one was another."""
-        return state.is_news(self._verdict, verdict)
-
-    def trouble_changed(self, why: str) -> bool:
-        """Remember why the check could not close the server; True when it was not that before."""
-        return state.is_news(self._trouble, why)
-
-    def forget_trouble(self) -> None:
-        """There is none now: the next one is news again."""
-        state.forget(self._trouble)
-
-    def last_verdict(self) -> str:
-        """The last verdict remembered, "" when there is none."""
-        return state.read_text(self._verdict)
 
     def announce(self, entry: dict[str, object], problem: bool) -> None:
         """A new verdict of the check: syslog, and the alert program for a problem."""

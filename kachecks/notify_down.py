@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 
 from kachecks import positions
 from kachecks.arguments import hook_parser
@@ -17,6 +18,7 @@ from kachecks.probe import probe
 from kachecks.reconcile import demotion, lock_to_demote
 from kachecks.report import say
 from kachecks.session import SessionError
+from kachecks.state import StateError
 from kachecks.steps import Outcome, Steps
 
 PEER_PATIENCE = 2.0
@@ -48,12 +50,22 @@ def main(argv: list[str] | None = None) -> int:
         action="store_true",
         help="stop keepalived on a standby too, and where the server could not be closed",
     )
-    return run_hook(parsing, argv, _leave)
+    return run_hook(parsing, argv, leave)
 
 
-def _leave(host: Host, options: argparse.Namespace) -> int:
-    steps = Steps(host)
+def leave(host: Host, options: argparse.Namespace) -> int:
+    """Close, and let go of the VIP; the exit status.
+
+    Raises:
+        KeepalivedError: the keepalived to stop cannot be told for sure; nothing was done.
+        StateError, OSError: as lock, marks and address tables have it.
+    """
     was_here = host.vip_here()
+    stops = not (options.keep_keepalived or options.drop_vip)
+    if stops and (was_here or options.force):
+        host.find_keepalived()  # a node that could not let go of the VIP is better left open
+    steps = Steps(host)
+    _stay_closed(host)  # first of all: a promotion at work stands aside, and the lock is free
     lock_to_demote(host, host.config.fence_timeout)
     try:
         outcome = demotion(host, steps, "notify_down", host.config.fence_timeout)
@@ -64,13 +76,15 @@ def _leave(host: Host, options: argparse.Namespace) -> int:
             return REFUSED
         if options.drop_vip:
             say(host.drop_vip())
-        if options.keep_keepalived or options.drop_vip:
+        if not stops:
             _wait_for_peer(host, outcome)
+            _stay_closed(host)
             return DONE
         if not was_here and not options.force:
             say("the VIP is elsewhere: keepalived is left running (--force stops it too)")
             return DONE
         _wait_for_peer(host, outcome)
+        _stay_closed(host)
         say(host.stop_keepalived())
         _wait_for_vip_to_leave(host)
         # A promotion that had the lock may have opened in between: nobody else would look now.
@@ -78,6 +92,13 @@ def _leave(host: Host, options: argparse.Namespace) -> int:
         return DONE if again.done or options.force else REFUSED
     finally:
         host.unlock()
+
+
+def _stay_closed(host: Host) -> None:
+    """Renew the leaving mark: neither a check nor a hook opens while the VIP is on its way out."""
+    if host.vip_here():
+        with suppress(StateError):  # without a run directory nothing can be opened either
+            host.mark_leaving()
 
 
 def _wait_for_peer(host: Host, outcome: Outcome) -> None:
@@ -98,6 +119,7 @@ def _wait_for_peer(host: Host, outcome: Outcome) -> None:
             wanted = positions.executed(local, facts.version, budget.left(at_most=1.0))
             pause = 0.002
             while not budget.over:
+                _stay_closed(host)
                 there = probe(peer, budget.left())
                 if not positions.missing(
                     peer, there.version, wanted, there.channels, budget.left()
@@ -118,7 +140,8 @@ def _wait_for_vip_to_leave(host: Host) -> None:
     """Keep the lock, so that no hook opens this node again before the VIP is off it."""
     budget = Budget(host, VIP_PATIENCE)
     while host.vip_here() and not budget.over:
-        host.sleep(0.01)
+        _stay_closed(host)
+        host.sleep(0.02)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from kachecks.demotion import NotClosed, close_writes, own_users
 from kachecks.facts import Facts, channels_from
 from kachecks.host import Budget
 from kachecks.positions import Position
+from kachecks.presence import Presence, must_see_a_witness, presence_of_peer
 from kachecks.probe import probe, probe_access
 from kachecks.promotion_sessions import (
     PEER_STATEMENT,
@@ -51,7 +52,7 @@ class Settled(NamedTuple):
     said: str  # for the audit log
     target: Position | None  # all that it has committed, where it answers
     at: float  # when it was asked
-    mute: bool = False  # on_hung_peer = open
+    mute: bool = False  # it has not answered, and this node goes on all the same
     fenced: bool = False  # it was open and has been closed
 
 
@@ -60,45 +61,83 @@ def settle_peer(sessions: Sessions) -> Settled:
 
     Raises:
         Refusal: it may be writing, or about to.
-        VipGone: the VIP has left meanwhile.
+        VipGone, Leaving: this node is not to be promoted any more.
     """
-    host, config = sessions.host, sessions.host.config
-    patience = config.hung_after + config.fence_timeout
-    look_on = Budget(host, patience)
-    mute = False
+    search = _Search(sessions)
     while True:
-        sessions.vip_must_be_here()
+        sessions.must_go_on()
         try:
-            session = host.connect_peer(PEER_CONNECT)
+            session = sessions.host.connect_peer(PEER_CONNECT)
             return _close_peer(sessions, session)
-        except Unreachable as error:
-            said = f"peer silent: {error}"
-            break
         except Refused as refusal:
-            said = f"peer down: {refusal}"
-            if not _still_connected(sessions):
-                break
-            if look_on.over:
-                raise Refusal(
-                    f"{refusal}, but its replication connections to this server are still up"
-                    f" after {patience:g} s: it may not have ended"
-                ) from None
+            settled = search.refused(refusal)
         except (NoAnswer, Lost) as error:
-            said = f"peer mute: {error}; on_hung_peer = open"
-            if look_on.over:
-                if config.on_hung_peer == "open":
-                    mute = True
-                    break
-                raise Refusal(
-                    f"the peer's host is alive but its server mute ({error}); on_hung_peer = refuse"
-                ) from None
+            settled = search.mute(error, presence_of_peer(sessions, host_answered=True))
+        except Unreachable as error:
+            settled = search.mute(error, presence_of_peer(sessions, host_answered=False))
         except PeerChanged:
-            look_on = Budget(host, patience)
+            search, settled = _Search(sessions), None
         except (ServerError, DriverError) as error:
             raise Refusal(f"the peer cannot be asked, or not be closed: {error}") from None
+        if settled is not None:
+            sessions.lock()
+            return settled
         sessions.pause(0.05)
-    sessions.lock()
-    return Settled(said, None, host.now(), mute)
+
+
+class _Search:
+    """Looking for a peer that does not let itself be asked, as long as the manual says.
+
+    Each method gives the settlement, or None to look again, or raises Refusal.
+    """
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+        host, config = sessions.host, sessions.host.config
+        self._patience = config.hung_after + config.fence_timeout
+        self._look_on = Budget(host, self._patience)
+        self._grace = Budget(host, config.peer_grace)
+
+    def refused(self, refusal: Refused) -> Settled | None:
+        """Down, if it has ended: a server that shuts down closes its port first."""
+        if not _still_connected(self._sessions):
+            return self._gone(f"peer down: {refusal}")
+        if self._look_on.over:
+            raise Refusal(
+                f"{refusal}, but its replication connections to this server are still up after"
+                f" {self._patience:g} s: it may not have ended"
+            )
+        return None
+
+    def mute(self, error: SessionError, presence: Presence) -> Settled | None:
+        """Neither answering nor refusing: how much of its host is there decides."""
+        if presence is Presence.NONE:
+            return self._silent(error)
+        said = f"peer mute, {presence.value}: {error}"
+        if presence is Presence.HOLDER:
+            return self._hung(said)
+        if not self._look_on.over:
+            return None
+        # Nobody answers for the VIP, and its check or its hooks have had their time to kill.
+        return self._gone(said, mute=True) if presence is Presence.ON_LINK else self._hung(said)
+
+    def _hung(self, said: str) -> Settled:
+        if self._sessions.host.config.on_hung_peer == "open":
+            return self._gone(f"{said}; on_hung_peer = open", mute=True)
+        raise Refusal(f"{said}; on_hung_peer = refuse")
+
+    def _silent(self, error: SessionError) -> Settled | None:
+        said = f"peer silent: {error}"
+        if self._sessions.host.config.witnesses:
+            must_see_a_witness(self._sessions, said)
+            left = self._grace.left()
+            if left > STILL_FRESH:
+                return None
+            self._sessions.pause(left)
+        return self._gone(said)
+
+    def _gone(self, said: str, mute: bool = False) -> Settled:
+        return Settled(said, None, self._sessions.host.now(), mute)
 
 
 def peer_is_back(sessions: Sessions, settled: Settled) -> bool:
@@ -134,6 +173,7 @@ def _close_peer(sessions: Sessions, session: Session) -> Settled:
         if not probe_access(session, PEER_STATEMENT).closed:
             if sessions.had_to_wait:
                 raise Refusal("the other node was promoted while this one waited for it")
+            must_see_a_witness(sessions, "the peer is open")
             _fence(sessions, session)
             fenced = True
         target = positions.executed(session, facts.version, PEER_STATEMENT)

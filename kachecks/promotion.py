@@ -10,26 +10,26 @@ from __future__ import annotations
 from kachecks import positions, queries
 from kachecks.drain import drain
 from kachecks.host import Host
-from kachecks.peer import peer_is_back, settle_peer
+from kachecks.peer import Settled, peer_is_back, settle_peer
 from kachecks.promotion_sessions import (
     STATEMENT,
     Interrupted,
     Refusal,
     Sessions,
-    VipGone,
+    StandAside,
     own_server,
 )
 from kachecks.steps import Outcome, Steps
 
-__all__ = ["VipGone", "promote"]
+__all__ = ["StandAside", "promote"]
 
 
 def promote(host: Host, steps: Steps) -> Outcome:
     """Open this node's server, or say why not. The caller holds the pair's lock.
 
     Raises:
-        VipGone: the VIP is not here, or left while this was at work. The server may have been
-            opened in that very moment, so the caller demotes.
+        StandAside: the VIP is not here, left while this was at work, or is about to. The server
+            may have been opened in that very moment, so the caller demotes.
     """
     sessions: Sessions | None = None
     try:
@@ -52,6 +52,7 @@ def _promote(sessions: Sessions) -> Outcome:
     while True:
         settled = settle_peer(sessions)
         steps.done("peer")
+        _must_not_be_cold(sessions, settled)
         drain(sessions, settled.target)
         steps.done("drain")
         if sessions.peer is not None or not peer_is_back(sessions, settled):
@@ -62,6 +63,27 @@ def _promote(sessions: Sessions) -> Outcome:
     steps.done("open")
     why = f"{settled.said}; all that was received is applied"
     return Outcome("promote", "opened", why, done=True, changed=True, position=position)
+
+
+def _must_not_be_cold(sessions: Sessions, settled: Settled) -> None:
+    """A node that starts beside an absent peer may be hours behind, and not know it.
+
+    It has everything if it has been up to date with the peer since its own mysqld started, or
+    was open itself while the peer was already away.
+
+    Raises:
+        Refusal: neither, and cold_start = refuse.
+    """
+    host = sessions.host
+    if settled.target is not None or host.config.cold_start == "open":
+        return
+    if host.had_contact(host.server_process(sessions.local)) or host.was_alone():
+        return
+    raise Refusal(
+        f"{settled.said}, and this server has not replicated from it since it started, so it may"
+        " lack what the peer has taken; cold_start = refuse: start the peer, or set cold_start ="
+        " open for once where this node is known to have everything"
+    )
 
 
 def _already_open(sessions: Sessions) -> Outcome:
@@ -86,9 +108,9 @@ def _open(sessions: Sessions) -> None:
     sessions.ping()
     process = host.server_process(local)
     host.mark_open(process)
-    sessions.vip_must_be_here()
+    sessions.must_go_on()
     with own_server():
         local.execute(queries.OPEN_WRITES, STATEMENT)
-        sessions.vip_must_be_here()
+        sessions.must_go_on()
         if host.take_events_note(process):
             local.execute(queries.SWITCH_ON_EVENTS, STATEMENT)

@@ -38,8 +38,16 @@ class Interrupted(Refusal):
     """A session ended, and with it our lock: this promotion is over; a new one may begin."""
 
 
-class VipGone(Exception):
-    """The VIP has left this host: nothing to promote any more."""
+class StandAside(Exception):
+    """This node is not to be promoted any more: the VIP has left, or is about to."""
+
+
+class VipGone(StandAside):
+    """The VIP has left this host."""
+
+
+class Leaving(StandAside):
+    """Somebody on this host is closing it in order to leave."""
 
 
 class Peer(NamedTuple):
@@ -65,7 +73,7 @@ class Sessions:
         """Connect to this node's own server.
 
         Raises:
-            VipGone: the VIP is not here.
+            VipGone, Leaving: this node is not to be promoted.
             Interrupted: the server does not answer.
         """
         self.host = host
@@ -73,7 +81,7 @@ class Sessions:
         self.peer: Peer | None = None
         self.had_to_wait = False
         self._last_ping = host.now()
-        self.vip_must_be_here()
+        self.must_go_on()
         with own_server():
             self.local = host.connect_local(STATEMENT)
             try:
@@ -94,10 +102,12 @@ class Sessions:
             self.peer.session.close()
             self.peer = None
 
-    def vip_must_be_here(self) -> None:
-        """Raises VipGone."""
+    def must_go_on(self) -> None:
+        """The VIP is here, and nobody is about to give it away. Raises VipGone, Leaving."""
         if not self.host.vip_here():
             raise VipGone
+        if self.host.is_leaving():
+            raise Leaving
 
     def channels(self) -> tuple[Channel, ...]:
         """This node's channels from the peer, as they are now. Raises Interrupted."""
@@ -106,8 +116,12 @@ class Sessions:
         return channels_from(found, self.host.config.peer)
 
     def pause(self, seconds: float) -> None:
-        """Wait, while the VIP is here and both sessions live. Raises VipGone, Interrupted."""
-        self.vip_must_be_here()
+        """Wait, while there is reason to and both sessions live.
+
+        Raises:
+            VipGone, Leaving, Interrupted.
+        """
+        self.must_go_on()
         self.keep_alive()
         self.host.sleep(seconds)
 
@@ -152,7 +166,7 @@ class Sessions:
         sql = queries.take_lock(self.host.config.name, 1)
         while session.query(sql, STATEMENT)[0]["taken"] != "1":
             self.had_to_wait = True
-            self.vip_must_be_here()
+            self.must_go_on()
             self.keep_alive()
             if budget.over:
                 raise Refusal("the other node's promotion has not ended in time")

@@ -70,6 +70,13 @@ def _gtid_set(text: str) -> str:
     return compact
 
 
+DIRECTORIES = (
+    "SELECT @@global.datadir AS datadir, @@global.log_bin_basename AS binlog,"
+    " @@global.tmpdir AS tmpdir"
+)
+"""Where the server writes. Needs no privilege, touches no disk. NULL: it has no binary log."""
+
+
 PROCESSLIST = "SHOW PROCESSLIST"
 """All sessions. Needs PROCESS, or shows only one's own. Answers on a full disk too, where
 information_schema.processlist of MySQL fails."""

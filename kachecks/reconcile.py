@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kachecks.demotion import demote
+from kachecks.giving_way import give_way, redirect_clients
 from kachecks.host import Budget, Host
-from kachecks.promotion import VipGone, promote
+from kachecks.promotion import StandAside, promote
 from kachecks.state import StateError
 from kachecks.steps import Outcome, Steps
 
@@ -50,15 +51,17 @@ def reconcile(host: Host, cause: str, patience: float) -> Outcome:
                 return demotion(host, steps, cause, patience)
             if not locked:
                 return _lock_busy(steps, cause)
+            waiting = _not_now(host)
+            if waiting is not None:
+                return waiting
             host.try_lock("promote")  # held already; says what it is now held for
             try:
                 outcome = promote(host, steps)
-            except VipGone:
-                steps.done("the VIP has left")
+            except StandAside:
+                steps.done("the VIP has left, or is about to")
                 return demotion(host, steps, cause, patience)
             if outcome.outcome != "interrupted" or attempt == ATTEMPTS - 1:
-                steps.record(outcome, cause)
-                return outcome
+                return _promoted(host, steps, outcome, cause)
             steps.done(f"interrupted: {outcome.why}")
             host.sleep(0.1 * 2**attempt)
         raise AssertionError("not reached")
@@ -66,10 +69,36 @@ def reconcile(host: Host, cause: str, patience: float) -> Outcome:
         host.unlock()
 
 
+def _not_now(host: Host) -> Outcome | None:
+    """A node that is leaving, or has given way, is not opened; the check sees to what follows."""
+    mark = host.gave_way()
+    if mark is not None:
+        why = f"this node has given way ({mark.why}); the check says when it may return"
+    elif host.is_leaving():
+        why = "this node is being closed in order to leave"
+    else:
+        return None
+    return Outcome("promote", "not now", why, done=False, changed=False)
+
+
+def _promoted(host: Host, steps: Steps, outcome: Outcome, cause: str) -> Outcome:
+    """Record how a promotion ended. A node that did not open gives the VIP back."""
+    if outcome.outcome == "already open" or outcome.done:
+        host.forget_refusal()
+        steps.record(outcome, cause)
+        return outcome
+    if host.refusal_changed(outcome.why):  # it will be tried again: one alert for each reason
+        steps.record(outcome, cause)
+    give_way(host, outcome.why)
+    return outcome
+
+
 def demotion(host: Host, steps: Steps, cause: str, patience: float) -> Outcome:
     """Demote and record it. The caller has the lock, or has waited for it."""
     outcome = demote(host, steps, patience)
     steps.record(outcome, cause)
+    if outcome.done and host.gave_way() is not None and not host.vip_here():
+        redirect_clients(host)
     return outcome
 
 

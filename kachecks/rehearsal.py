@@ -11,6 +11,7 @@ from typing import cast
 from kachecks.config import Config
 from kachecks.host import TalkingHost
 from kachecks.mysqld_process import Process
+from kachecks.network import Network
 from kachecks.report import say
 from kachecks.session import Row, Session
 
@@ -56,11 +57,20 @@ class RehearsedSession:
         return self._session.server_pid()
 
 
+class RehearsedNetwork(Network):
+    """The real network, to which nothing is announced."""
+
+    def announce(self, mac: str) -> None:
+        """Print it."""
+        say(f"  would announce that {mac} has the VIP")
+
+
 class RehearsalHost(TalkingHost):
     """The real node, where nothing is done."""
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
+        self.network = RehearsedNetwork(config)
 
     def sleep(self, seconds: float) -> None:  # noqa: ARG002 - the same signature
         """Nothing changes by waiting, as nothing was done.
@@ -101,7 +111,26 @@ class RehearsalHost(TalkingHost):
         """Print it."""
         return "  would remove the VIP if a dead keepalived has left it"
 
-    def remember_server(self, process: Process | None) -> None:
+    def remember_server(self, process: Process | None, contact: bool = False) -> bool:  # noqa: ARG002
+        """Nothing."""
+        return False
+
+    def mark_gave_way(self, why: str) -> None:  # noqa: ARG002 - the same signature
+        """Print it."""
+        say("  would give the VIP back, and be unfit for a while")
+
+    def withdraw_permit(self) -> None:
+        """Print it."""
+        say("  would withdraw the permit that keepalived watches")
+
+    def mark_leaving(self) -> None:
+        """Nothing."""
+
+    def refusal_changed(self, why: str) -> bool:  # noqa: ARG002 - the same signature
+        """Nothing is remembered."""
+        return False
+
+    def forget_refusal(self) -> None:
         """Nothing."""
 
     def mark_open(self, process: Process | None) -> None:

@@ -1,8 +1,7 @@
 """What one run leaves for the next: the lock, marks in the run directory, the audit log.
 
 The run directory is a tmpfs (systemd: /run), so the lock and the marks survive neither a reboot
-nor a dead disk. The audit log lies on a disk that may hang: it is written by a child nobody waits
-for longer than a moment.
+nor a dead disk. The audit log lies on a disk that may hang, so it is written apart.
 """
 
 from __future__ import annotations
@@ -43,10 +42,8 @@ class Lock:
         try:
             file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            directory = os.path.dirname(self._path)
             raise StateError(
-                f"cannot open the lock {self._path}: {error.strerror}; the directory {directory}"
-                " must exist and belong to root (install kachecks.tmpfiles.conf)"
+                f"cannot open the lock {self._path}: {error.strerror}; {_cure(self._path)}"
             ) from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -111,7 +108,12 @@ def write_text(path: str, text: str) -> None:
             os.close(descriptor)
         os.rename(temporary, path)
     except OSError as error:
-        raise StateError(f"cannot write {path}: {error.strerror}") from None
+        raise StateError(f"cannot write {path}: {error.strerror}; {_cure(path)}") from None
+
+
+def _cure(path: str) -> str:
+    directory = os.path.dirname(path)
+    return f"the directory {directory} must exist and belong to root (kachecks.tmpfiles.conf)"
 
 
 def is_news(path: str, text: str) -> bool:
@@ -154,39 +156,22 @@ def write_process(path: str, process: Process) -> None:
 
 
 def append_audit(directory: str, name: str, record: dict[str, object]) -> None:
-    """Append ``record`` to NAME.jsonl and replace NAME.json, in a child.
+    """Append ``record`` to NAME.jsonl and replace NAME.json, apart from this process.
 
-    A child, because a write to a dead disk cannot be ended, not even by SIGKILL, and neither a
-    check nor a hook may wait for it. Where it cannot be written, nothing is raised: the same
-    record has gone to syslog.
+    Where it cannot be written, nothing is raised: the same record has gone to syslog.
     """
     import json
-    import select
-    import time
+
+    from kachecks.apart import apart
 
     line = json.dumps(record, ensure_ascii=False)
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            # All of these are the parent's: held here, a lock or a pipe would outlive it.
-            os.closerange(0, writer)
-            os.closerange(writer + 1, 1024)
-            path = os.path.join(directory, name)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-            log = os.open(f"{path}.jsonl", flags, 0o640)
-            os.write(log, f"{line}\n".encode())
-            write_text(f"{path}.json", f"{line}\n")
-        except BaseException:  # noqa: BLE001, S110 - nothing may escape from this child
-            pass
-        finally:
-            os._exit(0)
-    os.close(writer)
-    until = time.monotonic() + AUDIT_PATIENCE
-    while True:  # the pipe ends when the child does
-        if not select.select([reader], [], [], max(0.0, until - time.monotonic()))[0]:
-            break
-        if not os.read(reader, 1):
-            os.waitpid(child, os.WNOHANG)
-            break
-    os.close(reader)
+
+    def write() -> str:
+        path = os.path.join(directory, name)
+        log = os.open(f"{path}.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+        os.write(log, f"{line}\n".encode())
+        write_text(f"{path}.json", f"{line}\n")
+        return ""
+
+    with suppress(OSError):
+        apart(write, AUDIT_PATIENCE)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from kachecks.config import Config
 from kachecks.facts import Channel, Facts, channels_from
+from kachecks.findings import NOTHING_FOUND, Findings
 
 
 class Observation(NamedTuple):
@@ -21,7 +22,11 @@ class Observation(NamedTuple):
     facts: Facts | None  # None: the server could not be asked, failure says why
     failure: str = ""  # down, hung, busy, unknown
     detail: str = ""  # of the failure, in words
-    peer: str = ""  # open, closed, unanswered; "" where it was not asked
+    peer: str = ""  # open, closed, gone, unanswered; "" where it was not asked
+    isolated: str = ""  # that nobody answers, in words
+    gave_way: str = ""  # why this node is unfit until it may return
+    vip_elsewhere: bool = False  # another host answers for the VIP
+    found: Findings = NOTHING_FOUND  # by a closer look, where one was due
 
     @property
     def holder(self) -> bool:
@@ -30,18 +35,24 @@ class Observation(NamedTuple):
 
 
 class Effect(NamedTuple):
-    """What a rule makes of a node: fails it, unless an option says otherwise."""
+    """What a rule makes of a node: fails it, unless an option or what was seen says otherwise."""
 
     fails: bool
     option: str = ""
     value: str = ""  # with this value of the option, the other way round
+    only_if: Callable[[Observation], bool] | None = None  # fails only then
+    words: str = ""  # of only_if
 
-    def failing(self, config: Config) -> bool:
-        """Whether the check fails under this option file."""
+    def failing(self, seen: Observation, config: Config) -> bool:
+        """Whether the check fails on what was seen, under this option file."""
+        if self.only_if is not None and not self.only_if(seen):
+            return False
         swapped = bool(self.option) and getattr(config, self.option) == self.value
         return self.fails != swapped
 
     def __str__(self) -> str:
+        if self.only_if is not None:
+            return f"fail {self.words}, else keep, alert"
         text = "fail" if self.fails else "keep, alert"
         if not self.option:
             return text
@@ -51,6 +62,19 @@ class Effect(NamedTuple):
 
 FAIL = Effect(True)
 KEEP = Effect(False)
+IF_PEER_IS_FIT = Effect(
+    True, only_if=lambda seen: seen.found.peer_fit, words="if the peer is fit to take over"
+)
+WHILE_VIP_IS_ELSEWHERE = Effect(
+    True,
+    only_if=lambda seen: seen.vip_elsewhere or bool(seen.gave_way),
+    words="while another host answers for the VIP, and for 10 s after giving way",
+)
+IF_OURS_TO_CLOSE = Effect(
+    True,
+    only_if=lambda seen: seen.found.ours_to_close,
+    words="on the node with the higher server_id, on the other at its third look",
+)
 
 
 class Rule(NamedTuple):
@@ -85,7 +109,7 @@ def judge(seen: Observation, config: Config) -> Verdict:
         sentence = rule.fits(seen, config)
         if sentence:
             effect = rule.holder if seen.holder else rule.standby
-            status = rule.status if effect.failing(config) else 0
+            status = rule.status if effect.failing(seen, config) else 0
             return Verdict(rule.reason, status, sentence, role)
     return Verdict("OK", 0, _healthy(seen, config), role)
 
@@ -110,6 +134,10 @@ def explain() -> str:
 
 def _failure(kind: str) -> Callable[[Observation, Config], str]:
     return lambda seen, _config: (seen.detail or kind) if seen.failure == kind else ""
+
+
+def _found(what: str) -> Callable[[Observation, Config], str]:
+    return lambda seen, _config: str(getattr(seen.found, what))
 
 
 def _not_replicating(seen: Observation, config: Config) -> str:
@@ -171,6 +199,54 @@ RULES = (
         _failure("hung"),
     ),
     Rule(
+        "WRITES_STALLED",
+        12,
+        IF_PEER_IS_FIT,
+        WHILE_VIP_IS_ELSEWHERE,
+        "writers have waited 10 s for disk space, a commit or semi-sync, or a disk does not answer",
+        _found("stalled"),
+    ),
+    Rule(
+        "DISK_FULL",
+        13,
+        IF_PEER_IS_FIT,
+        WHILE_VIP_IS_ELSEWHERE,
+        "less than min_free is left for datadir, binary log or tmpdir",
+        _found("disk_full"),
+    ),
+    Rule(
+        "FILESYSTEM_READ_ONLY",
+        14,
+        IF_PEER_IS_FIT,
+        WHILE_VIP_IS_ELSEWHERE,
+        "the file system of datadir, binary log or tmpdir is mounted read-only",
+        _found("disk_read_only"),
+    ),
+    Rule(
+        "ISOLATED",
+        15,
+        FAIL,
+        FAIL,
+        "neither the peer's host nor a witness has answered for isolation_timeout",
+        lambda seen, _config: seen.isolated,
+    ),
+    Rule(
+        "GAVE_WAY",
+        16,
+        FAIL,
+        FAIL,
+        "this node was superseded, or its promotion was refused; until it may return",
+        lambda seen, _config: seen.gave_way,
+    ),
+    Rule(
+        "TWO_WRITERS",
+        17,
+        IF_OURS_TO_CLOSE,
+        FAIL,
+        "this node and the peer are both open",
+        _found("two_writers"),
+    ),
+    Rule(
         "APPLIER_STOPPED",
         20,
         KEEP,
@@ -185,6 +261,14 @@ RULES = (
         Effect(True, "on_broken_replica", "open"),
         "no replication channel is configured",
         _not_replicating,
+    ),
+    Rule(
+        "ERRANT_TRANSACTIONS",
+        22,
+        KEEP,
+        FAIL,
+        "this standby has transactions of its own that the peer lacks",
+        _found("errant"),
     ),
     Rule(
         "RECEIVER_STOPPED",

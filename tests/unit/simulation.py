@@ -7,10 +7,12 @@ right before the first statement or event that has this text. Nothing sleeps.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from kachecks.config import Config, parse
+from kachecks.disks import Disks
+from kachecks.marks import LEAVING_IS_FRESH, GaveWay, Look
 from kachecks.mysqld_process import Process
 from kachecks.session import NoAnswer, Refused, Unreachable
 from tests.unit.simulated_server import CLOSED, ONE_MILLISECOND, OPEN, Client, Server, Session
@@ -76,6 +78,43 @@ class World:
         assert places == sorted(places), f"not in this order: {texts} in {self.log}"
 
 
+class Network:
+    """kachecks.network.Network, in this world: what answers beside SQL."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.echo: set[str] = {"10.0.0.254"}  # the witness; the peer only where a test says so
+        self.holder = ""  # the MAC that answers for the VIP
+        self.on_link = False
+        self.adverts = False
+
+    def answers(self, addresses: Sequence[str], seconds: float) -> bool:
+        self.world.say(f"echo {' '.join(addresses)}?")
+        self.world.happening("echo")
+        answered = bool(self.echo.intersection(addresses))
+        self.world.pass_time(ONE_MILLISECOND if answered else seconds)
+        return answered
+
+    def holder_elsewhere(self) -> str:
+        self.world.say("holder?")
+        self.world.happening("holder?")
+        self.world.pass_time(ONE_MILLISECOND if self.holder else 0.09)
+        return self.holder
+
+    def peer_on_link(self) -> bool:
+        self.world.say("on link?")
+        self.world.pass_time(ONE_MILLISECOND if self.on_link else 0.09)
+        return self.on_link
+
+    def hears_peer(self) -> bool:
+        self.world.say("adverts?")
+        self.world.pass_time(0.5 if self.adverts else 2.2)
+        return self.adverts
+
+    def announce(self, mac: str) -> None:
+        self.world.say(f"announce {mac}")
+
+
 class Host:
     """kachecks.host.Host, in this world; node B."""
 
@@ -91,6 +130,15 @@ class Host:
         self.unkillable = False
         self.ports_from_peer: set[int] = set()
         self.recorded: list[dict[str, object]] = []
+        self.network = Network(world)
+        self.contact = True  # up to date with the peer since mysqld started
+        self.alone = False
+        self.gave_way_mark: GaveWay | None = None
+        self.left_at: float | None = None
+        self.permit = True
+        self.refusal = ""
+        self.look: Look | None = None
+        self.disks = Disks()
 
     def now(self) -> float:
         return self.world.time
@@ -179,11 +227,69 @@ class Host:
             self.mark = None
             self.world.say("unmark")
 
+    def had_contact(self, process: Process | None) -> bool:
+        return self.contact and process is not None
+
+    def was_alone(self) -> bool:
+        return self.alone
+
+    def mark_alone(self) -> None:
+        self.alone = True
+
+    def unmark_alone(self) -> None:
+        self.alone = False
+
+    def gave_way(self) -> GaveWay | None:
+        return self.gave_way_mark
+
+    def mark_gave_way(self, why: str) -> None:
+        self.world.say(f"mark gave way: {why}")
+        self.gave_way_mark = GaveWay(self.now(), why)
+
+    def unmark_gave_way(self) -> None:
+        self.gave_way_mark = None
+
+    def mark_leaving(self) -> None:
+        self.world.say("mark leaving")
+        self.left_at = self.now()
+
+    def is_leaving(self) -> bool:
+        return self.left_at is not None and self.now() - self.left_at < LEAVING_IS_FRESH
+
+    def withdraw_permit(self) -> None:
+        self.world.say("permit 0")
+        self.permit = False
+        self.world.vip = False
+
+    def grant_permit(self) -> None:
+        self.permit = True
+
+    def refusal_changed(self, why: str) -> bool:
+        changed, self.refusal = self.refusal != why, why
+        return changed
+
+    def forget_refusal(self) -> None:
+        self.refusal = ""
+
+    def last_look(self) -> Look | None:
+        return self.look
+
+    def remember_look(self, look: Look) -> None:
+        self.look = look
+
+    def look_at_disks(self, process: Process, directories: tuple[str, ...]) -> Disks:
+        return self.disks
+
+    def start_promotion(self) -> None:
+        self.world.say("start promotion")
+
     def last_server(self) -> Process | None:
         return self.last
 
-    def remember_server(self, process: Process | None) -> None:
-        self.last = process
+    def remember_server(self, process: Process | None, contact: bool = False) -> bool:
+        first = contact and not self.contact
+        self.last, self.contact = process, self.contact or contact
+        return first
 
     def note_events_off(self, process: Process | None) -> None:
         self.note = process

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from kachecks import queries
 from kachecks.last_resort import vip_is_here
 from kachecks.state import read_process
 from kachecks.verdict import RULES, explain
@@ -83,6 +84,12 @@ def server(access: str = "closed", state: str = "healthy", **columns: str) -> fa
     def answers(sql: str) -> bytes:
         if "@@global.read_only" in sql:
             return one_row("read_only", value, "super_read_only", value, *identity)
+        if sql == queries.PROCESSLIST:
+            return one_row("Id", "1", "User", "app", "Command", "Sleep", "Time", "1", "State", "")
+        if sql == queries.DIRECTORIES:
+            return one_row("datadir", "/", "binlog", "/log", "tmpdir", "/")
+        if "gtid_executed" in sql:
+            return one_row("executed", "", "applied", "", "gtid_mode", "ON")
         assert sql == "SHOW REPLICA STATUS"
         return one_row(*(part for item in row.items() for part in item))
 
@@ -394,7 +401,8 @@ def test_unusable_run_directory(node: Node) -> None:
     with listening(node.socket, server("open")):
         status, printed = node.check("--fence", holder=True)
         assert status == 0
-        assert printed.startswith("UNKNOWN: cannot open the lock ")
+        assert printed.startswith("UNKNOWN: cannot write ")
+        assert "kachecks.tmpfiles.conf" in printed
 
 
 def test_alert_on_each_new_problem(node: Node) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kachecks.demotion import demote
-from kachecks.promotion import VipGone, promote
+from kachecks.promotion import promote
+from kachecks.promotion_sessions import VipGone
 from kachecks.session import DriverError, Lost, ServerError
 from kachecks.steps import Outcome, Steps
 from tests.unit.simulation import (

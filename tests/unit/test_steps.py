@@ -7,6 +7,7 @@ import inspect
 import pytest
 
 from kachecks.host import Host
+from kachecks.marks import Marks
 from kachecks.steps import Outcome, Steps
 from tests.unit.simulation import Host as SimulatedHost
 from tests.unit.simulation import World
@@ -68,9 +69,11 @@ def test_the_person_at_the_terminal_is_told_in_any_case() -> None:
 
 def test_the_simulated_node_is_like_the_real_one() -> None:
     """Whatever the steps call on the one must be there, and called alike, on the other."""
-    real = {name: call for name, call in vars(Host).items() if not name.startswith("_")}
+    every = {**vars(Marks), **vars(Host)}
+    real = {name: call for name, call in every.items() if not name.startswith("_")}
     simulated = vars(SimulatedHost)
-    only_for_programs = {"stop_keepalived", "drop_vip", "announce", "last_verdict"}
+    only_for_programs = {"stop_keepalived", "find_keepalived", "drop_vip", "announce"}
+    only_for_programs |= {"last_verdict"}
     only_for_programs |= {"verdict_changed", "trouble_changed", "forget_trouble"}
     assert set(real) - set(simulated) - only_for_programs == set()
     for name in set(real) & set(simulated):

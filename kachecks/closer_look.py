@@ -1,0 +1,182 @@
+"""What not every check can afford to ask: the peer, the process list, the disks.
+
+Every peer_check seconds, and at each check while something is wrong.
+"""
+
+from __future__ import annotations
+
+import os
+
+from kachecks import positions, queries
+from kachecks.disks import Disks
+from kachecks.facts import Facts, channels_from
+from kachecks.findings import Findings
+from kachecks.host import Budget, Host
+from kachecks.marks import Look
+from kachecks.probe import probe, probe_access
+from kachecks.session import Refused, Session, SessionError, Unreachable
+
+PEER_PATIENCE = 1.0
+"""Seconds for each thing asked of the peer."""
+
+STATEMENT = 1.0
+"""Seconds for one statement on this node's server, which has just answered others."""
+
+ERRANT_FOR = 1.0
+"""Seconds for which the peer may lack what this standby has: what a node that was just demoted
+wrote last is still on its way."""
+
+STALLED_AFTER = 10
+"""Seconds for which a write has waited for something that no client can bring about."""
+
+STALLED_STATES = (
+    "waiting for someone to free space",  # MariaDB, disk full
+    "waiting for handler commit",  # MySQL, disk full or hung
+    "waiting for semi-sync ack",  # both; the peer is gone and the time-out long
+    "commit",  # MariaDB, disk hung
+)
+"""States of the process list, in lower case, as measured on MariaDB 10.11 and MySQL 9.7."""
+
+
+def is_due(host: Host) -> bool:
+    """The last look is peer_check seconds old, or found something."""
+    last = host.last_look()
+    return last is None or last.wrong or host.now() - last.at >= host.config.peer_check
+
+
+def look_closer(host: Host, session: Session, facts: Facts, vip_here: bool) -> Findings:
+    """Look; nothing is changed. What cannot be found out counts as not wrong."""
+    holder = vip_here and facts.writable
+    found = Findings()
+    try:
+        if holder:
+            found = found._replace(stalled=_stalled_writes(session))
+        disks = _look_at_disks(host, session)
+        found = found._replace(
+            stalled=found.stalled or disks.mute,
+            disk_full=disks.full,
+            disk_read_only=disks.read_only,
+        )
+    except SessionError:
+        pass  # the check itself has just asked this server, and judges by that
+    return _look_at_peer(host, session, facts, holder, found)
+
+
+def remember(host: Host, found: Findings, holder: bool) -> None:
+    """Keep what the next look needs, and the alone mark as the peer has it. Raises StateError."""
+    last = host.last_look()
+    alone = last is not None and last.alone
+    if holder and found.peer == "gone" and not alone:
+        host.mark_alone()
+        alone = True
+    elif found.peer in ("open", "closed") and (alone or last is None):
+        host.unmark_alone()
+        alone = False
+    writers = _writers_before(last) + 1 if found.two_writers else 0
+    host.remember_look(Look(host.now(), found.wrong, writers, alone))
+
+
+def _look_at_peer(
+    host: Host, session: Session, facts: Facts, holder: bool, found: Findings
+) -> Findings:
+    try:
+        peer = host.connect_peer(PEER_PATIENCE)
+    except (Refused, Unreachable):
+        return found._replace(peer="gone")
+    except SessionError:
+        return found._replace(peer="unanswered")
+    try:
+        theirs = probe(peer, PEER_PATIENCE)
+        found = found._replace(
+            peer="open" if theirs.writable else "closed", peer_fit=_is_fit(theirs)
+        )
+        if holder and theirs.writable:
+            return _two_writers(host, session, facts, theirs, found)
+        if not facts.writable:
+            return found._replace(errant=_errant(host, session, facts, peer, theirs))
+    except SessionError:
+        return found._replace(peer="unanswered", peer_fit=False)
+    finally:
+        peer.close()
+    return found
+
+
+def _is_fit(peer: Facts) -> bool:
+    channels = peer.channels
+    return (
+        peer.closed
+        and bool(channels)
+        and all(each.receiving and each.applier and each.lag_seconds == 0 for each in channels)
+    )
+
+
+def _two_writers(
+    host: Host, session: Session, facts: Facts, peer: Facts, found: Findings
+) -> Findings:
+    """Both are open. The peer may have closed this one while it was asked: look again.
+
+    The node with the higher server_id gives way; the other one at its third look in a row.
+    """
+    if not probe_access(session, STATEMENT).writable:
+        return found
+    looks = _writers_before(host.last_look()) + 1
+    ours = facts.server_id > peer.server_id or looks >= 3
+    sentence = (
+        f"this server (server_id {facts.server_id}) and the peer (server_id {peer.server_id}) are"
+        f" both open, look {looks} in a row"
+    )
+    return found._replace(two_writers=sentence, ours_to_close=ours)
+
+
+def _writers_before(last: Look | None) -> int:
+    return 0 if last is None else last.two_writers
+
+
+def _errant(host: Host, session: Session, facts: Facts, peer: Session, theirs: Facts) -> str:
+    """Transactions that this closed server has made itself and the peer does not have.
+
+    Written here while it was closed, or before a crash and never sent. Only GTIDs can tell.
+    """
+    budget = Budget(host, ERRANT_FOR)
+    wanted = positions.executed(session, facts.version, STATEMENT)
+    if not wanted.gtids or facts.version.mariadb != theirs.version.mariadb:
+        return ""
+    channels = channels_from(theirs.channels, "")
+    while True:
+        left = positions.missing(peer, theirs.version, wanted, channels, PEER_PATIENCE)
+        errant = positions.lost_of(facts.identity, left)
+        if not errant:
+            return ""
+        if budget.over:
+            return f"the peer lacks transactions of this server: {errant}"
+        host.sleep(0.1)
+
+
+def _look_at_disks(host: Host, session: Session) -> Disks:
+    """datadir, binary log and tmpdir. Nothing over TCP: they may be on another machine."""
+    process = host.server_process(session)
+    if process is None:
+        return Disks()
+    row = session.query(queries.DIRECTORIES, STATEMENT)[0]
+    temporary = (row["tmpdir"] or "").split(":")  # a list is used in turn
+    named = (row["datadir"] or "", os.path.dirname(row["binlog"] or ""), *temporary)
+    return host.look_at_disks(
+        process, tuple(each for each in dict.fromkeys(named) if each.startswith("/"))
+    )
+
+
+def _stalled_writes(session: Session) -> str:
+    stalled = [
+        row
+        for row in session.query(queries.PROCESSLIST, STATEMENT)
+        if row["Command"] in ("Query", "Execute")
+        and int(row["Time"] or 0) >= STALLED_AFTER
+        and (row["State"] or "").lower().startswith(STALLED_STATES)
+    ]
+    if not stalled:
+        return ""
+    longest = max(stalled, key=lambda row: int(row["Time"] or 0))
+    return (
+        f"{len(stalled)} writing connections wait, the longest for {longest['Time']} s:"
+        f" {longest['State']}"
+    )

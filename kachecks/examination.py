@@ -1,0 +1,234 @@
+"""One run of the check on one node: look, judge, close before the VIP may leave, finish what a
+hook has left undone.
+
+Without ``act`` nothing is changed, ever. The healthy path runs every second on every node, so what
+only a failure needs is imported where it is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kachecks.facts import channels_from
+from kachecks.host import Host
+from kachecks.isolation import Isolation
+from kachecks.observation import observe
+from kachecks.probe import probe_access
+from kachecks.session import Session, SessionError
+from kachecks.state import StateError
+from kachecks.verdict import Observation, Verdict, judge, needs_peer
+
+ISOLATED_PATIENCE = 1.0
+"""Seconds to close a node that is cut off: the other one opens when its time is over."""
+
+GIVES_WAY = frozenset({"WRITES_STALLED", "DISK_FULL", "FILESYSTEM_READ_ONLY", "TWO_WRITERS"})
+"""Reasons for which a living holder fails: it stays unfit until it may return."""
+
+
+def examine(host: Host, act: bool, stalled: str = "") -> Verdict:
+    """The verdict on this node, after what it demands has been done.
+
+    Args:
+        act: close, mark, promote (--fence).
+        stalled: why no disk may be touched: an earlier run of the check hangs.
+
+    Raises OSError: the kernel's address tables cannot be read.
+    """
+    run = _Run(host, act)
+    try:
+        return run.judge(stalled)
+    finally:
+        run.close()
+
+
+class _Run:
+    """What one run has at hand."""
+
+    def __init__(self, host: Host, act: bool) -> None:
+        self._host = host
+        self._act = act
+        self._session: Session | None = None
+        self._trouble = ""
+
+    def close(self) -> None:
+        """End the session with the server."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def judge(self, stalled: str) -> Verdict:
+        host = self._host
+        seen = self._look(stalled)
+        if self._act:
+            self._attempt(lambda: self._keep_marks(seen))
+        verdict = judge(seen, host.config)
+        if self._trouble and verdict.reason == "OK":  # it could neither fence nor promote
+            unknown = seen._replace(facts=None, failure="unknown", detail=self._trouble)
+            verdict = judge(unknown, host.config)
+        if not self._act:
+            return verdict
+        if not verdict.status and not self._trouble:
+            verdict = self._finish_promotion(seen, verdict)
+        from_holder = seen.holder and verdict.status and verdict.reason in GIVES_WAY
+        if from_holder:
+            self._attempt(lambda: host.mark_gave_way(f"{verdict.reason}: {verdict.sentence}"))
+        try:
+            return self._fence(seen, verdict)
+        except Exception as error:  # noqa: BLE001 - what was seen still counts
+            return _not_fenced(verdict, f"unexpected {type(error).__name__}: {error}")
+
+    def _look(self, stalled: str) -> Observation:
+        """Everything that the rules need, cheapest first."""
+        host = self._host
+        isolation = Isolation(host)
+        isolated = self._isolated(isolation)
+        if isolated:  # the clock runs: closing comes first
+            return Observation(host.vip_here(), False, None, isolated=isolated)
+        seen, self._session = observe(host)
+        seen = seen._replace(gave_way=self._gave_way(seen))
+        if stalled:
+            seen = seen._replace(found=seen.found._replace(stalled=stalled))
+        elif self._session is not None and seen.facts is not None:
+            seen = self._look_closer(self._session, seen)
+        if needs_peer(seen, host.config):
+            from kachecks.giving_way import ask_peer
+
+            seen = seen._replace(peer=ask_peer(host))
+        if isolation.stale:
+            seen = seen._replace(isolated=self._isolated(isolation))
+        return seen
+
+    def _isolated(self, isolation: Isolation) -> str:
+        try:
+            return isolation.sentence()
+        except OSError as error:
+            self._trouble = f"the witness cannot be asked: {error}"
+            return ""
+
+    def _gave_way(self, seen: Observation) -> str:
+        """Why this node is unfit for having given way; "" when it did not, or may return.
+
+        Whether it may return is looked for, which takes seconds, only when nothing is to be
+        closed and the VIP is gone.
+        """
+        host = self._host
+        mark = host.gave_way()
+        if mark is None:
+            if self._act:
+                self._attempt(host.grant_permit)
+            return ""
+        if seen.vip_here or seen.facts is None or seen.facts.writable:
+            return mark.why
+        from kachecks.giving_way import may_return
+
+        try:
+            returns = may_return(host)
+        except OSError as error:
+            return f"{mark.why}; whether it may return cannot be told: {error}"
+        if not returns:
+            return mark.why
+        if self._act:
+            self._attempt(host.unmark_gave_way)
+            self._attempt(host.grant_permit)
+        return ""
+
+    def _look_closer(self, session: Session, seen: Observation) -> Observation:
+        from kachecks import closer_look
+
+        host = self._host
+        if seen.facts is None or (self._act and not closer_look.is_due(host)):
+            return seen
+        try:
+            found = closer_look.look_closer(host, session, seen.facts, seen.vip_here)
+            if self._act:
+                closer_look.remember(host, found, seen.holder)
+        except (StateError, OSError) as error:
+            self._trouble = str(error)
+            return seen
+        full = found.stalled or found.disk_full or found.disk_read_only
+        elsewhere = bool(full) and not seen.holder and bool(host.network.holder_elsewhere())
+        return seen._replace(found=found, peer=found.peer, vip_elsewhere=elsewhere)
+
+    def _keep_marks(self, seen: Observation) -> None:
+        """Remember which mysqld answered, whether it was open, whether it is up to date."""
+        host, session, facts = self._host, self._session, seen.facts
+        if session is None or facts is None:
+            return
+        process = host.server_process(session)
+        channels = channels_from(facts.channels, host.config.peer)
+        up_to_date = bool(channels) and all(
+            each.receiving and each.lag_seconds is not None
+            and each.lag_seconds <= host.config.max_lag
+            for each in channels
+        )  # fmt: skip
+        if host.remember_server(process, up_to_date):
+            host.unmark_alone()
+        if facts.writable:
+            host.mark_open(process)
+        elif facts.closed and host.open_mark() is not None and host.try_lock("check"):
+            try:  # under the lock, so that no promotion is just about to open it
+                if probe_access(session, 1.0).closed:
+                    host.unmark_open()
+            except SessionError:
+                pass
+            finally:
+                host.unlock()
+
+    def _finish_promotion(self, seen: Observation, verdict: Verdict) -> Verdict:
+        """A holder that stays closed with no hook at work: superseded, or left half-way."""
+        host = self._host
+        closed_holder = seen.vip_here and seen.facts is not None and not seen.facts.writable
+        if not closed_holder or seen.promoting:
+            return verdict
+        from kachecks.giving_way import ask_peer, stays_closed
+
+        if not stays_closed(host):
+            return verdict
+        if ask_peer(host) != "open":
+            host.start_promotion()
+            return verdict
+        why = "the VIP is here, but this server is closed and the peer is open: it took over"
+        self._attempt(lambda: host.mark_gave_way(why))
+        return judge(seen._replace(gave_way=why), host.config)
+
+    def _fence(self, seen: Observation, verdict: Verdict) -> Verdict:
+        """Close this server before keepalived learns that the VIP must go, or when it has gone.
+
+        A node that never opened has nothing to close, and nothing to kill. A server that is alive
+        and could not be closed keeps the VIP: the other node could only open beside it.
+        """
+        host = self._host
+        leaves = verdict.status != 0 and seen.vip_here
+        if leaves:  # no promotion may open it between this verdict and the VIP's leaving
+            self._attempt(host.mark_leaving)
+        promoting = leaves and host.lock_purpose() == "promote"
+        closed = seen.facts is not None and seen.facts.closed
+        was_open = host.open_mark() is not None or (seen.facts is not None and not closed)
+        nothing_to_close = not was_open or (closed and host.open_mark() is None)
+        if (nothing_to_close and not promoting) or (not verdict.status and seen.vip_here):
+            host.forget_trouble()
+            return verdict
+        from kachecks.fencing import close_for
+
+        patience = ISOLATED_PATIENCE if verdict.reason == "ISOLATED" else host.config.fence_timeout
+        outcome = close_for(host, verdict, seen.detail if seen.failure == "hung" else "", patience)
+        if leaves:
+            self._attempt(host.mark_leaving)
+        if verdict.status and outcome and outcome.outcome == "not closed" and seen.holder:
+            sentence = f"{verdict.sentence}; kept, because {outcome.why}"
+            return verdict._replace(status=0, sentence=sentence)
+        return verdict
+
+    def _attempt(self, work: Callable[[], object]) -> None:
+        """Without the run directory there are no marks; that is said, and the look goes on."""
+        try:
+            work()
+        except StateError as error:
+            self._trouble = str(error)
+
+
+def _not_fenced(verdict: Verdict, why: str) -> Verdict:
+    """Fencing itself went wrong: a dead or hung server gives way all the same, no other does."""
+    dead = verdict.reason in ("MYSQLD_DOWN", "MYSQLD_HUNG")
+    status = verdict.status if dead or verdict.role == "standby" else 0
+    return verdict._replace(status=status, sentence=f"{verdict.sentence}; {why}")

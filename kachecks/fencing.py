@@ -1,0 +1,29 @@
+"""The check closes this node's server: before the VIP leaves, or because it has left."""
+
+from __future__ import annotations
+
+from kachecks.demotion import demote, demote_mute
+from kachecks.host import Host
+from kachecks.reconcile import lock_to_demote
+from kachecks.steps import Outcome, Steps
+from kachecks.verdict import Verdict
+
+
+def close_for(host: Host, verdict: Verdict, mute: str, patience: float) -> Outcome | None:
+    """Close it for this verdict; None where a hook has taken the matter over.
+
+    Args:
+        mute: why the server counts as hung, "" where it does not.
+        patience: seconds to close it in.
+    """
+    steps = Steps(host)
+    locked = lock_to_demote(host, patience)
+    try:
+        if not verdict.status and (not locked or host.vip_here()):
+            return None  # a hook is at work, or has just brought the VIP here
+        outcome = demote_mute(host, steps, mute) if mute else demote(host, steps, patience)
+        if outcome.done or host.trouble_changed(outcome.why):
+            steps.record(outcome, f"check_mysql: {verdict.reason}")
+        return outcome
+    finally:
+        host.unlock()
