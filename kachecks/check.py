@@ -7,6 +7,7 @@ imported there.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
@@ -41,8 +42,12 @@ class Options(NamedTuple):
     verbose: bool = False
 
 
-def run(arguments: list[str]) -> int:
-    """Parse, and answer with the exit status; UNKNOWN whatever goes wrong on the way."""
+def run(arguments: list[str], vip_is_here: Callable[[str], bool]) -> int:
+    """Parse, and answer with the exit status; UNKNOWN whatever goes wrong on the way.
+
+    Args:
+        vip_is_here: whether the VIP that an unusable option file names is on this host.
+    """
     options = _quick_options(arguments) or _parsed_options(arguments)
     if options.explain:
         print(explain())
@@ -53,11 +58,12 @@ def run(arguments: list[str]) -> int:
             forget(UNUSABLE_NOTE)
         return check(config, options)
     except ConfigError as error:
-        return _unusable(options, str(error))
+        return _unusable(options, str(error), vip_is_here)
     except Exception as error:  # every escape must become a defined status
         if options.verbose:
             raise
-        return _unusable(options, f"unexpected {type(error).__name__}: {error}")
+        why = f"unexpected {type(error).__name__}: {error}"
+        return _unusable(options, why, vip_is_here)
 
 
 def check(config: Config, options: Options) -> int:
@@ -117,10 +123,8 @@ def _status_of_first_copy(host: Host) -> int:
     return 0 if host.vip_here() else UNKNOWN
 
 
-def _unusable(options: Options, why: str) -> int:
+def _unusable(options: Options, why: str, vip_is_here: Callable[[str], bool]) -> int:
     """UNKNOWN without an option file: exit 0 where the VIP it names is, else 30."""
-    from kachecks.last_resort import vip_is_here
-
     status = 0 if vip_is_here(options.defaults_file) else UNKNOWN
     sentence = f"UNKNOWN: {why}"
     if options.fence and is_news(UNUSABLE_NOTE, sentence):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import runpy
 import shutil
 import signal
 import subprocess
@@ -21,7 +22,6 @@ from typing import Any
 import pytest
 
 from kachecks import queries
-from kachecks.last_resort import vip_is_here
 from kachecks.state import read_process
 from kachecks.verdict import RULES, explain
 from tests.rows import rows
@@ -29,6 +29,8 @@ from tests.unit import fake_server
 from tests.unit.fake_server import answer, listening, one_row
 
 ROOT = Path(__file__).parents[2]
+PROGRAM = ROOT / "kachecks/programs/check_mysql"
+vip_is_here = runpy.run_path(str(PROGRAM))["vip_is_here"]
 VIP = "10.99.88.77"
 PASSWORD = "hunter2-Tr0ub4dor"  # noqa: S105 - must never be seen in any text
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a network namespace")
@@ -54,16 +56,20 @@ class Node:
         self.file.write_text("\n".join(lines) + "\n")
         self.file.chmod(0o600)
 
-    def command(self, *arguments: str, holder: bool = False) -> list[str]:
-        file = f"--defaults-file={self.file}"
-        command = [sys.executable, "-m", "kachecks.check_mysql", file, *arguments]
+    def command(self, *arguments: str, holder: bool = False, tree: Path = ROOT) -> list[str]:
+        file, path = f"--defaults-file={self.file}", f"PYTHONPATH={tree}"
+        command = ["env", path, sys.executable, str(PROGRAM), file, *arguments]
         return [*HOLDER, *command] if holder else command
 
     def check(self, *arguments: str, holder: bool = False, **more: Any) -> tuple[int, str]:
         """Exit status and all that is printed."""
         more = {"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **more}
         ran = subprocess.run(
-            self.command(*arguments, holder=holder), text=True, timeout=15, check=False, **more
+            self.command(*arguments, holder=holder, tree=more["cwd"]),
+            text=True,
+            timeout=15,
+            check=False,
+            **more,
         )
         assert PASSWORD not in (ran.stdout or "")
         return ran.returncode, ran.stdout
