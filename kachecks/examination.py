@@ -58,13 +58,10 @@ class _Run:
 
     def judge(self, stalled: str) -> Verdict:
         host = self._host
-        seen = self._look(stalled)
-        if self._act:
-            self._attempt(lambda: self._keep_marks(seen))
-        verdict = judge(seen, host.config)
-        if self._trouble and verdict.reason == "OK":  # it could neither fence nor promote
-            unknown = seen._replace(facts=None, failure="unknown", detail=self._trouble)
-            verdict = judge(unknown, host.config)
+        seen, verdict = self._look_and_judge(stalled)
+        if verdict.status and not seen.vip_here and host.vip_here():
+            self.close()  # it came while this run looked as a standby's
+            seen, verdict = self._look_and_judge(stalled)
         if not self._act:
             return verdict
         if not verdict.status and not self._trouble:
@@ -76,6 +73,16 @@ class _Run:
             return self._fence(seen, verdict)
         except Exception as error:  # noqa: BLE001 - what was seen still counts
             return _not_fenced(verdict, f"unexpected {type(error).__name__}: {error}")
+
+    def _look_and_judge(self, stalled: str) -> tuple[Observation, Verdict]:
+        seen = self._look(stalled)
+        if self._act:
+            self._attempt(lambda: self._keep_marks(seen))
+        verdict = judge(seen, self._host.config)
+        if self._trouble and verdict.reason == "OK":  # it could neither fence nor promote
+            unknown = seen._replace(facts=None, failure="unknown", detail=self._trouble)
+            verdict = judge(unknown, self._host.config)
+        return seen, verdict
 
     def _look(self, stalled: str) -> Observation:
         """Everything that the rules need, cheapest first."""
@@ -165,6 +172,7 @@ class _Run:
             host.unmark_alone()
         if facts.writable:
             host.mark_open(process)
+            self._tell_of_opening(seen.vip_here)
         elif facts.closed and host.open_mark() is not None and host.try_lock("check"):
             try:  # under the lock, so that no promotion is just about to open it
                 if probe_access(session, 1.0).closed:
@@ -173,6 +181,18 @@ class _Run:
                 pass
             finally:
                 host.unlock()
+
+    def _tell_of_opening(self, vip_here: bool) -> None:
+        """The hook that opened this server was killed before it told, or nobody of ours did."""
+        host = self._host
+        if not vip_here or host.opening_told() or host.lock_purpose():
+            return
+        from kachecks.steps import Outcome, Steps
+
+        why = "found open with the VIP here; whoever opened it has left no word"
+        outcome = Outcome("promote", "opened", why, done=True, changed=True)
+        Steps(host).record(outcome, "check_mysql")
+        host.note_opening_told()
 
     def _finish_promotion(self, seen: Observation, verdict: Verdict) -> Verdict:
         """A holder that stays closed with no hook at work: superseded, or left half-way."""
@@ -198,9 +218,12 @@ class _Run:
         and could not be closed keeps the VIP: the other node could only open beside it.
         """
         host = self._host
-        leaves = verdict.status != 0 and seen.vip_here
-        if leaves:  # no promotion may open it between this verdict and the VIP's leaving
+        if verdict.status:
+            # No promotion may open it between this verdict and the VIP's leaving. On a standby
+            # too: the VIP may come at this very moment, and one of the two sees the other.
             self._attempt(host.mark_leaving)
+            seen = seen._replace(vip_here=host.vip_here())
+        leaves = verdict.status != 0 and seen.vip_here
         promoting = leaves and host.lock_purpose() == "promote"
         closed = seen.facts is not None and seen.facts.closed
         was_open = host.open_mark() is not None or (seen.facts is not None and not closed)

@@ -40,6 +40,7 @@ class Marks:
     def __init__(self, run_dir: str, name: str) -> None:
         base = f"{run_dir}/{name}"
         self._open_mark = f"{base}.open"
+        self._told = f"{base}.opened"
         self._server_mark = f"{base}.mysqld"
         self._gave_way = f"{base}.gave_way"
         self._leaving = f"{base}.leaving"
@@ -68,6 +69,14 @@ class Marks:
     def unmark_open(self) -> None:
         """Remove it: the server was read back as closed, or is dead."""
         state.remove(self._open_mark)
+
+    def opening_told(self) -> bool:
+        """The audit log tells of the opening of the mysqld that carries the open mark."""
+        return state.read_text(self._told) == state.read_text(self._open_mark)
+
+    def note_opening_told(self) -> None:
+        """It does now. Raises state.StateError."""
+        state.write_text(self._told, state.read_text(self._open_mark))
 
     def last_server(self) -> Process | None:
         """The mysqld of the last good check."""

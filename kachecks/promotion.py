@@ -107,8 +107,14 @@ def _open(sessions: Sessions) -> None:
     host, local = sessions.host, sessions.local
     sessions.ping()
     process = host.server_process(local)
+    marked = host.open_mark()
     host.mark_open(process)
-    sessions.must_go_on()
+    try:
+        sessions.must_go_on()
+    except StandAside:
+        if marked is None:  # nothing was opened, so nothing may ever be killed for it
+            host.unmark_open()
+        raise
     with own_server():
         local.execute(queries.OPEN_WRITES, STATEMENT)
         sessions.must_go_on()

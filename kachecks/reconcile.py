@@ -86,10 +86,14 @@ def _promoted(host: Host, steps: Steps, outcome: Outcome, cause: str) -> Outcome
     if outcome.outcome == "already open" or outcome.done:
         host.forget_refusal()
         steps.record(outcome, cause)
+        host.note_opening_told()
         return outcome
     if host.refusal_changed(outcome.why):  # it will be tried again: one alert for each reason
         steps.record(outcome, cause)
-    give_way(host, outcome.why)
+    # A server that may be open, and does not let itself be asked, keeps the VIP: the other node
+    # could only open beside it. If it is dead or hung, the check gives way for it.
+    if outcome.outcome == "refused" or host.open_mark() is None:
+        give_way(host, outcome.why)
     return outcome
 
 

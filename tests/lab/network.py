@@ -47,9 +47,12 @@ class Switch(Namespaces):
     def __init__(self, *bridges: str) -> None:
         super().__init__()
         ip(self, "link set lo up")
-        for bridge in bridges:
+        for number, bridge in enumerate(bridges):
+            # An address of its own: a bridge without one takes that of a port, and changes it when
+            # the port goes, to the surprise of everybody's ARP cache.
             # Snooping would keep VRRP's multicast from ports that have not asked for it (yet).
-            add = f"link add {bridge} type bridge forward_delay 0 mcast_snooping 0"
+            own = f"address 02:01:00:00:00:{number:02x}"
+            add = f"link add {bridge} {own} type bridge forward_delay 0 mcast_snooping 0"
             ip(self, add, f"link set {bridge} up")
 
     def plug(self, host: Namespaces, link: Link) -> None:

@@ -37,6 +37,7 @@ class World:
         self.log: list[str] = []
         self.acts: list[tuple[str, Callable[[], None]]] = []
         self.vip = True
+        self.vip_ends = float("inf")  # when keepalived will have removed it
         self.a = Server(self, "A", numbers[0], version, access=OPEN, made=5)
         self.b = Server(self, "B", numbers[1], version, pid=4712)
         if version == MARIADB12:
@@ -60,6 +61,8 @@ class World:
 
     def pass_time(self, seconds: float) -> None:
         self.time += seconds
+        if self.time >= self.vip_ends:
+            self.vip, self.vip_ends = False, float("inf")
         for server in (self.a, self.b):
             server.move()
 
@@ -87,32 +90,38 @@ class Network:
         self.holder = ""  # the MAC that answers for the VIP
         self.on_link = False
         self.adverts = False
+        self.errors: dict[str, OSError] = {}  # by the first word of what is asked
 
     def answers(self, addresses: Sequence[str], seconds: float) -> bool:
-        self.world.say(f"echo {' '.join(addresses)}?")
-        self.world.happening("echo")
+        self.ask(f"echo {' '.join(addresses)}?")
         answered = bool(self.echo.intersection(addresses))
         self.world.pass_time(ONE_MILLISECOND if answered else seconds)
         return answered
 
     def holder_elsewhere(self) -> str:
-        self.world.say("holder?")
-        self.world.happening("holder?")
+        self.ask("holder?")
         self.world.pass_time(ONE_MILLISECOND if self.holder else 0.09)
         return self.holder
 
     def peer_on_link(self) -> bool:
-        self.world.say("on link?")
+        self.ask("on link?")
         self.world.pass_time(ONE_MILLISECOND if self.on_link else 0.09)
         return self.on_link
 
     def hears_peer(self) -> bool:
-        self.world.say("adverts?")
+        self.ask("adverts?")
         self.world.pass_time(0.5 if self.adverts else 2.2)
         return self.adverts
 
     def announce(self, mac: str) -> None:
-        self.world.say(f"announce {mac}")
+        self.ask(f"announce {mac}")
+
+    def ask(self, what: str) -> None:
+        self.world.say(what)
+        self.world.happening(what)
+        for text, error in self.errors.items():
+            if what.startswith(text):
+                raise error
 
 
 class Host:
@@ -121,9 +130,11 @@ class Host:
     def __init__(self, world: World, given: Config) -> None:
         self.world, self.config = world, given
         self.mark: Process | None = None
+        self.told: Process | None = None  # the open mark whose opening is in the audit log
         self.last: Process | None = None
         self.note: Process | None = None
         self.locked_by = ""  # "us", or another hook's purpose
+        self.purpose = ""  # of ours
         self.run_dir_error: Exception | None = None
         self.dead: set[Process] = set()
         self.dies_after: float | None = None  # seconds until B's mysqld ends by itself
@@ -133,12 +144,18 @@ class Host:
         self.network = Network(world)
         self.contact = True  # up to date with the peer since mysqld started
         self.alone = False
+        self.told: Process | None = None
         self.gave_way_mark: GaveWay | None = None
         self.left_at: float | None = None
         self.permit = True
+        self.vip_takes = 0.0  # seconds for keepalived to remove it; inf: it never does
+        self.keepalived_error: Exception | None = None
         self.refusal = ""
+        self.trouble = ""
+        self.verdict = ""
         self.look: Look | None = None
         self.disks = Disks()
+        self.announced: list[dict[str, object]] = []
 
     def now(self) -> float:
         return self.world.time
@@ -194,10 +211,12 @@ class Host:
 
     def try_lock(self, purpose: str) -> bool:
         self.world.happening("lock")
-        if self.run_dir_error:
-            raise self.run_dir_error
-        if self.locked_by:
+        self.needs_run_dir()
+        if self.locked_by not in ("", "us"):
             return False
+        self.purpose = purpose
+        if self.locked_by == "us":
+            return True
         self.locked_by = "us"
         self.world.say(f"flock to {purpose}")
         return True
@@ -208,24 +227,35 @@ class Host:
             self.world.say("unlock")
 
     def lock_purpose(self) -> str:
-        return self.locked_by
+        return self.purpose if self.locked_by == "us" else self.locked_by
 
     def open_mark(self) -> Process | None:
         return self.mark
 
     def mark_open(self, process: Process | None) -> None:
-        if self.run_dir_error:
-            raise self.run_dir_error
+        self.needs_run_dir()
         if process is not None and process != self.mark:
             self.mark = process
             self.world.say("mark open")
 
     def unmark_open(self) -> None:
-        if self.run_dir_error:
-            raise self.run_dir_error
+        self.needs_run_dir()
         if self.mark is not None:
             self.mark = None
             self.world.say("unmark")
+
+    def opening_told(self) -> bool:
+        return self.told == self.mark
+
+    def note_opening_told(self) -> None:
+        self.told = self.mark
+
+    def opening_told(self) -> bool:
+        return self.told == self.mark
+
+    def note_opening_told(self) -> None:
+        self.needs_run_dir()
+        self.told = self.mark
 
     def had_contact(self, process: Process | None) -> bool:
         return self.contact and process is not None
@@ -234,22 +264,28 @@ class Host:
         return self.alone
 
     def mark_alone(self) -> None:
+        self.world.say("mark alone")
         self.alone = True
 
     def unmark_alone(self) -> None:
+        self.world.say("unmark alone")
         self.alone = False
 
     def gave_way(self) -> GaveWay | None:
         return self.gave_way_mark
 
     def mark_gave_way(self, why: str) -> None:
+        self.needs_run_dir()
         self.world.say(f"mark gave way: {why}")
         self.gave_way_mark = GaveWay(self.now(), why)
 
     def unmark_gave_way(self) -> None:
+        self.needs_run_dir()
+        self.world.say("unmark gave way")
         self.gave_way_mark = None
 
     def mark_leaving(self) -> None:
+        self.needs_run_dir()
         self.world.say("mark leaving")
         self.left_at = self.now()
 
@@ -257,12 +293,52 @@ class Host:
         return self.left_at is not None and self.now() - self.left_at < LEAVING_IS_FRESH
 
     def withdraw_permit(self) -> None:
+        self.needs_run_dir()
         self.world.say("permit 0")
         self.permit = False
-        self.world.vip = False
+        self.vip_leaves()
 
     def grant_permit(self) -> None:
+        self.needs_run_dir()
         self.permit = True
+
+    def vip_leaves(self) -> None:
+        self.world.vip_ends = self.world.time + self.vip_takes
+        self.world.pass_time(0)
+
+    def needs_run_dir(self) -> None:
+        if self.run_dir_error:
+            raise self.run_dir_error
+
+    def find_keepalived(self) -> None:
+        self.world.say("find keepalived")
+        if self.keepalived_error:
+            raise self.keepalived_error
+
+    def stop_keepalived(self) -> str:
+        self.world.say("stop keepalived")
+        self.world.happening("stop keepalived")
+        self.vip_leaves()
+        return "stopped keepalived"
+
+    def drop_vip(self) -> str:
+        self.world.say("drop VIP")
+        self.vip_leaves()
+        return "removed 10.0.0.100"
+
+    def verdict_changed(self, verdict: str) -> bool:
+        changed, self.verdict = self.verdict != verdict, verdict
+        return changed
+
+    def last_verdict(self) -> str:
+        return self.verdict
+
+    def trouble_changed(self, why: str) -> bool:
+        changed, self.trouble = self.trouble != why, why
+        return changed
+
+    def forget_trouble(self) -> None:
+        self.trouble = ""
 
     def refusal_changed(self, why: str) -> bool:
         changed, self.refusal = self.refusal != why, why
@@ -275,9 +351,11 @@ class Host:
         return self.look
 
     def remember_look(self, look: Look) -> None:
+        self.needs_run_dir()
         self.look = look
 
     def look_at_disks(self, process: Process, directories: tuple[str, ...]) -> Disks:
+        self.world.say(f"disks of {process.pid}: {' '.join(directories)}")
         return self.disks
 
     def start_promotion(self) -> None:
@@ -287,9 +365,10 @@ class Host:
         return self.last
 
     def remember_server(self, process: Process | None, contact: bool = False) -> bool:
-        first = contact and not self.contact
-        self.last, self.contact = process, self.contact or contact
-        return first
+        self.needs_run_dir()
+        known = self.contact and self.last in (None, process)
+        self.last, self.contact = process, known or contact
+        return contact and not known
 
     def note_events_off(self, process: Process | None) -> None:
         self.note = process
@@ -300,6 +379,9 @@ class Host:
 
     def progress(self, text: str) -> None:
         """Nobody is at the terminal."""
+
+    def announce(self, entry: dict[str, object], problem: bool) -> None:
+        self.announced.append({**entry, "problem": problem})
 
     def record(self, entry: dict[str, object], problem: bool) -> None:
         self.recorded.append({**entry, "problem": problem})
