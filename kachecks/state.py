@@ -43,7 +43,7 @@ class Lock:
             file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StateError(
-                f"cannot open the lock {self._path}: {error.strerror}; {_cure(self._path)}"
+                f"cannot open the lock {self._path}: {error.strerror}{_cure(self._path)}"
             ) from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -108,12 +108,14 @@ def write_text(path: str, text: str) -> None:
             os.close(descriptor)
         os.rename(temporary, path)
     except OSError as error:
-        raise StateError(f"cannot write {path}: {error.strerror}; {_cure(path)}") from None
+        raise StateError(f"cannot write {path}: {error.strerror}{_cure(path)}") from None
 
 
 def _cure(path: str) -> str:
     directory = os.path.dirname(path)
-    return f"the directory {directory} must exist and belong to root (kachecks.tmpfiles.conf)"
+    if os.path.isdir(directory) and os.access(directory, os.W_OK):
+        return ""
+    return f"; the directory {directory} must exist and be root's (install kachecks.tmpfiles.conf)"
 
 
 def is_news(path: str, text: str) -> bool:
