@@ -6,6 +6,7 @@ Every peer_check seconds, and at each check while something is wrong.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from kachecks import positions, queries
 from kachecks.disks import Disks
@@ -44,36 +45,51 @@ def is_due(host: Host) -> bool:
     return last is None or last.wrong or host.now() - last.at >= host.config.peer_check
 
 
-def look_closer(host: Host, session: Session, facts: Facts, vip_here: bool) -> Findings:
-    """Look; nothing is changed. What cannot be found out counts as not wrong."""
+def look_closer(
+    host: Host, session: Session, facts: Facts, vip_here: bool, stalled: str = ""
+) -> Findings:
+    """Look; nothing is changed. What cannot be found out counts as not wrong.
+
+    Args:
+        stalled: why no disk may be touched, "" where it may.
+
+    Raises:
+        StateError, OSError: the disks cannot be looked at.
+    """
     holder = vip_here and facts.writable
-    found = Findings()
-    try:
-        if holder:
-            found = found._replace(stalled=_stalled_writes(session))
-        disks = _look_at_disks(host, session)
-        found = found._replace(
-            stalled=found.stalled or disks.mute,
-            disk_full=disks.full,
-            disk_read_only=disks.read_only,
-        )
-    except SessionError:
-        pass  # the check itself has just asked this server, and judges by that
+    found = Findings(stalled=stalled)
+    if not stalled:
+        with suppress(SessionError):  # it has just answered the check, which judges by that
+            found = _look_at_server(host, session, holder)
     return _look_at_peer(host, session, facts, holder, found)
 
 
 def remember(host: Host, found: Findings, holder: bool) -> None:
-    """Keep what the next look needs, and the alone mark as the peer has it. Raises StateError."""
+    """Keep what the next look needs, and the alone mark as the peer has it.
+
+    Args:
+        holder: this node has the VIP and is open; one that is only being promoted is not.
+
+    Raises StateError.
+    """
     last = host.last_look()
-    alone = last is not None and last.alone
-    if holder and found.peer == "gone" and not alone:
+    alone = None if last is None else last.alone
+    if holder and found.peer == "gone" and alone is not True:
         host.mark_alone()
         alone = True
-    elif found.peer in ("open", "closed") and (alone or last is None):
+    elif found.peer in ("open", "closed") and alone is not False:
         host.unmark_alone()
         alone = False
     writers = _writers_before(last) + 1 if found.two_writers else 0
     host.remember_look(Look(host.now(), found.wrong, writers, alone))
+
+
+def _look_at_server(host: Host, session: Session, holder: bool) -> Findings:
+    stalled = _stalled_writes(session) if holder else ""
+    disks = _look_at_disks(host, session)
+    return Findings(
+        stalled=stalled or disks.mute, disk_full=disks.full, disk_read_only=disks.read_only
+    )
 
 
 def _look_at_peer(
@@ -92,7 +108,7 @@ def _look_at_peer(
         )
         if holder and theirs.writable:
             return _two_writers(host, session, facts, theirs, found)
-        if not facts.writable:
+        if theirs.writable and not facts.writable:
             return found._replace(errant=_errant(host, session, facts, peer, theirs))
     except SessionError:
         return found._replace(peer="unanswered", peer_fit=False)
@@ -133,9 +149,10 @@ def _writers_before(last: Look | None) -> int:
 
 
 def _errant(host: Host, session: Session, facts: Facts, peer: Session, theirs: Facts) -> str:
-    """Transactions that this closed server has made itself and the peer does not have.
+    """Transactions that this closed server has made itself and the open peer does not have.
 
     Written here while it was closed, or before a crash and never sent. Only GTIDs can tell.
+    Where neither is open, the one that has more is the better choice, and not asked for it.
     """
     budget = Budget(host, ERRANT_FOR)
     wanted = positions.executed(session, facts.version, STATEMENT)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kachecks.facts import channels_from
+from kachecks.facts import Facts, channels_from
 from kachecks.host import Host
 from kachecks.isolation import Isolation
 from kachecks.observation import observe
@@ -93,10 +93,8 @@ class _Run:
             return Observation(host.vip_here(), False, None, isolated=isolated)
         seen, self._session = observe(host)
         seen = seen._replace(gave_way=self._gave_way(seen))
-        if stalled:
-            seen = seen._replace(found=seen.found._replace(stalled=stalled))
-        elif self._session is not None and seen.facts is not None:
-            seen = self._look_closer(self._session, seen)
+        if self._session is not None and seen.facts is not None:
+            seen = self._look_closer(self._session, seen, seen.facts, stalled)
         if needs_peer(seen, host.config):
             from kachecks.giving_way import ask_peer
 
@@ -139,21 +137,24 @@ class _Run:
             self._attempt(host.grant_permit)
         return ""
 
-    def _look_closer(self, session: Session, seen: Observation) -> Observation:
+    def _look_closer(
+        self, session: Session, seen: Observation, facts: Facts, stalled: str
+    ) -> Observation:
         from kachecks import closer_look
 
         host = self._host
-        if seen.facts is None or (self._act and not closer_look.is_due(host)):
+        if self._act and not stalled and not closer_look.is_due(host):
             return seen
+        holder = seen.vip_here and facts.writable
         try:
-            found = closer_look.look_closer(host, session, seen.facts, seen.vip_here)
+            found = closer_look.look_closer(host, session, facts, seen.vip_here, stalled)
             if self._act:
-                closer_look.remember(host, found, seen.holder)
+                closer_look.remember(host, found, holder)
+            full = found.stalled or found.disk_full or found.disk_read_only
+            elsewhere = bool(full) and not holder and bool(host.network.holder_elsewhere())
         except (StateError, OSError) as error:
             self._trouble = str(error)
             return seen
-        full = found.stalled or found.disk_full or found.disk_read_only
-        elsewhere = bool(full) and not seen.holder and bool(host.network.holder_elsewhere())
         return seen._replace(found=found, peer=found.peer, vip_elsewhere=elsewhere)
 
     def _keep_marks(self, seen: Observation) -> None:

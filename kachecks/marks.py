@@ -31,7 +31,7 @@ class Look(NamedTuple):
     at: float
     wrong: bool  # something was: look again at the next check, not in peer_check seconds
     two_writers: int  # looks in a row that found both nodes open
-    alone: bool  # the alone mark is set
+    alone: bool | None  # the alone mark is set; None: not known, it may be older than this boot
 
 
 class Marks:
@@ -69,6 +69,7 @@ class Marks:
     def unmark_open(self) -> None:
         """Remove it: the server was read back as closed, or is dead."""
         state.remove(self._open_mark)
+        state.remove(self._told)
 
     def opening_told(self) -> bool:
         """The audit log tells of the opening of the mysqld that carries the open mark."""
@@ -165,14 +166,15 @@ class Marks:
         """The last closer look, None if there was none since boot."""
         try:
             at, wrong, two_writers, alone = state.read_text(self._look).split()
-            return Look(float(at), wrong == "1", int(two_writers), alone == "1")
+            known = {"yes": True, "no": False}.get(alone)
+            return Look(float(at), wrong == "1", int(two_writers), known)
         except ValueError:
             return None
 
     def remember_look(self, look: Look) -> None:
         """Raises state.StateError."""
-        text = f"{look.at:.3f} {look.wrong:d} {look.two_writers} {look.alone:d}"
-        state.write_text(self._look, text)
+        alone = {True: "yes", False: "no", None: "unknown"}[look.alone]
+        state.write_text(self._look, f"{look.at:.3f} {look.wrong:d} {look.two_writers} {alone}")
 
     def verdict_changed(self, verdict: str) -> bool:
         """Remember this verdict of the check; True when the last one was another."""

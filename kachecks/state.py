@@ -144,8 +144,8 @@ def remove(path: str) -> None:
 
 def read_process(path: str) -> Process | None:
     """The process a mark names, or None without a mark (or with a damaged one)."""
-    pid, _, started = read_text(path).partition(" ")
     try:
+        pid, started = read_text(path).split()[:2]  # a word may follow
         return Process(int(pid), int(started))
     except ValueError:
         return None
