@@ -1,8 +1,8 @@
 """ARP on one interface: who has an IPv4 address, and telling who has it (RFC 826, packet(7)).
 
 The question has the sender address 0.0.0.0, as RFC 5227 probes. Nobody makes or changes a cache
-entry for such a probe, and Linux answers it with arp_ignore 0 to 3, also for a VIP that is a /32:
-a probe from our own address would go unanswered there with arp_ignore = 2.
+entry for such a probe, and Linux answers it with arp_ignore 0 to 3, whatever subnet the VIP is in:
+with arp_ignore = 2 it leaves a probe from our own address unanswered for a VIP of another subnet.
 """
 
 from __future__ import annotations

@@ -107,5 +107,5 @@ def _mac_of(interface: str) -> bytes:
     for entry in psutil.net_if_addrs().get(interface, ()):
         if entry.family == psutil.AF_LINK:
             mac = bytes.fromhex(entry.address.replace(":", ""))
-            return mac if len(mac) == 6 and any(mac) else b""  # loopback has zeros
+            return mac if len(mac) == 6 else b""
     return b""

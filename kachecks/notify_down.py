@@ -64,8 +64,11 @@ def leave(host: Host, options: argparse.Namespace) -> int:
     stops = not (options.keep_keepalived or options.drop_vip)
     if stops and (was_here or options.force):
         host.find_keepalived()  # a node that could not let go of the VIP is better left open
+    # Whoever stops keepalived leaves, even from a standby: the VIP may come at this very moment.
+    leaves = was_here or not stops or options.force
     steps = Steps(host)
-    _stay_closed(host)  # first of all: a promotion at work stands aside, and the lock is free
+    if leaves:  # first of all: a promotion at work stands aside, and the lock is free
+        _stay_closed(host)
     lock_to_demote(host, host.config.fence_timeout)
     try:
         outcome = demotion(host, steps, "notify_down", host.config.fence_timeout)
@@ -96,9 +99,8 @@ def leave(host: Host, options: argparse.Namespace) -> int:
 
 def _stay_closed(host: Host) -> None:
     """Renew the leaving mark: neither a check nor a hook opens while the VIP is on its way out."""
-    if host.vip_here():
-        with suppress(StateError):  # without a run directory nothing can be opened either
-            host.mark_leaving()
+    with suppress(StateError):  # without a run directory nothing can be opened either
+        host.mark_leaving()
 
 
 def _wait_for_peer(host: Host, outcome: Outcome) -> None:

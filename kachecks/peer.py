@@ -214,15 +214,20 @@ def _must_have_closed(sessions: Sessions, error: Exception) -> None:
 
 def _must_be_our_peer(sessions: Sessions, peer: Facts) -> None:
     """Raises Refusal for a server that this one does not replicate from."""
-    facts, address = sessions.facts, sessions.host.config.peer
+    facts, config = sessions.facts, sessions.host.config
+    address, path = config.peer, config.path
     if peer.server_id == facts.server_id:
-        raise Refusal(f"both servers have server_id {facts.server_id}: give each its own")
+        raise Refusal(
+            f"the server at {address} has this server's server_id, {facts.server_id}: peer in"
+            f" {path} names this very node, or the servers need a server_id each"
+        )
     sources = channels_from(facts.channels, address)
     known = {channel.source_id for channel in sources if channel.source_id}
     if known and peer.identity not in known:
         raise Refusal(
             f"the server at {address} is {peer.identity}, but this one replicates from"
-            f" {', '.join(sorted(known))}: a different cluster's data"
+            f" {', '.join(sorted(known))}: a different cluster's data, or the wrong peer or port in"
+            f" {path}"
         )
 
 

@@ -24,9 +24,9 @@ WITNESS_PATIENCE = 0.5
 class Presence(Enum):
     """What was found, the strongest sign first."""
 
-    HOLDER = "its host answers for the VIP"
+    HOLDER = "its host answers for the VIP (mysqld hangs, or a firewall drops its port)"
     ON_LINK = "its host answers ARP"
-    HOST = "its host is alive"
+    HOST = "its host is alive (mysqld hangs, or a firewall drops its port)"
     NONE = "nothing answers"
 
 
