@@ -145,7 +145,9 @@ def remove(path: str) -> None:
 def read_process(path: str) -> Process | None:
     """The process a mark names, or None without a mark (or with a damaged one)."""
     try:
-        pid, started = read_text(path).split()[:2]  # a word may follow
+        pid, started, *word = read_text(path).split()
+        if word not in ([], ["contact"]):
+            return None
         return Process(int(pid), int(started))
     except ValueError:
         return None

@@ -6,7 +6,7 @@ import pytest
 
 from kachecks.demotion import demote
 from kachecks.promotion import promote
-from kachecks.promotion_sessions import VipGone
+from kachecks.promotion_sessions import Leaving, StandAside, VipGone
 from kachecks.session import DriverError, Lost, ServerError
 from kachecks.steps import Outcome, Steps
 from tests.unit.simulation import (
@@ -360,7 +360,7 @@ def test_a_different_cluster(version: str) -> None:
 
 def test_the_same_server_id() -> None:
     world = World(numbers=(2, 2))
-    assert "both servers have server_id 2" in run(world).why
+    assert "has this server's server_id, 2" in run(world).why
     assert (world.a.access, world.b.access) == (OPEN, CLOSED)
 
 
@@ -386,6 +386,148 @@ def test_the_peer_comes_back_during_the_drain(trouble: Exception) -> None:
     assert world.a.access == CLOSED
     assert world.b.applied == 40
     world.order("A: connect", "A: lock", OPENED)
+
+
+# The witness -------------------------------------------------------------------------------------
+
+
+def test_an_open_peer_while_no_witness_answers() -> None:
+    """It is this node that is cut off from the clients."""
+    world = World(witness="10.0.0.254")
+    world.host.network.echo = set()
+    refused(world, "the peer is open, and no witness (10.0.0.254) answers")
+    assert world.a.access == OPEN
+    assert world.b.held_by is None or world.b.held_by.ended
+
+
+def test_a_silent_peer_while_no_witness_answers() -> None:
+    world = World(witness="10.0.0.254")
+    world.host.network.echo = set()
+    world.a.trouble = SILENT
+    refused(world, "it is this node that is cut off")
+
+
+# Cold start --------------------------------------------------------------------------------------
+
+
+def cold(trouble: Exception | None, **options: str) -> World:
+    """B has not been up to date with A since its own mysqld started."""
+    world = World(**options)
+    world.a.trouble = trouble
+    world.b.receiver = "Connecting" if trouble else "Yes"
+    world.host.contact = False
+    return world
+
+
+@pytest.mark.parametrize(
+    ("trouble", "options", "said"),
+    [
+        (REFUSED, {}, "peer down: "),
+        (SILENT, {}, "peer silent: "),
+        (SILENT, {"witness": "10.0.0.254"}, "peer silent: "),
+        (MUTE, {"on_hung_peer": "open"}, "peer mute, its host is alive "),
+    ],
+)
+def test_a_cold_start(trouble: Exception, options: dict, said: str) -> None:
+    world = cold(trouble, **options)
+    outcome = run(world)
+    assert (outcome.outcome, outcome.done) == ("refused", False)
+    assert outcome.why.startswith(said)
+    assert "cold_start = refuse: start the peer" in outcome.why
+    assert OPENED not in world.log
+    no_session_is_left(world)
+
+
+@pytest.mark.parametrize("trouble", [REFUSED, SILENT])
+@pytest.mark.parametrize("reason", ["contact", "alone", "option"])
+def test_what_a_cold_start_is_not(trouble: Exception, reason: str) -> None:
+    world = cold(trouble, **({"cold_start": "open"} if reason == "option" else {}))
+    world.host.contact = reason == "contact"
+    world.host.alone = reason == "alone"
+    outcome = run(world)
+    assert outcome.done, outcome.why
+
+
+@pytest.mark.parametrize("access", [OPEN, CLOSED])
+def test_a_peer_that_answers_makes_no_cold_start(access: str) -> None:
+    """What it has is counted, and waited for."""
+    world = cold(None)
+    world.a.access, world.a.made = access, 40
+    assert run(world).done
+    assert world.b.applied == 40
+
+
+def test_a_peer_that_comes_back_makes_it_none() -> None:
+    world = cold(SILENT, witness="10.0.0.254", peer_grace="9")
+
+    def back() -> None:
+        world.a.trouble, world.b.receiver = None, "Yes"
+
+    world.when("sleep", back)
+    assert run(world).done
+
+
+def test_a_cold_start_where_the_process_cannot_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another mysqld's contact is not this one's."""
+    world = cold(SILENT)
+    world.host.contact = True
+    monkeypatch.setattr(type(world.host), "server_process", lambda *_: None)
+    refused(world, "cold_start = refuse")
+
+
+def test_an_open_server_is_not_asked_for_a_cold_start() -> None:
+    world = cold(SILENT)
+    world.b.access = OPEN
+    assert run(world).outcome == "already open"
+
+
+# The mark and the opening ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("what", ["vip", "leaving"])
+def test_stood_aside_before_opening(before: bool, what: str) -> None:
+    """Nothing was opened, so nothing may be killed for it; a mark of before stays."""
+    world = World()
+    world.a.access = CLOSED
+    world.host.mark = world.b.process if before else None
+    # the last look before the opening is the one right after the mark
+    seen: list[str] = []
+    real = world.host.mark_open
+
+    def then_gone(process: object) -> None:
+        real(process)  # type: ignore[arg-type]
+        seen.append("mark")
+        if what == "vip":
+            world.lose_vip()
+        else:
+            world.host.mark_leaving()
+
+    world.host.mark_open = then_gone  # type: ignore[method-assign,assignment]
+    with pytest.raises(StandAside):
+        run(world)
+    assert seen == ["mark"]
+    assert OPENED not in world.log
+    assert world.host.mark == (world.b.process if before else None)
+
+
+@pytest.mark.parametrize("moment", [OPENED, "B: connect", "A: SET GLOBAL", "sleep"])
+def test_somebody_leaves(moment: str) -> None:
+    """Nothing opens while the leaving mark is fresh; opened in that moment, the caller closes."""
+    world = World()
+    world.a.made, world.b.applies = 900, 500.0
+    world.when(moment, world.host.mark_leaving)
+    with pytest.raises(Leaving):
+        run(world)
+    assert (OPENED in world.log) == (moment == OPENED)
+    assert (world.host.mark is not None) == (moment == OPENED)
+    no_session_is_left(world)
+
+
+def test_a_leaving_mark_that_is_old() -> None:
+    world = World()
+    world.host.left_at = world.time - 2.01
+    assert run(world).done
 
 
 # The lock ----------------------------------------------------------------------------------------
