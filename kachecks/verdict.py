@@ -68,12 +68,12 @@ IF_PEER_IS_FIT = Effect(
 WHILE_VIP_IS_ELSEWHERE = Effect(
     True,
     only_if=lambda seen: seen.vip_elsewhere or bool(seen.gave_way),
-    words="while another host answers for the VIP, and for 10 s after giving way",
+    words="while another host answers for the VIP or this node gave way",
 )
 IF_OURS_TO_CLOSE = Effect(
     True,
     only_if=lambda seen: seen.found.ours_to_close,
-    words="on the node with the higher server_id, on the other at its third look",
+    words="with the higher server_id, or at the third look",
 )
 
 
@@ -124,11 +124,15 @@ def needs_peer(seen: Observation, config: Config) -> bool:
 
 def explain() -> str:
     """The table of rules, for people."""
-    lines = [f"{'reason':<20} exit  on the holder | on the standby"]
+    lines = []
     for rule in RULES:
-        lines.append(f"{rule.reason:<20} {rule.status:>4}  {rule.holder} | {rule.standby}")
-        lines.append(f"    {rule.meaning}")
-    lines.append(f"{'OK':<20} {0:>4}  none of these")
+        lines.append(f"{rule.reason} (exit {rule.status}): {rule.meaning}")
+        if str(rule.holder) == str(rule.standby):
+            lines.append(f"    holder and standby: {rule.holder}")
+        else:
+            lines.append(f"    holder:  {rule.holder}")
+            lines.append(f"    standby: {rule.standby}")
+    lines.append("OK (exit 0): none of these")
     return "\n".join(lines)
 
 
@@ -203,7 +207,7 @@ RULES = (
         12,
         IF_PEER_IS_FIT,
         WHILE_VIP_IS_ELSEWHERE,
-        "writers have waited 10 s for disk space, a commit or semi-sync, or a disk does not answer",
+        "writers have waited 10 s for disk space, commit or semi-sync",
         _found("stalled"),
     ),
     Rule(
