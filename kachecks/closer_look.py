@@ -85,11 +85,15 @@ def remember(host: Host, found: Findings, holder: bool) -> None:
 
 
 def _look_at_server(host: Host, session: Session, holder: bool) -> Findings:
-    stalled = _stalled_writes(session) if holder else ""
-    disks = _look_at_disks(host, session)
-    return Findings(
-        stalled=stalled or disks.mute, disk_full=disks.full, disk_read_only=disks.read_only
-    )
+    found = Findings(stalled=_stalled_writes(session) if holder else "")
+    with suppress(SessionError):
+        disks = _look_at_disks(host, session)
+        found = found._replace(
+            stalled=found.stalled or disks.mute,
+            disk_full=disks.full,
+            disk_read_only=disks.read_only,
+        )
+    return found
 
 
 def _look_at_peer(

@@ -261,6 +261,14 @@ def _last_resort(host: Host, steps: Steps, last_look: float, why: str, try_again
     except (NotClosed, SessionError):
         pass
     steps.done("last look")
+    return kill_open_server(host, steps, why)
+
+
+def kill_open_server(host: Host, steps: Steps, why: str) -> Outcome:
+    """SIGKILL to the very mysqld that carries the open mark, if stuck_mysqld allows it."""
+    mark = host.open_mark()
+    if mark is None:
+        return Outcome("demote", "left alone", why, done=True, changed=False)
     if host.config.stuck_mysqld == "leave":
         return _stuck(f"{why}; stuck_mysqld = leave, so pid {mark.pid} is left as it is")
     host.kill(mark)

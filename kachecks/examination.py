@@ -49,6 +49,7 @@ class _Run:
         self._act = act
         self._session: Session | None = None
         self._trouble = ""
+        self._was_open = act and host.open_mark() is not None
 
     def close(self) -> None:
         """End the session with the server."""
@@ -201,11 +202,14 @@ class _Run:
         closed_holder = seen.vip_here and seen.facts is not None and not seen.facts.writable
         if not closed_holder or seen.promoting:
             return verdict
-        from kachecks.giving_way import ask_peer, stays_closed
+        from kachecks.giving_way import ask_peer, is_being_closed, stays_closed
 
-        if not stays_closed(host):
+        # One that was open when it was last looked at has been closed by the peer, which took
+        # over. Any other may have got the VIP a moment ago, its notify_master not yet at work.
+        fenced = self._was_open and not is_being_closed(host) and ask_peer(host) == "open"
+        if not fenced and not stays_closed(host):
             return verdict
-        if ask_peer(host) != "open":
+        if not fenced and ask_peer(host) != "open":
             host.start_promotion()
             return verdict
         why = "the VIP is here, but this server is closed and the peer is open: it took over"
@@ -238,7 +242,8 @@ class _Run:
         outcome = close_for(host, verdict, seen.detail if seen.failure == "hung" else "", patience)
         if leaves:
             self._attempt(host.mark_leaving)
-        if verdict.status and outcome and outcome.outcome == "not closed" and seen.holder:
+        still_holds = seen._replace(vip_here=host.vip_here()).holder
+        if verdict.status and outcome and outcome.outcome == "not closed" and still_holds:
             sentence = f"{verdict.sentence}; kept, because {outcome.why}"
             return verdict._replace(status=0, sentence=sentence)
         return verdict

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kachecks.demotion import demote, demote_mute
+from kachecks.demotion import demote, demote_mute, kill_open_server
 from kachecks.host import Host
 from kachecks.reconcile import lock_to_demote
 from kachecks.steps import Outcome, Steps
@@ -22,6 +22,9 @@ def close_for(host: Host, verdict: Verdict, mute: str, patience: float) -> Outco
         if not verdict.status and (not locked or host.vip_here()):
             return None  # a hook is at work, or has just brought the VIP here
         outcome = demote_mute(host, steps, mute) if mute else demote(host, steps, patience)
+        if verdict.reason == "ISOLATED" and outcome.outcome == "not closed":
+            # The other node counts on it: closed or dead when its own time is over (two_clocks).
+            outcome = kill_open_server(host, steps, outcome.why)
         if outcome.done or host.trouble_changed(outcome.why):
             steps.record(outcome, f"check_mysql: {verdict.reason}")
         return outcome

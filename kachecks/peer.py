@@ -78,7 +78,11 @@ def settle_peer(sessions: Sessions) -> Settled:
         except PeerChanged:
             search, settled = _Search(sessions), None
         except (ServerError, DriverError) as error:
-            raise Refusal(f"the peer cannot be asked, or not be closed: {error}") from None
+            config = sessions.host.config
+            raise Refusal(
+                f"the peer {config.peer} is alive, but cannot be asked or not be closed: {error};"
+                f" check [peer] in {config.path} and the grants in keepalived-snippets"
+            ) from None
         if settled is not None:
             sessions.lock()
             return settled

@@ -86,7 +86,8 @@ def _promoted(host: Host, steps: Steps, outcome: Outcome, cause: str) -> Outcome
     if outcome.outcome == "already open" or outcome.done:
         host.forget_refusal()
         steps.record(outcome, cause)
-        host.note_opening_told()
+        if outcome.changed or not outcome.done:  # it has been recorded
+            host.note_opening_told()
         return outcome
     if host.refusal_changed(outcome.why):  # it will be tried again: one alert for each reason
         steps.record(outcome, cause)
