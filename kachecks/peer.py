@@ -80,7 +80,7 @@ def settle_peer(sessions: Sessions) -> Settled:
         except (ServerError, DriverError) as error:
             config = sessions.host.config
             raise Refusal(
-                f"the peer {config.peer} is alive, but cannot be asked or not be closed: {error};"
+                f"the peer {config.peer} is alive, and cannot be asked, or not be closed: {error};"
                 f" check [peer] in {config.path} and the grants in keepalived-snippets"
             ) from None
         if settled is not None:
