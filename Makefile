@@ -18,9 +18,10 @@ test: lab-ready unit lab-tests
 unit: lint
 	$(IN_VENV)/pytest -q -n 3 --dist loadfile tests/unit
 
-# One pair of nodes at a time: two cores are enough for that.
+# Scenarios mostly wait, so two cores bear two pairs of nodes at a time.
+LAB_JOBS ?= 2
 lab-tests: lab-ready
-	$(IN_VENV)/pytest tests/lab
+	$(IN_VENV)/pytest -n $(LAB_JOBS) --dist worksteal tests/lab
 
 lint: $(VENV)/installed
 	$(IN_VENV)/ruff check .

@@ -14,6 +14,7 @@ from kachecks.facts import Facts, channels_from
 from kachecks.findings import Findings
 from kachecks.host import Budget, Host
 from kachecks.marks import Look
+from kachecks.positions import Position
 from kachecks.probe import probe, probe_access
 from kachecks.session import Refused, Session, SessionError, Unreachable
 
@@ -81,7 +82,7 @@ def remember(host: Host, found: Findings, holder: bool) -> None:
         host.unmark_alone()
         alone = False
     writers = _writers_before(last) + 1 if found.two_writers else 0
-    host.remember_look(Look(host.now(), found.wrong, writers, alone))
+    host.remember_look(Look(host.now(), found.wrong, writers, alone, found.wanted, found.wanted_at))
 
 
 def _look_at_server(host: Host, session: Session, holder: bool) -> Findings:
@@ -113,7 +114,8 @@ def _look_at_peer(
         if holder and theirs.writable:
             return _two_writers(host, session, facts, theirs, found)
         if theirs.writable and not facts.writable:
-            return found._replace(errant=_errant(host, session, facts, peer, theirs))
+            errant = _errant(host, session, facts, peer, theirs)
+            return _behind(host, session, facts, peer, theirs, found._replace(errant=errant))
     except SessionError:
         return found._replace(peer="unanswered", peer_fit=False)
     finally:
@@ -184,6 +186,30 @@ def _look_at_disks(host: Host, session: Session) -> Disks:
     return host.look_at_disks(
         process, tuple(each for each in dict.fromkeys(named) if each.startswith("/"))
     )
+
+
+def _behind(
+    host: Host, session: Session, facts: Facts, peer: Session, theirs: Facts, found: Findings
+) -> Findings:
+    """Has this standby got what the peer had at an earlier look? Whatever its threads say.
+
+    A receiver that is connected, and gets nothing, shows 0 seconds behind: MariaDB 10.11 does so
+    while its source still writes to the dead connection before it (measured: 15 s and more).
+    """
+    last = host.last_look()
+    if last is not None and last.wanted:
+        earlier = Position(last.wanted, "", None)
+        left = positions.missing(session, facts.version, earlier, facts.channels, STATEMENT)
+        if left:
+            late = host.now() - last.wanted_at
+            sentence = f"still without {left} that the peer had {late:.0f} s ago"
+            return found._replace(
+                behind=sentence if late > host.config.max_lag else "",
+                wanted=last.wanted,
+                wanted_at=last.wanted_at,
+            )
+    wanted = positions.executed(peer, theirs.version, PEER_PATIENCE).gtids
+    return found._replace(wanted=wanted, wanted_at=host.now())
 
 
 def _stalled_writes(session: Session) -> str:

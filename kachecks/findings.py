@@ -16,12 +16,15 @@ class Findings(NamedTuple):
     two_writers: str = ""
     ours_to_close: bool = False  # of two writers this node is the one that gives way
     errant: str = ""
+    behind: str = ""  # this standby has lacked what the peer had for more than max_lag
+    wanted: str = ""  # GTIDs that the open peer had and this standby did not have yet ...
+    wanted_at: float = 0.0  # ... at this time
 
     @property
     def wrong(self) -> bool:
         """Something is: look again at the next check."""
-        found = (self.stalled, self.disk_full, self.disk_read_only, self.two_writers, self.errant)
-        return any(found)
+        disks = self.stalled or self.disk_full or self.disk_read_only
+        return bool(disks or self.two_writers or self.errant or self.behind)
 
 
 NOTHING_FOUND = Findings()

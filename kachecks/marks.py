@@ -32,6 +32,8 @@ class Look(NamedTuple):
     wrong: bool  # something was: look again at the next check, not in peer_check seconds
     two_writers: int  # looks in a row that found both nodes open
     alone: bool | None  # the alone mark is set; None: not known, it may be older than this boot
+    wanted: str = ""  # GTIDs that the open peer had and this standby did not have yet ...
+    wanted_at: float = 0.0  # ... at this time
 
 
 class Marks:
@@ -165,16 +167,22 @@ class Marks:
     def last_look(self) -> Look | None:
         """The last closer look, None if there was none since boot."""
         try:
-            at, wrong, two_writers, alone = state.read_text(self._look).split()
+            at, wrong, two_writers, alone, wanted_at, wanted = state.read_text(self._look).split(
+                " ", 5
+            )
             known = {"yes": True, "no": False}.get(alone)
-            return Look(float(at), wrong == "1", int(two_writers), known)
+            return Look(float(at), wrong == "1", int(two_writers), known, wanted, float(wanted_at))
         except ValueError:
             return None
 
     def remember_look(self, look: Look) -> None:
         """Raises state.StateError."""
         alone = {True: "yes", False: "no", None: "unknown"}[look.alone]
-        state.write_text(self._look, f"{look.at:.3f} {look.wrong:d} {look.two_writers} {alone}")
+        state.write_text(
+            self._look,
+            f"{look.at:.3f} {look.wrong:d} {look.two_writers} {alone}"
+            f" {look.wanted_at:.3f} {look.wanted}",
+        )
 
     def verdict_changed(self, verdict: str) -> bool:
         """Remember this verdict of the check; True when the last one was another."""

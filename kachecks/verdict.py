@@ -182,7 +182,7 @@ def _lag(seen: Observation, config: Config) -> str:
             return f"{lag} s behind {channel.source_host}{_named(channel)}: max_lag is " + (
                 f"{config.max_lag:g} s"
             )
-    return ""
+    return "" if seen.holder else seen.found.behind
 
 
 RULES = (

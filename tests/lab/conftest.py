@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 
 from tests.lab import prepare
-from tests.lab.flavour import FLAVOURS, Flavour
+from tests.lab.flavour import ALL_FLAVOURS, FLAVOURS, Flavour
 
-MEASURED: list[str] = []
-"""One line per scenario, printed when all tests are done."""
+MEASURED = "measured"
+"""The property of a test (record_property) that is printed when all tests are done: one line."""
 
 
 @pytest.fixture(params=FLAVOURS.values(), ids=FLAVOURS.keys())
@@ -23,13 +24,27 @@ def flavour(request: pytest.FixtureRequest) -> Flavour:
 @pytest.fixture(scope="session", autouse=True)
 def prepared() -> Iterator[None]:
     """What the lab needs is there; where it cannot be, the tests fail and are not skipped."""
-    prepare.prepare()
+    prepare.prepare(ALL_FLAVOURS.values())
     yield
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The figures, for whoever reads the log of a run."""
-    if MEASURED:
+    lines = [
+        line
+        for report in terminalreporter.getreports("passed")
+        for name, line in report.user_properties
+        if name == MEASURED
+    ]
+    if lines:
         terminalreporter.section("failure matrix: what a client through the VIP saw")
-        for line in MEASURED:
+        for flavour in ALL_FLAVOURS.values():
+            terminalreporter.line(str(flavour))
+        for line in sorted(lines, key=_by_row):
             terminalreporter.line(line)
+
+
+def _by_row(line: str) -> tuple[int, str]:
+    """`row 14   mysql …` by its number; what is no row comes last."""
+    number = re.match(r"row (\d+)", line)
+    return (int(number[1]) if number else 99, line)

@@ -5,6 +5,8 @@ With the recipe of the articles it ended with the VIP on both nodes, rows lost a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tests.lab import evidence
 from tests.lab.conftest import MEASURED
 from tests.lab.flavour import Flavour
@@ -14,7 +16,9 @@ from tests.lab.sequence import play
 from tests.lab.verify import Expect, verify
 
 
-def test_the_articles_sequence(flavour: Flavour) -> None:
+def test_the_articles_sequence(
+    flavour: Flavour, record_property: Callable[[str, object], None]
+) -> None:
     with (
         Pair(flavour, suite="kachecks") as pair,
         Observer(pair.nodes, pair.client, VIP, pair.workdir) as observer,
@@ -22,8 +26,9 @@ def test_the_articles_sequence(flavour: Flavour) -> None:
         played = play(pair, observer)
         for switch in played.switches:
             assert switch.came, f"after {switch.text} the writes did not go to {switch.wanted}"
-            MEASURED.append(
-                f"sequence {flavour.name}: {switch.text}: outage {switch.outage.seconds:.2f} s"
+            record_property(
+                MEASURED,
+                f"sequence {flavour.name}: {switch.text}: outage {switch.outage.seconds:.2f} s",
             )
         assert played.stayed, "the VIP left B when A came back"
         assert not played.applier_errors
