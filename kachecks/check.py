@@ -21,8 +21,8 @@ from kachecks.verdict import Verdict, explain
 UNKNOWN = 30
 HUNG = 11
 
-UNUSABLE_NOTE = "/run/kachecks/check_mysql.unusable"
-"""What syslog was last told of an option file that cannot be used; there it has no name yet."""
+UNUSABLE_NOTES = "/run/kachecks"
+"""Where syslog's last word on an option file that cannot be used is kept: no name is known then."""
 
 LONGEST_RUN = 9.8
 """Seconds; keepalived.conf has ``timeout 10``."""
@@ -55,7 +55,7 @@ def run(arguments: list[str], vip_is_here: Callable[[str], bool]) -> int:
     try:
         config = load(options.defaults_file)
         if options.fence:
-            forget(UNUSABLE_NOTE)
+            forget(_unusable_note(options))
         return check(config, options)
     except ConfigError as error:
         return _unusable(options, str(error), vip_is_here)
@@ -127,7 +127,7 @@ def _unusable(options: Options, why: str, vip_is_here: Callable[[str], bool]) ->
     """UNKNOWN without an option file: exit 0 where the VIP it names is, else 30."""
     status = 0 if vip_is_here(options.defaults_file) else UNKNOWN
     sentence = f"UNKNOWN: {why}"
-    if options.fence and is_news(UNUSABLE_NOTE, sentence):
+    if options.fence and is_news(_unusable_note(options), sentence):
         log(sentence, problem=True)
     if options.json:
         import json
@@ -137,6 +137,10 @@ def _unusable(options: Options, why: str, vip_is_here: Callable[[str], bool]) ->
     else:
         say(sentence)
     return status
+
+
+def _unusable_note(options: Options) -> str:
+    return f"{UNUSABLE_NOTES}/{options.defaults_file.strip('/').replace('/', '_')}.unusable"
 
 
 def _end_after(seconds: float) -> None:

@@ -397,3 +397,8 @@ def _agree(given: _Given, config: Config) -> None:
             f"hung_after + fence_timeout is {total:g} s, expected at most {_LONGEST_CHECK}"
             " because keepalived's `timeout 10` ends the check",
         )  # fmt: skip
+    if config.name != "main" and not ((_C, "socket") in given.lines or config.local.host):
+        raise given.error(
+            _K, ["name"], f"name is {config.name}, but [client] has neither socket nor host: a pair"
+            " with a name of its own names its server, or it may act on another pair's",
+        )  # fmt: skip

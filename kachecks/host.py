@@ -208,7 +208,7 @@ class Host(Marks):
 
     def announce(self, entry: dict[str, object], problem: bool) -> None:
         """A new verdict of the check: syslog, and the alert program for a problem."""
-        report.log(str(entry["sentence"]), problem)
+        report.log(f"{self._whose()}{entry['sentence']}", problem)
         if problem and self.config.alert:
             record = {"time": _timestamp(), "host": _host_name(), "name": self.config.name}
             report.alert(self.config.alert, {**record, **entry})
@@ -216,10 +216,14 @@ class Host(Marks):
     def record(self, entry: dict[str, object], problem: bool) -> None:
         """A transition or a new problem: syslog, the audit log, the operator's alert program."""
         record = {"time": _timestamp(), "host": _host_name(), "name": self.config.name, **entry}
-        report.log(_sentence(entry), problem)
+        report.log(f"{self._whose()}{_sentence(entry)}", problem)
         state.append_audit(self.config.state_dir, self.config.name, record)
         if self.config.alert:
             report.alert(self.config.alert, record)
+
+    def _whose(self) -> str:
+        """Where a host has several pairs, syslog says which."""
+        return "" if self.config.name == "main" else f"{self.config.name}: "
 
 
 class TalkingHost(Host):

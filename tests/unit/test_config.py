@@ -133,7 +133,7 @@ def test_every_default_is_a_value_that_the_key_accepts_and_every_key_is_explaine
         ("witness =", "witnesses", ()),
         ("interface = bond0.100", "interface", "bond0.100"),
         ("interface =", "interface", None),
-        ("name = Shop_2-a", "name", "Shop_2-a"),
+        ("name = Shop_2-a\n[client]\nsocket = /s", "name", "Shop_2-a"),
         ("max_lag = 1.5", "max_lag", 1.5),
         ("max-lag = 45s", "max_lag", 45.0),
         ("hung_after = 1500ms", "hung_after", 1.5),

@@ -1,0 +1,256 @@
+"""The lines of a keepalived.conf as keepalived's parser sees them.
+
+Comments are gone, conditions are decided, definitions put in, included files read in their place.
+The rules are those of keepalived.conf(5) (ADVANCED CONFIGURATION) and, where the page is silent or
+wrong, of keepalived 2.2.7 itself as tried with ``keepalived -t`` and ``--dump-conf``:
+
+- ``!`` and ``#`` begin a comment anywhere outside double quotes, in the middle of a word too;
+- ``include`` works behind a condition and with a definition in its file name (the page says no);
+- ``$NAME`` counts before a blank, ``,``, ``)`` or the end of the line alone, ``${NAME}`` anywhere;
+- a multiline definition ends at the first line without ``\\``, an empty or comment line included.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import stat
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_DEEPEST = 20  # files that include each other; keepalived itself would go on until it has no files
+_MOST_SUBSTITUTIONS = 1000  # in one line: $X=$X has no end
+_BLANK = " \t"
+
+_CONDITION = re.compile(r"@(\^?)([^ \t]*)[ \t]+(.*)")
+_DEFINITION = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)=[ \t]*(.*)")
+_USE = re.compile(r"\$(?:\{([A-Za-z_]\w*)([ \d]*)\}|([A-Za-z_]\w*)(?=[ \t,)]|$))", re.ASCII)
+_INCLUDES = ("include", "includer", "includem", "includew", "includeb", "includea")
+
+
+class ConfError(Exception):
+    """The file cannot be read as keepalived reads it: one sentence with file and line."""
+
+
+class Line(NamedTuple):
+    """One line of configuration, ready to be split into words."""
+
+    text: str
+    where: str  # FILE:LINE
+
+
+class Lines:
+    """Reads one configuration; what it met on the way is kept for whoever explains it."""
+
+    def __init__(self, config_id: str) -> None:
+        self.config_id = config_id
+        #: Ids named by conditional lines, such as ``@main``.
+        self.ids: set[str] = set()
+        #: Sentences on what keepalived passes over in silence, or with a line in the log alone.
+        self.notes: list[str] = []
+        self._definitions: dict[str, tuple[str, ...]] = {"_HASH": ("#",), "_BANG": ("!",)}
+        self._defining = ""  # the multiline definition that goes on in the next line
+
+    def read(self, path: str) -> Iterator[Line]:
+        """The lines of the file at ``path``.
+
+        Raises:
+            ConfError: no such file, one keepalived refuses to open, or a line that it, or this
+                reader, cannot make sense of.
+        """
+        refusal = _refusal(path)
+        if refusal:
+            raise ConfError(f"{path}: {refusal}")
+        yield from self._file(path, depth=0)
+
+    def _file(self, path: str, depth: int) -> Iterator[Line]:
+        with open(path, encoding="utf-8", errors="surrogateescape") as stream:
+            rows = stream.read().split("\n")
+        for number, row in enumerate(rows, 1):
+            where = f"{path}:{number}"
+            text = _without_comment(row.rstrip("\r"), where)
+            if self._defining:
+                self._extend(text)
+            else:
+                yield from self._handle(text, where, path, depth)
+        self._defining = ""
+
+    def _handle(self, text: str, where: str, path: str, depth: int) -> Iterator[Line]:
+        """The lines that come of one."""
+        substituted = False
+        following: tuple[str, ...] = ()
+        while text:
+            if text.startswith("@"):
+                text = self._chosen(text)
+                if text and substituted:
+                    raise ConfError(
+                        f"{where}: a condition (@) that comes out of a definition makes keepalived"
+                        " garble the line or crash: write the condition before the definition's use"
+                    )
+                continue
+            defined = _DEFINITION.fullmatch(text)
+            if defined:
+                self._define(defined[1], defined[2])
+                text = ""
+                continue
+            if text.startswith("~"):
+                word = re.match(r"~\w*", text)
+                assert word
+                raise ConfError(
+                    f"{where}: {word[0]} blocks are not read here: write their lines out"
+                )
+            changed, rest = self._substitute(text, where, path)
+            following = rest + following
+            if changed == text:
+                break
+            text, substituted = changed, True
+        if text.strip(_BLANK):
+            yield from self._included(Line(text, where), path, depth)
+        for line in following:
+            yield from self._handle(line, where, path, depth)
+
+    def _chosen(self, text: str) -> str:
+        """What follows the condition, "" where it does not hold."""
+        condition = _CONDITION.fullmatch(text)
+        if not condition:
+            return ""
+        negated, wanted, rest = condition.groups()
+        self.ids.add(wanted)
+        return rest if (wanted == self.config_id) != bool(negated) else ""
+
+    def _define(self, name: str, value: str) -> None:
+        if not value.endswith("\\"):
+            self._definitions[name] = (value,)
+            return
+        first = value[:-1].rstrip(_BLANK)
+        self._definitions[name] = (first,) if first else ()
+        self._defining = name
+
+    def _extend(self, text: str) -> None:
+        """One more line of a multiline definition; without ``\\`` it is the last."""
+        more = text.endswith("\\")
+        text = text[:-1].rstrip(_BLANK) if more else text
+        if text:
+            self._definitions[self._defining] += (text,)
+        if not more:
+            self._defining = ""
+
+    def _substitute(self, text: str, where: str, path: str) -> tuple[str, tuple[str, ...]]:
+        """The line with definitions put in, and the lines that follow from a multiline one."""
+        following: tuple[str, ...] = ()
+        position = text.find("$")
+        for _ in range(_MOST_SUBSTITUTIONS):
+            if position < 0:
+                return text, following
+            use = _USE.match(text, position)
+            value = self._value(use, where, path) if use else None
+            if use and value is not None and (len(value) < 2 or use.end() == len(text)):
+                following = value[1:] + following
+                text = text[:position] + (value[0] if value else "") + text[use.end() :]
+            else:
+                position += 1
+            position = text.find("$", position)
+        raise ConfError(f"{where}: the definitions in this line refer to each other without end")
+
+    def _value(self, use: re.Match[str], where: str, path: str) -> tuple[str, ...] | None:
+        """The definition's lines, None where there is no such definition."""
+        name = use[1] or use[3]
+        if name in self._definitions:
+            return self._definitions[name]
+        if name == "_PWD":
+            return (os.path.dirname(os.path.abspath(path)),)
+        if name == "_INSTANCE":
+            return (self.config_id,)
+        if name == "_RANDOM":
+            raise ConfError(f"{where}: ${{_RANDOM}} is another number at each start: write one")
+        return None
+
+    def _included(self, line: Line, path: str, depth: int) -> Iterator[Line]:
+        """The line itself, or the lines of the files it includes."""
+        words = line.text.split()
+        if words[0] not in _INCLUDES or len(words) != 2:
+            yield line
+            return
+        if depth >= _DEEPEST:
+            raise ConfError(f"{line.where}: more than {_DEEPEST} files include each other")
+        pattern = os.path.join(os.path.dirname(path), words[1].strip('"'))
+        found = _matching(pattern)
+        if not found:
+            self.notes.append(f"{line.where}: no file matches {words[1]}; keepalived goes on")
+        for name in found:
+            refusal = _refusal(name)
+            if refusal:
+                self.notes.append(f"{line.where}: {name} is passed over: it {refusal}")
+            else:
+                yield from self._file(name, depth + 1)
+
+
+def _without_comment(text: str, where: str) -> str:
+    """The line without comment and outer blanks; a ``\\`` at its end stays there."""
+    kept = ""
+    quoted = comment = continued = False
+    position = 0
+    text = text.strip(_BLANK)
+    while position < len(text):
+        letter = text[position]
+        following = text[position + 1 : position + 2]
+        step = letter
+        if letter == "\\":
+            if not following:
+                continued = True
+                break
+            step = following if not quoted and following in "#!" else letter + following
+            position += 1
+        elif letter == '"' and not comment:
+            quoted = not quoted
+        elif letter in "#!" and not quoted:
+            comment = True
+        position += 1
+        if not comment:
+            kept += step
+    if quoted:
+        raise ConfError(f'{where}: a quote (") is opened and not closed')
+    return kept.rstrip(_BLANK) + ("\\" if continued else "")
+
+
+def _matching(pattern: str) -> list[str]:
+    """Files that match, in order; braces are expanded, directories left out: glob(3)."""
+    found: list[str] = []
+    for alternative in _expanded(pattern):
+        found += sorted(name for name in glob.glob(alternative) if not os.path.isdir(name))
+    return found
+
+
+def _expanded(pattern: str) -> list[str]:
+    """``a{b,c{d,e}}`` as abcd's alternatives: ab, acd, ace."""
+    start = pattern.find("{")
+    depth, cuts = 0, [start]
+    for position in range(max(start, 0), len(pattern)):
+        letter = pattern[position]
+        depth += {"{": 1, "}": -1}.get(letter, 0)
+        if (letter == "," and depth == 1) or (letter == "}" and depth == 0):
+            cuts.append(position)
+        if letter == "}" and depth == 0:
+            break
+    else:
+        return [pattern]  # no braces, or not in pairs
+    tails = _expanded(pattern[cuts[-1] + 1 :])
+    inner = [pattern[one + 1 : other] for one, other in zip(cuts, cuts[1:])]
+    middles = [middle for part in inner for middle in _expanded(part)]
+    return [pattern[:start] + middle + tail for middle in middles for tail in tails]
+
+
+def _refusal(path: str) -> str:
+    """Why keepalived would not read this file, "" if it would."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if not stat.S_ISREG(mode):
+        return "is not a regular file"
+    if mode & (stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH):
+        return "is executable, which keepalived refuses: chmod -x"
+    if not os.access(path, os.R_OK):
+        return "cannot be read: Permission denied"
+    return ""
