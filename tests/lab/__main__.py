@@ -8,22 +8,23 @@ from typing import NoReturn
 
 from tests.lab import prepare
 from tests.lab.error import LabError
-from tests.lab.flavour import FLAVOURS
+from tests.lab.flavour import ALL_FLAVOURS
 from tests.lab.pair import VIP, WITNESS, Pair
 from tests.lab.suite import SUITES
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
-    parser.add_argument("--flavour", choices=FLAVOURS, default="mariadb")
+    parser.add_argument("--flavour", choices=ALL_FLAVOURS, default="mariadb")
     parser.add_argument("--suite", choices=SUITES, default="none")
     parser.add_argument("--witness", action="store_true", help=f"watch {WITNESS} as a witness")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = {"witness": WITNESS} if arguments.witness else {}
     try:
-        prepare.prepare()
-        with Pair(FLAVOURS[arguments.flavour], arguments.suite, options) as pair:
+        flavour = ALL_FLAVOURS[arguments.flavour]
+        prepare.prepare([flavour])
+        with Pair(flavour, arguments.suite, options) as pair:
             describe(pair)
             follow(pair)
     except LabError as error:
@@ -36,7 +37,7 @@ def main() -> int:
 def describe(pair: Pair) -> None:
     """How to get in, and where things are."""
     spent = ", ".join(f"{phase} {seconds} s" for phase, seconds in pair.phases.items())
-    print(f"{pair.flavour.name} {pair.flavour.version}, suite {pair.suite.name}; up: {spent}")
+    print(f"{pair.flavour}, suite {pair.suite.name}; up: {spent}")
     for node in pair.nodes:
         print(f"\n{node.name} ({node.address}), logs in {node.logs}")
         print("  shell:", " ".join(node.inside.enter(["bash"])))

@@ -1,4 +1,8 @@
-"""The kinds of server that the lab runs: `MARIADB` and `MYSQL`. One more is one more instance."""
+"""The kinds of server that the lab runs. One more is one more instance.
+
+`FLAVOURS` has the two families, for everything; `ALL_FLAVOURS` has further generations of them,
+with the keepalived of their time, for what may differ between generations: rows 1 to 8.
+"""
 
 from tests.lab.accounts import (
     APP_DATABASE,
@@ -13,12 +17,16 @@ from tests.lab.accounts import (
 from tests.lab.server import DATADIR, OPTION_FILE, SOCKET, Flavour
 from tests.lab.server_mariadb import MariaDB
 from tests.lab.server_mysql import MySQL
+from tests.lab.server_trixie import TrixieMariaDB
 
 MARIADB = MariaDB()
 MYSQL = MySQL()
 FLAVOURS: dict[str, Flavour] = {flavour.name: flavour for flavour in (MARIADB, MYSQL)}
+MARIADB_TRIXIE = TrixieMariaDB()
+ALL_FLAVOURS: dict[str, Flavour] = {**FLAVOURS, MARIADB_TRIXIE.name: MARIADB_TRIXIE}
 
 __all__ = [
+    "ALL_FLAVOURS",
     "APP_DATABASE",
     "APP_PASSWORD",
     "APP_USER",
@@ -26,6 +34,7 @@ __all__ = [
     "FLAVOURS",
     "KACHECKS_PASSWORD",
     "MARIADB",
+    "MARIADB_TRIXIE",
     "MYSQL",
     "OPTION_FILE",
     "REPLICATION_PASSWORD",
@@ -36,4 +45,5 @@ __all__ = [
     "Flavour",
     "MariaDB",
     "MySQL",
+    "TrixieMariaDB",
 ]

@@ -36,6 +36,9 @@ class Node(Host):
         visible: Sequence[Path] = (),
         datadir_size: Optional[str] = None,
     ) -> None:
+        binds = dict(flavour.keepalived.binds)
+        if suite_directory:
+            binds[SUITE_DIRECTORY] = suite_directory
         furniture = Furniture(
             disks={
                 DATADIR: "datadir",
@@ -44,7 +47,7 @@ class Node(Host):
                 "/etc/keepalived": "etc-keepalived",
                 "/etc/kachecks": "etc-kachecks",
             },
-            binds={SUITE_DIRECTORY: suite_directory} if suite_directory else {},
+            binds=binds,
             added={
                 "/etc": ["mysql", "keepalived", "kachecks"],
                 "/var/lib": ["mysql", "kachecks"],

@@ -47,6 +47,7 @@ class Observer:
         directory: Path,
         *,
         interval: float = 0.005,
+        port: int = 3306,
     ) -> None:
         """`directory`: where the writer's lines go; `interval`: seconds between attempts."""
         self.nodes = tuple(node.name for node in nodes)
@@ -55,6 +56,7 @@ class Observer:
         self._vip = vip
         self._client = client
         self._interval = interval
+        self._port = port
         self._output = directory / "writes.jsonl"
         self._marks: list[Mark] = []
         self._sampler = Sampler(list(nodes), vip, accounts.SAMPLER_USER, accounts.SAMPLER_PASSWORD)
@@ -65,7 +67,8 @@ class Observer:
         self._output.touch()
         self.start = time.monotonic()
         self._sampler.start()
-        argv = [sys.executable, "-m", "tests.lab.writer", "--host", self._vip]
+        argv = [sys.executable, "-m", "tests.lab.writer"]
+        argv += ["--host", self._vip, "--port", str(self._port)]
         argv += ["--user", accounts.APP_USER, "--password", accounts.APP_PASSWORD]
         argv += ["--interval", str(self._interval), "--output", str(self._output)]
         argv += ["--network-of", str(self._client.pid), "--parent", str(os.getpid())]

@@ -35,7 +35,9 @@ class Pair:
     `suite`: None, "kachecks", "recipe" or a Suite. `option_overrides` changes kachecks.cnf on
     both nodes: {"max_lag": 5, "peer.password": "wrong", "witness": WITNESS}, None removes a line.
     `server_options` adds to [mysqld]. With `replication_network` the nodes reach each other for
-    replication and kachecks over a second network, eth1. With `datadir_size`, such as "300M",
+    replication and kachecks over a second network, eth1. With `semi_sync`, which is the number of
+    seconds that a commit waits at most, both nodes commit only what the other one has received
+    (the lines of the my.cnf snippets). With `datadir_size`, such as "300M",
     the datadirs are file systems that fill up at that size, and are lost at power-off.
 
     Make it in a thread that lives as long as the pair: the nodes die with that thread.
@@ -51,6 +53,7 @@ class Pair:
         server_options: Optional[Mapping[str, object]] = None,
         replication_network: bool = False,
         datadir_size: Optional[str] = None,
+        semi_sync: Optional[float] = None,
     ) -> None:
         self.flavour = flavour
         self.suite = suite if isinstance(suite, Suite) else SUITES[suite or "none"]()
@@ -66,6 +69,10 @@ class Pair:
         self._server_options = {**self.suite.server_options, **(server_options or {})}
         self._replication_network = replication_network
         self._datadir_size = datadir_size
+        self._semi_sync = semi_sync
+        if semi_sync is not None:
+            milliseconds = round(semi_sync * 1000)
+            self._server_options[f"{flavour.semi_sync_source}_timeout"] = milliseconds
         self._undo = contextlib.ExitStack()
 
     # Beginning and end
@@ -108,6 +115,8 @@ class Pair:
                 for statement in self.flavour.replicate_from(self._peer_address(node)):
                     node.sql(statement)
             self.wait_replication_running()
+            if self._semi_sync is not None:
+                self.wait_semi_sync()
         with self._phase("keepalived"):
             self.a.start_keepalived()
             self.wait_until(lambda: self.is_serving(self.a), 20, "A to have the VIP and be open")
@@ -168,12 +177,25 @@ class Pair:
         for statement in self.flavour.delay(seconds):
             node.sql(statement)
 
+    def applier(self, node: Node, action: str) -> None:
+        """START or STOP the applier of `node`."""
+        for statement in self.flavour.applier(action):
+            node.sql(statement)
+
     def wait_replication_running(self, timeout: float = 15) -> None:
         """Until receiver and applier run on both nodes."""
         self.wait_until(
             lambda: all(self.flavour.replicates(node.sql) for node in self.nodes),
             timeout,
             "replication to run both ways",
+        )
+
+    def wait_semi_sync(self, timeout: float = 15) -> None:
+        """Until each node waits for the other before it acknowledges a commit."""
+        self.wait_until(
+            lambda: all(map(_waits_for_its_replica, self.nodes)),
+            timeout,
+            "semi-synchronous commits",
         )
 
     def wait_replication_caught_up(self, timeout: float = 15) -> float:
@@ -269,7 +291,8 @@ class Pair:
 
     def _write_files(self, node: Node) -> None:
         words = self._words(node)
-        provision.server_options(node, words, self._server_options)
+        semi_sync = self._semi_sync is not None
+        provision.server_options(node, words, self._server_options, semi_sync)
         conf = self.suite.keepalived_conf[self.nodes.index(node)]
         provision.keepalived_conf(node, conf, words)
         if self.suite.option_file:
@@ -279,3 +302,14 @@ class Pair:
         if "LAB_LOGS" in os.environ and hasattr(self, "b"):
             with contextlib.suppress(OSError):
                 self.copy_logs(Path(os.environ["LAB_LOGS"]) / self.workdir.name)
+
+
+def _waits_for_its_replica(node: Node) -> bool:
+    """Semi-sync is active, and a replica is connected that acknowledges (or it would time out)."""
+    rows = node.sql("SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_%'")
+    status = {str(row["Variable_name"]): str(row["Value"]) for row in rows}
+    return ("ON", "1") in {
+        (value, status[name.replace("_status", "_clients")])
+        for name, value in status.items()
+        if name.endswith(("_master_status", "_source_status"))
+    }

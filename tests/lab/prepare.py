@@ -1,7 +1,7 @@
 """Installs what the lab needs and is not there: `python -m tests.lab.prepare`.
 
-Programs come from apt, a real MySQL from Debian sid, unpacked beside the system. A no-op when
-all is there; two at once do not collide; installing starts no service.
+Programs come from apt, those of other Debian releases are unpacked beside the system. A no-op
+when all is there; two at once do not collide; installing starts no service.
 """
 
 import contextlib
@@ -9,12 +9,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tests.lab import cache
 from tests.lab.error import LabError
-from tests.lab.flavour import FLAVOURS
+from tests.lab.flavour import FLAVOURS, Flavour
 
 #: A program that the lab runs, and the Debian package that it comes from.
 PACKAGES = {
@@ -28,6 +28,7 @@ PACKAGES = {
     "mmdebstrap": "mmdebstrap",
     "nsenter": "util-linux",
     "openssl": "openssl",
+    "patchelf": "patchelf",
     "ping": "iputils-ping",
     "setpriv": "util-linux",
 }
@@ -41,18 +42,18 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     for flavour in FLAVOURS.values():
-        print(f"{flavour.name} {flavour.version}")
+        print(flavour)
     return 0
 
 
-def prepare() -> None:
-    """Raises LabError if the lab cannot run on this machine."""
+def prepare(flavours: Iterable[Flavour] = tuple(FLAVOURS.values())) -> None:
+    """Raises LabError if the lab cannot run these flavours on this machine."""
     demand_namespaces()
     with cache.lock("apt"):
         missing = missing_packages()
         if missing:
             install(missing)
-    for flavour in FLAVOURS.values():
+    for flavour in flavours:
         flavour.fetch()
 
 

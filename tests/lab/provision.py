@@ -10,20 +10,30 @@ from tests.lab.server import OPTION_FILE, Flavour
 
 Words = Mapping[str, object]
 
+#: What the options of semi-synchronous replication begin with: comments in the snippets.
+SEMI_SYNC = ("rpl_semi_sync", "plugin_load_add")
+
 
 def accounts(flavour: Flavour, words: Words) -> str:
     """The SQL that makes kachecks' accounts, by the grants snippet, and the lab's own."""
     return snippets.fill(snippets.SNIPPETS / flavour.grants_snippet, words) + flavour.accounts()
 
 
-def server_options(node: Node, words: Words, added: Mapping[str, object]) -> None:
+def server_options(
+    node: Node, words: Words, added: Mapping[str, object], semi_sync: bool = False
+) -> None:
     """my.cnf; `added` goes to the end of [mysqld]."""
     fragment = snippets.fill(snippets.SNIPPETS / node.flavour.options_snippet, words)
+    if semi_sync:
+        fragment = snippets.uncommented(fragment, *SEMI_SYNC)
     lines = "".join(f"{key} = {value}\n" for key, value in added.items())
     node.write(OPTION_FILE, f"{node.flavour.options(fragment)}\n[mysqld]\n{lines}")
 
 
 def keepalived_conf(node: Node, template: str, words: Words) -> None:
+    """keepalived.conf, and beside it what the package itself has there."""
+    for name, source in node.flavour.keepalived.files.items():
+        node.write(f"/etc/keepalived/{name}", source.read_text())
     node.write("/etc/keepalived/keepalived.conf", snippets.fill_text(template, words))
 
 

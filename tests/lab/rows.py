@@ -2,7 +2,8 @@
 
     python -m tests.lab.rows 1 5 --flavour both --times 5
 
-plays rows several times and prints what the client saw.
+plays rows several times and prints what the client saw. `both` are the two families, `all` further
+generations too.
 """
 
 from __future__ import annotations
@@ -14,12 +15,28 @@ import sys
 import time
 from collections.abc import Callable
 
+from tests.lab import (
+    rows_access,
+    rows_boot,
+    rows_closing,
+    rows_disk,
+    rows_keepalived,
+    rows_killed_hooks,
+    rows_network,
+    rows_pause,
+    rows_replica,
+    rows_return,
+    rows_steadiness,
+)
 from tests.lab.error import LabError
-from tests.lab.flavour import FLAVOURS, Flavour
+from tests.lab.flavour import ALL_FLAVOURS, FLAVOURS, Flavour
 from tests.lab.node import Node
 from tests.lab.pair import VIP
-from tests.lab.scenario import Figures, WatchedRelease, drop_in_command, playing
+from tests.lab.scenario import Figures, Scenario, WatchedRelease, drop_in_command, playing
 from tests.lab.verify import Expect
+
+SEMI_SYNC_TIMEOUT = 10.0
+"""Seconds: longer than anything here takes, so that no commit goes on without the other node."""
 
 ENDED_ON_B = Expect(holder="b", audit={"b": ("promote: opened",)})
 
@@ -30,6 +47,17 @@ def row_1(flavour: Flavour) -> Figures:
         scenario.fault("SIGKILL of mysqld on A")
         scenario.a.kill_mysqld(signal.SIGKILL)
         scenario.wait_for_write_on(scenario.b)
+        scenario.count_missing(scenario.b)
+        scenario.bring_back(scenario.a)
+        return scenario.end(ENDED_ON_B)
+
+
+def row_1_semi_sync(flavour: Flavour) -> Figures:
+    """The same with semi-synchronous replication: B has every acknowledged write without A."""
+    with playing(flavour, semi_sync=SEMI_SYNC_TIMEOUT) as scenario:
+        scenario.fault("SIGKILL of mysqld on A, semi-sync")
+        scenario.a.kill_mysqld(signal.SIGKILL)
+        _opens_with_everything(scenario)
         scenario.bring_back(scenario.a)
         return scenario.end(ENDED_ON_B)
 
@@ -77,6 +105,17 @@ def row_4(flavour: Flavour) -> Figures:
         scenario.fault("power-off of A")
         scenario.a.power_off()
         scenario.wait_for_write_on(scenario.b)
+        scenario.count_missing(scenario.b)
+        scenario.bring_back(scenario.a)
+        return scenario.end(ENDED_ON_B)
+
+
+def row_4_semi_sync(flavour: Flavour) -> Figures:
+    """The same with semi-synchronous replication: B has every acknowledged write without A."""
+    with playing(flavour, semi_sync=SEMI_SYNC_TIMEOUT) as scenario:
+        scenario.fault("power-off of A, semi-sync")
+        scenario.a.power_off()
+        _opens_with_everything(scenario)
         scenario.bring_back(scenario.a)
         return scenario.end(ENDED_ON_B)
 
@@ -171,6 +210,13 @@ def row_14(flavour: Flavour) -> Figures:
         return scenario.end(ENDED_ON_B)
 
 
+def _opens_with_everything(scenario: Scenario) -> None:
+    """B takes over; it, too, is a source that waits for its replica, until it gives that up."""
+    scenario.wait_for_write_on(scenario.b, timeout=3 * SEMI_SYNC_TIMEOUT)
+    missing = scenario.count_missing(scenario.b)
+    assert not missing, f"B lacks {missing} writes that semi-sync had it acknowledge"
+
+
 def _closed_before_release(node: Node, release: WatchedRelease) -> None:
     """The audit log has the closing at or before the moment the VIP was first seen gone."""
     closings = [entry for entry in node.audit() if entry["outcome"] == "closed"]
@@ -183,15 +229,28 @@ def _closed_before_release(node: Node, release: WatchedRelease) -> None:
 
 ROWS: dict[str, Callable[[Flavour], Figures]] = {
     "1": row_1,
+    "1-semi-sync": row_1_semi_sync,
     "2": row_2,
     "3": row_3,
     "4": row_4,
+    "4-semi-sync": row_4_semi_sync,
     "5": row_5,
     "5-drop-in": row_5_drop_in,
     "6": row_6,
     "6-hung": row_6_hung,
     "7": row_7,
     "14": row_14,
+    **rows_access.ROWS,
+    **rows_closing.ROWS,
+    **rows_keepalived.ROWS,
+    **rows_killed_hooks.ROWS,
+    **rows_return.ROWS,
+    **rows_steadiness.ROWS,
+    **rows_network.ROWS,
+    **rows_disk.ROWS,
+    **rows_replica.ROWS,
+    **rows_boot.ROWS,
+    **rows_pause.ROWS,
 }
 
 
@@ -199,27 +258,28 @@ def main() -> int:
     """Play rows several times and print the figures of each run and their median."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; all")
-    parser.add_argument("--flavour", choices=[*FLAVOURS, "both"], default="both")
+    parser.add_argument("--flavour", choices=[*ALL_FLAVOURS, "both", "all"], default="both")
     parser.add_argument("--times", type=int, default=1)
     options = parser.parse_args()
     failed = 0
-    flavours = list(FLAVOURS) if options.flavour == "both" else [options.flavour]
+    several = {"both": FLAVOURS, "all": ALL_FLAVOURS}
+    flavours = list(several.get(options.flavour, [options.flavour]))
     for name in options.rows or ROWS:
         for flavour in flavours:
             outages = []
             for _ in range(options.times):
                 try:
-                    figures = ROWS[name](FLAVOURS[flavour])
+                    figures = ROWS[name](ALL_FLAVOURS[flavour])
                 except (AssertionError, LabError) as error:
                     failed += 1
-                    print(f"row {name:<10} {flavour:<8} FAILED: {error}", flush=True)
+                    print(f"row {name:<11} {flavour:<12} FAILED: {error}", flush=True)
                     continue
                 outages.append(figures.outage)
-                print(line_of(name, FLAVOURS[flavour], figures), flush=True)
+                print(line_of(name, ALL_FLAVOURS[flavour], figures), flush=True)
             if len(outages) > 1:
                 median, worst = statistics.median(outages), max(outages)
                 print(
-                    f"row {name:<10} {flavour:<8} median of {len(outages)}: {median:.2f} s,"
+                    f"row {name:<11} {flavour:<12} median of {len(outages)}: {median:.2f} s,"
                     f" worst {worst:.2f} s",
                     flush=True,
                 )
@@ -228,10 +288,13 @@ def main() -> int:
 
 def line_of(row: str, flavour: Flavour, figures: Figures) -> str:
     """What a row measured, on one line."""
-    return (
-        f"row {row:<10} {flavour.name:<8} outage {figures.outage:5.2f} s, lost {figures.lost},"
+    line = (
+        f"row {row:<11} {flavour.name:<12} outage {figures.outage:5.2f} s, lost {figures.lost},"
         f" both open {figures.both_open:.2f} s, both VIP {figures.both_vip:.2f} s"
     )
+    if figures.missing_on_takeover is not None:
+        line += f", missing before A was back {figures.missing_on_takeover}"
+    return "; ".join([line, *figures.notes])
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.lab import evidence
 from tests.lab.flavour import Flavour
@@ -31,6 +32,10 @@ class Figures:
     lost: int
     both_open: float
     both_vip: float
+    missing_on_takeover: int | None = None
+    """Acknowledged writes that the new active node lacked before the old one was back."""
+    notes: tuple[str, ...] = ()
+    """What else the row measured, in words and with units."""
 
 
 class Scenario:
@@ -41,7 +46,8 @@ class Scenario:
         self.observer = observer
         self.a, self.b = pair.nodes
         self._fault: Mark | None = None
-        self._figures: Figures | None = None
+        self._missing: int | None = None
+        self._notes: list[str] = []
 
     def fault(self, text: str) -> Mark:
         """Call it right before the fault."""
@@ -68,6 +74,21 @@ class Scenario:
         ]
         missing = evidence.lost(received, rows)
         assert not missing, f"{node.name.upper()} opened without {len(missing)} received writes"
+
+    def count_missing(self, node: Node) -> int:
+        """How many acknowledged writes that node, which has taken over, lacks for now.
+
+        Call it before the other node is back: only its return can bring them.
+        """
+        writes = self.observer.record().writes  # before the rows: what is acknowledged is in them
+        rows = rows_of(node)
+        assert rows is not None
+        self._missing = len(evidence.lost(writes, rows))
+        return self._missing
+
+    def note(self, text: str) -> None:
+        """Have the row's line of figures tell it, too: "VIP gone from A 1.2 s later"."""
+        self._notes.append(text)
 
     def wait_for_keepalived_to_end(self, node: Node) -> None:
         """It takes a second to end after it has released the VIP."""
@@ -103,16 +124,20 @@ class Scenario:
             lost=len(evidence.lost(record.writes, contents[0])) if contents else -1,
             both_open=evidence.both_open(record),
             both_vip=evidence.both_holding(record),
+            missing_on_takeover=self._missing,
+            notes=tuple(self._notes),
         )
 
 
 @contextlib.contextmanager
 def playing(
-    flavour: Flavour, option_overrides: Mapping[str, object | None] | None = None
+    flavour: Flavour,
+    option_overrides: Mapping[str, object | None] | None = None,
+    **pair_options: Any,
 ) -> Iterator[Scenario]:
-    """A pair with A active and a client writing, until the context is left."""
+    """A pair with A active and a client writing, until the context is left. Options as in Pair."""
     with (
-        Pair(flavour, suite="kachecks", option_overrides=option_overrides) as pair,
+        Pair(flavour, "kachecks", option_overrides, **pair_options) as pair,
         Observer(pair.nodes, pair.client, VIP, pair.workdir) as observer,
     ):
         observer.wait_for_write(pair.a.name)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Optional
 
 from tests.lab import accounts
+from tests.lab.keepalived import Keepalived
 from tests.lab.sql import Row
 
 OPTION_FILE = "/etc/mysql/my.cnf"
@@ -41,6 +42,8 @@ class Flavour:
     close_writes: tuple[str, ...]
     open_writes: tuple[str, ...]
     position = ""  # query with one column: every transaction that this server has
+    semi_sync_source: str  # what its options for a source that waits begin with
+    keepalived = Keepalived()  # that its nodes run
 
     @property
     def chroot(self) -> Optional[Path]:
@@ -84,6 +87,9 @@ class Flavour:
         assert found, printed
         return found[1]
 
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}, keepalived {self.keepalived.version}"
+
     @property
     def version_numbers(self) -> tuple[int, ...]:
         return tuple(int(part) for part in re.findall(r"\d+", self.version)[:3])
@@ -101,6 +107,10 @@ class Flavour:
 
     def delay(self, seconds: int) -> tuple[str, ...]:
         """Apply everything `seconds` late."""
+        raise NotImplementedError
+
+    def applier(self, action: str) -> tuple[str, ...]:
+        """START or STOP it; the receiver goes on as it does."""
         raise NotImplementedError
 
     @property

@@ -21,6 +21,7 @@ class MariaDB(Flavour):
     close_writes = ("SET GLOBAL read_only = 1",)
     open_writes = ("SET GLOBAL read_only = 0",)
     position = "SELECT @@global.gtid_current_pos"
+    semi_sync_source = "rpl_semi_sync_master"
 
     def program(self, name: str) -> list[str]:
         return [name]
@@ -54,3 +55,6 @@ class MariaDB(Flavour):
 
     def delay(self, seconds: int) -> tuple[str, ...]:
         return ("STOP SLAVE", f"CHANGE MASTER TO MASTER_DELAY = {seconds}", "START SLAVE")
+
+    def applier(self, action: str) -> tuple[str, ...]:
+        return (f"{action} SLAVE SQL_THREAD",)

@@ -9,7 +9,7 @@ from typing import Optional
 from tests.lab import accounts, cache
 from tests.lab.error import LabError
 from tests.lab.server import DATADIR, OPTION_FILE, SMALL, Flavour
-from tests.lab.unpack import link_merged, unpack
+from tests.lab.unpack import ready_for_chroot, unpack
 
 
 class MySQL(Flavour):
@@ -36,10 +36,7 @@ class MySQL(Flavour):
             return tree
         if not (tree / "usr/sbin/mysqld").exists():
             raise LabError(f"{tree} has neither bin/mysqld nor usr/sbin/mysqld: no MySQL server")
-        link_merged(tree)
-        for mount_point in ("proc", "sys", "dev", "run", "tmp", "etc/mysql", "var/lib/mysql"):
-            (tree / mount_point).mkdir(parents=True, exist_ok=True)
-        return tree
+        return ready_for_chroot(tree)
 
     def fetch(self) -> None:
         assert self._tree
@@ -61,6 +58,11 @@ class MySQL(Flavour):
     def grants_snippet(self) -> str:
         return "grants.mysql57.sql" if self.version_numbers < (8,) else "grants.mysql8.sql"
 
+    @property
+    def semi_sync_source(self) -> str:  # type: ignore[override]
+        side = "master" if self.version_numbers < (8, 0, 26) else "source"
+        return f"rpl_semi_sync_{side}"
+
     def client_command(self) -> list[str]:
         return [*self.program("mysql"), f"--defaults-file={OPTION_FILE}", "--user=root"]
 
@@ -81,7 +83,8 @@ class MySQL(Flavour):
         if self.version_numbers >= (8,):
             small += "mysqlx = OFF\n"
         if self.version_numbers < (8, 0, 26):
-            snippet = snippet.replace("replica", "slave")
+            for new, old in (("replica", "slave"), ("sync_source", "sync_master")):
+                snippet = snippet.replace(new, old)
         if self.version_numbers < (8,):
             snippet += "log_slave_updates = ON\nbinlog_format = ROW\n"
             snippet += "master_info_repository = TABLE\nrelay_log_info_repository = TABLE\n"
@@ -104,6 +107,9 @@ class MySQL(Flavour):
             f"CHANGE REPLICATION SOURCE TO SOURCE_DELAY = {seconds}",
             "START REPLICA SQL_THREAD",
         )
+
+    def applier(self, action: str) -> tuple[str, ...]:
+        return self._in_its_words(f"{action} REPLICA SQL_THREAD")
 
     @property
     def show_replication(self) -> str:

@@ -36,6 +36,11 @@ def with_options(text: str, options: Mapping[str, Optional[object]]) -> str:
     return text
 
 
+def uncommented(text: str, *keys: str) -> str:
+    """An option file with the options switched on that it has as comments: by how they begin."""
+    return re.sub(rf"^# *((?:{'|'.join(keys)})\w*\s*=)", r"\1", text, flags=re.M)
+
+
 def without_blocks(text: str, *keywords: str) -> str:
     """keepalived.conf text less the lines that start with a keyword, blocks to their end."""
     kept, depth = [], 0

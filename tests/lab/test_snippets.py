@@ -1,6 +1,6 @@
 """The rewriting of snippets: pure text, no server."""
 
-from tests.lab.snippets import SNIPPETS, fill_text, with_options, without_blocks
+from tests.lab.snippets import SNIPPETS, fill_text, uncommented, with_options, without_blocks
 
 OPTIONS = "# head\n[kachecks]\nvip = 10.0.0.100\n# max_lag = 30\n\n[peer]\nport = 3306\n"
 
@@ -22,6 +22,13 @@ def test_options_are_replaced_added_and_removed_in_their_own_section() -> None:
 def test_blocks_go_to_their_closing_brace() -> None:
     conf = "a {\n  drop {\n    x\n  }\n  # drop this is a comment\n  keep\n}\ndrop 1\nlast\n"
     assert without_blocks(conf, "drop") == "a {\n  # drop this is a comment\n  keep\n}\nlast\n"
+
+
+def test_only_whole_options_of_that_beginning_are_uncommented() -> None:
+    text = "# rpl_semi is a word\n# rpl_semi_timeout = 2000\n# other = 1\n#\nrpl_semi_x = 1\n"
+    assert uncommented(text, "rpl_semi") == (
+        "# rpl_semi is a word\nrpl_semi_timeout = 2000\n# other = 1\n#\nrpl_semi_x = 1\n"
+    )
 
 
 def test_both_nodes_differ_only_in_name_and_priority() -> None:

@@ -10,6 +10,8 @@ from tests.lab.error import LabError
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 MERGED = ("bin", "sbin", "lib", "lib64")  # directories that are links into usr/ on Debian
+#: Where a node binds its own directories into a tree: see room.py.
+MOUNT_POINTS = ("proc", "sys", "dev", "run", "tmp", "etc/mysql", "var/lib/mysql")
 
 
 def unpack(suite: str, packages: Sequence[str], directory: Path) -> None:
@@ -37,6 +39,17 @@ def link_merged(directory: Path) -> None:
             (directory / name).symlink_to(f"usr/{name}")
 
 
+def ready_for_chroot(tree: Path) -> Path:
+    """Make in `tree` what a node needs to run a server in it; returns `tree`."""
+    link_merged(tree)
+    for mount_point in MOUNT_POINTS:
+        (tree / mount_point).mkdir(parents=True, exist_ok=True)
+    accounts = tree / "etc/passwd"  # no maintainer script has made it; chown wants to know root
+    if not accounts.exists():
+        accounts.write_text("root:x:0:0:root:/root:/bin/sh\n")
+    return tree
+
+
 def mirror() -> str:
     """$LAB_MIRROR, or the Debian mirror that apt is configured for."""
     if "LAB_MIRROR" in os.environ:
@@ -53,6 +66,6 @@ def mirror() -> str:
         if (origin, label) == ("Debian", "Debian"):  # not Debian-Security, not Debian Backports
             return uri
     raise LabError(
-        "apt knows no Debian mirror to unpack MySQL from; run `apt-get update`, or name a"
+        "apt knows no Debian mirror to unpack servers from; run `apt-get update`, or name a"
         " mirror with LAB_MIRROR=URL or an unpacked MySQL server with LAB_MYSQL=DIR"
     )

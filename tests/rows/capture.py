@@ -1,6 +1,6 @@
 """Capture the rows of a real server, as kachecks' session delivers them, into FAMILY-VERSION/.
 
-    flock /tmp/lab.lock python -m tests.rows.capture mariadb|mysql      (root; about 20 s)
+    flock /tmp/lab.lock python -m tests.rows.capture mariadb|mysql|mariadb-11.8   (root; 20 s)
 
 The statements are those of kachecks.queries, the server that of tests/lab, A open and B closed.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from kachecks import queries, session  # before the lab: it must load the driver first
 from kachecks.config import Login
 from kachecks.probe import version_of
-from tests.lab.flavour import FLAVOURS
+from tests.lab.flavour import ALL_FLAVOURS
 from tests.lab.node import Node
 from tests.lab.pair import Pair
 
@@ -32,10 +32,11 @@ class Capture:
     """A pair, and the directory that its rows go to."""
 
     def __init__(self, pair: Pair) -> None:
-        self.pair, self.family = pair, pair.flavour.name
+        self.pair = pair
         with_root = self._session(pair.b)
         self.version = version_of(with_root)
         with_root.close()
+        self.family = "mariadb" if self.version.mariadb else "mysql"
         number = ".".join(map(str, self.version.number[:2]))
         self.directory = ROWS / f"{self.family}-{number}"
         self.directory.mkdir(exist_ok=True)
@@ -229,7 +230,7 @@ def two_channels(take: Capture) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    with Pair(FLAVOURS[arguments[0]]) as pair:
+    with Pair(ALL_FLAVOURS[arguments[0]]) as pair:
         capture(pair)
 
 
