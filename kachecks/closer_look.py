@@ -113,7 +113,8 @@ def _look_at_peer(
         )
         if holder and theirs.writable:
             return _two_writers(host, session, facts, theirs, found)
-        if theirs.writable and not facts.writable:
+        same_family = facts.version.mariadb == theirs.version.mariadb
+        if theirs.writable and not facts.writable and same_family:
             errant = _errant(host, session, facts, peer, theirs)
             return _behind(host, session, facts, peer, theirs, found._replace(errant=errant))
     except SessionError:
@@ -162,7 +163,7 @@ def _errant(host: Host, session: Session, facts: Facts, peer: Session, theirs: F
     """
     budget = Budget(host, ERRANT_FOR)
     wanted = positions.executed(session, facts.version, STATEMENT)
-    if not wanted.gtids or facts.version.mariadb != theirs.version.mariadb:
+    if not wanted.gtids:
         return ""
     channels = channels_from(theirs.channels, "")
     while True:

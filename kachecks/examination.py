@@ -67,13 +67,14 @@ class _Run:
             return verdict
         if not verdict.status and not self._trouble:
             verdict = self._finish_promotion(seen, verdict)
-        from_holder = seen.holder and verdict.status and verdict.reason in GIVES_WAY
-        if from_holder:
-            self._attempt(lambda: host.mark_gave_way(f"{verdict.reason}: {verdict.sentence}"))
         try:
-            return self._fence(seen, verdict)
+            verdict = self._fence(seen, verdict)
         except Exception as error:  # noqa: BLE001 - what was seen still counts
-            return _not_fenced(verdict, f"unexpected {type(error).__name__}: {error}")
+            verdict = _not_fenced(verdict, f"unexpected {type(error).__name__}: {error}")
+        if seen.holder and verdict.status and verdict.reason in GIVES_WAY:
+            why = f"{verdict.reason}: {verdict.sentence}"
+            self._attempt(lambda: host.mark_gave_way(why))
+        return verdict
 
     def _look_and_judge(self, stalled: str) -> tuple[Observation, Verdict]:
         seen = self._look(stalled)

@@ -27,7 +27,7 @@ def run_hook(
     """Parse, load the option file, run ``body`` on this node; the exit status."""
     options = parsing.parse_args(argv)
     try:
-        host = _host(load(options.defaults_file), options)
+        host = host_for(load(options.defaults_file), options)
         if not options.dry_run and os.geteuid() != 0:
             return _unusable(f"{parsing.prog} must run as root: it acts on mysqld and on /run")
         return body(host, options)
@@ -42,7 +42,8 @@ def run_hook(
         return _unusable(f"{parsing.prog}: unexpected {type(error).__name__}: {error}")
 
 
-def _host(config: Config, options: argparse.Namespace) -> Host:
+def host_for(config: Config, options: argparse.Namespace) -> Host:
+    """The node of this option file: real, talking, or rehearsed."""
     if options.dry_run:
         return RehearsalHost(config)
     return TalkingHost(config) if options.verbose else Host(config)

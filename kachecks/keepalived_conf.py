@@ -9,7 +9,7 @@ unknown to keepalived is a statement like any other here.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from kachecks.keepalived_lines import ConfError, Line, Lines
@@ -83,57 +83,37 @@ class _Open(NamedTuple):
 
 def _tree(path: str, lines: Iterable[Line]) -> tuple[Statement, ...]:
     blocks = [_Open((), path, [])]
-    may_open = False  # the last piece was a statement
+    may_open = False  # the last line was a statement
     for line in lines:
-        for piece in _pieces(line):
-            inner = blocks[-1].inner
-            if piece == "{":
-                if not may_open:
-                    raise ConfError(f"{line.where}: a block opens ({{) with no keyword before it")
-                opened = inner.pop()
-                blocks.append(_Open(opened.words, opened.where, []))
-            elif piece == "}":
-                if len(blocks) == 1:
-                    raise ConfError(f"{line.where}: }} closes a block that was never opened")
-                closed = blocks.pop()
-                blocks[-1].inner.append(
-                    Statement(closed.words, closed.where, tuple(closed.inner)),
-                )
-            else:
-                inner.append(Statement(_words(piece, line.where), line.where, None))
-            may_open = piece not in ("{", "}")
+        inner = blocks[-1].inner
+        if line.text == "{":
+            if not may_open:
+                raise ConfError(f"{line.where}: a block opens ({{) with no keyword before it")
+            opened = inner.pop()
+            blocks.append(_Open(opened.words, opened.where, []))
+        elif line.text == "}":
+            if len(blocks) == 1:
+                raise ConfError(f"{line.where}: }} closes a block that was never opened")
+            closed = blocks.pop()
+            blocks[-1].inner.append(Statement(closed.words, closed.where, tuple(closed.inner)))
+        else:
+            inner.append(Statement(_words(line), line.where, None))
+        may_open = line.text not in ("{", "}")
     if len(blocks) > 1:
         left = blocks[-1]
         raise ConfError(f"{left.where}: the block of {' '.join(left.words)} is not closed")
     return tuple(blocks[0].inner)
 
 
-def _pieces(line: Line) -> Iterator[str]:
-    """The line cut at braces outside double quotes."""
-    quoted = False
-    piece = ""
-    for letter in line.text:
-        quoted = quoted != (letter == '"')
-        if letter in "{}" and not quoted:
-            if piece.strip():
-                yield piece.strip()
-            yield letter
-            piece = ""
-        else:
-            piece += letter
-    if piece.strip():
-        yield piece.strip()
-
-
-def _words(piece: str, where: str) -> tuple[str, ...]:
+def _words(line: Line) -> tuple[str, ...]:
     """Words between blanks; double quotes hold one together and are taken off.
 
     No escapes: keepalived knows them in a few values only, scripts among them, and splits these
     once more.
     """
-    parts = piece.split('"')
+    parts = line.text.split('"')
     if len(parts) % 2 == 0:
-        raise ConfError(f'{where}: a quote (") is opened and not closed')
+        raise ConfError(f'{line.where}: a quote (") is opened and not closed')
     words: list[str] = []
     for number, part in enumerate(parts):
         words += [part] if number % 2 else part.split()

@@ -7,6 +7,8 @@ wrong, of keepalived 2.2.7 itself as tried with ``keepalived -t`` and ``--dump-c
 - ``!`` and ``#`` begin a comment anywhere outside double quotes, in the middle of a word too;
 - ``include`` works behind a condition and with a definition in its file name (the page says no);
 - ``$NAME`` counts before a blank, ``,``, ``)`` or the end of the line alone, ``${NAME}`` anywhere;
+- a comment sign escaped with ``\\`` or put in by ``${_HASH}`` begins a comment nevertheless;
+- double quotes around the name of an included file are taken as part of the name;
 - a multiline definition ends at the first line without ``\\``, an empty or comment line included.
 """
 
@@ -34,7 +36,7 @@ class ConfError(Exception):
 
 
 class Line(NamedTuple):
-    """One line of configuration, ready to be split into words."""
+    """A statement, ready to be split into words, or a brace."""
 
     text: str
     where: str  # FILE:LINE
@@ -105,8 +107,11 @@ class Lines:
             if changed == text:
                 break
             text, substituted = changed, True
-        if text.strip(_BLANK):
-            yield from self._included(Line(text, where), path, depth)
+        # keepalived's VRRP process reads a copy of what the first process has made of the file, so
+        # an escaped \# and ${_HASH} begin a comment after all.
+        text = _without_comment(text, where)
+        if text:
+            yield from self._included(text, where, path, depth)
         for line in following:
             yield from self._handle(line, where, path, depth)
 
@@ -166,24 +171,38 @@ class Lines:
             raise ConfError(f"{where}: ${{_RANDOM}} is another number at each start: write one")
         return None
 
-    def _included(self, line: Line, path: str, depth: int) -> Iterator[Line]:
-        """The line itself, or the lines of the files it includes."""
-        words = line.text.split()
+    def _included(self, text: str, where: str, path: str, depth: int) -> Iterator[Line]:
+        """The pieces of the line, or the lines of the files it includes."""
+        words = text.split()
         if words[0] not in _INCLUDES or len(words) != 2:
-            yield line
+            piece, rest = _first_piece(text)
+            yield Line(piece, where)
+            # What follows a brace is a line of its own: it may be conditional, or an include.
+            yield from self._handle(rest, where, path, depth)
             return
         if depth >= _DEEPEST:
-            raise ConfError(f"{line.where}: more than {_DEEPEST} files include each other")
-        pattern = os.path.join(os.path.dirname(path), words[1].strip('"'))
+            raise ConfError(f"{where}: more than {_DEEPEST} files include each other")
+        pattern = os.path.join(os.path.dirname(path), words[1])
         found = _matching(pattern)
         if not found:
-            self.notes.append(f"{line.where}: no file matches {words[1]}; keepalived goes on")
+            self.notes.append(f"{where}: no file matches {words[1]}; keepalived goes on")
         for name in found:
             refusal = _refusal(name)
             if refusal:
-                self.notes.append(f"{line.where}: {name} is passed over: it {refusal}")
+                self.notes.append(f"{where}: {name} is passed over: it {refusal}")
             else:
                 yield from self._file(name, depth + 1)
+
+
+def _first_piece(text: str) -> tuple[str, str]:
+    """What stands before the first brace outside double quotes, or that brace, and the rest."""
+    quoted = False
+    for position, letter in enumerate(text):
+        quoted = quoted != (letter == '"')
+        if letter in "{}" and not quoted:
+            cut = position or 1
+            return text[:cut].rstrip(_BLANK), text[cut:].strip(_BLANK)
+    return text, ""
 
 
 def _without_comment(text: str, where: str) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 
 from kachecks import positions
 from kachecks.arguments import hook_parser
-from kachecks.hook import DONE, REFUSED, run_hook
+from kachecks.config import load
+from kachecks.hook import DONE, REFUSED, host_for, run_hook
 from kachecks.host import Budget, Host
 from kachecks.probe import probe
 from kachecks.reconcile import demotion, lock_to_demote
@@ -50,51 +52,79 @@ def main(argv: list[str] | None = None) -> int:
         action="store_true",
         help="stop keepalived on a standby too, and where the server could not be closed",
     )
-    return run_hook(parsing, argv, leave)
+    parsing.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="option file of another pair on this host: keepalived serves it too, so it is closed"
+        " as well (may be given several times)",
+    )
+    return run_hook(parsing, argv, _leave_all)
 
 
-def leave(host: Host, options: argparse.Namespace) -> int:
+def _leave_all(host: Host, options: argparse.Namespace) -> int:
+    return leave(host, options, [host_for(load(file), options) for file in options.also])
+
+
+def leave(host: Host, options: argparse.Namespace, others: Sequence[Host] = ()) -> int:
     """Close, and let go of the VIP; the exit status.
+
+    Args:
+        others: the other pairs on this host, which the same keepalived serves. All are closed,
+            and their locks held, before it is stopped.
 
     Raises:
         KeepalivedError: the keepalived to stop cannot be told for sure; nothing was done.
         StateError, OSError: as lock, marks and address tables have it.
     """
-    was_here = host.vip_here()
+    hosts = [host, *others]
+    was_here = any(each.vip_here() for each in hosts)
     stops = not (options.keep_keepalived or options.drop_vip)
     if stops and (was_here or options.force):
         host.find_keepalived()  # a node that could not let go of the VIP is better left open
     # Whoever stops keepalived leaves, even from a standby: the VIP may come at this very moment.
-    leaves = was_here or not stops or options.force
-    steps = Steps(host)
-    if leaves:  # first of all: a promotion at work stands aside, and the lock is free
-        _stay_closed(host)
-    lock_to_demote(host, host.config.fence_timeout)
+    if was_here or not stops or options.force:
+        for each in hosts:  # first of all: a promotion at work stands aside, and the lock is free
+            _stay_closed(each)
     try:
-        outcome = demotion(host, steps, "notify_down", host.config.fence_timeout)
-        if not options.verbose and not options.dry_run:
-            say(f"{outcome.transition}: {outcome.outcome}: {outcome.why}")
-        if not outcome.done and not options.force:
+        outcomes = [_close(each, options) for each in hosts]
+        if not options.force and not all(outcome.done for outcome in outcomes):
             say("keepalived goes on: a VIP that left now would leave an open server behind")
             return REFUSED
         if options.drop_vip:
-            say(host.drop_vip())
-        if not stops:
-            _wait_for_peer(host, outcome)
-            _stay_closed(host)
-            return DONE
-        if not was_here and not options.force:
+            for each in hosts:
+                say(each.drop_vip())
+        if stops and not was_here and not options.force:
             say("the VIP is elsewhere: keepalived is left running (--force stops it too)")
             return DONE
-        _wait_for_peer(host, outcome)
-        _stay_closed(host)
+        for each, outcome in zip(hosts, outcomes):
+            _wait_for_peer(each, outcome)
+        for each in hosts:
+            _stay_closed(each)
+        if not stops:
+            return DONE
         say(host.stop_keepalived())
-        _wait_for_vip_to_leave(host)
         # A promotion that had the lock may have opened in between: nobody else would look now.
-        again = demotion(host, Steps(host), "notify_down", host.config.fence_timeout)
-        return DONE if again.done or options.force else REFUSED
+        again = [_look_once_more(each) for each in hosts]
+        return DONE if options.force or all(outcome.done for outcome in again) else REFUSED
     finally:
-        host.unlock()
+        for each in hosts:
+            each.unlock()
+
+
+def _close(host: Host, options: argparse.Namespace) -> Outcome:
+    steps = Steps(host)
+    lock_to_demote(host, host.config.fence_timeout)
+    outcome = demotion(host, steps, "notify_down", host.config.fence_timeout)
+    if not options.verbose and not options.dry_run:
+        say(f"{outcome.transition}: {outcome.outcome}: {outcome.why}")
+    return outcome
+
+
+def _look_once_more(host: Host) -> Outcome:
+    _wait_for_vip_to_leave(host)
+    return demotion(host, Steps(host), "notify_down", host.config.fence_timeout)
 
 
 def _stay_closed(host: Host) -> None:

@@ -130,6 +130,9 @@ class RehearsalHost(TalkingHost):
         """Nothing is remembered."""
         return False
 
+    def note_opening_told(self) -> None:
+        """Nothing."""
+
     def forget_refusal(self) -> None:
         """Nothing."""
 

@@ -58,14 +58,14 @@ def plan(dice: random.Random, sign: int) -> Plan:
     other = max(base - gap, 1)
     priorities = [base, other]
     dice.shuffle(priorities)
-    # Around the gap: that is where one more or less decides.
-    size = max(gap + dice.choice([-1, 0, 1, 1, 30]), 1)
     nopreempt = dice.choice([(True, True), (False, False), (False, False), (True, False)])
     sides = []
     for priority, still in zip(priorities, nopreempt):
         # Two equal MASTERs that start are a matter of milliseconds.
         state = "MASTER" if gap and not still and dice.random() < 0.25 else "BACKUP"
         tracker = dice.choice(["script", "file", "interface"])
+        # Around the gap: that is where one more or less decides.
+        size = max(gap + dice.choice([-1, 0, 1, 1, 30]), 1)
         sides.append(Side(state, still, priority, tracker, sign * size))
     return Plan(sides[0], sides[1], dice.random() < 0.3, dice.random() < 0.5)
 

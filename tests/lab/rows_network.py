@@ -28,16 +28,18 @@ BLOCKED = float(os.environ.get("LAB_BLOCKED", "20"))
 TWO_CHECKS = 3.0
 """Seconds from being fenced until the VIP is gone: two checks, 1 s apart, and what each takes."""
 
-GIVEN_BACK = 2.0
-"""Seconds for which a node whose promotion is refused may have the VIP."""
+GIVEN_BACK = 3.0
+"""Seconds for which a node whose promotion is refused may have the VIP: the promotion takes up to
+2 (a connection, three probes); then the hook's own start, and a machine with much to do."""
 
 SECOND_TRY = 16.0
 """Seconds after giving way by when a node that wrongly thinks itself fit has the VIP again: 10 s
 of grace, two good checks, VRRP's timer of 3.6 s at most."""
 
 REPLICATION_BACK = 75.0
-"""Seconds after a cut of 20 s until a MariaDB replica has everything: its source begins to send
-again when the old connection's last write has timed out (net_write_timeout is 60 s)."""
+"""Seconds after a cut until a MariaDB replica has everything: its source sends nothing as long as
+the old Binlog Dump, killed but "Writing to net", stands beside the new one. It ends with the old
+connection's next retransmission, or with net_write_timeout, 60 s by default."""
 
 QUIET = 4.0
 """Seconds after healing in which nothing may move: VRRP's timer, and two checks."""
@@ -49,7 +51,7 @@ HUNG_AFTER, FENCE_TIMEOUT = 3.0, 5.0
 ATTEMPT = 1.0
 """Seconds that one look at a mute peer takes, and the last one may begin just in time."""
 
-VRRP_AND_CHECK = 1.5
+VRRP_AND_CHECK = 2.5
 """Seconds from a mysqld's death to the other node's promotion, at the most."""
 
 ENDED_ON_A = Expect(holder="a", audit={"a": ("promote: opened",)})

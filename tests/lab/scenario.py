@@ -101,11 +101,13 @@ class Scenario:
             node.power_on()
         if node.mysqld_pid() is None:
             node.start_mysqld()
-        if not node.keepalived_pids():
-            node.start_keepalived()
-        self.pair.wait_until(
-            lambda: node.keepalived_state() == "BACKUP", 20, f"{node.name.upper()} to stand by"
-        )
+
+        def stands_by() -> bool:
+            if not node.keepalived_pids():  # also one that was told to stop a moment ago
+                node.start_keepalived()
+            return node.keepalived_state() == "BACKUP"
+
+        self.pair.wait_until(stands_by, 20, f"{node.name.upper()} to stand by")
 
     def end(self, expect: Expect) -> Figures:
         """Stop the client and hold everything against the checks above the failure matrix."""

@@ -1,133 +1,168 @@
 """The election rules against real keepalived: who holds the VIP after each event of a history.
 
 Pairs of configurations made at random run at once, each in two namespaces on a bridge. What is
-predicted is predicted from the very files that keepalived reads.
+predicted is predicted from the very files that keepalived reads. LAB_SEED=N repeats a run;
+LAB_RECORD=FILE writes down what was seen, for tests/unit/test_election_history.py.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import pytest
 
-from kachecks.election import NOBODY, higher_address
-from kachecks.election_table import WELL, Sides
-from kachecks.keepalived_conf import read
-from kachecks.vrrp_instance import instances
 from tests.lab.election_lab import Arena, Contest, seed
-from tests.lab.election_plan import conf, plan
+from tests.lab.election_plan import Plan, Side, conf, plan
+from tests.lab.election_story import EVENTS, Story
 
 PAIRS = 42
-#: Longer than the longest wait for the next thing to happen: a check each second, then
-#: 3 adverts and skew (0.8 s), or a restart's first check.
+#: Seconds. Longer than the longest wait for the next thing to happen: a check each second, then
+#: three adverts and the skew (0.8 s).
 QUIET = 2.2
+#: VRRPv2 with advert_int 2 waits 6.6 s for the other node, longer than the 3.6 s before.
+QUIET_V2 = 4.5
 
+ACTS: dict[str, Callable[[Contest], object]] = {
+    "A starts": lambda contest: contest.nodes["A"].start("A"),
+    "B starts": lambda contest: contest.nodes["B"].start("B"),
+    "A's check fails": lambda contest: contest.fail_check("A", True),
+    "A recovers": lambda contest: contest.fail_check("A", False),
+    "A ends": lambda contest: contest.nodes["A"].stop(),
+    "A is back": lambda contest: contest.nodes["A"].start("A"),
+    "B's check fails": lambda contest: contest.fail_check("B", True),
+    "B recovers": lambda contest: contest.fail_check("B", False),
+    "adverts are lost": lambda contest: contest.nodes["A"].set_cut(True),
+    "adverts are heard again": lambda contest: contest.nodes["A"].set_cut(False),
+    "A is deaf": lambda contest: contest.nodes["A"].set_deaf(True),
+    "A hears again": lambda contest: contest.nodes["A"].set_deaf(False),
+}
 
-class Story:
-    """What is predicted for one contest."""
-
-    def __init__(self, contest: Contest) -> None:
-        paths = [contest.nodes[name].conf for name in "AB"]
-        a, b = (instances(read(str(path), name))[0] for path, name in zip(paths, "AB"))
-        addresses = [contest.plan.address(name) for name in "AB"]
-        self.sides = Sides(a, b, higher_address(*addresses))
-        self.failed: dict[str, frozenset[str] | None] = {"A": None, "B": None}  # None: down
-        self.hearing = {"A": True, "B": True}
-        self.masters = NOBODY
-
-    def start(self, name: str) -> None:
-        self.failed[name] = WELL
-
-    def stop(self, name: str) -> None:
-        self.failed[name] = None
-
-    def fail_check(self, name: str, fails: bool) -> None:
-        labels = [tracker.label for tracker in self.sides.instance(name).trackers]
-        assert len(labels) == 1, labels
-        self.failed[name] = frozenset(labels) if fails else WELL
-
-    def settle(self) -> frozenset[str]:
-        """The holders from now on."""
-        pair = self.sides.pair(self.failed["A"], self.failed["B"])
-        pair = pair._replace(
-            a=pair.a._replace(hears=pair.a.hears and self.hearing["A"]),
-            b=pair.b._replace(hears=pair.b.hears and self.hearing["B"]),
-        )
-        held = pair.settle(self.masters)
-        assert held is not None
-        self.masters = held
-        return held
-
-
-class Event(NamedTuple):
-    """Something that happens to every pair at once."""
-
-    name: str
-    act: Callable[[Contest], object]
-    predict: Callable[[Story], object]
-
-
-def _hear(a: bool, b: bool) -> Callable[[Story], None]:
-    return lambda story: story.hearing.update({"A": a, "B": b})
-
-
-EVENTS = (
-    Event("A starts", lambda c: c.nodes["A"].start("A"), lambda s: s.start("A")),
-    Event("B starts", lambda c: c.nodes["B"].start("B"), lambda s: s.start("B")),
-    Event("A's check fails", lambda c: c.fail_check("A", True), lambda s: s.fail_check("A", True)),
-    Event("A recovers", lambda c: c.fail_check("A", False), lambda s: s.fail_check("A", False)),
-    Event("A ends", lambda c: c.nodes["A"].stop(), lambda s: s.stop("A")),
-    Event("A is back", lambda c: c.nodes["A"].start("A"), lambda s: s.start("A")),
-    Event("B's check fails", lambda c: c.fail_check("B", True), lambda s: s.fail_check("B", True)),
-    Event("B recovers", lambda c: c.fail_check("B", False), lambda s: s.fail_check("B", False)),
-    Event("adverts lost", lambda c: c.nodes["A"].set_cut(True), _hear(False, False)),
-    Event("adverts again", lambda c: c.nodes["A"].set_cut(False), _hear(True, True)),
-    Event("A is deaf", lambda c: c.nodes["A"].set_deaf(True), _hear(False, True)),
-    Event("A hears again", lambda c: c.nodes["A"].set_deaf(False), _hear(True, True)),
-)
+#: What is added to A's and to B's instance, and whether B, the lower priority, still hears A.
+#: With the first eight both end as MASTER.
+WORDS = "authentication {{ auth_type PASS\n auth_pass {} }}"
+UNICAST = "unicast_src_ip {}\n unicast_peer {{ {} }}"
+DROPPED = {
+    "another VRID": ("", "virtual_router_id 52"),
+    "another version": ("", "version 3"),
+    "another password": (WORDS.format("one"), WORDS.format("other")),
+    "no password": (WORDS.format("one"), ""),
+    "another interval": ("", "advert_int 2"),
+    "one VIP more": ("", "virtual_ipaddress { 10.0.0.101/24 }"),
+    "unicast to multicast": (UNICAST.format("10.0.0.1", "10.0.0.2"), ""),
+    "wrong peers": (
+        UNICAST.format("10.0.0.1", "10.0.0.8"),
+        UNICAST.format("10.0.0.2", "10.0.0.9"),
+    ),
+}
+ACCEPTED = {
+    "nothing": ("", ""),
+    "eight letters alike": (WORDS.format("12345678x"), WORDS.format("12345678y")),
+    "VIPs not in the adverts": ("", "virtual_ipaddress_excluded { 10.0.0.101/24 }"),
+    "another interval in VRRPv3": ("version 3", "version 3\n advert_int 1.5"),
+    "unicast": (UNICAST.format("10.0.0.1", "10.0.0.2"), UNICAST.format("10.0.0.2", "10.0.0.1")),
+    "authentication in VRRPv3": (f"version 3\n {WORDS.format('one')}", "version 3"),
+}
 
 
 @pytest.fixture
-def arena(tmp_path: Path) -> Iterator[Arena]:
+def arena(tmp_path: Path) -> Iterator[Callable[[list[Plan]], Arena]]:
+    made: list[Arena] = []
+
+    def make(plans: list[Plan]) -> Arena:
+        made.append(Arena(tmp_path, plans))
+        return made[0]
+
+    try:
+        yield make
+    finally:
+        for one in made:
+            one.close()
+
+
+def story(contest: Contest) -> Story:
+    nodes = contest.nodes
+    addresses = [contest.plan.address(name) for name in "AB"]
+    return Story(nodes["A"].conf, nodes["B"].conf, addresses[0], addresses[1])
+
+
+def test_holders_are_as_predicted_through_a_history(
+    arena: Callable[[list[Plan]], Arena],
+) -> None:
     number = seed()
     print(f"LAB_SEED={number}")
     dice = random.Random(number)  # noqa: S311 no secret
-    made = Arena(tmp_path, [plan(dice, (-1, 0, 1)[i % 3]) for i in range(PAIRS)])
-    try:
-        yield made
-    finally:
-        made.close()
-
-
-def test_holders_are_as_predicted_through_a_history(arena: Arena) -> None:
-    for contest in arena.contests:
+    lab = arena([plan(dice, (-1, 0, 1)[i % 3]) for i in range(PAIRS)])
+    for contest in lab.contests:
         for name, node in contest.nodes.items():
             node.conf.write_text(conf(contest.plan, name, node.directory))
             if contest.plan.side(name).tracker == "file":
                 contest.fail_check(name, False)
-    stories = [Story(contest) for contest in arena.contests]
+    stories = [story(contest) for contest in lab.contests]
+    record = [_recorded(contest) for contest in lab.contests]
     wrong = []
-    outcomes = set()
+    moved: dict[str, set[bool]] = {}
     for event in EVENTS:
-        observed = arena.after(event.act, QUIET)
-        for contest, story, seen in zip(arena.contests, stories, observed):
-            before = story.masters
-            event.predict(story)
-            expected = story.settle()
-            outcomes.add((event.name, before, expected))
+        observed = lab.after(ACTS[event], QUIET)
+        for contest, told, entry, seen in zip(lab.contests, stories, record, observed):
+            before = told.masters
+            expected = told.happen(event)
+            moved.setdefault(event, set()).add(before != expected)
+            entry["history"].append([event, sorted(seen)])
             if seen != expected:
-                words = f"{contest.plan.words}: after {event.name!r}"
-                held = f"{_said(seen)} held the VIP, predicted {_said(expected)}"
-                wrong.append(f"{words} (from {_said(before)}) {held}")
-                story.masters = seen  # one mistake is one line
-    # Each event both moves a VIP and leaves one, in some pair: else it would try nothing.
-    for name in ("B starts", "A's check fails", "A recovers", "A is back", "B recovers"):
-        moved = {before != after for event, before, after in outcomes if event == name}
-        assert moved == {True, False}, f"{name}: another seed, please"
+                wrong.append(
+                    f"{contest.plan.words}: after {event!r} (before it {_said(before)})"
+                    f" {_said(seen)} held the VIP, predicted {_said(expected)}"
+                )
+                told.masters = seen  # one mistake is one line
+    if os.environ.get("LAB_RECORD"):
+        Path(os.environ["LAB_RECORD"]).write_text(json.dumps(record, indent=1) + "\n")
     assert not wrong, "\n".join(wrong)
+    # Each of these moves some VIP and leaves another, or nothing was tried.
+    for event in ("B starts", "A's check fails", "A recovers", "A is back", "B recovers"):
+        assert moved[event] == {True, False}, f"{event}: a poor seed, {number}"
+
+
+def test_adverts_that_do_not_match_make_two_masters(
+    arena: Callable[[list[Plan]], Arena],
+) -> None:
+    """Both start at once, A with the higher priority."""
+    side = Side("BACKUP", False, 0, "none", 0)
+    cases = {**DROPPED, **ACCEPTED}
+    lab = arena([Plan(side, side, unicast=False, swapped=False)] * len(cases))
+    for contest, additions in zip(lab.contests, cases.values()):
+        for name, priority, added in zip("AB", (200, 100), additions):
+            contest.nodes[name].conf.write_text(
+                "vrrp_instance election {\n interface eth0\n virtual_router_id 51\n"
+                f" priority {priority}\n virtual_ipaddress {{ 10.0.0.100/24 }}\n {added}\n}}\n"
+            )
+    stories = [story(contest) for contest in lab.contests]
+
+    def start(contest: Contest) -> None:
+        for name, node in contest.nodes.items():
+            node.start(name)
+
+    observed = lab.after(start, QUIET_V2)
+    for case, told, seen in zip(cases, stories, observed):
+        told.start("A")
+        told.start("B")
+        expected = told.settle()
+        assert seen == expected, case
+        assert expected == frozenset("AB" if case in DROPPED else "A"), case
+
+
+def _recorded(contest: Contest) -> dict[str, Any]:
+    """The files as they are, but for the directory."""
+    files = {
+        name: node.conf.read_text().replace(str(node.directory), "/run/election")
+        for name, node in contest.nodes.items()
+    }
+    addresses = {name: contest.plan.address(name) for name in "AB"}
+    return {"files": files, "addresses": addresses, "history": []}
 
 
 def _said(holders: frozenset[str]) -> str:

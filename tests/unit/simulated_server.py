@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kachecks import queries
 from kachecks.facts import Row
 from kachecks.mysqld_process import Process
 from kachecks.session import Lost, NoAnswer, ServerError, SessionError
@@ -29,6 +30,8 @@ class Client:
     blocks: bool = False  # SET GLOBAL read_only waits for it
     unkillable: bool = False
     returns: int = 0  # as often it connects again when it is cut
+    seconds: int | None = 0  # in its present state
+    state: str | None = ""
 
 
 @dataclass
@@ -52,6 +55,10 @@ class Server:
     applier_errno: int = 0
     breaks_at: int = 0  # the applier stops with 1062 before this transaction
     channels: int = 1
+    lag: str | None = "0"
+    datadir: str | None = "/var/lib/mysql/"
+    binlog: str | None = "/var/log/mysql/binlog"
+    tmpdir: str | None = "/tmp"  # noqa: S108 - only a name here
     source_id: int = 0  # whom it believes to replicate from, the other server by default
     clients: dict[int, Client] = field(default_factory=dict)
     held_by: Any = None  # the session that holds the lock
@@ -134,6 +141,7 @@ class Server:
             "Replica_SQL_Running": self.applier,
             "Last_SQL_Errno": str(self.applier_errno),
             "Last_SQL_Error": "Duplicate entry '25'" if self.applier_errno else "",
+            "Seconds_Behind_Source": self.lag,
             "Source_Log_File": "binlog.000001",
             "Relay_Source_Log_File": "binlog.000001",
             "Read_Source_Log_Pos": self.file(self.received),
@@ -163,9 +171,12 @@ class Server:
 
     def processlist(self) -> list[Row]:
         return [
-            {"Id": str(number), "User": one.user, "Host": one.host, "Command": one.command}
+            {
+                "Id": str(number), "User": one.user, "Host": one.host, "Command": one.command,
+                "Time": None if one.seconds is None else str(one.seconds), "State": one.state,
+            }
             for number, one in sorted(self.clients.items())
-        ]
+        ]  # fmt: skip
 
 
 class Session:
@@ -229,6 +240,8 @@ class Session:
             return [{"File": "binlog.000001", "Position": server.file(server.made)}]
         if sql == "SHOW PROCESSLIST":
             return server.processlist()
+        if sql == queries.DIRECTORIES:
+            return [{"datadir": server.datadir, "binlog": server.binlog, "tmpdir": server.tmpdir}]
         if "read_only_exempt" in sql:
             if not server.view:
                 raise ServerError(1146, "no such view")

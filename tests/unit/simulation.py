@@ -144,7 +144,6 @@ class Host:
         self.network = Network(world)
         self.contact = True  # up to date with the peer since mysqld started
         self.alone = False
-        self.told: Process | None = None
         self.gave_way_mark: GaveWay | None = None
         self.left_at: float | None = None
         self.permit = True
@@ -241,14 +240,8 @@ class Host:
     def unmark_open(self) -> None:
         self.needs_run_dir()
         if self.mark is not None:
-            self.mark = None
+            self.mark = self.told = None
             self.world.say("unmark")
-
-    def opening_told(self) -> bool:
-        return self.told == self.mark
-
-    def note_opening_told(self) -> None:
-        self.told = self.mark
 
     def opening_told(self) -> bool:
         return self.told == self.mark
@@ -390,4 +383,5 @@ class Host:
 def config(**options: str) -> Config:
     """The option file of node B."""
     text = "[kachecks]\nvip = 10.0.0.100\npeer = 10.0.0.1\n"
-    return parse(text + "".join(f"{key} = {value}\n" for key, value in options.items()), "k.cnf")
+    lines = "".join(f"{key} = {value}\n" for key, value in options.items())
+    return parse(f"{text}{lines}[client]\nsocket = /s.sock\n", "k.cnf")

@@ -80,14 +80,21 @@ def node(tmp_path: Path) -> Node:
     return Node(tmp_path)
 
 
-def server(access: str = "closed", state: str = "healthy", **columns: str) -> fake_server.Behaviour:
-    """A MySQL 8.4 in one of the states of tests/rows."""
+def server(
+    access: str = "closed",
+    state: str = "healthy",
+    asked: list[str] | None = None,
+    **columns: str,
+) -> fake_server.Behaviour:
+    """A MySQL 8.4 in one of the states of tests/rows; ``asked`` is filled with its statements."""
     value = "0" if access == "open" else "1"
     identity = ("server_id", "2", "server_uuid", "9a39d64d")
     (row,) = rows("mysql-9.7", f"replica_status_{state}")
     row.update(columns)
 
     def answers(sql: str) -> bytes:
+        if asked is not None:
+            asked.append(sql)
         if "@@global.read_only" in sql:
             return one_row("read_only", value, "super_read_only", value, *identity)
         if sql == queries.PROCESSLIST:
@@ -390,13 +397,44 @@ def test_second_copy_repeats_the_last_verdict(node: Node) -> None:
         assert (node.run_dir / "main.verdict").read_text() == "MYSQLD_HUNG 11"
 
 
-def test_a_first_copy_that_has_been_at_work_too_long_is_not_trusted(node: Node) -> None:
+@contextmanager
+def first_copy(node: Node, seconds: float | None) -> Iterator[None]:
+    """A check that has been at work for so long; None: it has not yet written since when."""
+    begun = time.clock_gettime(time.CLOCK_BOOTTIME) - (seconds or 0.0)
     with (node.run_dir / "main.check").open("w") as held:
-        held.write(f"{time.monotonic() - 9}")
+        held.write("" if seconds is None else f"{begun:.3f}")
         held.flush()
         fcntl.flock(held, fcntl.LOCK_EX)
-        (node.run_dir / "main.verdict").write_text("OK 0")
+        (node.run_dir / "main.verdict").write_text("LAG 24")
+        yield
+
+
+@pytest.mark.parametrize("seconds", [None, 0.0, 5.0])
+def test_a_first_copy_at_work_is_trusted(node: Node, seconds: float | None) -> None:
+    with first_copy(node, seconds):
+        assert node.check("--fence") == (24, "")
+
+
+def test_a_first_copy_that_has_been_at_work_too_long_is_not_trusted(node: Node) -> None:
+    with first_copy(node, 9.0):
         assert node.check("--fence")[0] == 10
+        assert node.check()[0] == 10  # by hand, copies are none of its business
+
+
+@needs_root
+def test_a_first_copy_that_hangs_stalls_writes_at_least(node: Node) -> None:
+    """Something does not answer it: no disk is touched, and the holder is degraded."""
+    asked: list[str] = []
+    with first_copy(node, 8.5), listening(node.socket, server("open", asked=asked)):
+        status, printed = node.check("--fence", holder=True)
+        assert printed.startswith("WRITES_STALLED: the check before this one has been at work for")
+        assert status == 0  # the peer is not fit: it is not there
+        assert queries.DIRECTORIES not in asked
+        assert queries.PROCESSLIST not in asked
+        assert asked != []
+        asked.clear()
+        assert node.check(holder=True)[1].startswith("OK: ")
+        assert queries.DIRECTORIES in asked or queries.PROCESSLIST in asked
 
 
 @needs_root

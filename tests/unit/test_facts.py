@@ -32,7 +32,7 @@ def channel(server: str, state: str) -> Channel:
         ("9.7.4-1", False, (9, 7, 4), "MySQL 9.7.4"),
         ("5.5.5-10.11.19-MariaDB-0+deb12u1-log", True, (10, 11, 19), "MariaDB 10.11.19"),
         ("5.5.5-10.5.8-MariaDB-1:10.5.8+maria~focal", True, (10, 5, 8), "MariaDB 10.5.8"),
-        ("11.8.3-MariaDB", True, (11, 8, 3), "MariaDB 11.8.3"),
+        ("11.8.6-MariaDB-0+deb13u1 from Debian-log", True, (11, 8, 6), "MariaDB 11.8.6"),
         ("12.0.2-MariaDB-ubu2404-log", True, (12, 0, 2), "MariaDB 12.0.2"),
         ("8.4", False, (8, 4, 0), "MySQL 8.4.0"),
     ],
@@ -56,6 +56,8 @@ def test_no_version(text: str) -> None:
         ("mysql-9.7", "9.7.4", "globals_closed", False, True),
         ("mariadb-10.11", "10.11.19-MariaDB", "globals_open", True, False),
         ("mariadb-10.11", "10.11.19-MariaDB", "globals_closed", False, True),
+        ("mariadb-11.8", "11.8.6-MariaDB", "globals_open", True, False),
+        ("mariadb-11.8", "11.8.6-MariaDB", "globals_closed", False, True),
         ("mariadb-12.0", "12.0.2-MariaDB", "globals_open", True, False),
         ("mariadb-12.0", "12.0.2-MariaDB", "globals_read_only", False, False),
         ("mariadb-12.0", "12.0.2-MariaDB", "globals_no_lock", False, False),
@@ -139,14 +141,14 @@ def test_gtid_sets_lose_their_newlines() -> None:
     assert found.received_gtid == "a-b:1-5,c-d:1-7"
 
 
-@pytest.mark.parametrize(("server", "seen"), [("mysql-9.7", ""), ("mariadb-10.11", "0")])
+@pytest.mark.parametrize(("server", "seen"), [("mysql-9.7", ""), ("mariadb-11.8", "0")])
 def test_a_source_that_was_never_seen_has_no_name(server: str, seen: str) -> None:
     row = rows(server, "replica_status_healthy")[0]
     column = "Source_UUID" if "Source_UUID" in row else "Master_Server_Id"
     assert parse_channel({**row, column: seen}).source_id == ""
 
 
-@pytest.mark.parametrize("server", ["mysql-9.7", "mariadb-10.11"])
+@pytest.mark.parametrize("server", ["mysql-9.7", "mariadb-10.11", "mariadb-11.8"])
 def test_two_channels(server: str) -> None:
     both = tuple(parse_channel(row) for row in rows(server, "replica_status_two_channels"))
     assert [(one.name, one.source_host, one.receiver) for one in both] == [

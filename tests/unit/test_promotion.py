@@ -6,7 +6,14 @@ import pytest
 
 from kachecks.demotion import demote
 from kachecks.promotion import promote
-from kachecks.promotion_sessions import Leaving, StandAside, VipGone
+from kachecks.promotion_sessions import (
+    PEER_STATEMENT,
+    PING_AFTER,
+    STATEMENT,
+    Leaving,
+    StandAside,
+    VipGone,
+)
 from kachecks.session import DriverError, Lost, ServerError
 from kachecks.steps import Outcome, Steps
 from tests.unit.simulation import (
@@ -34,7 +41,7 @@ def run(world: World) -> Outcome:
 def refused(world: World, words: str) -> None:
     """It ends closed, says why, and lets go of everything."""
     outcome = run(world)
-    assert (outcome.outcome, outcome.done) == ("refused", False)
+    assert (outcome.outcome, outcome.done, outcome.changed) == ("refused", False, False)
     assert words in outcome.why
     assert world.b.access == CLOSED
     assert OPENED not in world.log
@@ -616,6 +623,65 @@ def test_our_own_server_is_never_taken_for_the_peer(trouble: Exception) -> None:
     assert outcome.outcome == "interrupted"
     assert outcome.why.startswith("this node's own server: ")
     assert "A: connect" not in world.log
+
+
+def test_sessions_are_used_before_the_server_ends_them() -> None:
+    """wait_timeout is 3 s: two pauses, and a statement that is just in time."""
+    assert 2 * PING_AFTER + max(STATEMENT, PEER_STATEMENT) <= 3
+    world = World()
+    run(world)
+    world.order("B: SET SESSION wait_timeout = 3, autocommit = 1", "B: lock kachecks.main")
+
+
+@pytest.mark.parametrize("what", ["vip", "leaving"])
+@pytest.mark.parametrize("server", ["a", "b"])
+def test_it_stands_aside_while_it_waits_for_the_lock(server: str, what: str) -> None:
+    world = World()
+    held = getattr(world, server)
+    held.held_by = Session(world, held)
+
+    def goes() -> None:
+        if world.time < 2:
+            world.when("GET_LOCK", goes)
+        elif what == "vip":
+            world.lose_vip()
+        else:
+            world.host.mark_leaving()
+
+    world.when("GET_LOCK", goes)
+    with pytest.raises(VipGone if what == "vip" else Leaving):
+        run(world)
+    assert world.time < 4
+
+
+@pytest.mark.parametrize("what", ["vip", "leaving"])
+def test_it_stands_aside_during_a_long_drain(what: str) -> None:
+    world = World()
+    world.a.made, world.b.applies = 5000, 100.0
+
+    def goes() -> None:
+        if world.time < 2:
+            world.when("sleep", goes)
+        elif what == "vip":
+            world.lose_vip()
+        else:
+            world.host.mark_leaving()
+
+    world.when("sleep", goes)
+    with pytest.raises(VipGone if what == "vip" else Leaving):
+        run(world)
+    assert world.time < 2.2
+
+
+@pytest.mark.parametrize("trouble", [MUTE, ServerError(1227, "you need SUPER")])
+@pytest.mark.parametrize("statement", ["SHOW REPLICA STATUS", "wait_timeout = 3"])
+def test_our_own_server_lets_us_in_and_tells_nothing(statement: str, trouble: Exception) -> None:
+    world = World()
+    world.b.troubles[statement] = trouble
+    assert run(world).outcome == "interrupted"
+    assert "A: connect" not in world.log
+    assert world.time < 2.1
+    no_session_is_left(world)
 
 
 # The drain ---------------------------------------------------------------------------------------

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from kachecks.marks import GaveWay
 from kachecks.reconcile import PROMOTION_LOCK_PATIENCE, reconcile
-from kachecks.session import Lost
+from kachecks.session import Lost, ServerError
 from kachecks.state import StateError
 from kachecks.steps import Outcome
 from tests.unit.simulation import CLOSED, MUTE, OPEN, REFUSED, SILENT, Client, World
@@ -72,7 +73,10 @@ def test_the_vip_comes_while_the_lock_is_waited_for() -> None:
         world.vip = True
 
     world.when("lock", comes)
+    purposes: list[str] = []
+    world.when("B: connect", lambda: purposes.append(world.host.lock_purpose()))
     assert run(world).outcome == "opened"
+    assert purposes == ["promote"]  # the check looks at it, and so it is what it is now held for
 
 
 @pytest.mark.parametrize(
@@ -113,7 +117,9 @@ def test_never_opened_without_the_lock() -> None:
     world.host.locked_by = "promote"
     outcome = run(world)
     assert (outcome.outcome, outcome.done) == ("lock busy", False)
+    assert PROMOTION_LOCK_PATIENCE == 20.0
     assert PROMOTION_LOCK_PATIENCE <= world.time < PROMOTION_LOCK_PATIENCE + 1
+    assert [entry["outcome"] for entry in world.host.recorded] == ["lock busy"]
     assert "connect" not in " ".join(world.log)
     assert world.host.locked_by == "promote"
 
@@ -176,6 +182,20 @@ def test_unusable_run_directory() -> None:
     assert world.b.access == CLOSED
 
 
+def test_the_vip_comes_and_there_is_no_lock_to_be_had() -> None:
+    """Going on without the lock is for closing alone."""
+    world = World()
+    world.vip = False
+    world.host.run_dir_error = StateError("cannot open the lock /run/kachecks/main.lock")
+
+    def comes() -> None:
+        world.vip = True
+
+    world.when("lock", comes)
+    assert run(world).outcome == "lock busy"
+    assert "B: connect" not in world.log
+
+
 # Cut short ---------------------------------------------------------------------------------------
 
 
@@ -193,7 +213,9 @@ def test_interrupted_and_tried_again() -> None:
     assert outcome.outcome == "opened"
     assert world.log.count("flock to promote") == 1
     assert world.log.count("B: connect") == 2
-    assert [entry["outcome"] for entry in world.host.recorded] == ["opened"]
+    (entry,) = world.host.recorded
+    assert entry["outcome"] == "opened"
+    assert any(name.startswith("interrupted: ") for name, _ in entry["steps"])  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("trouble", [REFUSED, MUTE, Lost("gone")])
@@ -203,7 +225,7 @@ def test_interrupted_again_and_again(trouble: Exception) -> None:
     outcome = run(world)
     assert (outcome.outcome, outcome.done) == ("interrupted", False)
     assert world.log.count("B: connect") == 5
-    assert world.time < 12
+    assert 1.5 < world.time < 12  # with pauses
 
 
 def test_interrupted_in_the_moment_of_opening() -> None:
@@ -245,6 +267,205 @@ def test_refused_is_not_tried_again(words: str) -> None:
     assert world.log.count("B: connect") == 1
     (entry,) = world.host.recorded
     assert entry["problem"] is True
+
+
+# Refused -----------------------------------------------------------------------------------------
+
+
+MAC = "02:00:00:00:00:01"
+
+
+def test_refused_gives_the_vip_back() -> None:
+    """At once, and the clients are shown the way to the other node."""
+    world = World()
+    world.b.source_id = 9
+    world.host.network.holder = MAC
+    outcome = run(world)
+    assert outcome.outcome == "refused"
+    assert world.host.gave_way_mark is not None
+    assert world.host.gave_way_mark.why == outcome.why
+    assert not world.vip
+    world.order("flock to promote", f"mark gave way: {outcome.why}", "permit 0", f"announce {MAC}")
+    assert world.index("permit 0") < world.index("unlock")  # no hook gets in between
+
+
+def test_one_alert_for_each_reason() -> None:
+    """It is refused again and again; people are told once, until it succeeds or says another."""
+
+    def again(world: World) -> None:
+        world.vip, world.host.gave_way_mark = True, None
+        run(world)
+
+    world = World()
+    world.b.source_id = 9
+    for _ in range(3):
+        again(world)
+    assert len(world.host.recorded) == 1
+    world.b.source_id = 8
+    again(world)
+    assert len(world.host.recorded) == 2
+    world.b.source_id = 0
+    again(world)
+    assert [entry["outcome"] for entry in world.host.recorded] == ["refused", "refused", "opened"]
+    world.b.access = CLOSED
+    world.b.source_id = 8
+    again(world)
+    assert len(world.host.recorded) == 4
+
+
+def test_interrupted_to_the_end_gives_way_too() -> None:
+    """The server is dead as far as can be seen, and was not open."""
+    world = World()
+    world.b.trouble = REFUSED
+    outcome = run(world)
+    assert outcome.outcome == "interrupted"
+    assert world.host.gave_way_mark is not None
+    assert not world.vip
+    assert [entry["outcome"] for entry in world.host.recorded] == ["interrupted"]
+
+
+@pytest.mark.parametrize("trouble", [REFUSED, MUTE, ServerError(1045, "denied")])
+def test_a_server_that_may_be_open_keeps_the_vip(trouble: Exception) -> None:
+    """The other node could only open beside it; a dead one is the check's business."""
+    world = with_b_open()
+    world.b.trouble = trouble
+    assert run(world).outcome == "interrupted"
+    assert world.host.gave_way_mark is None
+    assert world.host.permit
+    assert world.vip
+    assert len(world.host.recorded) == 1
+
+
+def test_refused_with_an_open_mark_gives_way() -> None:
+    """It was read as closed just now."""
+    world = World()
+    world.host.mark = world.b.process
+    world.b.source_id = 9
+    assert run(world).outcome == "refused"
+    assert world.host.gave_way_mark is not None
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_already_open_never_gives_way(holds: bool) -> None:
+    """Whatever is said of the peer: an open holder is not closed for it."""
+    world = with_b_open()
+    if not holds:
+        world.a.trouble = ServerError(1045, "denied")
+    outcome = run(world)
+    assert (outcome.outcome, outcome.done) == ("already open", holds)
+    assert world.host.gave_way_mark is None
+    assert world.vip
+    assert world.b.access == OPEN
+    assert len(world.host.recorded) == (0 if holds else 1)
+    assert world.host.opening_told() != holds  # told where it was recorded, and only there
+
+
+def test_already_open_where_the_process_cannot_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over TCP there is no open mark."""
+    world = with_b_open()
+    world.host.mark, world.a.trouble = None, ServerError(1045, "denied")
+    monkeypatch.setattr(type(world.host), "server_process", lambda *_: None)
+    assert run(world).outcome == "already open"
+    assert world.host.gave_way_mark is None
+    assert world.vip
+
+
+# Not now -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("why", ["gave way", "leaving"])
+def test_not_now(why: str) -> None:
+    """The check says when a node that gave way may return; who leaves is not opened again."""
+    world = World()
+    if why == "gave way":
+        world.host.gave_way_mark = GaveWay(0.0, "the peer is open")
+    else:
+        world.host.mark_leaving()
+    outcome = run(world)
+    assert (outcome.transition, outcome.outcome, outcome.done) == ("promote", "not now", False)
+    assert ("(the peer is open)" if why == "gave way" else "leave") in outcome.why
+    assert "connect" not in " ".join(world.log)
+    assert world.host.recorded == []
+    assert world.vip
+    assert world.log[-1] == "unlock"
+
+
+def test_not_now_is_looked_for_under_the_lock() -> None:
+    """notify_down, which had it, has just let go of it."""
+    world = World()
+    world.when("lock", world.host.mark_leaving)
+    assert run(world).outcome == "not now"
+
+
+def test_given_way_while_it_was_interrupted() -> None:
+    world = World()
+    world.a.access = CLOSED
+
+    def cut() -> None:
+        for number in [key for key, one in world.b.clients.items() if one.user == "kachecks"]:
+            del world.b.clients[number]
+        world.host.mark_gave_way("by the check")
+
+    world.when("B: SET SESSION", cut)
+    assert run(world).outcome == "not now"
+    assert OPENED not in world.log
+
+
+def test_a_mark_does_not_stop_a_demotion() -> None:
+    """And when the VIP is gone, the clients are shown where it is."""
+    world = with_b_open()
+    world.vip = False
+    world.host.gave_way_mark = GaveWay(0.0, "superseded")
+    world.host.network.holder = MAC
+    assert run(world).outcome == "closed"
+    world.order(CLOSING, "holder?", f"announce {MAC}")
+
+
+@pytest.mark.parametrize("what", ["never gave way", "the VIP is back", "not closed"])
+def test_when_clients_are_not_redirected(what: str) -> None:
+    world = with_b_open()
+    world.vip = False
+    world.host.network.holder = MAC
+    if what != "never gave way":
+        world.host.gave_way_mark = GaveWay(0.0, "superseded")
+    if what == "not closed":
+        world.b.troubles["SET GLOBAL"] = ServerError(1227, "you need SUPER")
+
+    def back() -> None:
+        world.vip = True
+
+    if what == "the VIP is back":
+        world.when(CLOSING, back)
+    outcome = run(world)
+    assert outcome.outcome == ("not closed" if what == "not closed" else "closed")
+    assert f"announce {MAC}" not in world.log
+
+
+def test_somebody_leaves_in_the_moment_of_opening() -> None:
+    """The promotion stands aside, and closes what it has opened, with the VIP still here."""
+    world = World()
+    world.when(OPENED, world.host.mark_leaving)
+    outcome = run(world)
+    assert (outcome.transition, outcome.outcome) == ("demote", "closed")
+    assert world.b.access == CLOSED
+    assert world.vip
+
+
+def test_an_opening_is_noted_as_told() -> None:
+    """After it was recorded: a hook that is killed in between leaves it to the check."""
+    world = World()
+    told: list[int] = []
+    world.host.note_opening_told = lambda: told.append(len(world.host.recorded))  # type: ignore[method-assign]
+    assert run(world).outcome == "opened"
+    assert told == [1]
+
+
+def test_an_opening_that_nobody_told_is_not_noted_as_told() -> None:
+    """notify_master was killed right after opening; a late notify_backup finds it open."""
+    world = with_b_open()
+    assert not world.host.opening_told()
+    run(world)
+    assert world.host.recorded or not world.host.opening_told()
 
 
 # Two hooks ---------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ import pytest
 
 from kachecks.config import Config, parse
 from kachecks.facts import Facts, Row, Version, parse_channel
-from kachecks.verdict import RULES, Observation, explain, judge, needs_peer
+from kachecks.findings import Findings
+from kachecks.verdict import RULES, Effect, Observation, explain, judge, needs_peer
 from tests.rows import rows
 
 MYSQL = Version(False, (9, 7, 4))
@@ -162,6 +163,12 @@ def test_role(vip_here: bool, promoting: bool, facts: Facts | None, role: str) -
     assert judge(seen, config()).role == role
 
 
+@pytest.mark.parametrize(("name", "said"), [("", "the applier has"), ("b", " of channel b has")])
+def test_a_channel_is_named(name: str, said: str) -> None:
+    facts = replica("applier_1062", Channel_Name=name)
+    assert said in judge(standby(facts), config()).sentence
+
+
 def test_channels_of_others_do_not_count() -> None:
     """A second, stopped channel from elsewhere is no business of this pair."""
     facts = replica("two_channels")
@@ -190,6 +197,142 @@ def test_needs_peer(state: str, columns: dict, asked: bool) -> None:
     assert not needs_peer(standby(None, failure="hung", detail="x"), config())
 
 
+# What a closer look finds ------------------------------------------------------------------------
+
+
+def with_found(seen: Observation, **found: object) -> Observation:
+    return seen._replace(found=Findings(**found))  # type: ignore[arg-type]
+
+
+TROUBLES = [
+    ("WRITES_STALLED", 12, "stalled"),
+    ("DISK_FULL", 13, "disk_full"),
+    ("FILESYSTEM_READ_ONLY", 14, "disk_read_only"),
+]
+
+
+@pytest.mark.parametrize(("reason", "status", "what"), TROUBLES)
+@pytest.mark.parametrize("fit", [True, False])
+def test_a_degraded_holder_gives_way_only_to_better(
+    reason: str, status: int, what: str, fit: bool
+) -> None:
+    found = {what: "in words", "peer_fit": fit, "peer": "closed"}
+    verdict = judge(with_found(holder(HEALTHY), **found), config())
+    assert verdict == (reason, status if fit else 0, "in words", "holder")
+    assert verdict.problem
+
+
+@pytest.mark.parametrize(("reason", "status", "what"), TROUBLES)
+@pytest.mark.parametrize(
+    ("elsewhere", "gave_way", "fails"),
+    [(True, "", True), (False, "", False), (False, "why", True), (True, "why", True)],
+)
+def test_a_degraded_standby(
+    reason: str, status: int, what: str, elsewhere: bool, gave_way: str, fails: bool
+) -> None:
+    """Better than nobody: it fails only while another host has the VIP, or it has given way."""
+    seen = standby(HEALTHY)._replace(vip_elsewhere=elsewhere, gave_way=gave_way)
+    verdict = judge(with_found(seen, **{what: "in words", "peer_fit": True}), config())
+    assert verdict == (reason, status if fails else 0, "in words", "standby")
+    assert verdict.problem
+
+
+@pytest.mark.parametrize("what", ["stalled", "disk_full", "disk_read_only"])
+def test_what_decides_for_the_one_role_is_nothing_to_the_other(what: str) -> None:
+    at_holder = with_found(holder(HEALTHY)._replace(vip_elsewhere=True), **{what: "in words"})
+    assert judge(at_holder, config()).status == 0
+    at_standby = with_found(standby(HEALTHY), **{what: "in words", "peer_fit": True})
+    assert judge(at_standby, config()).status == 0
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_two_writers(ours: bool) -> None:
+    found = {"two_writers": "both", "ours_to_close": ours, "peer_fit": True}
+    verdict = judge(with_found(holder(HEALTHY), **found), config())
+    assert verdict == ("TWO_WRITERS", 17 if ours else 0, "both", "holder")
+    at_standby = judge(with_found(standby(HEALTHY), **found), config())
+    assert at_standby == ("TWO_WRITERS", 17, "both", "standby")
+
+
+def test_errant_transactions() -> None:
+    assert judge(with_found(standby(HEALTHY), errant="lacks"), config()) == (
+        "ERRANT_TRANSACTIONS", 22, "lacks", "standby",
+    )  # fmt: skip
+    at_holder = judge(with_found(holder(HEALTHY), errant="lacks"), config())
+    assert at_holder == ("ERRANT_TRANSACTIONS", 0, "lacks", "holder")
+    assert at_holder.problem
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "seen"),
+    [("ISOLATED", 15, {"isolated": "nobody"}), ("GAVE_WAY", 16, {"gave_way": "superseded"})],
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_isolated_and_gave_way_fail_everybody(
+    reason: str, status: int, seen: dict, known: bool
+) -> None:
+    """Whether or not the server was asked."""
+    facts = HEALTHY if known else None
+    (sentence,) = seen.values()
+    assert judge(holder(facts, **seen), config()) == (reason, status, sentence, "holder")
+    assert judge(standby(facts, **seen), config()) == (reason, status, sentence, "standby")
+
+
+def test_behind() -> None:
+    """What the peer had is not here, whatever the threads say: as late as one that says so."""
+    seen = with_found(standby(HEALTHY), behind="still without 40")
+    assert judge(seen, config()) == ("LAG", 24, "still without 40", "standby")
+    assert judge(with_found(holder(HEALTHY), behind="still without 40"), config()).reason == "OK"
+
+
+def test_the_order_of_the_new_rules() -> None:
+    """A dead server first: of all others it may be said that it lives."""
+    everything = Findings("open", True, "stalled", "full", "read-only", "both", True, "errant")
+    seen = holder(None, failure="down", detail="x", isolated="nobody", gave_way="superseded")
+    seen = seen._replace(found=everything)
+    reasons = []
+    for gone in (
+        {"failure": ""},
+        {"found": everything._replace(stalled="")},
+        {"found": everything._replace(stalled="", disk_full="")},
+        {"found": everything._replace(stalled="", disk_full="", disk_read_only="")},
+        {"isolated": ""},
+        {"gave_way": ""},
+        {"found": Findings(errant="errant")},
+        {"found": Findings()},
+    ):
+        reasons.append(judge(seen, config()).reason)
+        seen = seen._replace(**gone)
+    assert reasons == [
+        "MYSQLD_DOWN", "WRITES_STALLED", "DISK_FULL", "FILESYSTEM_READ_ONLY", "ISOLATED",
+        "GAVE_WAY", "TWO_WRITERS", "ERRANT_TRANSACTIONS",
+    ]  # fmt: skip
+    assert judge(seen, config()).reason == "OK"
+
+
+def test_replication_that_is_broken_comes_before_errant_transactions() -> None:
+    seen = with_found(standby(replica("applier_1062")), errant="lacks")
+    assert judge(seen, config()).reason == "APPLIER_STOPPED"
+    late = with_found(standby(replica("connecting"), peer="open"), errant="lacks")
+    assert judge(late, config()).reason == "ERRANT_TRANSACTIONS"
+
+
+# An effect ---------------------------------------------------------------------------------------
+
+
+def test_an_effect_that_hangs_on_what_was_seen() -> None:
+    """Where its condition does not hold the node is kept, whatever the options say."""
+    seen = standby(HEALTHY, peer="open")
+    fails = Effect(True, only_if=lambda seen: seen.peer == "open", words="if the peer is open")
+    assert fails.failing(seen, config())
+    assert not fails.failing(seen._replace(peer="closed"), config())
+    assert str(fails) == "fail if the peer is open, else keep, alert"
+    both = fails._replace(option="on_broken_replica", value="open")
+    assert both.failing(seen, config())
+    assert not both.failing(seen, config(on_broken_replica="open"))
+    assert not both.failing(seen._replace(peer="closed"), config(on_broken_replica="open"))
+
+
 def test_statuses_are_distinct_and_fit_for_keepalived() -> None:
     statuses = [rule.status for rule in RULES]
     assert len(set(statuses)) == len(statuses)
@@ -201,8 +344,19 @@ def test_statuses_are_distinct_and_fit_for_keepalived() -> None:
 TABLE = """
 MYSQLD_DOWN           10  fail | fail
 MYSQLD_HUNG           11  fail | fail
+WRITES_STALLED        12  fail if the peer is fit to take over, else keep, alert | fail while \
+another host answers for the VIP or this node gave way, else keep, alert
+DISK_FULL             13  fail if the peer is fit to take over, else keep, alert | fail while \
+another host answers for the VIP or this node gave way, else keep, alert
+FILESYSTEM_READ_ONLY  14  fail if the peer is fit to take over, else keep, alert | fail while \
+another host answers for the VIP or this node gave way, else keep, alert
+ISOLATED              15  fail | fail
+GAVE_WAY              16  fail | fail
+TWO_WRITERS           17  fail with the higher server_id, or at the third look, else keep, \
+alert | fail
 APPLIER_STOPPED       20  keep, alert | fail (on_broken_replica = open: keep, alert)
 NOT_REPLICATING       21  keep, alert | fail (on_broken_replica = open: keep, alert)
+ERRANT_TRANSACTIONS   22  keep, alert | fail
 RECEIVER_STOPPED      23  keep, alert | fail
 LAG                   24  keep, alert | fail
 TOO_MANY_CONNECTIONS  25  keep, alert (too_many_connections = fail: fail) | fail
@@ -212,12 +366,19 @@ OK                     0  none of these
 
 
 def test_explain_prints_every_rule() -> None:
-    printed = " ".join(explain().split())
-    for line in TABLE.strip().splitlines():
-        assert " ".join(line.split()) in printed
-    for rule in RULES:
-        assert rule.meaning in printed
-    assert explain().count("\n") == 2 * len(RULES) + 1
+    printed, (*table, ok) = explain(), TABLE.strip().splitlines()
+    assert len(table) == len(RULES)
+    for rule, line in zip(RULES, table):
+        (reason, status), (holder, standby) = line.split()[:2], line.split(" | ")
+        head = f"{reason} (exit {status}): {rule.meaning}\n"
+        effects = printed.partition(head)[2]
+        holder = holder.split(maxsplit=2)[2]
+        if holder == standby:
+            assert effects.startswith(f"    holder and standby: {holder}\n")
+        else:
+            assert effects.startswith(f"    holder:  {holder}\n    standby: {standby}\n")
+    assert printed.splitlines()[-1] == "OK (exit 0): none of these"
+    assert ok.split(maxsplit=2) == ["OK", "0", "none of these"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,647 @@
+"""What every peer_check seconds are for: the peer, stalled writers, disks (simulation.py)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kachecks.closer_look import ERRANT_FOR, STALLED_AFTER, is_due, look_closer, remember
+from kachecks.disks import Disks
+from kachecks.findings import Findings
+from kachecks.marks import Look
+from kachecks.probe import probe
+from kachecks.session import DriverError, Lost, ServerError
+from kachecks.state import StateError
+from tests.unit.simulation import (
+    CLOSED,
+    MARIADB,
+    MARIADB12,
+    MUTE,
+    MYSQL,
+    OPEN,
+    REFUSED,
+    SILENT,
+    Client,
+    World,
+)
+
+VERSIONS = [MYSQL, MARIADB, MARIADB12]
+DISKS = "disks of 4712: /var/lib/mysql/ /var/log/mysql /tmp"
+
+
+def standby(version: str = MYSQL, **options: str) -> World:
+    """B stands by, and its peer is open."""
+    world = World(version, **options)
+    world.vip = False
+    return world
+
+
+def holder(version: str = MYSQL, **options: str) -> World:
+    """B is the active node, and its peer stands by."""
+    world = World(version, **options)
+    world.a.access, world.b.access = CLOSED, OPEN
+    if version == MARIADB12:
+        world.a.read_only, world.b.read_only = "NO_LOCK_NO_ADMIN", "OFF"
+    return world
+
+
+def look(world: World, stalled: str = "") -> Findings:
+    """What was found, without what the next look needs."""
+    return look_in_full(world, stalled)._replace(wanted="", wanted_at=0.0)
+
+
+def look_in_full(world: World, stalled: str = "") -> Findings:
+    """Nothing is changed by it, and no session is left at the peer."""
+    session: Any = world.host.connect_local(1.0)
+    facts = probe(session, 1.0)
+    before = len(world.log)
+    found = look_closer(world.host, session, facts, world.vip, stalled)
+    assert not [line for line in world.log[before:] if ": SET" in line or ": KILL" in line]
+    assert all(each.ended for each in world.sessions if each is not session)
+    session.close()
+    return found
+
+
+# When --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("last", "due"),
+    [
+        (None, True),
+        (Look(100.0, False, 0, False), False),
+        (Look(95.01, False, 0, True), False),
+        (Look(95.0, False, 0, False), True),
+        (Look(100.0, True, 0, False), True),
+    ],
+)
+def test_due(last: Look | None, due: bool) -> None:
+    """Every peer_check seconds (5), and while something is wrong."""
+    world = World()
+    world.time, world.host.look = 100.0, last
+    assert is_due(world.host) == due
+
+
+def test_peer_check() -> None:
+    world = World(peer_check="9")
+    world.time, world.host.look = 100.0, Look(91.5, False, 0, False)
+    assert not is_due(world.host)
+    world.pass_time(0.5)
+    assert is_due(world.host)
+
+
+# The peer ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_healthy_pair(version: str) -> None:
+    assert look(standby(version)) == Findings(peer="open", peer_fit=False)
+    assert look(holder(version)) == Findings(peer="closed", peer_fit=True)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (REFUSED, "gone"),
+        (SILENT, "gone"),
+        (MUTE, "unanswered"),
+        (Lost("gone"), "unanswered"),
+        (ServerError(1045, "denied"), "unanswered"),
+        (DriverError("no driver"), "unanswered"),
+    ],
+)
+@pytest.mark.parametrize("role", [standby, holder])
+def test_a_peer_that_cannot_be_asked(role: Any, trouble: Exception, said: str) -> None:
+    world = role()
+    world.a.trouble = trouble
+    assert look(world) == Findings(peer=said)
+    assert world.time < 1.1
+
+
+@pytest.mark.parametrize("statement", ["@@global.read_only", "SHOW REPLICA STATUS"])
+@pytest.mark.parametrize("trouble", [MUTE, ServerError(1227, "you need SUPER")])
+def test_a_peer_that_falls_silent(statement: str, trouble: Exception) -> None:
+    world = holder()
+    world.a.troubles[statement] = trouble
+    assert look(world) == Findings(peer="unanswered")
+
+
+@pytest.mark.parametrize("statement", ["AS gtid_mode", "GTID_SUBTRACT"])
+def test_a_peer_that_falls_silent_later(statement: str) -> None:
+    """While it is asked what it lacks: of no use to anybody then."""
+    world = standby()
+    world.b.made = 9
+    world.a.troubles[statement] = MUTE
+    assert look(world) == Findings(peer="unanswered")
+
+
+UNFIT: list[dict[str, object]] = [
+    {"channels": 0},
+    {"receiver": "Connecting"},
+    {"receiver": "No"},
+    {"applier": "No"},
+    {"lag": "1"},
+    {"lag": None},
+]
+
+
+@pytest.mark.parametrize("changes", UNFIT)
+def test_a_closed_peer_that_is_not_fit(changes: dict[str, object]) -> None:
+    world = holder()
+    for name, value in changes.items():
+        setattr(world.a, name, value)
+    assert look(world) == Findings(peer="closed", peer_fit=False)
+
+
+def test_a_peer_that_is_closed_for_most_is_not_fit() -> None:
+    """read_only alone: administrators still write there."""
+    world = holder(MARIADB12)
+    world.a.read_only = "ON"
+    assert not look(world).peer_fit
+
+
+# Two writers -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("numbers", "ours"), [((1, 2), True), ((2, 1), False)])
+def test_two_writers(version: str, numbers: tuple[int, int], ours: bool) -> None:
+    """The node with the higher server_id gives way: one of the two, and each knows which."""
+    world = World(version, numbers)
+    world.b.access = OPEN
+    if version == MARIADB12:
+        world.b.read_only = "OFF"
+    found = look(world)
+    assert found.two_writers == (
+        f"this server (server_id {numbers[1]}) and the peer (server_id {numbers[0]}) are both open,"
+        " look 1 in a row"
+    )
+    assert found.ours_to_close == ours
+    assert found.peer == "open"
+
+
+@pytest.mark.parametrize(("before", "ours"), [(0, False), (1, False), (2, True), (7, True)])
+def test_the_other_one_at_its_third_look(before: int, ours: bool) -> None:
+    """The one that should give way does not, or cannot."""
+    world = World(numbers=(2, 1))
+    world.b.access = OPEN
+    world.host.look = Look(0.0, True, before, False)
+    found = look(world)
+    assert found.ours_to_close == ours
+    assert f"look {before + 1} in a row" in found.two_writers
+
+
+@pytest.mark.parametrize("what", ["without the VIP", "closed"])
+def test_one_of_two_writers_must_be_the_holder(what: str) -> None:
+    """Without the VIP an open server is closed anyway."""
+    world = World()
+    world.b.access = OPEN
+    if what == "without the VIP":
+        world.vip, world.b.made = False, 9
+    else:
+        world.b.access = CLOSED
+    assert look(world) == Findings(peer="open")
+    assert world.time < 0.5
+
+
+def test_the_peer_has_just_closed_this_one() -> None:
+    """Fenced while it was asked: there is one writer."""
+    world = World()
+    world.b.access = OPEN
+
+    def fenced() -> None:
+        world.b.access = CLOSED
+
+    world.when("A: connect", fenced)
+    assert look(world) == Findings(peer="open")
+
+
+def test_our_own_server_falls_silent() -> None:
+    world = World()
+    world.b.access = OPEN
+
+    def silent() -> None:
+        world.b.troubles["@@global.read_only"] = MUTE
+
+    world.when("A: connect", silent)
+    assert look(world) == Findings(peer="unanswered")
+
+
+# What only this standby has ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
+@pytest.mark.parametrize("vip", [True, False])
+def test_errant(version: str, vip: bool) -> None:
+    world = standby(version)
+    world.vip = vip
+    world.b.made = 9  # the peer has 7 of them
+    begin = world.time
+    found = look(world)
+    assert found.errant.startswith("the peer lacks transactions of this server: ")
+    assert "9" in found.errant
+    assert ERRANT_FOR == 1.0
+    assert ERRANT_FOR <= world.time - begin < ERRANT_FOR + 0.2
+
+
+@pytest.mark.parametrize("vip", [True, False])
+def test_beside_a_closed_peer_nothing_is_errant(vip: bool) -> None:
+    """Nobody is open: the node that has more is the better choice."""
+    world = standby()
+    world.vip, world.a.access, world.b.made = vip, CLOSED, 9
+    assert look(world) == Findings(peer="closed", peer_fit=True)
+    assert world.time < 0.5
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
+def test_what_is_still_on_its_way(version: str) -> None:
+    """A node that was just demoted: the peer fetches what it wrote last."""
+    world = standby(version)
+    world.b.made = 9
+
+    def arrives() -> None:
+        world.a.of_b = 9
+
+    world.when("sleep", arrives)
+    assert look(world) == Findings(peer="open")
+    assert world.time < ERRANT_FOR / 2
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
+def test_what_the_peer_has_more_is_not_errant(version: str) -> None:
+    world = standby(version)
+    world.b.applied = 3
+    world.b.applies = 0
+    assert look(world) == Findings(peer="open")
+    assert world.time < 0.5
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
+def test_what_others_made_is_not_errant(version: str) -> None:
+    """The peer was rebuilt and lacks transactions of its own: that is not this server's doing."""
+    world = standby(version)
+    world.a.made = 2
+    assert look(world) == Findings(peer="open")
+
+
+def test_the_active_node_is_not_asked_for_it() -> None:
+    """What it writes is always on its way."""
+    world = holder()
+    world.b.made = 9
+    assert look(world) == Findings(peer="closed", peer_fit=True)
+    assert world.time < 0.5
+
+
+def test_without_gtids_nobody_can_tell() -> None:
+    world = standby()
+    world.a.by_file = world.b.by_file = True
+    world.b.made = 9
+    assert look(world) == Findings(peer="open")
+
+
+def test_two_families() -> None:
+    """A migration from MySQL to MariaDB: their GTIDs cannot be compared."""
+    world = standby()
+    world.a.version = MARIADB
+    world.b.made = 9
+    assert look(world) == Findings(peer="open")
+
+
+# What this standby has not got -------------------------------------------------------------------
+
+
+def looks_again(world: World, after: float) -> Findings:
+    """Look, remember, look again so many seconds later."""
+    remember(world.host, look_in_full(world), holder=False)
+    world.pass_time(after)
+    found = look_in_full(world)
+    remember(world.host, found, holder=False)
+    return found
+
+
+def deaf(version: str = MYSQL, **options: str) -> World:
+    """Its receiver is connected and gets nothing: 0 s behind, as far as it knows."""
+    world = standby(version, **options)
+    world.a.made = 40  # B has 5 of them
+    world.b.receiver = "Connecting"
+    world.time = 100.0
+    return world
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
+@pytest.mark.parametrize(("after", "behind"), [(29.0, False), (31.0, True)])
+def test_behind(version: str, after: float, behind: bool) -> None:
+    """It lacks what the peer had more than max_lag (30 s) ago."""
+    found = looks_again(deaf(version), after)
+    assert bool(found.behind) == behind == found.wrong
+    if behind:
+        assert "40" in found.behind
+        assert "that the peer had 31 s ago" in found.behind
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
+def test_it_counts_from_when_the_peer_had_it(version: str) -> None:
+    """Each look asks for the same until it is here; what came later is no excuse, nor a charge."""
+    world = deaf(version)
+    assert looks_again(world, 20.0).behind == ""
+    world.a.made = 50
+    assert looks_again(world, 11.0).behind
+    world.b.applied = world.b.received = 40
+    found = looks_again(world, 1.0)
+    assert found.behind == ""
+    assert "50" in found.wanted
+    assert looks_again(world, 25.0).behind == ""
+    assert looks_again(world, 10.0).behind
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
+def test_a_standby_that_follows_is_never_behind(version: str) -> None:
+    world = standby(version)
+    for _ in range(5):
+        world.a.made += 1000
+        assert looks_again(world, 60.0).behind == ""
+
+
+@pytest.mark.parametrize("trouble", [SILENT, MUTE])
+def test_what_a_peer_had_is_forgotten_with_it(trouble: Exception) -> None:
+    """When it answers again it is asked anew."""
+    world = deaf()
+    looks_again(world, 1.0)
+    world.a.trouble = trouble
+    looks_again(world, 1.0)
+    assert world.host.look is not None
+    assert world.host.look.wanted == ""
+    world.a.trouble = None
+    world.pass_time(60.0)
+    assert look(world).behind == ""
+
+
+@pytest.mark.parametrize("who", ["closed peer", "open node"])
+def test_only_a_standby_of_an_open_peer_can_be_behind(who: str) -> None:
+    world = deaf()
+    if who == "closed peer":
+        world.a.access = CLOSED
+    else:
+        world.b.access = OPEN
+    found = looks_again(world, 60.0)
+    assert (found.behind, found.wanted) == ("", "")
+
+
+def test_behind_without_gtids_is_not_known() -> None:
+    world = deaf()
+    world.a.by_file = world.b.by_file = True
+    assert looks_again(world, 60.0).behind == ""
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(MYSQL, MARIADB), (MARIADB, MYSQL)])
+def test_behind_of_two_families_is_not_known(ours: str, theirs: str) -> None:
+    world = deaf(ours)
+    world.a.version = theirs
+    found = looks_again(world, 60.0)
+    assert (found.peer, found.behind) == ("open", "")
+
+
+# Writes that wait --------------------------------------------------------------------------------
+
+STATES = [
+    "Waiting for someone to free space",
+    "Waiting for someone to free space (disk full)",
+    "waiting for handler commit",
+    "Waiting for semi-sync ACK from replica",
+    "Commit",
+]
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("command", ["Query", "Execute"])
+def test_stalled(state: str, command: str) -> None:
+    world = holder()
+    world.b.add(Client("app", command, seconds=STALLED_AFTER, state=state))
+    found = look(world)
+    assert found.stalled == f"1 writing connections wait, the longest for 10 s: {state}"
+    assert found.wrong
+
+
+def test_the_longest_is_named() -> None:
+    world = holder()
+    for seconds in (11, 300, 42, 9):  # by their text, 42 is the longest
+        world.b.add(Client("app", "Query", seconds=seconds, state="Commit"))
+    assert look(world).stalled == "3 writing connections wait, the longest for 300 s: Commit"
+
+
+@pytest.mark.parametrize(
+    "client",
+    [
+        Client("app", "Query", seconds=STALLED_AFTER - 1, state="Commit"),
+        Client("app", "Query", seconds=9999, state="Sending data"),
+        Client("app", "Query", seconds=9999, state="Waiting for table metadata lock"),
+        Client("app", "Sleep", seconds=9999, state="Commit"),
+        Client("system user", "Slave_SQL", seconds=9999, state="Commit"),
+        Client("app", "Query", seconds=9999, state=None),
+        Client("app", "Query", seconds=None, state="Commit"),
+    ],
+)
+def test_not_stalled(client: Client) -> None:
+    world = holder()
+    world.b.add(client)
+    assert look(world).stalled == ""
+
+
+@pytest.mark.parametrize("what", ["the VIP is elsewhere", "closed"])
+def test_only_the_holder_is_asked_for_stalled_writes(what: str) -> None:
+    """On a closed node an applier or an administrator waits; that moves no VIP."""
+    world = holder()
+    world.b.add(Client("app", "Query", seconds=99, state="Commit"))
+    if what == "closed":
+        world.b.access = CLOSED
+    else:
+        world.vip = False
+    assert look(world).stalled == ""
+
+
+# Disks -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", [standby, holder])
+def test_disks(role: Any) -> None:
+    world = role()
+    world.host.disks = Disks(full="no room", read_only="mounted read-only")
+    found = look(world)
+    assert DISKS in world.log
+    assert (found.disk_full, found.disk_read_only) == ("no room", "mounted read-only")
+    assert found.stalled == ""
+    assert found.peer
+
+
+def test_a_disk_that_does_not_answer_stalls_writes() -> None:
+    world = standby()
+    world.host.disks = Disks(mute="a file system does not answer")
+    assert look(world).stalled == "a file system does not answer"
+    world = holder()
+    world.host.disks = Disks(mute="a file system does not answer")
+    world.b.add(Client("app", "Query", seconds=10, state="Commit"))
+    assert look(world).stalled.startswith("1 writing connections wait")
+
+
+@pytest.mark.parametrize(
+    ("datadir", "binlog", "tmpdir", "asked"),
+    [
+        ("/data/", "/log/binlog", "/a:/b:/a", "/data/ /log /a /b"),
+        ("/data", None, "/tmp", "/data /tmp"),  # noqa: S108
+        ("/data", "binlog", "/data", "/data"),
+        ("./", "/log/b", "", "/log"),
+        (None, "/log/b", None, "/log"),
+    ],
+)
+def test_directories(
+    datadir: str | None, binlog: str | None, tmpdir: str | None, asked: str
+) -> None:
+    """Each once; a relative one is looked at through no root."""
+    world = standby()
+    world.b.datadir, world.b.binlog, world.b.tmpdir = datadir, binlog, tmpdir
+    look(world)
+    assert [line for line in world.log if line.startswith("disks")] == [f"disks of 4712: {asked}"]
+
+
+def test_over_tcp_no_disk_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be on another machine; the peer is looked at all the same."""
+    world = holder()
+    monkeypatch.setattr(type(world.host), "server_process", lambda *_: None)
+    world.host.disks = Disks(full="no room")
+    assert look(world) == Findings(peer="closed", peer_fit=True)
+    assert not [line for line in world.log if line.startswith("disks")]
+
+
+@pytest.mark.parametrize("statement", ["SHOW PROCESSLIST", "@@global.datadir"])
+@pytest.mark.parametrize("trouble", [MUTE, ServerError(1227, "you need PROCESS")])
+def test_what_our_server_does_not_tell_is_not_wrong(statement: str, trouble: Exception) -> None:
+    world = holder()
+    world.b.troubles[statement] = trouble
+    world.host.disks = Disks(full="no room")
+    found = look(world)
+    assert not found.wrong
+    assert found.peer == "closed"
+    assert world.time < 1.1
+
+
+@pytest.mark.parametrize("role", [standby, holder])
+def test_no_disk_may_be_touched(role: Any) -> None:
+    """An earlier check hangs on one. The peer is asked: is it fit to take over?"""
+    world = role()
+    world.host.disks = Disks(full="no room")
+    world.b.add(Client("app", "Query", seconds=10, state="Commit"))
+    found = look(world, "the check before this one hangs")
+    fit = role is holder
+    peer = "closed" if fit else "open"
+    assert found == Findings(peer=peer, peer_fit=fit, stalled="the check before this one hangs")
+    assert not [line for line in world.log if line.startswith("disks")]
+
+
+def test_stalled_writes_are_known_even_where_the_directories_are_not() -> None:
+    world = holder()
+    world.b.troubles["@@global.datadir"] = MUTE
+    world.b.add(Client("app", "Query", seconds=10, state="Commit"))
+    assert look(world).stalled
+
+
+def test_disks_cannot_be_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hanging child that cannot be noted: the check says so."""
+    world = holder()
+
+    def unusable(*_: object) -> Disks:
+        raise StateError("cannot write /run/kachecks/main.disk")
+
+    monkeypatch.setattr(type(world.host), "look_at_disks", unusable)
+    session: Any = world.host.connect_local(1.0)
+    with pytest.raises(StateError):
+        look_closer(world.host, session, probe(session, 1.0), world.vip)
+
+
+# What is remembered ------------------------------------------------------------------------------
+
+
+def remembered(world: World, found: Findings, holds: bool = True) -> Look:
+    remember(world.host, found, holds)
+    assert world.host.look is not None
+    return world.host.look
+
+
+def test_the_look_is_remembered() -> None:
+    world = World()
+    world.time = 7.0
+    assert remembered(world, Findings(peer="closed")) == Look(7.0, False, 0, False)
+    assert remembered(world, Findings(errant="why")) == Look(7.0, True, 0, False)
+
+
+def test_looks_in_a_row() -> None:
+    world = World()
+    both = Findings(peer="open", two_writers="both")
+    assert [remembered(world, both).two_writers for _ in range(3)] == [1, 2, 3]
+    assert remembered(world, Findings(peer="open")).two_writers == 0
+    assert remembered(world, both).two_writers == 1
+
+
+@pytest.mark.parametrize("before", [None, Look(0.0, False, 0, False)])
+def test_an_open_holder_whose_peer_is_gone_is_alone(before: Look | None) -> None:
+    world = World()
+    world.host.look = before
+    for _ in range(3):
+        assert remembered(world, Findings(peer="gone")).alone
+    assert world.host.alone
+    assert world.log.count("mark alone") == 1  # it is written to a disk
+
+
+@pytest.mark.parametrize("peer", ["unanswered", "open", "closed", ""])
+def test_it_is_not_alone_beside_a_peer_that_may_write(peer: str) -> None:
+    world = World()
+    world.host.look = Look(0.0, False, 0, False)
+    assert not remembered(world, Findings(peer=peer)).alone
+    assert not world.host.alone
+
+
+def test_a_standby_is_never_marked_alone() -> None:
+    world = World()
+    assert remembered(world, Findings(peer="gone"), holds=False).alone is None  # not known
+    assert "mark alone" not in world.log
+    world.host.look = Look(0.0, False, 0, False)
+    assert remembered(world, Findings(peer="gone"), holds=False).alone is False
+
+
+@pytest.mark.parametrize("holds", [True, False])
+@pytest.mark.parametrize("peer", ["open", "closed"])
+def test_the_peer_answers_again(peer: str, holds: bool) -> None:
+    """From now on it may have what this node lacks."""
+    world = World()
+    remembered(world, Findings(peer="gone"))
+    assert not remembered(world, Findings(peer=peer), holds).alone
+    assert not world.host.alone
+    remembered(world, Findings(peer=peer), holds)
+    assert world.log.count("unmark alone") == 1
+
+
+@pytest.mark.parametrize("peer", ["unanswered", ""])
+def test_an_answer_that_says_nothing_leaves_the_mark(peer: str) -> None:
+    world = World()
+    remembered(world, Findings(peer="gone"))
+    assert remembered(world, Findings(peer=peer)).alone
+    assert world.host.alone
+
+
+@pytest.mark.parametrize("peer", ["open", "closed"])
+def test_after_a_reboot_the_mark_may_still_be_there(peer: str) -> None:
+    """/run is empty then, and what lies on the disk is not known."""
+    world = World()
+    world.host.alone = True
+    remembered(world, Findings(peer=peer), holds=False)
+    assert not world.host.alone
+
+
+@pytest.mark.parametrize("first", ["gone", "unanswered"])
+def test_after_a_reboot_the_peer_answers_at_the_second_look(first: str) -> None:
+    world = World()
+    world.host.alone = True
+    remembered(world, Findings(peer=first), holds=False)
+    assert world.host.alone
+    remembered(world, Findings(peer="open"), holds=False)
+    assert not world.host.alone
