@@ -17,6 +17,7 @@ test: lab-ready unit lab-tests
 
 unit: lint
 	$(IN_VENV)/pytest -q -n 3 --dist loadfile tests/unit
+	$(IN_VENV)/pytest -q -n 2 tests/schedules
 
 # Scenarios mostly wait, so two cores bear two pairs of nodes at a time.
 LAB_JOBS ?= 2

@@ -24,6 +24,12 @@ PEER_PATIENCE = 1.0
 STATEMENT = 1.0
 """Seconds for one statement on this node's server, which has just answered others."""
 
+ECHO_PATIENCE = 0.3
+"""Seconds for an echo of the peer's host."""
+
+FIT_FOR = 3.0
+"""Seconds for which the peer has looked fit from here: its own check needs two good runs."""
+
 ERRANT_FOR = 1.0
 """Seconds for which the peer may lack what this standby has: what a node that was just demoted
 wrote last is still on its way."""
@@ -62,7 +68,21 @@ def look_closer(
     if not stalled:
         with suppress(SessionError):  # it has just answered the check, which judges by that
             found = _look_at_server(host, session, holder)
-    return _look_at_peer(host, session, facts, holder, found)
+    found = _look_at_peer(host, session, facts, holder, found)
+    return found._replace(gives_way=_gives_way(host, found))
+
+
+def _gives_way(host: Host, found: Findings) -> bool:
+    """A degraded holder would leave the service in better hands.
+
+    Only to a peer whose own check has had the time to find it fit, or nobody would serve meanwhile.
+    And only for trouble that began here: a node that took the VIP with its disk full already knows
+    that the other one is no better, and the two would take turns.
+    """
+    last = host.last_look()
+    since = _fit_since(host, found.peer_fit)
+    fit = bool(since) and (last is None or host.now() - since >= FIT_FOR)
+    return fit and not _degraded_before(last)
 
 
 def remember(host: Host, found: Findings, holder: bool) -> None:
@@ -75,14 +95,48 @@ def remember(host: Host, found: Findings, holder: bool) -> None:
     """
     last = host.last_look()
     alone = None if last is None else last.alone
-    if holder and found.peer == "gone" and alone is not True:
+    if holder and alone is not True and _peer_cannot_take_over(host, found):
         host.mark_alone()
         alone = True
     elif found.peer in ("open", "closed") and alone is not False:
         host.unmark_alone()
         alone = False
-    writers = _writers_before(last) + 1 if found.two_writers else 0
-    host.remember_look(Look(host.now(), found.wrong, writers, alone, found.wanted, found.wanted_at))
+    host.remember_look(
+        Look(
+            at=host.now(),
+            wrong=found.wrong,
+            two_writers=_writers_before(last) + 1 if found.two_writers else 0,
+            alone=alone,
+            degraded_before=bool(found.degraded) and (not holder or _degraded_before(last)),
+            fit_since=_fit_since(host, found.peer_fit),
+            wanted_at=found.wanted_at,
+            wanted=found.wanted,
+        )
+    )
+
+
+def _peer_cannot_take_over(host: Host, found: Findings) -> bool:
+    """Its mysqld is down, or nothing of its host is there. Where only SQL is cut it may serve."""
+    if found.peer == "refused":
+        return True
+    if found.peer != "silent":
+        return False
+    try:
+        network = host.network
+        return not network.peer_on_link() and not network.answers([host.config.peer], ECHO_PATIENCE)
+    except OSError:
+        return False
+
+
+def _fit_since(host: Host, fit: bool) -> float:
+    """Since when the peer has been found fit at every look; 0 where it is not."""
+    last = host.last_look()
+    before = 0.0 if last is None else last.fit_since
+    return (before or host.now()) if fit else 0.0
+
+
+def _degraded_before(last: Look | None) -> bool:
+    return last is not None and last.degraded_before
 
 
 def _look_at_server(host: Host, session: Session, holder: bool) -> Findings:
@@ -102,8 +156,10 @@ def _look_at_peer(
 ) -> Findings:
     try:
         peer = host.connect_peer(PEER_PATIENCE)
-    except (Refused, Unreachable):
-        return found._replace(peer="gone")
+    except Refused:
+        return found._replace(peer="refused")
+    except Unreachable:
+        return found._replace(peer="silent")
     except SessionError:
         return found._replace(peer="unanswered")
     try:

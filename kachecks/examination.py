@@ -49,7 +49,6 @@ class _Run:
         self._act = act
         self._session: Session | None = None
         self._trouble = ""
-        self._was_open = act and host.open_mark() is not None
 
     def close(self) -> None:
         """End the session with the server."""
@@ -152,8 +151,9 @@ class _Run:
             found = closer_look.look_closer(host, session, facts, seen.vip_here, stalled)
             if self._act:
                 closer_look.remember(host, found, holder)
-            full = found.stalled or found.disk_full or found.disk_read_only
-            elsewhere = bool(full) and not holder and bool(host.network.holder_elsewhere())
+            elsewhere = (
+                bool(found.degraded) and not holder and bool(host.network.holder_elsewhere())
+            )
         except (StateError, OSError) as error:
             self._trouble = str(error)
             return seen
@@ -203,14 +203,11 @@ class _Run:
         closed_holder = seen.vip_here and seen.facts is not None and not seen.facts.writable
         if not closed_holder or seen.promoting:
             return verdict
-        from kachecks.giving_way import ask_peer, is_being_closed, stays_closed
+        from kachecks.giving_way import ask_peer, stays_closed
 
-        # One that was open when it was last looked at has been closed by the peer, which took
-        # over. Any other may have got the VIP a moment ago, its notify_master not yet at work.
-        fenced = self._was_open and not is_being_closed(host) and ask_peer(host) == "open"
-        if not fenced and not stays_closed(host):
+        if not stays_closed(host):
             return verdict
-        if not fenced and ask_peer(host) != "open":
+        if ask_peer(host) != "open":
             host.start_promotion()
             return verdict
         why = "the VIP is here, but this server is closed and the peer is open: it took over"

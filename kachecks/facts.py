@@ -57,6 +57,7 @@ class Channel(NamedTuple):
     received_gtid: str
     received_file: tuple[str, int]  # read from the source up to here
     applied_file: tuple[str, int]  # applied up to here, in the source's coordinates
+    heartbeats: int  # MariaDB: received since the start; a source sends them when it has sent all
     source_id: str  # server_uuid (MySQL) or server_id (MariaDB) of the source, "" if never seen
 
     @property
@@ -116,6 +117,7 @@ def parse_channel(row: Row) -> Channel:
             text("Relay_Source_Log_File", "Relay_Master_Log_File"),
             number("Exec_Source_Log_Pos", "Exec_Master_Log_Pos"),
         ),
+        heartbeats=number("Slave_received_heartbeats") if mariadb else 0,
         source_id=source_id,
     )
 

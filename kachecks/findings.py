@@ -8,8 +8,9 @@ from typing import NamedTuple
 class Findings(NamedTuple):
     """What was found; sentences are "" where nothing is wrong."""
 
-    peer: str = ""  # open, closed, gone, unanswered; "" not asked
+    peer: str = ""  # open, closed, refused, silent, unanswered; "" not asked
     peer_fit: bool = False  # it answers, is closed, replicates and has no lag
+    gives_way: bool = False  # the peer has been fit for long enough to take over at once
     stalled: str = ""
     disk_full: str = ""
     disk_read_only: str = ""
@@ -23,8 +24,12 @@ class Findings(NamedTuple):
     @property
     def wrong(self) -> bool:
         """Something is: look again at the next check."""
-        disks = self.stalled or self.disk_full or self.disk_read_only
-        return bool(disks or self.two_writers or self.errant or self.behind)
+        return bool(self.degraded or self.two_writers or self.errant or self.behind)
+
+    @property
+    def degraded(self) -> str:
+        """What keeps this server from writing, "" if nothing does."""
+        return self.stalled or self.disk_full or self.disk_read_only
 
 
 NOTHING_FOUND = Findings()

@@ -86,11 +86,6 @@ def ask_peer(host: Host) -> str:
         session.close()
 
 
-def is_being_closed(host: Host) -> bool:
-    """A hook is at work, or somebody closes this node in order to leave."""
-    return bool(host.lock_purpose()) or host.is_leaving()
-
-
 def stays_closed(host: Host) -> bool:
     """The holder stays closed, and no hook is at work, for CLOSED_FOR seconds from now.
 

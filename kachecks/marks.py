@@ -29,11 +29,13 @@ class Look(NamedTuple):
     """The last closer look: at the peer, the disks, writes that hang."""
 
     at: float
-    wrong: bool  # something was: look again at the next check, not in peer_check seconds
-    two_writers: int  # looks in a row that found both nodes open
-    alone: bool | None  # the alone mark is set; None: not known, it may be older than this boot
-    wanted: str = ""  # GTIDs that the open peer had and this standby did not have yet ...
-    wanted_at: float = 0.0  # ... at this time
+    wrong: bool = False  # something was: look again at the next check, not in peer_check seconds
+    two_writers: int = 0  # looks in a row that found both nodes open
+    alone: bool | None = None  # the alone mark is set; None: not known, it may be from before boot
+    degraded_before: bool = False  # the disk was already in trouble before this node was open
+    fit_since: float = 0.0  # the peer has been found fit at each look since then; 0: it was not
+    wanted_at: float = 0.0  # at this time the open peer had ...
+    wanted: str = ""  # ... GTIDs that this standby has not been seen to have since
 
 
 class Marks:
@@ -167,11 +169,19 @@ class Marks:
     def last_look(self) -> Look | None:
         """The last closer look, None if there was none since boot."""
         try:
-            at, wrong, two_writers, alone, wanted_at, wanted = state.read_text(self._look).split(
-                " ", 5
+            at, wrong, writers, alone, before, fit, wanted_at, wanted = state.read_text(
+                self._look
+            ).split(" ", 7)
+            return Look(
+                at=float(at),
+                wrong=wrong == "1",
+                two_writers=int(writers),
+                alone={"yes": True, "no": False}.get(alone),
+                degraded_before=before == "1",
+                fit_since=float(fit),
+                wanted_at=float(wanted_at),
+                wanted=wanted,
             )
-            known = {"yes": True, "no": False}.get(alone)
-            return Look(float(at), wrong == "1", int(two_writers), known, wanted, float(wanted_at))
         except ValueError:
             return None
 
@@ -180,8 +190,8 @@ class Marks:
         alone = {True: "yes", False: "no", None: "unknown"}[look.alone]
         state.write_text(
             self._look,
-            f"{look.at:.3f} {look.wrong:d} {look.two_writers} {alone}"
-            f" {look.wanted_at:.3f} {look.wanted}",
+            f"{look.at:.3f} {look.wrong:d} {look.two_writers} {alone} {look.degraded_before:d}"
+            f" {look.fit_since:.3f} {look.wanted_at:.3f} {look.wanted}",
         )
 
     def verdict_changed(self, verdict: str) -> bool:

@@ -63,7 +63,7 @@ class Effect(NamedTuple):
 FAIL = Effect(True)
 KEEP = Effect(False)
 IF_PEER_IS_FIT = Effect(
-    True, only_if=lambda seen: seen.found.peer_fit, words="if the peer is fit to take over"
+    True, only_if=lambda seen: seen.found.gives_way, words="if the peer is fit to take over"
 )
 WHILE_VIP_IS_ELSEWHERE = Effect(
     True,

@@ -22,9 +22,9 @@ _KINDS = {
 }
 #: What keepalived 2.2.7 does with a weighted tracker where weights are barred (from its
 #: --dump-conf, each kind in its own way): "out" leaves it out, "zero" takes its weight away, which
-#: makes its failure FAULT; a kind that is not named keeps its weight.
+#: makes its failure FAULT; a kind that is not named keeps its weight. Files: see _barred.
 _BARRED = {
-    "priority 255": {"script": "out", "interface": "out", "file": "zero", "bfd": "out"},
+    "priority 255": {"script": "out", "interface": "out", "file": "out", "bfd": "out"},
     "a sync group": {"script": "out", "interface": "zero", "file": "out", "bfd": "out"},
 }
 #: Weight where none is written. keepalived.conf(5) says 1 for processes; 2.2.7 uses 0.
@@ -80,7 +80,7 @@ def tracked(
     own = block.last("interface")
     for tracker in _trackers(root, block, notes):
         by = "priority 255" if owner else "" if weighted_allowed else "a sync group"
-        barred = _BARRED[by].get(tracker.kind, "") if by and tracker.weight else ""
+        barred = _barred(tracker, by) if by else ""
         if tracker.kind == "interface" and own and tracker.name == own.value:
             notes.append(
                 f"{tracker.where}: {tracker.name} is the instance's own interface, tracked anyway:"
@@ -100,6 +100,15 @@ def tracked(
         if (own_one is None or own_one.weight) and not (tracker.weight and owner):
             found[tracker.kind, tracker.name] = tracker
     return tuple(found.values()), tuple(notes)
+
+
+def _barred(tracker: Tracker, by: str) -> str:
+    """What becomes of the tracker: out, zero, or "" where it stays as it is."""
+    if not tracker.weight:
+        return ""
+    if tracker.kind == "file" and tracker.weight == 1:
+        return "zero"  # taken for the default, which nobody asked for
+    return _BARRED[by].get(tracker.kind, "")
 
 
 def _group_of(root: Statement, instance: str) -> Statement | None:

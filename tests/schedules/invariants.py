@@ -1,0 +1,305 @@
+"""What must always hold (DESIGN section 2), looked at after each step that could break it.
+
+Where the policy lets both nodes be open, that is decided here, as narrowly as it can be told from
+what was cut, paused and hindered; an excuse is good for a few seconds after its cause has gone.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING
+
+from kachecks.marks import LEAVING_IS_FRESH
+from tests.schedules.vrrp import MASTER
+
+if TYPE_CHECKING:
+    from tests.schedules.node import Node
+    from tests.schedules.scheduler import Program
+    from tests.schedules.server import Server
+    from tests.schedules.sessions import SimulatedSession
+    from tests.schedules.world import World
+
+JUST = 1.5
+"""Seconds for which a look at the other node may be old when a promotion opens."""
+
+FOUND_OUT = 15.0
+"""Seconds after a cut for the two nodes to find out that both are open, and to close one."""
+
+HINDERED = 12.0
+"""Seconds after which a node whose programs were killed or held up has had its chance again."""
+
+ISOLATED = 5.0
+"""Seconds within which a node that is cut off has closed itself (two_clocks)."""
+
+WOKEN = 6.0
+"""Seconds after which a host that stood still has one writer again (DESIGN, row 26)."""
+
+AT_ONCE = 0.005
+"""Seconds between a look at the VIP and what follows from it."""
+
+FRESH = 0.9
+"""Seconds that a notify_master has to begin before its node may count as superseded."""
+
+TURNS = 3
+"""Times that the VIP may move while nothing happens to the world."""
+
+LONGEST = {"check": 9.8, "notify_stop": 1.2}
+LONGEST_HOOK = 90.0
+
+
+class Watch:
+    """Remembers the first thing that went wrong."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.scheduler = world.scheduler
+        self.violation = ""
+        self.moves = 0  # of the VIP since the last fault
+        self._excuse, self._excused_for, self._excused_until = "", 0.0, 0.0
+        self._saw_witness = [0.0, 0.0]
+        self._committed = [0, 0]
+        self._misled = [False, False]
+        self._paths = (False, True, True, True)
+        self._talked_at = self._silent_since = 0.0
+        self._silent_at = self._sql_failed_at = -100.0
+        self._listens_since = [0.0, 0.0]
+        self._woke_at = [-100.0, -100.0]
+        self._halted_at = [-100.0, -100.0]
+
+    def fail(self, text: str) -> None:
+        if not self.violation:
+            self.violation = f"{self.scheduler.now:.4f}: {text}"
+            if self.world.telling:
+                self.world.say(f"VIOLATION {text}")
+            self.scheduler.stopped = True
+
+    # --- 1: one writer ---
+
+    def look(self) -> None:
+        """Something has changed: the network, a server, a host."""
+        self.world.links.changed()
+        self._note_paths()
+        one, other = self.world.nodes
+        if not (one.server.can_commit and other.server.can_commit):
+            self._excuse = ""
+            return
+        self._extend()
+        if not self._excuse or self.scheduler.now > self._excused_until:
+            self.fail(f"1: both servers can commit; was excused by: {self._excuse or 'nothing'}")
+        self.scheduler.after(0.5, self.look)
+
+    def _note_paths(self) -> None:
+        """What was so until now, and what is so from now on, is so at this moment."""
+        now, links, (one, other) = self.scheduler.now, self.world.links, self.world.nodes
+        before = self._paths
+        silent = not links.talk(one, other)
+        sql = links.sql(one, other) and links.sql(other, one)
+        self._paths = (silent, sql, links.witness(one), links.witness(other))
+        if silent and not before[0]:
+            self._silent_since = now
+        if silent or before[0]:
+            self._silent_at = now
+        if not silent or not before[0]:
+            self._talked_at = now
+        if not sql or not before[1]:
+            self._sql_failed_at = now
+        for index in (0, 1):
+            if self._paths[2 + index] or before[2 + index]:
+                self._saw_witness[index] = now
+
+    def _excuse_opening(self, opened: Node, program: Program) -> None:
+        """Why policy lets this node be open beside the other one."""
+        now, old = self.scheduler.now, opened.other
+        just = JUST + program.stalled
+        hindered = now - old.hindered_at < HINDERED
+        silent = now - self._silent_at < just
+        witness = bool(old.config.witnesses)
+        if program.stalled - program.stalled_then > AT_ONCE:
+            self._allow(f"{program.name} stood still right before opening", JUST)
+        elif old.paused or now - self._woke_at[old.index] < just:
+            self._allow(f"{old.name} stands still", WOKEN)
+        elif silent and witness and now - self._saw_witness[opened.index] > just:
+            self._allow("", 0.0)  # it could not know, and opened all the same
+        elif silent and not witness:
+            self._allow("cut off from each other, no witness", FOUND_OUT)
+        elif silent and self._saw_witness_later(old):
+            self._allow("cut off from each other, both see the witness", FOUND_OUT)
+        elif silent and hindered:
+            self._allow(f"{old.name} is cut off, and its programs were hindered", FOUND_OUT)
+        elif now - self._sql_failed_at < just and hindered:
+            self._allow(f"{old.name} cannot be asked, and its programs were hindered", FOUND_OUT)
+        else:
+            self._allow("", 0.0)
+
+    def _saw_witness_later(self, old: Node) -> bool:
+        """After it was cut off from the other node, and not so long ago that it must be closed.
+
+        Where the two cuts are one, the two clocks alone must keep the other node from opening.
+        """
+        last = self._saw_witness[old.index]
+        return self.scheduler.now - last < ISOLATED and last > self._silent_since + 0.1
+
+    def _allow(self, why: str, seconds: float) -> None:
+        self._excuse, self._excused_for = why, seconds
+        self._excused_until = self.scheduler.now + seconds
+        if why and self.world.telling and all(each.server.can_commit for each in self.world.nodes):
+            self.world.say(f"both can commit, excused: {why}")
+
+    def _extend(self) -> None:
+        """What excused it lasts on: nobody can close one of the two yet."""
+        one, other = self.world.nodes
+        lasts = (
+            one.paused
+            or other.paused
+            or one.server.denies
+            or other.server.denies
+            or self._sql_failed_at == self.scheduler.now
+        )
+        if self._excuse and lasts:
+            self._excused_until = self.scheduler.now + self._excused_for
+
+    # --- opening and closing ---
+
+    def opening(self, server: Server, session: SimulatedSession) -> None:
+        """Right before."""
+        if server.open:
+            return
+        self._note_paths()
+        now, node, program = self.scheduler.now, server.node, session.program
+        stalled = program.stalled - program.stalled_then
+        if session.remote:
+            self.fail(f"2: {node.name} is opened by the other node")
+        if not node.vip and now - program.looked_at_vip - stalled > AT_ONCE:
+            self.fail(f"5: {node.name} opens without the VIP, and has not looked for it")
+        if server.applied < server.received and not server.applier_errno:
+            self.fail(
+                f"4: {node.name} opens and has not applied what it received"
+                f" ({server.applied} of {server.received})"
+            )
+        peer = node.other
+        just = JUST + program.stalled
+        cut_off = self._paths[0] and now - self._talked_at > just
+        if cut_off and node.config.witnesses and now - self._saw_witness[node.index] > just:
+            self.fail(f"1: {node.name} opens, and sees neither the peer nor a witness")
+        cold = not node.receiver.ever_connected and not self._misled[node.index]
+        if cold and server.applied < peer.server.own:
+            self.fail(
+                f"4: {node.name} opens, has not heard of the peer since it started, and lacks"
+                f" {peer.server.own - server.applied} of its transactions"
+            )
+        since = max(
+            self._sql_failed_at, self._listens_since[peer.index], self._halted_at[peer.index]
+        )
+        asked = peer.server.runs and peer.server.listening and not peer.server.denies
+        if asked and now - since > JUST + program.stalled and server.applied < peer.server.own:
+            self.fail(
+                f"4: {node.name} opens without what the peer could have told"
+                f" ({server.applied} of {peer.server.own})"
+            )
+
+    def marks_alone(self, node: Node) -> None:
+        """Wrongly, where the other node is alive behind a cut; nothing on this one can tell."""
+        self._misled[node.index] = self._paths[0] and node.other.server.alive
+
+    def opened(self, server: Server, session: SimulatedSession) -> None:
+        self._excuse_opening(server.node, session.program)
+        self.look()
+
+    def closed(self, server: Server, session: SimulatedSession) -> None:
+        """One was open, and is closed."""
+        node, program = server.node, session.program
+        if session.remote or program.name in ("check", "notify_down"):
+            return
+        leaving = node.marks.get("leaving")
+        if leaving is not None and node.now() - leaving < 3.0:  # type: ignore[operator]
+            return
+        looked = program.looked_at_vip
+        if node.vip and (looked < program.begun or node.vip_since < looked):
+            self.fail(f"5: {program.name} closes {node.name}, which has the VIP")
+
+    def listens(self, node: Node) -> None:
+        self._listens_since[node.index] = self.scheduler.now
+
+    def halts(self, node: Node) -> None:
+        """Its server does not answer, or answers again."""
+        self._halted_at[node.index] = self.scheduler.now
+
+    # --- killing ---
+
+    def kills(self, node: Node, program: Program) -> None:
+        """SIGKILL from one of our programs."""
+        server = node.server
+        if not server.ever_open:
+            self.fail(f"6: {program.name} on {node.name} kills a mysqld that never was open")
+        isolated = self.scheduler.now - self._saw_witness[node.index] > 1.0
+        if server.denies and server.runs and not server.shutting and not isolated:
+            self.fail(f"6: {program.name} on {node.name} kills a mysqld that answers")
+
+    # --- letting the VIP go ---
+
+    def releases(self, node: Node, why: str, stalled: float = 0.0) -> None:
+        """keepalived is about to remove the VIP, because this node itself has decided so.
+
+        A program that stood still for longer than its leaving mark holds cannot do better.
+        """
+        if node.server.can_commit and stalled < LEAVING_IS_FRESH / 2:
+            self.fail(f"3: {node.name} lets the VIP go ({why}) while it is open")
+
+    def vip_came(self, node: Node) -> None:
+        """keepalived has added it. Two nodes that are cut off from each other do not take turns."""
+        if self._paths[0]:
+            return
+        self.moves += 1
+        if self.moves > TURNS:
+            self.fail(f"the VIP has moved {self.moves} times, the last to {node.name}, by itself")
+
+    def fault(self) -> None:
+        """Something was done to the world."""
+        self.moves = 0
+
+    def woke(self, node: Node) -> None:
+        """After a pause."""
+        self._woke_at[node.index] = self.scheduler.now
+        self.look()
+
+    def gave_way(self, node: Node, why: str) -> None:
+        """The mark is written."""
+        age = self.scheduler.now - node.vip_since
+        fresh = node.vip and age < FRESH and node.server.opened_at < node.vip_since
+        if "took over" in why and fresh:
+            self.fail(f"{node.name} is superseded {age:.2f} s after the VIP came: too early")
+
+    def program_ended(self, node: Node, program: Program) -> None:
+        """7: everything ends."""
+        took = self.scheduler.now - program.begun - program.stalled
+        if took > LONGEST.get(program.name, LONGEST_HOOK) and not program.frozen_once:
+            self.fail(f"7: {program.name} on {node.name} took {took:.1f} s")
+
+    def broke(self, node: Node, program: Program, error: Exception) -> None:
+        """An exception that no entry point expects."""
+        lines = traceback.format_exception(type(error), error, error.__traceback__)
+        self.world.log.extend("".join(lines).splitlines())
+        self.fail(f"{program.name} on {node.name}: {type(error).__name__}: {error}")
+
+    # --- the end ---
+
+    def settled(self) -> str:
+        """What is not yet as it must be when nothing is wrong any more; "" when all is."""
+        holders = [node for node in self.world.nodes if node.vip]
+        if len(holders) != 1:
+            return f"the VIP is on {len(holders)} nodes"
+        holder = holders[0]
+        standby = holder.other
+        if holder.keepalived.state != MASTER:
+            return f"{holder.name} has the VIP and is {holder.keepalived.state}"
+        if not holder.server.open:
+            return f"{holder.name} has the VIP and is closed"
+        if standby.server.open:
+            return f"{standby.name} is open without the VIP"
+        if standby.keepalived.state != "BACKUP":
+            return f"{standby.name} is {standby.keepalived.state}"
+        before, self._committed = self._committed, [node.server.own for node in self.world.nodes]
+        for node in self.world.nodes:
+            if node.server.applied < before[node.other.index]:
+                return f"{node.name} lacks what {node.other.name} had committed at the last look"
+        return ""

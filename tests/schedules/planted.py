@@ -1,0 +1,172 @@
+"""Bugs to plant in the real code, to prove that the schedules find them.
+
+(a) to (j) are the mistakes that are easy to make, each seen in earlier drafts or in other suites.
+The words after them take one rule of the design away; what the schedules never need is to be
+proposed for removal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+from kachecks import (
+    demotion,
+    giving_way,
+    isolation,
+    peer,
+    positions,
+    promotion,
+    promotion_sessions,
+    queries,
+    reconcile,
+)
+from kachecks.presence import must_see_a_witness
+from kachecks.probe import probe, probe_access
+from kachecks.promotion_sessions import (
+    PEER_STATEMENT,
+    STATEMENT,
+    Refusal,
+    Sessions,
+    own_server,
+)
+from kachecks.steps import Steps
+from tests.schedules import programs
+from tests.schedules.host import SimulatedHost, SimulatedNetwork
+
+
+def _open_without_a_second_look(sessions: Any) -> None:
+    host, local = sessions.host, sessions.local
+    sessions.ping()
+    host.mark_open(host.server_process(local))
+    with own_server():
+        local.execute(queries.OPEN_WRITES, STATEMENT)
+        sessions.must_go_on()
+
+
+def _backup_by_name(node: Any, program: Any) -> object:
+    host: Any = SimulatedHost(node, program)
+    reconcile.lock_to_demote(host, node.config.fence_timeout)
+    try:
+        return reconcile.demotion(host, Steps(host), "x", node.config.fence_timeout).outcome
+    finally:
+        host.unlock()
+
+
+def _close_peer_late(sessions: Any, session: Any) -> Any:
+    """Its target is what the peer had committed before it was closed."""
+    sessions.forget_peer()
+    fenced = False
+    try:
+        facts = probe(session, PEER_STATEMENT)
+        target = positions.executed(session, facts.version, PEER_STATEMENT)
+        session.execute(queries.LET_GO_WHEN_SILENT, PEER_STATEMENT)
+        sessions.peer = promotion_sessions.Peer(session, facts)
+        sessions.lock()
+        if not probe_access(session, PEER_STATEMENT).closed:
+            if sessions.had_to_wait:
+                raise Refusal("promoted meanwhile")
+            must_see_a_witness(sessions, "the peer is open")
+            peer._fence(sessions, session)
+            fenced = True
+    except BaseException:
+        session.close()
+        sessions.peer = None
+        raise
+    return peer.Settled("peer closed", target, sessions.host.now(), fenced=fenced)
+
+
+def _silent_without_witness(search: Any, error: Exception) -> Any:
+    if search._sessions.host.config.witnesses:
+        left = search._grace.left()
+        if left > peer.STILL_FRESH:
+            return None
+        search._sessions.pause(left)
+    return search._gone(f"peer silent: {error}")
+
+
+def _kill_anything(real: Any) -> Any:
+    def last_resort(host: Any, *arguments: Any, **named: Any) -> Any:
+        if host.open_mark() is None:
+            host.mark_open(host.last_server())
+        return real(host, *arguments, **named)
+
+    return last_resort
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    return None
+
+
+def _no(*_: Any, **__: Any) -> bool:
+    return False
+
+
+BUGS: dict[str, tuple[str, list[tuple[Any, str, Any]]]] = {
+    "a": (
+        "no second look at the VIP before opening",
+        [(promotion, "_open", _open_without_a_second_look)],
+    ),
+    "b": ("no lock on the servers", [(Sessions, "lock", _nothing)]),
+    "c": (
+        "opening on a silent peer without a look at the witness",
+        [(peer._Search, "_silent", _silent_without_witness)],
+    ),
+    "d": (
+        "notify_backup acts on its name instead of the VIP",
+        [(programs, "notify_backup", _backup_by_name)],
+    ),
+    "e": (
+        "draining to a target read before the peer was closed",
+        [(peer, "_close_peer", _close_peer_late)],
+    ),
+    "f": ("no leaving mark", [(SimulatedHost, "is_leaving", _no)]),
+    "g": (
+        "killing without the open mark",
+        [(demotion, "_last_resort", _kill_anything(demotion._last_resort))],
+    ),
+    "h": (
+        "a gave_way mark that clears at once",
+        [(giving_way, "may_return", lambda _host: "at once")],
+    ),
+    "i": ("superseded after one look instead of a second one", [(giving_way, "CLOSED_FOR", 0.0)]),
+    "j": ("opening as soon as the peer refuses", [(peer, "_still_connected", _no)]),
+}
+
+RULES: dict[str, tuple[str, list[tuple[Any, str, Any]]]] = {
+    "flock": ("the lock of the hooks", [(SimulatedHost, "try_lock", lambda *_: True)]),
+    "wait_timeout": (
+        "sessions that let go when silent",
+        [(queries, "LET_GO_WHEN_SILENT", queries.PING)],
+    ),
+    "cold_start": ("the rule on cold starts", [(promotion, "_must_not_be_cold", _nothing)]),
+    "peer_is_back": ("a last look at a silent peer", [(promotion, "peer_is_back", _no)]),
+    "had_to_wait": ("giving way to a promotion one has waited for", []),
+    "isolation": (
+        "an isolated holder closes itself",
+        [(isolation.Isolation, "sentence", lambda _: "")],
+    ),
+    "witness": ("a witness before fencing", [(peer, "must_see_a_witness", _nothing)]),
+    "permit": ("the withdrawn permit", [(SimulatedHost, "withdraw_permit", _nothing)]),
+    "hold": ("10 s before a node that gave way returns by itself", [(giving_way, "HOLD", 0.0)]),
+    "redirect": ("announcing the new holder", [(giving_way, "redirect_clients", _nothing)]),
+    "hears": ("adverts of the peer", [(SimulatedNetwork, "hears_peer", _no)]),
+    "holder": ("who answers for the VIP", [(SimulatedNetwork, "holder_elsewhere", lambda _: "")]),
+    "on_link": ("who answers ARP", [(SimulatedNetwork, "peer_on_link", _no)]),
+}
+
+
+@contextmanager
+def planted(name: str) -> Iterator[None]:
+    """The real code, with this bug in it."""
+    changes = {**BUGS, **RULES}[name][1]
+    patches = [mock.patch.object(where, what, value) for where, what, value in changes]
+    for each in patches:
+        each.start()
+    try:
+        yield
+    finally:
+        for each in patches:
+            each.stop()

@@ -1,0 +1,75 @@
+"""The programs of the suite, as keepalived or an operator starts them on a node."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from kachecks import examination, notify_down, reconcile
+from kachecks.keepalived_process import KeepalivedError
+from kachecks.notify_backup import STOP_PATIENCE
+from kachecks.state import StateError
+from tests.schedules.host import SimulatedHost
+
+if TYPE_CHECKING:
+    from tests.schedules.node import Node
+    from tests.schedules.scheduler import Program
+
+    Body = Callable[[Node, Program], object]
+else:
+    Body = Any
+
+UNUSABLE = 3
+
+
+def check(node: Node, program: Program) -> object:
+    """check_mysql --fence: its exit status."""
+    host: Any = SimulatedHost(node, program)
+    verdict = examination.examine(host, True)
+    program.verdict = verdict  # type: ignore[attr-defined]
+    if node.world.telling:
+        node.say(f"{verdict.reason} {verdict.status}: {verdict.sentence}", program)
+    return verdict.status
+
+
+def notify_master(node: Node, program: Program) -> object:
+    """Also what a check starts."""
+    return _reconcile(node, program, "notify_master", node.config.fence_timeout)
+
+
+def notify_backup(node: Node, program: Program) -> object:
+    """Also notify_fault."""
+    return _reconcile(node, program, "notify_backup", node.config.fence_timeout)
+
+
+def notify_stop(node: Node, program: Program) -> object:
+    return _reconcile(node, program, "notify_backup", STOP_PATIENCE)
+
+
+def _reconcile(node: Node, program: Program, cause: str, patience: float) -> object:
+    host: Any = SimulatedHost(node, program)
+    try:
+        outcome = reconcile.reconcile(host, cause, patience)
+    except StateError:
+        return UNUSABLE
+    if node.world.telling:
+        node.say(f"{outcome.transition}: {outcome.outcome}: {outcome.why}", program)
+    return outcome.outcome
+
+
+def leave(keep_keepalived: bool = False, drop_vip: bool = False, force: bool = False) -> Body:
+    """notify_down with these options."""
+
+    def body(node: Node, program: Program) -> object:
+        host: Any = SimulatedHost(node, program)
+        options = argparse.Namespace(
+            keep_keepalived=keep_keepalived, drop_vip=drop_vip, force=force,
+            verbose=True, dry_run=False,
+        )  # fmt: skip
+        try:
+            return notify_down.leave(host, options)
+        except (StateError, KeepalivedError):
+            return UNUSABLE
+
+    return body

@@ -1,0 +1,458 @@
+"""One mysqld, across its restarts: open or closed, what it has committed, received and applied.
+
+Transactions are numbers. Each server counts its own; of the other's it has received and applied
+so many. Statements are those of kachecks.queries, looked up as they stand; an unknown one is an
+error, so that this model cannot silently fall behind the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Union
+
+from kachecks import queries
+from kachecks.facts import Row, Version
+from kachecks.mysqld_process import Process
+from kachecks.session import ServerError
+from tests.rows import rows
+
+if TYPE_CHECKING:
+    from tests.schedules.node import Node
+    from tests.schedules.sessions import SimulatedSession
+
+VERSION = Version(False, (9, 7, 0))
+GREETING = "9.7.0"
+HEALTHY = rows("mysql-9.7", "replica_status_healthy")[0]
+LOCK_WAIT = 1.0
+"""Seconds of lock_wait_timeout in a session that closes (queries.PREPARE_TO_CLOSE)."""
+
+Answer = Union[list[Row], "Pending"]
+
+
+class Client:
+    """A row of the process list that is no session of ours."""
+
+    def __init__(self, user: str, command: str, host: str) -> None:
+        self.user, self.command, self.host = user, command, host
+        self.blocks = False  # a write is running, and SET GLOBAL super_read_only waits for it
+        self.unkillable_until = 0.0
+        self.since = 0.0
+        self.state = ""
+
+
+class Pending:
+    """A statement that waits in the server."""
+
+    def __init__(self, session: SimulatedSession, sql: str) -> None:
+        self.session, self.sql = session, sql
+        self.rows: list[Row] | None = None
+        self.error: Exception | None = None
+        self.program = session.program
+        self.ticket = -1
+
+    @property
+    def done(self) -> bool:
+        return self.rows is not None or self.error is not None
+
+    def end(self, rows: list[Row], error: Exception | None = None) -> None:
+        if not self.done:
+            self.rows, self.error = rows, error
+            self.session.busy = False
+            self.program.wake(self.ticket)
+
+
+class Server:
+    """The mysqld of one node."""
+
+    def __init__(self, node: Node, number: int) -> None:
+        self.node, self.number = node, number
+        self.scheduler = node.scheduler
+        self.uuid = f"{'aabb'[2 * number - 2 : 2 * number]}-{number}"
+        self.pid = 0
+        self.alive = self.listening = self.shutting = False
+        self.halts = 0  # SIGSTOP, and its host standing still: it runs at 0
+        self.open = self.ever_open = False
+        self.own = self.received = self.applied = 0
+        self.applier, self.applier_errno = True, 0
+        self.apply_lag = 0.004
+        self.denies = 0  # error number sent to our account
+        self.behind_since = 0.0
+        self.connections: dict[int, Client | SimulatedSession] = {}
+        self._last_id = 10
+        self.missed: list[Callable[[], None]] = []  # what it does when it runs again
+        self.lock_holder: SimulatedSession | None = None
+        self.lock_waiters: list[Pending] = []
+        self.closers: list[Pending] = []
+        self.opened_at = 0.0
+        self._status: dict[object, Row] = {}
+        self._globals = {
+            is_open: {
+                "read_only": "0" if is_open else "1",
+                "super_read_only": "0" if is_open else "1",
+                "server_id": str(number),
+                "server_uuid": self.uuid,
+            }
+            for is_open in (True, False)
+        }
+        self._answers: dict[str, Callable[[SimulatedSession, str], Answer]] = {
+            queries.globals_of(VERSION): lambda *_: [self._globals[self.open]],
+            queries.replication_status(VERSION): lambda *_: [self.status()],
+            queries.executed(VERSION): lambda *_: [
+                {"executed": self.executed(), "applied": "", "gtid_mode": "ON"}
+            ],
+            queries.PROCESSLIST: lambda *_: self.processlist(),
+            queries.PING: lambda *_: [{"one": "1"}],
+            queries.SEMI_SYNC_SOURCE: lambda *_: [],
+            queries.DIRECTORIES: lambda *_: [
+                {"datadir": "/data/", "binlog": "/data/binlog", "tmpdir": "/tmp"}  # noqa: S108
+            ],
+            queries.PREPARE_TO_CLOSE: lambda *_: [],
+            queries.LET_GO_WHEN_SILENT: self._let_go_when_silent,
+            queries.close_writes(VERSION): self._close,
+            queries.OPEN_WRITES: self._open,
+            queries.RELEASE_LOCKS: self._release_locks,
+            queries.start_applier(VERSION, ""): self._start_applier,
+            queries.stop_receiver(VERSION, ""): self._stop_receiver,
+            queries.start_receiver(VERSION, ""): self._start_receiver,
+        }
+
+    # --- the process ---
+
+    @property
+    def process(self) -> Process:
+        return Process(self.pid, 1000 + self.pid)
+
+    @property
+    def runs(self) -> bool:
+        return self.alive and not self.halts
+
+    @property
+    def can_commit(self) -> bool:
+        """A write may still be acknowledged by it, now or when it wakes up."""
+        return self.alive and self.open
+
+    def boot(self, seconds: float) -> None:
+        """A new process, closed; it listens after so many seconds."""
+        if self.alive or not self.node.powered:
+            return
+        self.pid = self.node.new_pid()
+        self.alive, self.listening, self.shutting = True, False, False
+        self.open = self.ever_open = False
+        self.connections = {}
+        self.missed = []
+        self.halts = 1 if self.node.paused else 0
+        self.lock_holder, self.lock_waiters, self.closers = None, [], []
+        self.received = self.applied  # relay_log_recovery: fetched again
+        self.node.say("mysqld starts")
+        self.scheduler.after(seconds, self._listen, self.pid)
+
+    def _listen(self, pid: int) -> None:
+        if self.alive and pid == self.pid and not self.shutting:
+            self.listening = True
+            self.node.say("mysqld listens")
+            self.node.world.watch.listens(self.node)
+            self.node.receiver.boot()
+
+    def shut_down(self, seconds: float) -> None:
+        """A clean stop: the port is closed now, the process ends later and may commit till then."""
+        if self.alive and not self.shutting:
+            self.listening, self.shutting = False, True
+            self.node.say(f"mysqld shuts down, for {seconds:.2f} s")
+            self.scheduler.after(seconds, self._end_of, self.pid)
+
+    def _end_of(self, pid: int) -> None:
+        if self.alive and self.pid == pid:
+            if self.halts:
+                self.missed.append(lambda: self._end_of(pid))
+            else:
+                self.die("has ended")
+
+    def die(self, how: str = "is killed") -> None:
+        """Gone; its kernel closes its connections."""
+        if not self.alive:
+            return
+        self.alive = self.listening = self.shutting = False
+        self.halts = 0
+        self.open = False
+        self.node.say(f"mysqld {how}")
+        for each in list(self.connections.values()):
+            if not isinstance(each, Client):
+                each.server_ended()
+        self.connections = {}
+        self.lock_holder = None
+        for pending in [*self.lock_waiters, *self.closers]:
+            pending.program.wake(pending.ticket)
+        self.lock_waiters, self.closers = [], []
+        self.node.mysqld_died(self.pid)
+
+    def halt(self) -> None:
+        """SIGSTOP, or its host stands still."""
+        self.halts += 1
+        self.node.world.watch.halts(self.node)
+
+    def go_on(self) -> None:
+        """SIGCONT: what was asked meanwhile is done now, in this order."""
+        if not self.alive or not self.halts:
+            return
+        self.halts -= 1
+        if self.halts:
+            return
+        self.node.world.watch.halts(self.node)
+        missed, self.missed = self.missed, []
+        for act in missed:
+            if self.alive:
+                act()
+        for each in list(self.connections.values()):
+            if not isinstance(each, Client) and each.client_gone:
+                each.end_on_server()
+        self.node.world.replication_may_flow()
+
+    def when_running(self, act: Callable[[], None]) -> None:
+        """Do it now, or when it runs again."""
+        if self.halts:
+            self.missed.append(act)
+        elif self.alive:
+            act()
+
+    # --- transactions ---
+
+    def commit(self) -> None:
+        """One write of a client."""
+        self.own += 1
+        self.node.world.committed(self)
+
+    def receive(self, number: int, pid: int) -> None:
+        if self.runs and pid == self.pid and number > self.received:
+            if self.received == self.applied:
+                self.behind_since = self.scheduler.now
+            self.received = number
+            self.scheduler.after(self.apply_lag, self.apply, number, pid)
+
+    def apply(self, number: int, pid: int) -> None:
+        if not self.alive or pid != self.pid:
+            return
+        if self.halts:
+            self.missed.append(lambda: self.apply(number, pid))
+        elif self.applier and number > self.applied:
+            self.applied = min(number, self.received)
+            self.behind_since = self.scheduler.now
+
+    def break_applier(self, errno: int) -> None:
+        self.applier, self.applier_errno = False, errno
+
+    def mend_applier(self) -> None:
+        self.applier, self.applier_errno = True, 0
+        if self.alive:
+            self.scheduler.after(self.apply_lag, self.apply, self.received, self.pid)
+
+    # --- connections ---
+
+    def add(self, connection: Client | SimulatedSession) -> int:
+        self._last_id += 1
+        self.connections[self._last_id] = connection
+        return self._last_id
+
+    def remove(self, number: int) -> None:
+        gone = self.connections.pop(number, None)
+        if isinstance(gone, Client) and gone.blocks:
+            self._nobody_blocks()
+
+    # --- statements ---
+
+    def perform(self, session: SimulatedSession, sql: str) -> Answer:
+        """Rows, or a statement that waits. Raises ServerError."""
+        if self.denies:
+            raise ServerError(self.denies, "denied")
+        answer = self._answers.get(sql)
+        if answer is not None:
+            return answer(session, sql)
+        if sql.startswith("SELECT GET_LOCK"):
+            return self._take_lock(session, sql)
+        if sql.startswith("SELECT GTID_SUBTRACT"):
+            return [{"missing": missing(*sql.split("'")[1::2])}]
+        if sql.startswith("KILL "):
+            return self._kill(int(sql[5:]))
+        raise AssertionError(f"the model of a server does not know: {sql}")
+
+    def gtids(self, uuid: str, last: int) -> str:
+        return f"{uuid}:1-{last}" if last else ""
+
+    def executed(self) -> str:
+        mine = self.gtids(self.uuid, self.own)
+        theirs = self.gtids(self.node.other.server.uuid, self.applied)
+        return f"{mine},\n{theirs}" if mine and theirs else mine or theirs
+
+    def status(self) -> Row:
+        receiver = self.node.receiver
+        lag: int | None = None
+        if self.applier and receiver.state == "Yes":
+            behind = self.received != self.applied
+            lag = int(self.scheduler.now - self.behind_since) if behind else 0
+        key = (receiver.state, self.applier, self.applier_errno, self.received, lag)
+        row = self._status.get(key)
+        if row is None:
+            other = self.node.other
+            row = self._status[key] = {
+                **HEALTHY,
+                "Source_Host": other.address,
+                "Replica_IO_Running": receiver.state,
+                "Replica_SQL_Running": "Yes" if self.applier else "No",
+                "Last_SQL_Errno": str(self.applier_errno),
+                "Last_SQL_Error": "Duplicate entry '25'" if self.applier_errno else "",
+                "Source_UUID": other.server.uuid,
+                "Retrieved_Gtid_Set": self.gtids(other.server.uuid, self.received),
+                "Seconds_Behind_Source": None if lag is None else str(lag),
+            }
+        return row
+
+    def processlist(self) -> list[Row]:
+        now = self.scheduler.now
+        found: list[Row] = [_row(5, "system user", "", "Connect", "0", "waiting")]
+        for number, each in self.connections.items():
+            if isinstance(each, Client):
+                seconds = str(int(now - each.since))
+                found.append(_row(number, each.user, each.host, each.command, seconds, each.state))
+            else:
+                found.append(_row(number, "kachecks", "", "Query", "0", ""))
+        return found
+
+    def _let_go_when_silent(self, session: SimulatedSession, _sql: str) -> Answer:
+        session.wait_timeout = 3.0
+        return []
+
+    def _open(self, session: SimulatedSession, _sql: str) -> Answer:
+        self.node.world.watch.opening(self, session)
+        if not self.open:
+            self.open = self.ever_open = True
+            self.opened_at = self.scheduler.now
+            self.node.say("OPEN", session.program)
+            self.node.world.watch.opened(self, session)
+        return []
+
+    def _close(self, session: SimulatedSession, sql: str) -> Answer:
+        if any(isinstance(each, Client) and each.blocks for each in self.connections.values()):
+            pending = Pending(session, sql)
+            self.closers.append(pending)
+            self.scheduler.after(LOCK_WAIT, self._waited_too_long, pending)
+            return pending
+        self._closed(session)
+        return []
+
+    def _closed(self, session: SimulatedSession) -> None:
+        if self.open:
+            self.open = False
+            self.node.say("closed", session.program)
+            self.node.world.watch.closed(self, session)
+
+    def _waited_too_long(self, pending: Pending) -> None:
+        if pending in self.closers:
+            self.closers.remove(pending)
+            error = ServerError(1205, "Lock wait timeout exceeded")
+            self.when_running(lambda: pending.end([], error))
+
+    def _nobody_blocks(self) -> None:
+        if any(isinstance(each, Client) and each.blocks for each in self.connections.values()):
+            return
+        closers, self.closers = self.closers, []
+        for pending in closers:
+            if not pending.session.ended:
+                self._closed(pending.session)
+                pending.end([])
+
+    def _kill(self, number: int) -> Answer:
+        each = self.connections.get(number)
+        if each is None:
+            raise ServerError(1094, "Unknown thread id")
+        if isinstance(each, Client):
+            if each.unkillable_until <= self.scheduler.now:
+                self.remove(number)
+        else:
+            each.end_on_server()
+        return []
+
+    # --- GET_LOCK ---
+
+    def _take_lock(self, session: SimulatedSession, sql: str) -> Answer:
+        if self._lock_is_free() or self.lock_holder is session:
+            self.lock_holder = session
+            return [{"taken": "1"}]
+        pending = Pending(session, sql)
+        self.lock_waiters.append(pending)
+        self.scheduler.after(1.0, self._lock_wait_over, pending)
+        holder = self.lock_holder
+        assert holder is not None
+        self.scheduler.at(holder.last_used + holder.wait_timeout + 0.001, self._offer_lock)
+        return pending
+
+    def _lock_is_free(self) -> bool:
+        if self.lock_holder is not None:
+            self.lock_holder.end_if_silent()
+        return self.lock_holder is None
+
+    def _lock_wait_over(self, pending: Pending) -> None:
+        if pending in self.lock_waiters:
+            self.lock_waiters.remove(pending)
+            self.when_running(lambda: pending.end([{"taken": "0"}]))
+
+    def _release_locks(self, session: SimulatedSession, _sql: str) -> Answer:
+        if self.lock_holder is session:
+            self.lock_holder = None
+            self._offer_lock()
+        return []
+
+    def free_lock_of(self, session: SimulatedSession) -> None:
+        """Its session has ended."""
+        self.lock_waiters = [each for each in self.lock_waiters if each.session is not session]
+        if self.lock_holder is session:
+            self.lock_holder = None
+            self._offer_lock()
+
+    def _offer_lock(self) -> None:
+        if self.halts:
+            self.missed.append(self._offer_lock)
+            return
+        while self.lock_waiters and self._lock_is_free():
+            pending = self.lock_waiters.pop(0)
+            if not pending.session.ended:
+                self.lock_holder = pending.session
+                pending.end([{"taken": "1"}])
+                return
+
+    # --- replication threads ---
+
+    def _start_applier(self, _session: SimulatedSession, _sql: str) -> Answer:
+        if not self.applier_errno:
+            self.mend_applier()
+        return []
+
+    def _stop_receiver(self, _session: SimulatedSession, _sql: str) -> Answer:
+        self.node.receiver.stop()
+        return []
+
+    def _start_receiver(self, _session: SimulatedSession, _sql: str) -> Answer:
+        self.node.receiver.start()
+        return []
+
+
+def _row(number: int, user: str, host: str, command: str, seconds: str, state: str) -> Row:
+    return {
+        "Id": str(number), "User": user, "Host": host, "Command": command, "Time": seconds,
+        "State": state,
+    }  # fmt: skip
+
+
+def missing(wanted: str, present: str) -> str:
+    """GTID_SUBTRACT for sets whose intervals begin at 1."""
+    have: dict[str, int] = {}
+    for each in present.split(","):
+        if each:
+            uuid, _, last = each.partition(":1-")
+            have[uuid] = int(last)
+    left = []
+    for each in wanted.split(","):
+        if each:
+            uuid, _, last = each.partition(":1-")
+            first = have.get(uuid, 0) + 1
+            if int(last) >= first:
+                left.append(f"{uuid}:{first}-{last}")
+    return ",".join(left)
