@@ -27,6 +27,10 @@ STATEMENT = 1.0
 ECHO_PATIENCE = 0.3
 """Seconds for an echo of the peer's host."""
 
+NO_LAG = (0, 1)
+"""Seconds behind as servers show them to a standby that has everything: whole ones, and 1 where
+the clock's second has turned between writing and applying."""
+
 FIT_FOR = 3.0
 """Seconds for which the peer has looked fit from here: its own check needs two good runs."""
 
@@ -185,7 +189,7 @@ def _is_fit(peer: Facts) -> bool:
     return (
         peer.closed
         and bool(channels)
-        and all(each.receiving and each.applier and each.lag_seconds == 0 for each in channels)
+        and all(each.receiving and each.applier and each.lag_seconds in NO_LAG for each in channels)
     )
 
 
