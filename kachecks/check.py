@@ -19,13 +19,12 @@ from kachecks.state import Lock, StateError, forget, is_news, read_text
 from kachecks.verdict import Verdict, explain
 
 UNKNOWN = 30
-HUNG = 11
 
 UNUSABLE_NOTES = "/run/kachecks"
 """Where syslog's last word on an option file that cannot be used is kept: no name is known then."""
 
-LONGEST_RUN = 9.8
-"""Seconds; keepalived.conf has ``timeout 10``."""
+LONGEST_RUN = 9.5
+"""Seconds; keepalived.conf has ``timeout 10``, which also counts the start of this process."""
 
 OTHER_COPY_PATIENCE = 8.0
 """Seconds for which a second copy trusts the first one, still at work, and repeats the last
@@ -68,8 +67,9 @@ def run(arguments: list[str], vip_is_here: Callable[[str], bool]) -> int:
 
 def check(config: Config, options: Options) -> int:
     """One run with a valid option file; the exit status."""
-    _end_after(config.hung_after + (config.fence_timeout if options.fence else 0.0))
     host = Host(config)
+    end = _End(host)
+    end.comes_after(config.hung_after + (config.fence_timeout if options.fence else 0.0))
     stalled = ""
     path = f"{config.run_dir}/{config.name}.check"
     copies = Lock(path)
@@ -80,7 +80,8 @@ def check(config: Config, options: Options) -> int:
                 if age <= OTHER_COPY_PATIENCE:
                     return _status_of_first_copy(host)
                 stalled = f"the check before this one has been at work for {age:.0f} s"
-    verdict, vip_here = examine(host, options.fence, stalled), host.vip_here()
+    verdict = examine(host, options.fence, stalled, end.judged)
+    vip_here = host.vip_here()
     with suppress(Exception):  # a verdict stands, whether or not it can be told
         _say(host, options, verdict, vip_here)
     return verdict.status
@@ -143,16 +144,44 @@ def _unusable_note(options: Options) -> str:
     return f"{UNUSABLE_NOTES}/{options.defaults_file.strip('/').replace('/', '_')}.unusable"
 
 
-def _end_after(seconds: float) -> None:
-    """The process's own end, whatever hangs: 3 s of margin, but before keepalived's timeout."""
-    from _thread import start_new_thread
-    from time import sleep
+class _End:
+    """The process's own end, whatever hangs: 3 s of margin, but before keepalived's timeout.
 
-    def end() -> NoReturn:
-        sleep(min(seconds + 3.0, LONGEST_RUN))
-        os._exit(HUNG)
+    With the verdict, if there is one by then: what is still at work is the fencing. Without one
+    this process is too slow (an overloaded machine) and cannot tell: UNKNOWN, the VIP stays.
+    """
 
-    start_new_thread(end, ())
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._status: int | None = None
+
+    def judged(self, verdict: Verdict) -> None:
+        """There is a verdict."""
+        self._status = verdict.status
+
+    def comes_after(self, seconds: float) -> None:
+        """Start the clock."""
+        from _thread import start_new_thread
+
+        start_new_thread(self._wait, (min(seconds + 3.0, LONGEST_RUN),))
+
+    def _wait(self, seconds: float) -> NoReturn:
+        from time import sleep
+
+        status = UNKNOWN
+        try:
+            sleep(seconds)
+            status = self.status
+            log(f"UNKNOWN: the check has not ended within {seconds:g} s: exit {status}", True)
+        finally:
+            os._exit(status)
+
+    @property
+    def status(self) -> int:
+        """For keepalived, if the end came now."""
+        if self._status is not None:
+            return self._status
+        return 0 if self._host.vip_here() else UNKNOWN
 
 
 def _quick_options(arguments: list[str]) -> Options | None:

@@ -197,8 +197,17 @@ def _settings(sides: Sides) -> Iterator[Finding]:
             "state MASTER on both: each claims the VIP one advert_int after its start; use BACKUP",
             b.where,
         )
-    for name in "AB":
-        yield from _clamped(name, sides.instance(name))
+    for name, node in (("A", well.a), ("B", well.b)):
+        instance = sides.instance(name)
+        if node.priority is None and not instance.dropped:
+            yield Finding(
+                FAILURE,
+                "FAULT_WHEN_WELL",
+                f"{name} is in FAULT while all it tracks is well, and never holds the VIP;"
+                " `weight 0 reverse` does that",
+                instance.where,
+            )
+        yield from _clamped(name, instance)
 
 
 def _clamped(name: str, instance: Instance) -> Iterator[Finding]:

@@ -25,18 +25,21 @@ GIVES_WAY = frozenset({"WRITES_STALLED", "DISK_FULL", "FILESYSTEM_READ_ONLY", "T
 """Reasons for which a living holder fails: it stays unfit until it may return."""
 
 
-def examine(host: Host, act: bool, stalled: str = "") -> Verdict:
+def examine(
+    host: Host, act: bool, stalled: str = "", judged: Callable[[Verdict], None] = lambda _: None
+) -> Verdict:
     """The verdict on this node, after what it demands has been done.
 
     Args:
         act: close, mark, promote (--fence).
         stalled: why no disk may be touched: an earlier run of the check hangs.
+        judged: told of the verdict as soon as there is one, before anything is done about it.
 
     Raises OSError: the kernel's address tables cannot be read.
     """
     run = _Run(host, act)
     try:
-        return run.judge(stalled)
+        return run.judge(stalled, judged)
     finally:
         run.close()
 
@@ -56,12 +59,13 @@ class _Run:
             self._session.close()
             self._session = None
 
-    def judge(self, stalled: str) -> Verdict:
+    def judge(self, stalled: str, judged: Callable[[Verdict], None]) -> Verdict:
         host = self._host
         seen, verdict = self._look_and_judge(stalled)
         if verdict.status and not seen.vip_here and host.vip_here():
             self.close()  # it came while this run looked as a standby's
             seen, verdict = self._look_and_judge(stalled)
+        judged(verdict)
         if not self._act:
             return verdict
         if not verdict.status and not self._trouble:
@@ -242,6 +246,7 @@ class _Run:
             self._attempt(host.mark_leaving)
         still_holds = seen._replace(vip_here=host.vip_here()).holder
         if verdict.status and outcome and outcome.outcome == "not closed" and still_holds:
+            host.unmark_leaving()
             sentence = f"{verdict.sentence}; kept, because {outcome.why}"
             return verdict._replace(status=0, sentence=sentence)
         return verdict

@@ -147,6 +147,10 @@ class Marks:
         """This node is closed in order to leave: nothing may open it. Raises state.StateError."""
         state.write_text(self._leaving, f"{self.now():.3f}")
 
+    def unmark_leaving(self) -> None:
+        """It does not leave after all."""
+        state.forget(self._leaving)
+
     def is_leaving(self) -> bool:
         """The mark was written a moment ago."""
         try:

@@ -90,6 +90,8 @@ def leave(host: Host, options: argparse.Namespace, others: Sequence[Host] = ()) 
     try:
         outcomes = [_close(each, options) for each in hosts]
         if not options.force and not all(outcome.done for outcome in outcomes):
+            for each in hosts:
+                each.unmark_leaving()
             say("keepalived goes on: a VIP that left now would leave an open server behind")
             return REFUSED
         if options.drop_vip:

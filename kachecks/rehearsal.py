@@ -126,6 +126,9 @@ class RehearsalHost(TalkingHost):
     def mark_leaving(self) -> None:
         """Nothing."""
 
+    def unmark_leaving(self) -> None:
+        """Nothing."""
+
     def refusal_changed(self, why: str) -> bool:  # noqa: ARG002 - the same signature
         """Nothing is remembered."""
         return False

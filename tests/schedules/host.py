@@ -267,6 +267,9 @@ class SimulatedHost:
     def mark_leaving(self) -> None:
         self._write("leaving", self.now())
 
+    def unmark_leaving(self) -> None:
+        self._node.say("may return", self._program)
+
     def is_leaving(self) -> bool:
         at = self._read("leaving")
         return at is not None and self.now() - at < LEAVING_IS_FRESH

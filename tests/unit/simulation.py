@@ -282,6 +282,10 @@ class Host:
         self.world.say("mark leaving")
         self.left_at = self.now()
 
+    def unmark_leaving(self) -> None:
+        self.world.say("unmark leaving")
+        self.left_at = None
+
     def is_leaving(self) -> bool:
         return self.left_at is not None and self.now() - self.left_at < LEAVING_IS_FRESH
 

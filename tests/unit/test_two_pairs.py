@@ -64,7 +64,7 @@ def pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pairs:
     for directory in ("run", "state"):
         (tmp_path / directory).mkdir()
     Syslog(monkeypatch)
-    monkeypatch.setattr(check, "_end_after", lambda _seconds: None)  # it would end pytest
+    monkeypatch.setattr(check._End, "comes_after", lambda *_: None)  # it would end pytest
     return Pairs(Host(options(tmp_path, "main", 0)), Host(options(tmp_path, "second", 1)))
 
 
