@@ -9,17 +9,33 @@ from pathlib import Path
 
 from tests.lab.election_plan import SECOND_INTERFACE, Plan
 from tests.lab.error import LabError
-from tests.lab.keepalived import PROGRAM
+from tests.lab.keepalived import PROGRAM, Keepalived
 from tests.lab.namespaces import Namespaces
 from tests.lab.network import Link, Switch, ip
 
 VIP = "10.0.0.100"
 
 
+def furnish(space: Namespaces, keepalived: Keepalived) -> Path:
+    """Make this keepalived start in `space`; returns the program."""
+    if keepalived.files:
+        # The namespaces' mounts are their own: the host keeps its /etc/keepalived.
+        space.run(["mount", "-t", "tmpfs", "none", "/etc/keepalived"])
+        for name, file in keepalived.files.items():
+            space.run(["cp", file, f"/etc/keepalived/{name}"])
+    return Path(keepalived.binds.get(PROGRAM, PROGRAM))
+
+
+def pid_files(directory: Path) -> list[str | Path]:
+    """Options that keep one keepalived's pid files apart; 2.3 wants those of all processes."""
+    names = {"-p": "pid", "-r": "vrrp.pid", "-c": "checkers.pid", "-b": "bfd.pid"}
+    return [word for option, name in names.items() for word in (option, directory / name)]
+
+
 class Contender:
     """One node: a card, a second interface to track, and keepalived where it has been started."""
 
-    def __init__(self, switch: Switch, link: Link, directory: Path) -> None:
+    def __init__(self, switch: Switch, link: Link, directory: Path, keepalived: Keepalived) -> None:
         self._switch = switch
         self.link = link
         self.directory = directory
@@ -34,6 +50,7 @@ class Contender:
             f"link set {SECOND_INTERFACE} up",
             "link set far up",
         )
+        self._program = furnish(self._space, keepalived)
         self._keepalived: int | None = None  # pid inside
 
     @property
@@ -52,9 +69,8 @@ class Contender:
             and self._space.run(["kill", "-0", str(self._keepalived)], check=False).returncode == 0
         ):
             raise LabError(f"{self.conf}: the stopped keepalived still runs")
-        argv: list[str | Path] = [PROGRAM, "--dont-fork", "--log-console", "--vrrp"]
-        argv += ["-f", self.conf]
-        argv += ["-i", config_id, "-p", self.directory / "pid", "-r", self.directory / "vrrp.pid"]
+        argv: list[str | Path] = [self._program, "--dont-fork", "--log-console", "--vrrp"]
+        argv += ["-f", self.conf, "-i", config_id, *pid_files(self.directory)]
         self._keepalived = self._space.spawn(argv, self.log)
 
     def stop(self) -> None:
@@ -93,7 +109,9 @@ class Contender:
 class Contest:
     """A pair on a bridge of its own."""
 
-    def __init__(self, switch: Switch, number: int, pair: Plan, directory: Path) -> None:
+    def __init__(
+        self, switch: Switch, number: int, pair: Plan, directory: Path, keepalived: Keepalived
+    ) -> None:
         self.plan = pair
         directory.mkdir()
         self.nodes = {
@@ -101,6 +119,7 @@ class Contest:
                 switch,
                 Link(f"p{number}{name}", "eth0", f"br{number}", pair.address(name)),
                 directory / name,
+                keepalived,
             )
             for name in "AB"
         }
@@ -127,12 +146,14 @@ class Contest:
 class Arena:
     """All contests of a test, each on its own bridge of one switch."""
 
-    def __init__(self, directory: Path, plans: Sequence[Plan]) -> None:
+    def __init__(self, directory: Path, plans: Sequence[Plan], keepalived: Keepalived) -> None:
         self._switch = Switch(*(f"br{number}" for number in range(len(plans))))
         self.contests: list[Contest] = []
         try:
             for number, pair in enumerate(plans):
-                self.contests.append(Contest(self._switch, number, pair, directory / str(number)))
+                self.contests.append(
+                    Contest(self._switch, number, pair, directory / str(number), keepalived)
+                )
         except BaseException:
             self.close()
             raise

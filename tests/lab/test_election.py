@@ -19,6 +19,7 @@ import pytest
 from tests.lab.election_lab import Arena, Contest, seed
 from tests.lab.election_plan import Plan, Side, conf, plan
 from tests.lab.election_story import EVENTS, Story
+from tests.lab.flavour import MARIADB
 
 PAIRS = 42
 #: Seconds. Longer than the longest wait for the next thing to happen: a check each second, then
@@ -74,7 +75,7 @@ def arena(tmp_path: Path) -> Iterator[Callable[[list[Plan]], Arena]]:
     made: list[Arena] = []
 
     def make(plans: list[Plan]) -> Arena:
-        made.append(Arena(tmp_path, plans))
+        made.append(Arena(tmp_path, plans, MARIADB.keepalived))
         return made[0]
 
     try:

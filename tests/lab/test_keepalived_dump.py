@@ -9,47 +9,64 @@ from __future__ import annotations
 import random
 import re
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from kachecks.keepalived_conf import read
 from kachecks.vrrp_instance import Instance, instances
 from tests.lab.conf_noise import CONFIG_ID, Content, Noise
-from tests.lab.election_lab import seed
-from tests.lab.keepalived import PROGRAM
+from tests.lab.election_lab import furnish, pid_files, seed
+from tests.lab.flavour import MARIADB, MARIADB_TRIXIE, Flavour
 from tests.lab.namespaces import Namespaces
 from tests.lab.network import Link, Switch, ip
 
 CONFIGURATIONS = 40
+AT_ONCE = 8
 DUMP = "dump.log"
-LIFETIME = 2.0  # s: the dump is printed at once, a MASTER comes after 3 s at the earliest
+LAST_SECTION = "------< Interfaces >------"
+PATIENCE = 30  # s
+#: keepalived 2.3.3 has crashed at start in this test: one file in many, and that file not always.
+CRASHED = "VRRP child process("
+MOST_CRASHES = CONFIGURATIONS // 10
 
 
-def test_values_are_those_keepalived_dumps(tmp_path: Path) -> None:
+@pytest.mark.parametrize("flavour", [MARIADB, MARIADB_TRIXIE], ids=["2.2", "2.3"])
+def test_values_are_those_keepalived_dumps(flavour: Flavour, tmp_path: Path) -> None:
     number = seed()
-    print(f"LAB_SEED={number}")
+    print(f"LAB_SEED={number}, keepalived {flavour.keepalived.version}")
     dice = random.Random(number)  # noqa: S311 no secret
     switch, node = Switch("br0"), Namespaces()
     try:
         switch.plug(node, Link("p0", "eth0", "br0", "10.0.0.1"))
         ip(node, "link add eth1 type veth peer far", "link set eth1 up", "link set far up")
-        running = []
+        program = furnish(node, flavour.keepalived)
+        confs, dumped_ones = [], []
         for index in range(CONFIGURATIONS):
             directory = tmp_path / str(index)
             directory.mkdir()
-            conf = Noise(dice, directory).write(contents(dice))
-            running.append((conf, start(node, conf)))
-        dumps = [(conf, process.communicate()[0]) for conf, process in running]
+            confs.append(Noise(dice, directory).write(contents(dice)))
+        for first in range(0, CONFIGURATIONS, AT_ONCE):
+            batch = confs[first : first + AT_ONCE]
+            running = [start(node, program, conf) for conf in batch]
+            for conf, process in zip(batch, running):
+                if wait_for_dump(conf, process):
+                    dumped_ones.append(conf)
+                process.kill()
+                process.wait()
     finally:
         node.kill()
         switch.kill()
     wrong = []
-    for conf, _process in running:
+    for conf in dumped_ones:
         ours = [values(one) for one in instances(read(str(conf), CONFIG_ID)) if not one.dropped]
         theirs = dumped(conf.with_name(DUMP).read_text())
         if ours != theirs:
             wrong.append(f"{conf}\n  ours   {ours}\n  theirs {theirs}")
     assert not wrong, "\n".join(wrong)
+    assert len(confs) - len(dumped_ones) <= MOST_CRASHES
 
 
 def contents(dice: random.Random) -> list[Content]:
@@ -63,7 +80,7 @@ def contents(dice: random.Random) -> list[Content]:
         weight = dice.choice(
             [[], [f"weight {dice.randint(-253, 253)}{dice.choice(['', ' reverse'])}"]]
         )
-        made.append((f"vrrp_script {script}", ["script /bin/true", *weight]))
+        made.append((f"vrrp_script {script}", ["script /usr/bin/true", *weight]))
     made.append(("track_file f", ["file /run/f", f"weight {dice.choice([0, 1, -5])}"]))
     for vrid in range(1, dice.randint(2, 4)):
         made.append((f"vrrp_instance V{vrid}", _instance(dice, vrid, scripts)))
@@ -96,23 +113,26 @@ def _instance(dice: random.Random, vrid: int, scripts: list[str]) -> list[Conten
     return [*made, ("virtual_ipaddress", vips)]
 
 
-def start(node: Namespaces, conf: Path) -> subprocess.Popen[Any]:
-    pids: list[str | Path] = ["-p", conf.parent / "pid", "-r", conf.parent / "vrrp.pid"]
-    argv: list[str | Path] = [
-        "timeout",
-        str(LIFETIME),
-        PROGRAM,
-        "--dont-fork",
-        "--log-console",
-        "--dump-conf",
-    ]
+def start(node: Namespaces, program: Path, conf: Path) -> subprocess.Popen[Any]:
+    argv: list[str | Path] = [program, "--dont-fork", "--log-console", "--no-syslog"]
     with conf.with_name(DUMP).open("wb") as output:  # a pipe that nobody reads would fill up
         return node.popen(
-            [*argv, "--vrrp", "-f", conf, "-i", CONFIG_ID, *pids],
+            [*argv, "--dump-conf", "--vrrp", "-f", conf, "-i", CONFIG_ID, *pid_files(conf.parent)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+
+
+def wait_for_dump(conf: Path, process: subprocess.Popen[Any]) -> bool:
+    """Until the sections that are read have been printed; False if keepalived crashed instead."""
+    until = time.monotonic() + PATIENCE
+    while CRASHED not in (dump := conf.with_name(DUMP).read_text()):
+        if LAST_SECTION in dump:
+            return True
+        assert process.poll() is None and time.monotonic() < until, conf
+        time.sleep(0.02)
+    return False
 
 
 def values(instance: Instance) -> dict[str, Any]:
@@ -135,6 +155,8 @@ def values(instance: Instance) -> dict[str, Any]:
 def dumped(dump: str) -> list[dict[str, Any]]:
     """Theirs."""
     text = re.sub(r"^\w{3} \w{3} +\d+ [\d:]+ \d+: ", "", dump, flags=re.MULTILINE)
+    # Both processes write: a line of the parent's may stand in the middle of a list.
+    text = "".join(line for line in text.splitlines(True) if line[:1] in (" ", "-"))
     topology = text.partition("------< VRRP Topology >------")[2].partition("------<")[0]
     return [_one(part) for part in topology.split(" VRRP Instance = ")[1:]]
 

@@ -442,7 +442,7 @@ def _row(number: int, user: str, host: str, command: str, seconds: str, state: s
 
 
 def missing(wanted: str, present: str) -> str:
-    """GTID_SUBTRACT for sets whose intervals begin at 1."""
+    """GTID_SUBTRACT, where what is present begins at 1."""
     have: dict[str, int] = {}
     for each in present.split(","):
         if each:
@@ -451,8 +451,9 @@ def missing(wanted: str, present: str) -> str:
     left = []
     for each in wanted.split(","):
         if each:
-            uuid, _, last = each.partition(":1-")
-            first = have.get(uuid, 0) + 1
+            uuid, _, interval = each.rpartition(":")
+            begin, _, last = interval.partition("-")
+            first = max(have.get(uuid, 0) + 1, int(begin))
             if int(last) >= first:
                 left.append(f"{uuid}:{first}-{last}")
     return ",".join(left)

@@ -189,7 +189,8 @@ def test_trackers_that_keepalived_leaves_out(tmp_path: Path, line: str, noted: s
     ("line", "owner", "grouped"),
     [
         ("track_script { a }", "out", "out"),
-        ("track_file { f }", "zero", "out"),
+        ("track_file { f }", "zero", "zero"),
+        ("track_file { f weight 2 }", "out", "out"),
         ("track_interface { eth1 weight 7 }", "out", "zero"),
         ("track_process { p weight 7 }", "kept", "kept"),
         ("track_script { a weight 0 }", "kept", "kept"),
