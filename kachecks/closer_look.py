@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from kachecks import positions, queries
 from kachecks.disks import Disks
-from kachecks.facts import Facts, channels_from
+from kachecks.facts import Channel, Facts, channels_from
 from kachecks.findings import Findings
 from kachecks.host import Budget, Host
 from kachecks.marks import Look
@@ -50,10 +50,15 @@ STALLED_STATES = (
 """States of the process list, in lower case, as measured on MariaDB 10.11 and MySQL 9.7."""
 
 
-def is_due(host: Host) -> bool:
-    """The last look is peer_check seconds old, or found something."""
+def is_due(host: Host, session: Session, facts: Facts) -> bool:
+    """The last look is peer_check seconds old, or found something.
+
+    Or this closed server has not been seen up to date with the peer since it started.
+    """
     last = host.last_look()
-    return last is None or last.wrong or host.now() - last.at >= host.config.peer_check
+    if last is None or last.wrong or host.now() - last.at >= host.config.peer_check:
+        return True
+    return not facts.writable and not host.had_contact(host.server_process(session))
 
 
 def look_closer(
@@ -174,6 +179,7 @@ def _look_at_peer(
         if holder and theirs.writable:
             return _two_writers(host, session, facts, theirs, found)
         same_family = facts.version.mariadb == theirs.version.mariadb
+        found = found._replace(up_to_date=_up_to_date(host, session, facts, peer, theirs))
         if theirs.writable and not facts.writable and same_family:
             errant = _errant(host, session, facts, peer, theirs)
             return _behind(host, session, facts, peer, theirs, found._replace(errant=errant))
@@ -223,7 +229,7 @@ def _errant(host: Host, session: Session, facts: Facts, peer: Session, theirs: F
     """
     budget = Budget(host, ERRANT_FOR)
     wanted = positions.executed(session, facts.version, STATEMENT)
-    if not wanted.gtids:
+    if not wanted.gtids or not positions.executed(peer, theirs.version, PEER_PATIENCE).gtids:
         return ""
     channels = channels_from(theirs.channels, "")
     while True:
@@ -249,6 +255,35 @@ def _look_at_disks(host: Host, session: Session) -> Disks:
     )
 
 
+def _up_to_date(host: Host, session: Session, facts: Facts, peer: Session, theirs: Facts) -> bool:
+    """Everything that the peer has, asked now, has been received here a moment later.
+
+    A receiver that has just connected shows 0 seconds behind, and may lack hours (measured). Asked
+    only until it is known for this mysqld; without GTIDs there is nothing better than the lag.
+    """
+    if host.had_contact(host.server_process(session)):
+        return True
+    channels = channels_from(facts.channels, host.config.peer)
+    wanted = ""
+    if all(each.gtid for each in channels) and facts.version.mariadb == theirs.version.mariadb:
+        wanted = positions.executed(peer, theirs.version, PEER_PATIENCE).gtids
+    if not wanted or not channels:
+        return bool(channels) and all(_is_near(each, host.config.max_lag) for each in channels)
+    budget = Budget(host, ERRANT_FOR)
+    theirs_all = Position(wanted, "", None)
+    while positions.not_received(session, facts.version, theirs_all, channels, STATEMENT):
+        if budget.over:
+            return False
+        host.sleep(0.05)
+        channels = channels_from(probe(session, STATEMENT).channels, host.config.peer)
+    return True
+
+
+def _is_near(channel: Channel, max_lag: float) -> bool:
+    lag = channel.lag_seconds
+    return channel.receiving and lag is not None and lag <= max_lag
+
+
 def _behind(
     host: Host, session: Session, facts: Facts, peer: Session, theirs: Facts, found: Findings
 ) -> Findings:
@@ -258,6 +293,8 @@ def _behind(
     while its source still writes to the dead connection before it (measured: 15 s and more).
     """
     last = host.last_look()
+    if not found.up_to_date:
+        return found._replace(behind="it has not caught up with the peer since mysqld started")
     if last is not None and last.wanted:
         earlier = Position(last.wanted, "", None)
         left = positions.missing(session, facts.version, earlier, facts.channels, STATEMENT)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kachecks.facts import Facts, channels_from
+from kachecks.facts import Facts
 from kachecks.host import Host
 from kachecks.isolation import Isolation
 from kachecks.observation import observe
@@ -148,7 +148,7 @@ class _Run:
         from kachecks import closer_look
 
         host = self._host
-        if self._act and not stalled and not closer_look.is_due(host):
+        if self._act and not stalled and not closer_look.is_due(host, session, facts):
             return seen
         holder = seen.vip_here and facts.writable
         try:
@@ -169,13 +169,7 @@ class _Run:
         if session is None or facts is None:
             return
         process = host.server_process(session)
-        channels = channels_from(facts.channels, host.config.peer)
-        up_to_date = bool(channels) and all(
-            each.receiving and each.lag_seconds is not None
-            and each.lag_seconds <= host.config.max_lag
-            for each in channels
-        )  # fmt: skip
-        if host.remember_server(process, up_to_date):
+        if host.remember_server(process, seen.found.up_to_date):
             host.unmark_alone()
         if facts.writable:
             host.mark_open(process)

@@ -17,6 +17,7 @@ class Findings(NamedTuple):
     two_writers: str = ""
     ours_to_close: bool = False  # of two writers this node is the one that gives way
     errant: str = ""
+    up_to_date: bool = False  # all that the peer has committed has been received here
     behind: str = ""  # this standby has lacked what the peer had for more than max_lag
     wanted: str = ""  # GTIDs that the open peer had and this standby did not have yet ...
     wanted_at: float = 0.0  # ... at this time

@@ -58,6 +58,26 @@ def missing(
     return (row["missing"] or "").replace("\n", "")
 
 
+def not_received(
+    session: Session, version: Version, wanted: Position, channels: tuple[Channel, ...], t: float
+) -> str:
+    """What of ``wanted``, by GTID, has not even reached this server; "" when all has.
+
+    What waits in the relay log counts as received. Raises SessionError.
+    """
+    left = missing(session, version, wanted, channels, t)
+    for channel in channels:
+        if not left:
+            break
+        if version.mariadb:
+            relayed = Position(channel.received_gtid, "", None)
+            left = ",".join(mariadb_missing(left, relayed))
+        else:
+            row = session.query(queries.gtid_missing(left, channel.received_gtid), t)[0]
+            left = (row["missing"] or "").replace("\n", "")
+    return left
+
+
 def unapplied(
     session: Session, version: Version, channel: Channel, server_id: int, timeout: float
 ) -> str:

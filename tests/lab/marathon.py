@@ -20,7 +20,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tests.lab.error import LabError
 from tests.lab.flavour import ALL_FLAVOURS, FLAVOURS
 from tests.lab.rows import ROWS
 
@@ -52,8 +51,8 @@ def play(row: str, flavour: str) -> int:
     entry: dict[str, Any] = {"row": row, "flavour": flavour}
     try:
         entry.update(dataclasses.asdict(ROWS[row](ALL_FLAVOURS[flavour])))
-    except (AssertionError, LabError) as error:
-        entry["failed"] = str(error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is an outcome
+        entry["failed"] = f"{type(error).__name__}: {error}"
     print(json.dumps(entry))
     return 0
 

@@ -14,6 +14,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from tests.lab import (
     rows_access,
@@ -116,8 +117,9 @@ def row_4_semi_sync(flavour: Flavour) -> Figures:
         scenario.fault("power-off of A, semi-sync")
         scenario.a.power_off()
         _opens_with_everything(scenario)
-        scenario.bring_back(scenario.a)
-        return scenario.end(ENDED_ON_B)
+        # A stays off. MariaDB 10.11 and 11.8 may hang, to every new connection and for more than
+        # hung_after, when the replica that it has waited for comes back.
+        return scenario.end(replace(ENDED_ON_B, same_rows=False))
 
 
 def row_5(flavour: Flavour) -> Figures:
@@ -185,6 +187,7 @@ def row_7(flavour: Flavour) -> Figures:
         # outlives its parent cleans up.
         a.run(["kill", "-KILL", *map(str, reversed(a.keepalived_pids()))])
         scenario.wait_for_write_on(b)
+        scenario.pair.wait_until(b.audit, 5, "the audit log of B")  # written after the opening
         assert a.has_vip(VIP), (
             f"the VIP has left A: keepalived was not killed in time: {a.syslog()}"
         )

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 from tests.lab import permit
+from tests.lab.error import LabError
 from tests.lab.flavour import Flavour
 from tests.lab.killing import (
     Killing,
@@ -34,6 +35,9 @@ RECONCILED = 5.0
 
 LATE = 3
 """Seconds that B applies late, where a promotion is to be killed while it waits for that."""
+
+MISSES = 4
+"""Times that a hook may be done before it was seen to be at the point."""
 
 ENDED_ON_B = Expect(holder="b", audit={"b": ("promote: opened",)})
 
@@ -86,23 +90,30 @@ def row_17_master_open(flavour: Flavour) -> Figures:
 def row_17_backup(flavour: Flavour) -> Figures:
     """notify_backup killed on whoever loses the VIP: at its start, with the lock, once closed.
 
-    The permit is taken away from A, then from B, then from A.
+    The permit is taken away from A, then from B, then from A, and on until each was met.
     """
     with playing(flavour) as scenario:
         points: tuple[Point, ...] = (at_once, holding_the_lock, without_the_mark)
         scenario.fault("notify_backup killed on A")
         holder = scenario.a
-        for point in points:
+        missed = 0
+        while points:
             _wait_for_standby(scenario, scenario.pair.other(holder))
-            with Killing(holder, "notify_backup", point) as killing:
+            with Killing(holder, "notify_backup", points[0]) as killing:
                 permit.withdraw(holder)
-                killed = killing.wait()
+                try:
+                    killed = killing.wait()
+                    points = points[1:]
+                except LabError:  # it was done before it was seen to be there: once more
+                    killed, missed = time.monotonic(), missed + 1
+                    if missed > MISSES:
+                        raise
             loser, holder = holder, scenario.pair.other(holder)
             _wait_until_settled(scenario, killed)
             scenario.wait_for_write_on(holder)
             permit.grant(loser)
-        scenario.bring_back(scenario.a)
-        return scenario.end(ENDED_ON_B)
+        scenario.bring_back(scenario.pair.other(holder))
+        return scenario.end(Expect(holder=holder.name))
 
 
 def row_17_backup_stop(flavour: Flavour) -> Figures:

@@ -145,10 +145,9 @@ def test_an_operator_opens_a_closed_holder(pair: Pair) -> None:
 )
 def test_sigterm_is_never_a_success(pair: Pair, program: str) -> None:
     """Against a standby whose server hangs, so that the program is at work when it is ended."""
-    arguments = ["--fence"] if program == "check_mysql" else []
     pair.b.kill_mysqld(signal.SIGSTOP)
     try:
-        script = f"{BIN}/{program} {' '.join(arguments)} & sleep 0.7; kill -TERM $!; wait $!"
+        script = f"{BIN}/{program} & sleep 0.7; kill -TERM $!; wait $!"
         assert pair.b.run(["sh", "-c", script], check=False).returncode == 128 + signal.SIGTERM
     finally:
         pair.b.kill_mysqld(signal.SIGCONT)

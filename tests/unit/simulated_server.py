@@ -49,8 +49,10 @@ class Server:
     applied: float = 5
     applies: float = 1000.0  # transactions a second
     made: int = 7  # its own transactions
+    unwritten: int = 0  # the last so many of them are not in its binary log: its disk was full
     of_b: int = 7  # on A: B's transactions
     receiver: str = "Yes"
+    deaf: bool = False  # connected, and nothing comes
     applier: str = "Yes"
     applier_errno: int = 0
     breaks_at: int = 0  # the applier stops with 1062 before this transaction
@@ -59,6 +61,9 @@ class Server:
     datadir: str | None = "/var/lib/mysql/"
     binlog: str | None = "/var/log/mysql/binlog"
     tmpdir: str | None = "/tmp"  # noqa: S108 - only a name here
+    heartbeats: int = 3  # received, as SHOW SLAVE STATUS has it
+    heartbeat_period: float = 1.0  # s
+    silent_for: float = 0.0  # s since something else was received
     source_id: int = 0  # whom it believes to replicate from, the other server by default
     clients: dict[int, Client] = field(default_factory=dict)
     held_by: Any = None  # the session that holds the lock
@@ -91,8 +96,7 @@ class Server:
     def move(self) -> None:
         """Receive and apply as time has passed."""
         passed, self.moved = self.world.time - self.moved, self.world.time
-        if self.receiver == "Yes" and self.other.trouble is None:
-            self.received = max(self.received, self.other.made_for_others)
+        self.receive(passed)
         if self.applier == "Yes":
             self.applied = min(self.applied + passed * self.applies, self.received)
             if (
@@ -102,10 +106,21 @@ class Server:
             ):
                 self.applied, self.applier, self.applier_errno = self.breaks_at - 1, "No", 1062
 
+    def receive(self, passed: float) -> None:
+        """What the source's binary log holds; a heartbeat when that is nothing new."""
+        if self.deaf or self.receiver != "Yes" or self.other.trouble is not None:
+            self.silent_for = 0.0
+            return
+        sent = self.other.made_for_others
+        self.silent_for = 0.0 if sent > self.received else self.silent_for + passed
+        self.received = max(self.received, sent)
+        heard, self.silent_for = divmod(self.silent_for, self.heartbeat_period)
+        self.heartbeats += int(heard)
+
     @property
     def made_for_others(self) -> int:
-        """Of A: as many transactions as it has made. B's are of no interest here."""
-        return self.made if self is self.world.a else 5
+        """Of A: what its binary log holds of its own. B's are of no interest here."""
+        return self.made - self.unwritten if self is self.world.a else 5
 
     # --- rows ---
 
@@ -153,6 +168,7 @@ class Server:
             }
             changes["Gtid_IO_Pos"] = self.gtids(self.received, own=False)
             changes["Master_Server_Id"] = str(source)
+            changes["Slave_received_heartbeats"] = str(self.heartbeats)
         else:
             changes["Retrieved_Gtid_Set"] = self.gtids(self.received, own=False)
             changes["Source_UUID"] = UUID[source]
@@ -328,13 +344,13 @@ class Session:
 
 
 def subtract(wanted: str, present: str) -> str:
-    """GTID_SUBTRACT for sets whose intervals begin at 1."""
+    """GTID_SUBTRACT for sets of one interval each, those of ``present`` beginning at 1."""
     have = dict(each.rsplit(":1-", 1) for each in present.split(",") if each)
     left = []
-    for each in wanted.split(","):
-        if not each:
-            continue
-        uuid, last = each.rsplit(":1-", 1)
-        if int(last) > int(have.get(uuid, 0)):
-            left.append(f"{uuid}:{int(have.get(uuid, 0)) + 1}-{last}")
+    for each in filter(None, wanted.split(",")):
+        uuid, interval = each.rsplit(":", 1)
+        first, last = map(int, interval.split("-"))
+        first = max(first, int(have.get(uuid, 0)) + 1)
+        if first <= last:
+            left.append(f"{uuid}:{first}-{last}")
     return ",".join(left)

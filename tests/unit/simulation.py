@@ -251,7 +251,7 @@ class Host:
         self.told = self.mark
 
     def had_contact(self, process: Process | None) -> bool:
-        return self.contact and process is not None
+        return self.contact and process is not None and self.last in (None, process)
 
     def was_alone(self) -> bool:
         return self.alone

@@ -11,8 +11,10 @@ import os
 import runpy
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -34,6 +36,8 @@ vip_is_here = runpy.run_path(str(PROGRAM))["vip_is_here"]
 VIP = "10.99.88.77"
 PASSWORD = "hunter2-Tr0ub4dor"  # noqa: S105 - must never be seen in any text
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a network namespace")
+BUSY = 10.0
+"""Seconds for what takes a few tenths of one on a machine that has nothing else to do."""
 HOLDER = ["unshare", "--net", "sh", "-c", f'ip addr add {VIP}/32 dev lo; exec "$@"', "sh"]
 
 
@@ -246,12 +250,14 @@ def test_the_vip_is_on_a_node_that_is_closed(node: Node) -> None:
 
 
 def test_hung(tmp_path: Path, node: Node) -> None:
-    """All at once, as each takes hung_after = 1 s. A standby is never killed: it was not open."""
+    """All at once, as each takes hung_after = 1 s. A standby is never killed: it was not open.
+
+    One that hangs is ended by its own clock: later, with another status, and without a word.
+    """
     with ExitStack() as running:
         stopped = running.enter_context(mysqld(node))
         stopped.send_signal(signal.SIGSTOP)
         command = node.command("--fence")
-        begin = time.monotonic()
         standby = running.enter_context(subprocess.Popen(command, cwd=ROOT))
         checks = []
         for behaviour in (fake_server.mute, fake_server.drip, fake_server.close):
@@ -261,12 +267,11 @@ def test_hung(tmp_path: Path, node: Node) -> None:
             check = subprocess.Popen(node.command(), cwd=ROOT, stdout=subprocess.PIPE, text=True)
             checks.append(running.enter_context(check))
         for check in checks:
-            printed, _ = check.communicate(timeout=5)
-            assert time.monotonic() - begin < 2.0  # hung_after + 1 s
+            printed, _ = check.communicate(timeout=BUSY)
             assert check.returncode == 11
             assert printed.startswith("MYSQLD_HUNG: ")
             assert printed.endswith("(hung_after = 1 s)\n")
-        assert standby.wait(5) == 11
+        assert standby.wait(BUSY) == 11
         assert stopped.poll() is None
 
 
@@ -286,10 +291,11 @@ TROUBLE = [
 def test_trouble(
     node: Node, behaviour: fake_server.Behaviour, reason: str, standby: int, holder: int
 ) -> None:
+    node.options(hung_after=6)
     with listening(node.socket, behaviour):
         begin = time.monotonic()
         status, printed = node.check()
-        assert time.monotonic() - begin < 0.9  # an error is an answer: nothing to wait for
+        assert time.monotonic() - begin < 5  # an error is an answer: nothing to wait for
         assert status == standby
         assert printed.startswith(f"{reason}: ")
         if os.geteuid() == 0:
@@ -380,21 +386,33 @@ def test_sigterm_is_a_failure(node: Node) -> None:
     with listening(node.socket, fake_server.mute), subprocess.Popen(command, cwd=ROOT) as process:
         time.sleep(0.3)
         process.terminate()
-        assert process.wait(1) == -signal.SIGTERM
+        assert process.wait(BUSY) == -signal.SIGTERM
 
 
 def test_second_copy_repeats_the_last_verdict(node: Node) -> None:
-    """keepalived 2.1.3 to 2.3.2 starts one while the first is at work."""
-    with listening(node.socket, fake_server.mute):
+    """keepalived 2.1.3 to 2.3.2 starts one while the first is at work.
+
+    It asks nobody, so it waits for nothing.
+    """
+    asked, answers, connections = threading.Event(), threading.Event(), []
+
+    def slow(client: socket.socket) -> None:
+        connections.append(client)
+        asked.set()
+        answers.wait(BUSY)
+        server()(client)
+
+    node.options(hung_after=8)
+    with listening(node.socket, slow):
         with subprocess.Popen(node.command("--fence"), cwd=ROOT, stdout=subprocess.DEVNULL) as one:
-            time.sleep(0.3)
-            for last, status in (("", 30), ("OK 0", 0), ("LAG 24", 24)):  # 0.1 s each
+            assert asked.wait(BUSY)
+            for last, status in (("", 30), ("OK 0", 0), ("LAG 24", 24)):
                 (node.run_dir / "main.verdict").write_text(last)
-                begin = time.monotonic()
                 assert node.check("--fence") == (status, "")
-                assert time.monotonic() - begin < 0.4
-            assert one.wait(3) == 11
-        assert (node.run_dir / "main.verdict").read_text() == "MYSQLD_HUNG 11"
+            assert len(connections) == 1
+            answers.set()
+            assert one.wait(BUSY) == 0
+        assert (node.run_dir / "main.verdict").read_text() == "OK 0"
 
 
 @contextmanager
@@ -456,7 +474,7 @@ def test_alert_on_each_new_problem(node: Node) -> None:
     node.options(alert=program)
     for _ in range(3):
         assert node.check("--fence")[0] == 10
-    end = time.monotonic() + 2
+    end = time.monotonic() + BUSY
     while not (told.exists() and told.read_text().endswith("}\n")) and time.monotonic() < end:
         time.sleep(0.01)
     (line,) = told.read_text().splitlines()

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from kachecks.closer_look import ERRANT_FOR, STALLED_AFTER, is_due, look_closer, remember
+from kachecks.closer_look import (
+    ECHO_PATIENCE,
+    ERRANT_FOR,
+    FIT_FOR,
+    STALLED_AFTER,
+    is_due,
+    look_closer,
+    remember,
+)
 from kachecks.disks import Disks
 from kachecks.findings import Findings
 from kachecks.marks import Look
@@ -27,6 +35,10 @@ from tests.unit.simulation import (
 )
 
 VERSIONS = [MYSQL, MARIADB, MARIADB12]
+FIT = Findings(  # at the very first look
+    peer="closed", peer_fit=True, gives_way=True, up_to_date=True
+)
+FOLLOWS = Findings(peer="open", up_to_date=True)
 DISKS = "disks of 4712: /var/lib/mysql/ /var/log/mysql /tmp"
 
 
@@ -63,6 +75,11 @@ def look_in_full(world: World, stalled: str = "") -> Findings:
     return found
 
 
+def due_now(world: World) -> bool:
+    session: Any = world.host.connect_local(1.0)
+    return is_due(world.host, session, probe(session, 1.0))
+
+
 # When --------------------------------------------------------------------------------------------
 
 
@@ -70,25 +87,52 @@ def look_in_full(world: World, stalled: str = "") -> Findings:
     ("last", "due"),
     [
         (None, True),
-        (Look(100.0, False, 0, False), False),
-        (Look(95.01, False, 0, True), False),
-        (Look(95.0, False, 0, False), True),
-        (Look(100.0, True, 0, False), True),
+        (Look(100.0, alone=False), False),
+        (Look(95.01, alone=True), False),
+        (Look(95.0, alone=False), True),
+        (Look(100.0, wrong=True, alone=False), True),
     ],
 )
 def test_due(last: Look | None, due: bool) -> None:
     """Every peer_check seconds (5), and while something is wrong."""
     world = World()
     world.time, world.host.look = 100.0, last
-    assert is_due(world.host) == due
+    assert due_now(world) == due
 
 
 def test_peer_check() -> None:
     world = World(peer_check="9")
-    world.time, world.host.look = 100.0, Look(91.5, False, 0, False)
-    assert not is_due(world.host)
+    world.time, world.host.look = 100.0, Look(91.5, alone=False)
+    assert not due_now(world)
     world.pass_time(0.5)
-    assert is_due(world.host)
+    assert due_now(world)
+
+
+@pytest.mark.parametrize("what", ["no contact yet", "another mysqld"])
+def test_due_until_this_mysqld_had_contact(what: str) -> None:
+    """Whatever the look before found, and however short ago."""
+    world = standby()
+    world.time, world.host.look = 100.0, Look(100.0, alone=False)
+    world.host.last = world.b.process
+    assert not due_now(world)
+    if what == "no contact yet":
+        world.host.contact = False
+    else:
+        world.b.pid += 1
+    assert due_now(world)
+    assert due_now(world)
+    world.host.remember_server(world.b.process, contact=True)
+    assert not due_now(world)
+
+
+def test_an_open_server_needs_no_contact() -> None:
+    """A peer that is off for a week must not cost its holder a closer look every second."""
+    world = holder()
+    world.time, world.host.look = 100.0, Look(100.0, alone=False)
+    world.host.contact = False
+    assert not due_now(world)
+    world.pass_time(5.0)
+    assert due_now(world)
 
 
 # The peer ----------------------------------------------------------------------------------------
@@ -96,15 +140,15 @@ def test_peer_check() -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_healthy_pair(version: str) -> None:
-    assert look(standby(version)) == Findings(peer="open", peer_fit=False)
-    assert look(holder(version)) == Findings(peer="closed", peer_fit=True)
+    assert look(standby(version)) == FOLLOWS
+    assert look(holder(version)) == FIT
 
 
 @pytest.mark.parametrize(
     ("trouble", "said"),
     [
-        (REFUSED, "gone"),
-        (SILENT, "gone"),
+        (REFUSED, "refused"),
+        (SILENT, "silent"),
         (MUTE, "unanswered"),
         (Lost("gone"), "unanswered"),
         (ServerError(1045, "denied"), "unanswered"),
@@ -133,7 +177,7 @@ def test_a_peer_that_falls_silent_later(statement: str) -> None:
     world = standby()
     world.b.made = 9
     world.a.troubles[statement] = MUTE
-    assert look(world) == Findings(peer="unanswered")
+    assert look(world) == FOLLOWS._replace(peer="unanswered")
 
 
 UNFIT: list[dict[str, object]] = [
@@ -141,7 +185,7 @@ UNFIT: list[dict[str, object]] = [
     {"receiver": "Connecting"},
     {"receiver": "No"},
     {"applier": "No"},
-    {"lag": "1"},
+    {"lag": "2"},
     {"lag": None},
 ]
 
@@ -151,7 +195,14 @@ def test_a_closed_peer_that_is_not_fit(changes: dict[str, object]) -> None:
     world = holder()
     for name, value in changes.items():
         setattr(world.a, name, value)
-    assert look(world) == Findings(peer="closed", peer_fit=False)
+    assert look(world) == Findings(peer="closed", up_to_date=True)
+
+
+@pytest.mark.parametrize("lag", ["0", "1"])
+def test_a_second_that_has_just_turned_is_no_lag(lag: str) -> None:
+    world = holder()
+    world.a.lag = lag
+    assert look(world) == FIT
 
 
 def test_a_peer_that_is_closed_for_most_is_not_fit() -> None:
@@ -159,6 +210,54 @@ def test_a_peer_that_is_closed_for_most_is_not_fit() -> None:
     world = holder(MARIADB12)
     world.a.read_only = "ON"
     assert not look(world).peer_fit
+
+
+# A peer that would do better ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("last", "gives_way"),
+    [
+        (None, True),  # nothing is known that speaks against it
+        (Look(97.0), False),  # not fit at that look
+        (Look(99.0, fit_since=98.0), False),
+        (Look(99.0, fit_since=97.1), False),
+        (Look(99.0, fit_since=97.0), True),
+        (Look(99.0, fit_since=1.0), True),
+        (Look(99.0, fit_since=1.0, degraded_before=True), False),
+    ],
+)
+def test_it_gives_way_only_to_a_peer_whose_own_check_knows(
+    last: Look | None, gives_way: bool
+) -> None:
+    """FIT_FOR seconds of looks: two good runs of the peer's check, a second apart, and some."""
+    assert FIT_FOR == 3.0
+    world = holder()
+    world.time, world.host.look = 100.0, last
+    world.host.disks = Disks(full="no room")
+    found = look(world)
+    assert (found.peer_fit, found.gives_way) == (True, gives_way)
+    assert found.degraded == "no room"
+
+
+@pytest.mark.parametrize("changes", [*UNFIT, {"trouble": REFUSED}, {"trouble": MUTE}])
+@pytest.mark.parametrize("last", [None, Look(99.0, fit_since=1.0)])
+def test_it_never_gives_way_to_one_that_is_not_fit_now(
+    changes: dict[str, object], last: Look | None
+) -> None:
+    world = holder()
+    world.time, world.host.look = 100.0, last
+    for name, value in changes.items():
+        setattr(world.a, name, value)
+    assert not look(world).gives_way
+
+
+@pytest.mark.parametrize("what", ["stalled", "disk_full", "disk_read_only"])
+def test_degraded(what: str) -> None:
+    """What keeps this server from writing, and nothing else."""
+    assert Findings(**{what: "why"}).degraded == "why"
+    others = Findings(peer="open", two_writers="x", errant="x", behind="x", wanted="x")
+    assert others.degraded == ""
 
 
 # Two writers -------------------------------------------------------------------------------------
@@ -186,7 +285,7 @@ def test_the_other_one_at_its_third_look(before: int, ours: bool) -> None:
     """The one that should give way does not, or cannot."""
     world = World(numbers=(2, 1))
     world.b.access = OPEN
-    world.host.look = Look(0.0, True, before, False)
+    world.host.look = Look(0.0, wrong=True, two_writers=before, alone=False)
     found = look(world)
     assert found.ours_to_close == ours
     assert f"look {before + 1} in a row" in found.two_writers
@@ -201,7 +300,7 @@ def test_one_of_two_writers_must_be_the_holder(what: str) -> None:
         world.vip, world.b.made = False, 9
     else:
         world.b.access = CLOSED
-    assert look(world) == Findings(peer="open")
+    assert look(world) == FOLLOWS
     assert world.time < 0.5
 
 
@@ -250,7 +349,7 @@ def test_beside_a_closed_peer_nothing_is_errant(vip: bool) -> None:
     """Nobody is open: the node that has more is the better choice."""
     world = standby()
     world.vip, world.a.access, world.b.made = vip, CLOSED, 9
-    assert look(world) == Findings(peer="closed", peer_fit=True)
+    assert look(world) == FIT
     assert world.time < 0.5
 
 
@@ -264,7 +363,7 @@ def test_what_is_still_on_its_way(version: str) -> None:
         world.a.of_b = 9
 
     world.when("sleep", arrives)
-    assert look(world) == Findings(peer="open")
+    assert look(world) == FOLLOWS
     assert world.time < ERRANT_FOR / 2
 
 
@@ -273,7 +372,7 @@ def test_what_the_peer_has_more_is_not_errant(version: str) -> None:
     world = standby(version)
     world.b.applied = 3
     world.b.applies = 0
-    assert look(world) == Findings(peer="open")
+    assert look(world) == FOLLOWS
     assert world.time < 0.5
 
 
@@ -282,14 +381,14 @@ def test_what_others_made_is_not_errant(version: str) -> None:
     """The peer was rebuilt and lacks transactions of its own: that is not this server's doing."""
     world = standby(version)
     world.a.made = 2
-    assert look(world) == Findings(peer="open")
+    assert look(world) == FOLLOWS
 
 
 def test_the_active_node_is_not_asked_for_it() -> None:
     """What it writes is always on its way."""
     world = holder()
     world.b.made = 9
-    assert look(world) == Findings(peer="closed", peer_fit=True)
+    assert look(world) == FIT
     assert world.time < 0.5
 
 
@@ -297,7 +396,7 @@ def test_without_gtids_nobody_can_tell() -> None:
     world = standby()
     world.a.by_file = world.b.by_file = True
     world.b.made = 9
-    assert look(world) == Findings(peer="open")
+    assert look(world) == FOLLOWS
 
 
 def test_two_families() -> None:
@@ -305,7 +404,7 @@ def test_two_families() -> None:
     world = standby()
     world.a.version = MARIADB
     world.b.made = 9
-    assert look(world) == Findings(peer="open")
+    assert look(world) == FOLLOWS
 
 
 # What this standby has not got -------------------------------------------------------------------
@@ -323,8 +422,7 @@ def looks_again(world: World, after: float) -> Findings:
 def deaf(version: str = MYSQL, **options: str) -> World:
     """Its receiver is connected and gets nothing: 0 s behind, as far as it knows."""
     world = standby(version, **options)
-    world.a.made = 40  # B has 5 of them
-    world.b.receiver = "Connecting"
+    world.a.made, world.b.deaf = 40, True  # B has 5 of them
     world.time = 100.0
     return world
 
@@ -400,6 +498,159 @@ def test_behind_of_two_families_is_not_known(ours: str, theirs: str) -> None:
     world.a.version = theirs
     found = looks_again(world, 60.0)
     assert (found.peer, found.behind) == ("open", "")
+
+
+# Contact: all that the peer has, since this mysqld started ----------------------------------------
+
+
+def newcomer(version: str = MYSQL, **options: str) -> World:
+    """B's mysqld has just started and its receiver just connected: 0 s behind, whatever it lacks.
+
+    B has 5 transactions of A, which is open.
+    """
+    world = standby(version, **options)
+    world.host.contact, world.b.deaf = False, True
+    return world
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_contact(version: str) -> None:
+    world = newcomer(version)
+    assert look(world) == FOLLOWS
+    assert world.time < 0.1
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_receiver_that_has_just_connected_is_no_contact(version: str) -> None:
+    """It is asked for a while, and then unfit, however little it is behind as it says."""
+    world = newcomer(version)
+    world.a.made = 40
+    found = look_in_full(world)
+    assert found == Findings(
+        peer="open", behind="it has not caught up with the peer since mysqld started"
+    )
+    assert found.wrong
+    assert ERRANT_FOR <= world.time < ERRANT_FOR + 0.2
+    assert probe(world.host.connect_local(1.0), 1.0).channels[0].lag_seconds == 0
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_contact_comes_as_soon_as_it_has_all(version: str) -> None:
+    """The peer is asked once: what it writes meanwhile need not have come."""
+    world = newcomer(version)
+    world.a.made, world.b.applies = 40, 0
+
+    def arrives() -> None:
+        world.b.received, world.a.made = 40, 50
+
+    world.when("sleep", arrives)
+    assert look(world) == FOLLOWS
+    assert world.time < ERRANT_FOR / 2
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_waits_in_the_relay_log_has_been_received(version: str) -> None:
+    """A promotion applies it before it opens."""
+    world = newcomer(version)
+    world.b.applied, world.b.applies = 2, 0
+    assert look(world) == FOLLOWS
+    assert world.b.applied == 2
+    world.b.received = 4
+    assert not look(world).up_to_date
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_no_contact_beside_a_closed_peer_is_not_behind(version: str) -> None:
+    """Nobody is open: which of the two has more is the promotion's question."""
+    world = newcomer(version)
+    world.a.made, world.a.access = 40, CLOSED
+    if version == MARIADB12:
+        world.a.read_only = "NO_LOCK_NO_ADMIN"
+    found = look_in_full(world)
+    assert (found.peer, found.up_to_date, found.behind) == ("closed", False, "")
+    assert world.time >= ERRANT_FOR
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_contact_is_asked_once(version: str) -> None:
+    """What this mysqld lacks later is lag: the peer is not asked for it, nor is it waited for."""
+    world = newcomer(version)
+    world.a.made, world.a.access = 40, CLOSED
+    if version == MARIADB12:
+        world.a.read_only = "NO_LOCK_NO_ADMIN"
+    world.a.troubles["AS gtid_mode"] = ServerError(1227, "you need SUPER")
+    assert look(world).peer == "unanswered"
+    world.host.contact, world.time = True, 0.0
+    found = look(world)
+    assert (found.peer, found.up_to_date) == ("closed", True)
+    assert world.time < 0.1
+
+
+def test_the_peer_falls_silent_before_contact() -> None:
+    world = newcomer()
+    world.a.troubles["AS gtid_mode"] = MUTE
+    assert look(world) == Findings(peer="unanswered")
+
+
+BY_FILE: list[tuple[dict[str, object], bool]] = [
+    ({}, True),
+    ({"lag": "30"}, True),  # max_lag
+    ({"lag": "31"}, False),
+    ({"lag": None}, False),
+    ({"receiver": "Connecting"}, False),
+    ({"receiver": "No"}, False),
+    ({"channels": 0}, False),
+    ({"channels": 2}, True),
+    ({"channels": 2, "lag": "31"}, False),
+]
+
+
+@pytest.mark.parametrize(
+    ("version", "unlike"),
+    [
+        (MYSQL, {"by_file": True}),  # the peer alone, too: its gtid_mode was switched off
+        (MYSQL, {"version": MARIADB}),
+        (MARIADB, {"version": MYSQL}),
+    ],
+)
+@pytest.mark.parametrize(("changes", "contact"), BY_FILE)
+def test_where_gtids_cannot_tell_contact_is_little_lag(
+    version: str, unlike: dict[str, object], changes: dict[str, object], contact: bool
+) -> None:
+    """Receiving, and no more than max_lag (30 s) behind: there is nothing better."""
+    world = newcomer(version)
+    world.a.made, world.a.access = 40, CLOSED
+    for name, value in unlike.items():
+        setattr(world.a, name, value)
+    for name, value in changes.items():
+        setattr(world.b, name, value)
+    assert look(world).up_to_date == contact
+    assert world.time < 0.1
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
+@pytest.mark.parametrize(("changes", "contact"), BY_FILE)
+def test_by_file_contact_is_little_lag(
+    version: str, changes: dict[str, object], contact: bool
+) -> None:
+    """And a standby that never was near an open peer is behind."""
+    world = newcomer(version)
+    world.a.by_file = world.b.by_file = True
+    world.a.made = 40
+    for name, value in changes.items():
+        setattr(world.b, name, value)
+    found = look(world)
+    assert found.up_to_date == contact
+    assert bool(found.behind) != contact
+    assert world.time < 0.1
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
+def test_without_a_channel_there_is_no_contact(version: str) -> None:
+    """It has what the peer has, as a copy would, and does not follow."""
+    world = newcomer(version)
+    world.b.channels = 0
+    assert not look(world).up_to_date
 
 
 # Writes that wait --------------------------------------------------------------------------------
@@ -509,7 +760,7 @@ def test_over_tcp_no_disk_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     world = holder()
     monkeypatch.setattr(type(world.host), "server_process", lambda *_: None)
     world.host.disks = Disks(full="no room")
-    assert look(world) == Findings(peer="closed", peer_fit=True)
+    assert look(world) == FIT._replace(disk_full="")
     assert not [line for line in world.log if line.startswith("disks")]
 
 
@@ -532,9 +783,8 @@ def test_no_disk_may_be_touched(role: Any) -> None:
     world.host.disks = Disks(full="no room")
     world.b.add(Client("app", "Query", seconds=10, state="Commit"))
     found = look(world, "the check before this one hangs")
-    fit = role is holder
-    peer = "closed" if fit else "open"
-    assert found == Findings(peer=peer, peer_fit=fit, stalled="the check before this one hangs")
+    expected = FIT if role is holder else FOLLOWS
+    assert found == expected._replace(stalled="the check before this one hangs")
     assert not [line for line in world.log if line.startswith("disks")]
 
 
@@ -570,8 +820,51 @@ def remembered(world: World, found: Findings, holds: bool = True) -> Look:
 def test_the_look_is_remembered() -> None:
     world = World()
     world.time = 7.0
-    assert remembered(world, Findings(peer="closed")) == Look(7.0, False, 0, False)
-    assert remembered(world, Findings(errant="why")) == Look(7.0, True, 0, False)
+    assert remembered(world, Findings(peer="closed")) == Look(7.0, alone=False)
+    assert remembered(world, Findings(errant="why")) == Look(7.0, wrong=True, alone=False)
+    found = Findings(peer="open", wanted="1-1-5", wanted_at=6.5)
+    assert remembered(world, found, holds=False) == Look(
+        7.0, alone=False, wanted="1-1-5", wanted_at=6.5
+    )
+
+
+def test_since_when_the_peer_is_fit() -> None:
+    """At each look since then: one that found it otherwise, or not at all, starts anew."""
+    world = World()
+    fit = Findings(peer="closed", peer_fit=True)
+    since = []
+    for found in (fit, fit, Findings(peer="closed"), fit, fit, Findings(peer="unanswered"), fit):
+        world.pass_time(5.0)
+        since.append(remembered(world, found).fit_since)
+    assert since == [5.0, 5.0, 0.0, 20.0, 20.0, 0.0, 35.0]
+
+
+TROUBLES = ["stalled", "disk_full", "disk_read_only"]
+
+
+@pytest.mark.parametrize("what", TROUBLES)
+def test_degraded_before_it_was_open(what: str) -> None:
+    """Kept from the standby's look until one that finds nothing of the kind."""
+    world = World()
+    bad = Findings(**{what: "why"})
+    assert remembered(world, bad, holds=False).degraded_before
+    for _ in range(3):
+        assert remembered(world, bad).degraded_before
+    assert not remembered(world, Findings()).degraded_before
+    assert not remembered(world, bad).degraded_before
+
+
+@pytest.mark.parametrize("what", TROUBLES)
+def test_degraded_since_it_is_open(what: str) -> None:
+    world = World()
+    for _ in range(3):
+        assert not remembered(world, Findings(**{what: "why"})).degraded_before
+
+
+def test_other_trouble_is_not_the_disks() -> None:
+    world = World()
+    found = Findings(errant="why", behind="why")
+    assert not remembered(world, found, holds=False).degraded_before
 
 
 def test_looks_in_a_row() -> None:
@@ -582,30 +875,69 @@ def test_looks_in_a_row() -> None:
     assert remembered(world, both).two_writers == 1
 
 
-@pytest.mark.parametrize("before", [None, Look(0.0, False, 0, False)])
-def test_an_open_holder_whose_peer_is_gone_is_alone(before: Look | None) -> None:
+@pytest.mark.parametrize("peer", ["refused", "silent"])
+@pytest.mark.parametrize("before", [None, Look(0.0, alone=False)])
+def test_an_open_holder_whose_peer_cannot_take_over_is_alone(
+    before: Look | None, peer: str
+) -> None:
+    """Its mysqld is down, or nothing of its host is there."""
     world = World()
     world.host.look = before
     for _ in range(3):
-        assert remembered(world, Findings(peer="gone")).alone
+        assert remembered(world, Findings(peer=peer)).alone
     assert world.host.alone
     assert world.log.count("mark alone") == 1  # it is written to a disk
+    asked = [line for line in world.log if line.startswith(("on link", "echo"))]
+    assert asked == ([] if peer == "refused" else ["on link?", "echo 10.0.0.1?"])  # and only once
+    assert world.time < 0.09 + ECHO_PATIENCE + 0.01
+
+
+@pytest.mark.parametrize("what", ["on link", "echo"])
+@pytest.mark.parametrize("before", [None, Look(0.0, alone=False)])
+def test_a_silent_peer_whose_host_is_there_may_serve(before: Look | None, what: str) -> None:
+    """Only SQL is cut: it may be promoted, and have what this node lacks."""
+    world = World()
+    world.host.look = before
+    if what == "on link":
+        world.host.network.on_link = True
+    else:
+        world.host.network.echo = {"10.0.0.1"}
+    assert not remembered(world, Findings(peer="silent")).alone
+    assert not world.host.alone
+
+
+def test_the_witness_does_not_answer_for_the_peer() -> None:
+    world = World()
+    world.host.network.echo = {"10.0.0.254"}
+    assert remembered(world, Findings(peer="silent")).alone
+
+
+@pytest.mark.parametrize("what", ["on link", "echo"])
+def test_a_network_that_cannot_be_looked_at_proves_nothing(what: str) -> None:
+    """And what else was found is remembered all the same."""
+    world = World()
+    world.host.network.errors[what] = PermissionError("no CAP_NET_RAW")
+    look_made = remembered(world, Findings(peer="silent", disk_full="no room"))
+    assert (look_made.alone, look_made.wrong) == (None, True)
+    assert not world.host.alone
 
 
 @pytest.mark.parametrize("peer", ["unanswered", "open", "closed", ""])
 def test_it_is_not_alone_beside_a_peer_that_may_write(peer: str) -> None:
     world = World()
-    world.host.look = Look(0.0, False, 0, False)
+    world.host.look = Look(0.0, alone=False)
     assert not remembered(world, Findings(peer=peer)).alone
     assert not world.host.alone
 
 
-def test_a_standby_is_never_marked_alone() -> None:
+@pytest.mark.parametrize("peer", ["refused", "silent"])
+def test_a_standby_is_never_marked_alone(peer: str) -> None:
     world = World()
-    assert remembered(world, Findings(peer="gone"), holds=False).alone is None  # not known
+    assert remembered(world, Findings(peer=peer), holds=False).alone is None  # not known
     assert "mark alone" not in world.log
-    world.host.look = Look(0.0, False, 0, False)
-    assert remembered(world, Findings(peer="gone"), holds=False).alone is False
+    world.host.look = Look(0.0, alone=False)
+    assert remembered(world, Findings(peer=peer), holds=False).alone is False
+    assert "on link?" not in world.log
 
 
 @pytest.mark.parametrize("holds", [True, False])
@@ -613,17 +945,17 @@ def test_a_standby_is_never_marked_alone() -> None:
 def test_the_peer_answers_again(peer: str, holds: bool) -> None:
     """From now on it may have what this node lacks."""
     world = World()
-    remembered(world, Findings(peer="gone"))
+    remembered(world, Findings(peer="refused"))
     assert not remembered(world, Findings(peer=peer), holds).alone
     assert not world.host.alone
     remembered(world, Findings(peer=peer), holds)
     assert world.log.count("unmark alone") == 1
 
 
-@pytest.mark.parametrize("peer", ["unanswered", ""])
+@pytest.mark.parametrize("peer", ["unanswered", "silent", "refused", ""])
 def test_an_answer_that_says_nothing_leaves_the_mark(peer: str) -> None:
     world = World()
-    remembered(world, Findings(peer="gone"))
+    remembered(world, Findings(peer="refused"))
     assert remembered(world, Findings(peer=peer)).alone
     assert world.host.alone
 
@@ -637,7 +969,7 @@ def test_after_a_reboot_the_mark_may_still_be_there(peer: str) -> None:
     assert not world.host.alone
 
 
-@pytest.mark.parametrize("first", ["gone", "unanswered"])
+@pytest.mark.parametrize("first", ["refused", "silent", "unanswered"])
 def test_after_a_reboot_the_peer_answers_at_the_second_look(first: str) -> None:
     world = World()
     world.host.alone = True

@@ -42,7 +42,7 @@ def holder(**options: str) -> World:
     host = world.host
     host.mark = host.told = host.last = world.b.process
     world.time = 100.0
-    host.look = Look(world.time, False, 0, False)
+    host.look = Look(world.time, alone=False, fit_since=world.time - 60)
     return world
 
 
@@ -52,7 +52,7 @@ def standby(**options: str) -> World:
     world.vip = False
     world.host.last = world.b.process
     world.time = 100.0
-    world.host.look = Look(world.time, False, 0, False)
+    world.host.look = Look(world.time, alone=False)
     return world
 
 
@@ -333,9 +333,9 @@ def test_it_returned_and_that_cannot_be_noted() -> None:
     ("last", "looked"),
     [
         (None, True),
-        (Look(100.0, False, 0, False), False),
-        (Look(100.0, True, 0, False), True),
-        (Look(95.0, False, 0, False), True),
+        (Look(100.0, alone=False), False),
+        (Look(100.0, wrong=True, alone=False), True),
+        (Look(95.0, alone=False), True),
     ],
 )
 @pytest.mark.parametrize("role", [holder, standby])
@@ -459,6 +459,19 @@ def test_an_open_holder_is_alone_beside_a_peer_that_is_gone() -> None:
     assert world.host.alone
 
 
+@pytest.mark.parametrize("what", ["echo", "link"])
+def test_where_sql_alone_is_cut_it_is_not_alone(what: str) -> None:
+    """The peer may be promoted and serve, and this node's copy be the older one."""
+    world = holder()
+    world.host.look, world.a.trouble = None, SILENT
+    if what == "echo":
+        world.host.network.echo.add("10.0.0.1")
+    else:
+        world.host.network.on_link = True
+    check(world)
+    assert not world.host.alone
+
+
 def test_what_was_found_of_the_peer_is_not_asked_again() -> None:
     """RECEIVER_STOPPED hangs on whether the peer is open."""
     world = standby()
@@ -522,25 +535,54 @@ def test_first_contact_ends_being_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "contact"),
+    ("changes", "contact", "reason"),
     [
-        ({}, True),
-        ({"lag": "30"}, True),
-        ({"lag": "31"}, False),
-        ({"lag": None}, False),
-        ({"receiver": "Connecting"}, False),
-        ({"channels": 0}, False),
+        ({}, True, "OK"),
+        ({"received": 4, "applied": 4}, False, "LAG"),  # 0 s behind, says the receiver
+        ({"applied": 2, "applies": 0}, True, "OK"),  # the rest is in the relay log
+        ({"lag": "31"}, True, "LAG"),
+        ({"lag": None}, True, "OK"),
+        ({"receiver": "Connecting"}, True, "RECEIVER_STOPPED"),
+        ({"receiver": "Connecting", "received": 4, "applied": 4}, False, "RECEIVER_STOPPED"),
+        ({"channels": 0}, False, "NOT_REPLICATING"),
     ],
 )
-def test_what_contact_is(changes: dict[str, object], contact: bool) -> None:
-    """Receiving, and no more than max_lag (30) behind."""
+def test_what_contact_is(changes: dict[str, object], contact: bool, reason: str) -> None:
+    """Everything has been received that the peer has, whatever the threads say."""
     world = standby()
+    world.b.deaf = True
     world.host.contact, world.host.alone = False, True
     for name, value in changes.items():
         setattr(world.b, name, value)
-    check(world)
+    verdict = check(world)
+    assert (verdict.reason, verdict.status == 0) == (reason, reason == "OK")
     assert world.host.contact == contact
     assert world.host.alone != contact
+
+
+def test_contact_is_looked_for_at_each_check_until_there_is_one() -> None:
+    """And then again after a restart of mysqld."""
+    world = standby()
+    world.host.contact, world.b.deaf, world.a.made = False, True, 40
+    for looks in (1, 2, 3):
+        assert result(world) == ("LAG", 24, "standby")
+        assert world.log.count("A: connect") == looks
+    world.b.deaf = False
+    for _ in range(3):
+        assert result(world) == ("OK", 0, "standby")
+    assert world.host.contact
+    assert world.log.count("A: connect") == 4
+    world.b.pid += 1
+    assert result(world) == ("OK", 0, "standby")
+    assert world.log.count("A: connect") == 5
+
+
+def test_a_holder_needs_no_contact() -> None:
+    """Its mysqld has restarted and lacks what the closed peer has: said to nobody, it serves."""
+    world = holder()
+    world.host.contact, world.b.deaf, world.a.made = False, True, 40
+    assert result(world) == ("OK", 0, "holder")
+    assert not world.host.contact
 
 
 def test_an_open_server_is_marked() -> None:
@@ -599,7 +641,7 @@ def test_closed_for_most_is_not_closed(marked: bool) -> None:
     world.vip, world.b.read_only = False, "ON"
     world.host.last = world.b.process
     world.host.mark = world.b.process if marked else None
-    world.host.look = Look(0.0, False, 0, False)
+    world.host.look = Look(0.0, alone=False)
     assert check(world).status == 0
     assert world.b.read_only == "NO_LOCK_NO_ADMIN"
     assert world.host.mark is None
@@ -692,10 +734,11 @@ def fenced(world: World) -> World:
 
 
 def test_fenced() -> None:
-    """No hook can be about to start: it gives way at once."""
+    """It is watched as long as any other: what was seen open may be a holder's of long ago, whose
+    VIP has just come back, with a notify_master about to start."""
     world = fenced(holder())
     assert result(world) == ("GAVE_WAY", 16, "standby")
-    assert world.time < 100.2
+    assert 100.0 + CLOSED_FOR <= world.time < 100.0 + CLOSED_FOR + 0.2
     assert world.host.mark is None
     assert world.host.gave_way_mark is not None
     assert SIGKILL not in world.log
@@ -708,6 +751,23 @@ def test_closed_by_somebody_here(what: str) -> None:
         world.host.locked_by = "demote"
     else:
         world.host.mark_leaving()
+    assert check(world).status == 0
+    assert world.host.gave_way_mark is None
+    assert "start promotion" not in world.log
+
+
+@pytest.mark.parametrize("at", [0.1, 0.9])
+def test_a_fresh_holder_with_a_stale_open_mark(at: float) -> None:
+    """Its notify_master gets to work within the second, and fences the peer itself."""
+    world = fenced(holder())
+
+    def starts() -> None:
+        if world.time < 100.0 + at:
+            world.when("sleep", starts)
+        else:
+            world.host.locked_by = "promote"
+
+    world.when("sleep", starts)
     assert check(world).status == 0
     assert world.host.gave_way_mark is None
     assert "start promotion" not in world.log
@@ -856,6 +916,34 @@ def test_a_degraded_holder_without_a_fit_peer_is_kept() -> None:
     assert result(world) == ("DISK_FULL", 0, "holder")
     assert world.host.gave_way_mark is None
     assert world.b.access == OPEN
+
+
+@pytest.mark.parametrize(("since", "status"), [(98.0, 0), (96.0, 13), (0.0, 0)])
+def test_a_degraded_holder_waits_for_the_peers_own_check(since: float, status: int) -> None:
+    """Fit as this one sees it: the peer's check needs two good runs to see it too."""
+    world = holder()
+    world.host.look = Look(95.0, alone=False, fit_since=since)
+    world.host.disks = Disks(full="no room")
+    assert result(world) == ("DISK_FULL", status, "holder")
+    assert (world.host.gave_way_mark is None) == (status == 0)
+    assert world.b.access == (CLOSED if status else OPEN)
+
+
+def test_two_full_nodes_do_not_take_turns() -> None:
+    """Its disk was full before it got the VIP: the other one is no better for looking fit."""
+    world = standby()
+    world.host.look, world.host.disks = None, Disks(full="no room")
+    assert result(world) == ("DISK_FULL", 0, "standby")
+    world.vip, world.b.access, world.a.access = True, OPEN, CLOSED
+    world.host.mark = world.host.told = world.b.process
+    for _ in range(20):
+        assert result(world) == ("DISK_FULL", 0, "holder")
+        world.pass_time(1.0)
+    world.host.disks = Disks()
+    assert result(world) == ("OK", 0, "holder")
+    world.pass_time(5.0)
+    world.host.disks = Disks(full="no room again")
+    assert result(world) == ("DISK_FULL", 13, "holder")
 
 
 def test_a_degraded_standby_is_not_marked() -> None:
@@ -1031,7 +1119,7 @@ def test_the_vip_came_after_the_verdict() -> None:
     """In the last moment: closed before this run ends, for keepalived will act on it."""
     world = standby()
     world.b.trouble = DENIED
-    world.host.look = Look(100.0, False, 0, False)
+    world.host.look = Look(100.0, alone=False)
 
     def comes() -> None:
         world.vip, world.b.trouble, world.b.access = True, None, OPEN

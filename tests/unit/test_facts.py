@@ -135,6 +135,20 @@ def test_source_of_mariadb(server: str) -> None:
     assert found.received_gtid == "1-1-2"
 
 
+@pytest.mark.parametrize(
+    ("server", "heard"), [*((one, 0) for one in MYSQL), *((one, 3) for one in MARIADB)]
+)
+def test_heartbeats(server: str, heard: int) -> None:
+    """MySQL has them elsewhere (performance_schema), and needs none: see drain.py."""
+    assert channel(server, "healthy").heartbeats == heard
+
+
+@pytest.mark.parametrize("server", MARIADB)
+def test_heartbeats_of_each_mariadb_are_counted(server: str) -> None:
+    row = rows(server, "replica_status_healthy")[0]
+    assert parse_channel({**row, "Slave_received_heartbeats": "104711"}).heartbeats == 104711
+
+
 def test_gtid_sets_lose_their_newlines() -> None:
     row = rows("mysql-9.7", "replica_status_healthy")[0]
     found = parse_channel({**row, "Retrieved_Gtid_Set": "a-b:1-5,\nc-d:1-7"})

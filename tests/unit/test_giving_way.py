@@ -10,7 +10,6 @@ from kachecks.giving_way import (
     VIP_PATIENCE,
     ask_peer,
     give_way,
-    is_being_closed,
     may_return,
     redirect_clients,
     stays_closed,
@@ -217,18 +216,6 @@ def test_a_peer_that_falls_silent(trouble: Exception) -> None:
 
 
 # A holder that stays closed ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("purpose", "leaving", "closing"),
-    [("", False, False), ("demote", False, True), ("promote", False, True), ("", True, True)],
-)
-def test_it_is_being_closed(purpose: str, leaving: bool, closing: bool) -> None:
-    world = World()
-    world.host.locked_by = purpose
-    if leaving:
-        world.host.mark_leaving()
-    assert is_being_closed(world.host) == closing
 
 
 def test_it_stays_closed() -> None:

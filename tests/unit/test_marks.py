@@ -214,12 +214,14 @@ def test_permit(tmp_path: Path, marks: TimedMarks) -> None:
 @pytest.mark.parametrize(
     "look",
     [
-        Look(1000.0, False, 0, False),
-        Look(1000.0, True, 0, False),
-        Look(1000.0, False, 2, False),
-        Look(1000.0, False, 0, True),
-        Look(1000.0, False, 0, None),
-        Look(1000.0, False, 0, None, "9a39d64d:1-5,9a387c66:1-7", 900.5),
+        Look(1000.0, alone=False),
+        Look(1000.0, wrong=True, alone=False),
+        Look(1000.0, two_writers=2, alone=False),
+        Look(1000.0, alone=True),
+        Look(1000.0),
+        Look(1000.0, degraded_before=True),
+        Look(1000.0, fit_since=900.5),
+        Look(1000.0, wanted_at=900.5, wanted="9a39d64d:1-5,9a387c66:1-7"),
     ],
 )
 def test_last_look(marks: TimedMarks, look: Look) -> None:
@@ -229,7 +231,16 @@ def test_last_look(marks: TimedMarks, look: Look) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1000.0 0 0 no", "x 0 0 no 0 ", "1000.0 0 x no 0 ", "1000.0 0 0 no x "]
+    "text",
+    [
+        "",
+        "1000.0 0 0 no",
+        "1000.0 0 0 no 900.5 9a39d64d:1-5",  # of a version before this one
+        "x 0 0 no 0 0 0 ",
+        "1000.0 0 x no 0 0 0 ",
+        "1000.0 0 0 no 0 x 0 ",
+        "1000.0 0 0 no 0 0 x ",
+    ],
 )
 def test_a_damaged_look_is_none(tmp_path: Path, marks: TimedMarks, text: str) -> None:
     (tmp_path / "main.look").write_text(text)
@@ -283,7 +294,7 @@ def test_an_unusable_run_directory(unusable: TimedMarks) -> None:
         unusable.mark_leaving,
         unusable.withdraw_permit,
         unusable.grant_permit,
-        lambda: unusable.remember_look(Look(0.0, False, 0, False)),
+        lambda: unusable.remember_look(Look(0.0, alone=False)),
     ):
         with pytest.raises(StateError, match=r"kachecks\.tmpfiles\.conf"):
             write()

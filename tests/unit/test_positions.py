@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from kachecks.facts import Version, parse_channel
-from kachecks.positions import Position, executed, lost_of, mariadb_missing, missing, unapplied
+from kachecks.facts import Channel, Version, parse_channel
+from kachecks.positions import (
+    Position,
+    executed,
+    lost_of,
+    mariadb_missing,
+    missing,
+    not_received,
+    unapplied,
+)
 from tests.rows import Row, rows
 
 MYSQL = Version(False, (9, 7, 4))
@@ -98,6 +106,72 @@ def test_mysql_subtracts_on_the_server() -> None:
 
 def test_nothing_wanted_nothing_missing() -> None:
     assert missing(Answers(), MYSQL, Position("", "", None), (), 1.0) == ""
+
+
+def mysql_channel(received: str) -> Channel:
+    row = rows("mysql-9.7", "replica_status_healthy")[0]
+    return parse_channel({**row, "Retrieved_Gtid_Set": received})
+
+
+def mariadb_channel(received: str) -> Channel:
+    row = rows("mariadb-10.11", "replica_status_healthy")[0]
+    return parse_channel({**row, "Gtid_IO_Pos": received})
+
+
+def test_mysql_counts_the_relay_log_as_received() -> None:
+    """Executed up to 3, in the relay log up to 5."""
+    executed_3, relayed_5 = (f"{A}:1-5', '{A}:1-3'", f"{A}:4-5', '{A}:1-5'")
+    session = Answers(
+        gtids(f"{A}:1-3"),
+        (f"SELECT GTID_SUBTRACT('{executed_3}", [{"missing": f"{A}:4-5"}]),
+        (f"SELECT GTID_SUBTRACT('{relayed_5}", [{"missing": ""}]),
+    )
+    wanted = Position(f"{A}:1-5", "", None)
+    assert not_received(session, MYSQL, wanted, (mysql_channel(f"{A}:1-5"),), 1.0) == ""
+    assert len(session.asked) == 3
+    assert missing(session, MYSQL, wanted, (), 1.0) == f"{A}:4-5"
+
+
+def test_mysql_subtracts_what_each_channel_has_received() -> None:
+    session = Answers(
+        gtids(""),
+        (f"SELECT GTID_SUBTRACT('{A}:1-5,{B}:1-2', '')", [{"missing": f"{A}:1-5,\n{B}:1-2"}]),
+        (f"SELECT GTID_SUBTRACT('{A}:1-5,{B}:1-2', '{A}:1-4')", [{"missing": f"{A}:5,\n{B}:1-2"}]),
+        (f"SELECT GTID_SUBTRACT('{A}:5,{B}:1-2', '{B}:1-2')", [{"missing": f"{A}:5"}]),
+    )
+    channels = (mysql_channel(f"{A}:1-4"), mysql_channel(f"{B}:1-2"))
+    wanted = Position(f"{A}:1-5,{B}:1-2", "", None)
+    assert not_received(session, MYSQL, wanted, channels, 1.0) == f"{A}:5"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "logged", "applied", "received", "left"),
+    [
+        ("1-1-5", "1-1-3", "1-1-3", "1-1-5", ""),
+        ("1-1-5", "1-1-3", "1-1-3", "1-1-4", "1-1-5"),
+        ("1-1-5", "1-1-3", "1-1-3", "", "1-1-5"),
+        ("1-1-5", "1-1-5", "1-1-5", "", ""),  # has just connected, and has it
+        ("1-1-5,3-3-2", "1-1-3", "1-1-3", "1-1-5", "3-3-2"),
+        ("1-1-5,3-3-2", "1-1-3", "1-1-3", "1-1-5,3-3-2", ""),
+        ("0-1-100", "0-1-95,0-2-120", "0-2-120", "0-2-120", "0-1-100"),  # where it starts from
+    ],
+)
+def test_mariadb_counts_the_relay_log_as_received(
+    wanted: str, logged: str, applied: str, received: str, left: str
+) -> None:
+    session = Answers(gtids(logged, applied))
+    channels = (mariadb_channel(received),)
+    position = Position(wanted, "", None)
+    assert not_received(session, MARIADB, position, channels, 1.0) == left
+
+
+def test_mariadb_adds_up_what_its_channels_have_received() -> None:
+    session = Answers(gtids("1-1-3", "1-1-3"))
+    channels = (mariadb_channel("1-1-5"), mariadb_channel("3-3-2"))
+    wanted = Position("1-1-5,3-3-2", "", None)
+    assert not_received(session, MARIADB, wanted, channels, 1.0) == ""
+    assert not_received(session, MARIADB, wanted, channels[:1], 1.0) == "3-3-2"
+    assert not_received(session, MARIADB, wanted, (), 1.0) == "1-1-5,3-3-2"
 
 
 # end of the peer's binary log, applied up to

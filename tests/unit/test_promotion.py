@@ -723,6 +723,83 @@ def test_on_drain_timeout_open() -> None:
     assert world.b.applied == 5
 
 
+def full_disk(version: str = MARIADB, **options: str) -> World:
+    """A has made 9 transactions, as it says; the last two are in no binary log, and never come."""
+    world = World(version, **options)
+    world.a.made, world.a.unwritten = 9, 2
+    return world
+
+
+@pytest.mark.parametrize("version", [MARIADB, MARIADB12])
+@pytest.mark.parametrize("by_file", [False, True])
+def test_two_heartbeats_prove_the_end(version: str, by_file: bool) -> None:
+    """MariaDB uses up GTIDs for what its full disk did not take."""
+    world = full_disk(version)
+    world.a.by_file = world.b.by_file = by_file
+    steps = Steps(world.host)
+    outcome = promote(world.host, steps)
+    assert outcome.done
+    assert world.b.applied == 7
+    assert 1 < world.time < 2.5  # the first one was nearly due
+    steps.record(outcome, "notify_master")
+    names = [name for name, _ in world.host.recorded[0]["steps"]]  # type: ignore[attr-defined]
+    assert names[-3:] == ["the peer's binary log ends before 1-1-9", "drain", "open"]
+
+
+def test_two_heartbeats_are_not_waited_for_where_nothing_is_missing() -> None:
+    world = World(MARIADB)
+    world.a.made = 9
+    assert run(world).done
+    assert world.b.applied == 9
+    assert world.time < 0.5
+
+
+def test_one_heartbeat_proves_nothing() -> None:
+    """It may have been on its way before the peer was closed."""
+    world = full_disk(drain_timeout="4")
+    world.b.heartbeat_period = 3.0
+    refused(world, "no progress for 4 s in applying 1-1-9")
+
+
+def test_heartbeats_of_before_prove_nothing() -> None:
+    world = full_disk(drain_timeout="4")
+    world.b.heartbeats, world.b.heartbeat_period = 104711, 600.0
+    refused(world, "no progress for 4 s in applying 1-1-9")
+
+
+def test_mysql_has_no_such_proof() -> None:
+    """Its GTIDs are made when the binary log is written."""
+    refused(full_disk(MYSQL, drain_timeout="4"), "no progress for 4 s in applying ")
+
+
+@pytest.mark.parametrize("what", ["a transaction", "a new connection"])
+def test_what_comes_between_two_heartbeats(what: str) -> None:
+    """Two more are needed after it."""
+    world = full_disk()
+
+    def comes() -> None:
+        if world.time < 1.5:
+            world.when("sleep", comes)
+        elif what == "a transaction":
+            world.a.unwritten = 1
+        else:
+            world.b.receiver = "Connecting"
+
+    world.when("sleep", comes)
+    assert run(world).done
+    assert world.time > 3.5
+    assert world.b.applied == (8 if what == "a transaction" else 7)
+
+
+def test_what_was_received_is_applied_first() -> None:
+    """However long the peer has been silent by then."""
+    world = full_disk()
+    world.a.made, world.b.applies = 107, 10.0
+    assert run(world).done
+    assert world.b.applied == 105
+    assert world.time > 10
+
+
 @pytest.mark.parametrize("trouble", [None, SILENT])
 def test_broken_replica(trouble: Exception | None) -> None:
     world = World()

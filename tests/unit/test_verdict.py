@@ -212,13 +212,14 @@ TROUBLES = [
 
 
 @pytest.mark.parametrize(("reason", "status", "what"), TROUBLES)
-@pytest.mark.parametrize("fit", [True, False])
+@pytest.mark.parametrize(("fit", "better"), [(True, True), (True, False), (False, False)])
 def test_a_degraded_holder_gives_way_only_to_better(
-    reason: str, status: int, what: str, fit: bool
+    reason: str, status: int, what: str, fit: bool, better: bool
 ) -> None:
-    found = {what: "in words", "peer_fit": fit, "peer": "closed"}
+    """A peer that is fit at this moment is not enough (closer_look.py)."""
+    found = {what: "in words", "peer_fit": fit, "gives_way": better, "peer": "closed"}
     verdict = judge(with_found(holder(HEALTHY), **found), config())
-    assert verdict == (reason, status if fit else 0, "in words", "holder")
+    assert verdict == (reason, status if better else 0, "in words", "holder")
     assert verdict.problem
 
 
@@ -232,7 +233,8 @@ def test_a_degraded_standby(
 ) -> None:
     """Better than nobody: it fails only while another host has the VIP, or it has given way."""
     seen = standby(HEALTHY)._replace(vip_elsewhere=elsewhere, gave_way=gave_way)
-    verdict = judge(with_found(seen, **{what: "in words", "peer_fit": True}), config())
+    found = {what: "in words", "peer_fit": True, "gives_way": True}
+    verdict = judge(with_found(seen, **found), config())
     assert verdict == (reason, status if fails else 0, "in words", "standby")
     assert verdict.problem
 
@@ -241,13 +243,14 @@ def test_a_degraded_standby(
 def test_what_decides_for_the_one_role_is_nothing_to_the_other(what: str) -> None:
     at_holder = with_found(holder(HEALTHY)._replace(vip_elsewhere=True), **{what: "in words"})
     assert judge(at_holder, config()).status == 0
-    at_standby = with_found(standby(HEALTHY), **{what: "in words", "peer_fit": True})
+    found = {what: "in words", "peer_fit": True, "gives_way": True}
+    at_standby = with_found(standby(HEALTHY), **found)
     assert judge(at_standby, config()).status == 0
 
 
 @pytest.mark.parametrize("ours", [True, False])
 def test_two_writers(ours: bool) -> None:
-    found = {"two_writers": "both", "ours_to_close": ours, "peer_fit": True}
+    found = {"two_writers": "both", "ours_to_close": ours, "peer_fit": True, "gives_way": True}
     verdict = judge(with_found(holder(HEALTHY), **found), config())
     assert verdict == ("TWO_WRITERS", 17 if ours else 0, "both", "holder")
     at_standby = judge(with_found(standby(HEALTHY), **found), config())
