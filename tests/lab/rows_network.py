@@ -339,8 +339,11 @@ def _line(entry: dict[str, object]) -> str:
 
 
 def _must_have_fenced(node: Node) -> None:
-    steps = [name for entry in node.audit() for name, _ in entry["steps"]]
-    assert any(name.startswith("fence peer") for name in steps), f"no fencing: {node.audit()}"
+    def told() -> bool:
+        steps = [name for entry in node.audit() for name, _ in entry["steps"]]
+        return any(name.startswith("fence peer") for name in steps)
+
+    node.wait(told, 5, "the audit log to tell of a fencing")  # it is written after the opening
 
 
 def _wait_since(begin: Mark | float, seconds: float) -> None:
