@@ -22,6 +22,7 @@ from typing import Any
 
 from tests.lab.flavour import ALL_FLAVOURS, FLAVOURS
 from tests.lab.rows import ROWS
+from tests.lab.verify import proven
 
 LONGEST_RUN = 240
 """Seconds; the longest row takes about 60."""
@@ -50,7 +51,7 @@ def play(row: str, flavour: str) -> int:
     """One run, in this process; its outcome as one line of JSON."""
     entry: dict[str, Any] = {"row": row, "flavour": flavour}
     try:
-        entry.update(dataclasses.asdict(ROWS[row](ALL_FLAVOURS[flavour])))
+        entry.update(dataclasses.asdict(proven(lambda: ROWS[row](ALL_FLAVOURS[flavour]))))
     except Exception as error:  # noqa: BLE001 - whatever it is, it is an outcome
         entry["failed"] = f"{type(error).__name__}: {error}"
     print(json.dumps(entry))

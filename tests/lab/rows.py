@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from tests.lab import (
     rows_access,
@@ -34,7 +35,7 @@ from tests.lab.flavour import ALL_FLAVOURS, FLAVOURS, Flavour
 from tests.lab.node import Node
 from tests.lab.pair import VIP
 from tests.lab.scenario import Figures, Scenario, WatchedRelease, drop_in_command, playing
-from tests.lab.verify import Expect
+from tests.lab.verify import Expect, proven
 
 SEMI_SYNC_TIMEOUT = 10.0
 """Seconds: longer than anything here takes, so that no commit goes on without the other node."""
@@ -272,7 +273,7 @@ def main() -> int:
             outages = []
             for _ in range(options.times):
                 try:
-                    figures = ROWS[name](ALL_FLAVOURS[flavour])
+                    figures = proven(partial(ROWS[name], ALL_FLAVOURS[flavour]))
                 except (AssertionError, LabError) as error:
                     failed += 1
                     print(f"row {name:<11} {flavour:<12} FAILED: {error}", flush=True)

@@ -108,7 +108,7 @@ def state_of(node: Node) -> object:
     marks = {
         file.name: file.read_text()
         for file in node.path("/run/kachecks").iterdir()
-        if file.suffix not in (".check", ".lock")
+        if file.suffix not in (".check", ".lock", ".look")  # keepalived's checks go on
     }
     access = node.sql("SELECT @@global.read_only AS read_only")
     pids = node.mysqld_pid(), node.keepalived_pids()

@@ -9,7 +9,7 @@ import pytest
 
 from tests.lab import verify as module
 from tests.lab.record import Access, Holding, Record, Row, Write
-from tests.lab.verify import NOBODY, Expect, verify
+from tests.lab.verify import ATTEMPTS, NOBODY, Expect, NotProvenError, proven, verify
 
 
 @dataclass
@@ -163,3 +163,35 @@ def test_an_opening_that_the_audit_log_does_not_tell(pair: Pair) -> None:
 def test_an_audit_log_in_another_order(pair: Pair) -> None:
     expect = replace(SOON, audit={"a": ("demote", "promote")})
     fails(pair, "audit log of A does not tell 'promote'", expect=expect)
+
+
+def test_a_run_that_proves_nothing_is_played_again() -> None:
+    runs: list[int] = []
+
+    def play() -> int:
+        runs.append(1)
+        if len(runs) < ATTEMPTS:
+            raise NotProvenError
+        return len(runs)
+
+    assert proven(play) == ATTEMPTS
+
+
+def test_a_run_that_never_proves_anything_fails() -> None:
+    def play() -> int:
+        raise NotProvenError("the sampler came late")
+
+    with pytest.raises(NotProvenError):
+        proven(play)
+
+
+def test_a_run_that_went_wrong_is_not_played_again() -> None:
+    runs: list[int] = []
+
+    def play() -> int:
+        runs.append(1)
+        raise AssertionError("both were open")
+
+    with pytest.raises(AssertionError, match="both were open"):
+        proven(play)
+    assert len(runs) == 1
