@@ -43,6 +43,7 @@ def row_12(flavour: Flavour) -> Figures:
         # As the manual says: MariaDB has used up GTIDs that no binary log holds, until it restarts.
         if a.mysqld_pid() is not None:
             a.kill_mysqld()
+            scenario.pair.wait_until(lambda: a.mysqld_pid() is None, 10, "mysqld to end")
         scenario.bring_back(a)
         # A's receiver may have been caught in the middle of a write to its relay log.
         return scenario.end(replace(ENDED_ON_B, within=FULL_DISK_IS_RETRIED + 15))
