@@ -147,8 +147,9 @@ def _unusable_note(options: Options) -> str:
 class _End:
     """The process's own end, whatever hangs: 3 s of margin, but before keepalived's timeout.
 
-    With the verdict, if there is one by then: what is still at work is the fencing. Without one
-    this process is too slow (an overloaded machine) and cannot tell: UNKNOWN, the VIP stays.
+    With the verdict on a server that is not closed, if there is a verdict by then: what is still at
+    work is the fencing. Without one this process is too slow (an overloaded machine) and cannot
+    tell: UNKNOWN, the VIP stays.
     """
 
     def __init__(self, host: Host) -> None:
@@ -157,7 +158,7 @@ class _End:
 
     def judged(self, verdict: Verdict) -> None:
         """There is a verdict."""
-        self._status = verdict.status
+        self._status = verdict.status_if_open
 
     def comes_after(self, seconds: float) -> None:
         """Start the clock."""

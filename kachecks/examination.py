@@ -73,7 +73,8 @@ class _Run:
         try:
             verdict = self._fence(seen, verdict)
         except Exception as error:  # noqa: BLE001 - what was seen still counts
-            verdict = _not_fenced(verdict, f"unexpected {type(error).__name__}: {error}")
+            sentence = f"{verdict.sentence}; unexpected {type(error).__name__}: {error}"
+            verdict = verdict._replace(status=verdict.status_if_open, sentence=sentence)
         if seen.holder and verdict.status and verdict.reason in GIVES_WAY:
             why = f"{verdict.reason}: {verdict.sentence}"
             self._attempt(lambda: host.mark_gave_way(why))
@@ -251,10 +252,3 @@ class _Run:
             work()
         except StateError as error:
             self._trouble = str(error)
-
-
-def _not_fenced(verdict: Verdict, why: str) -> Verdict:
-    """Fencing itself went wrong: a dead or hung server gives way all the same, no other does."""
-    dead = verdict.reason in ("MYSQLD_DOWN", "MYSQLD_HUNG")
-    status = verdict.status if dead or verdict.role == "standby" else 0
-    return verdict._replace(status=status, sentence=f"{verdict.sentence}; {why}")

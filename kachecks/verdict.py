@@ -88,6 +88,10 @@ class Rule(NamedTuple):
     fits: Callable[[Observation, Config], str]  # the sentence, "" where the rule does not fit
 
 
+GONE_ANYWAY = frozenset({"MYSQLD_DOWN", "MYSQLD_HUNG", "ISOLATED"})
+"""Reasons for which a holder fails whether or not its server could be closed."""
+
+
 class Verdict(NamedTuple):
     """What the check answers."""
 
@@ -100,6 +104,17 @@ class Verdict(NamedTuple):
     def problem(self) -> bool:
         """Worth an alert, whether or not the node fails."""
         return self.reason != "OK"
+
+    @property
+    def status_if_open(self) -> int:
+        """For keepalived while this node's server could not be closed, or not yet.
+
+        A living server that may be open keeps the VIP: the other node could only open beside it.
+        A dead or hung one gives way all the same, and a cut-off one, whose peer opens by the clock,
+        is worse with the VIP than without.
+        """
+        leaves = self.role == "standby" or self.reason in GONE_ANYWAY
+        return self.status if leaves else 0
 
 
 def judge(seen: Observation, config: Config) -> Verdict:

@@ -10,7 +10,7 @@ import pytest
 
 from kachecks import check
 from kachecks.config import parse
-from kachecks.verdict import Verdict
+from kachecks.verdict import RULES, Verdict
 from tests.unit.simulation import World
 
 
@@ -39,11 +39,23 @@ def test_the_end_without_a_verdict_leaves_the_vip_where_it_is() -> None:
     assert end.status == check.UNKNOWN
 
 
-def test_the_end_with_a_verdict_keeps_it() -> None:
-    world = World()
-    end = check._End(world.host)  # type: ignore[arg-type]
-    end.judged(Verdict("MYSQLD_HUNG", 11, "mute", "holder"))
-    assert end.status == 11
+@pytest.mark.parametrize(
+    ("reason", "role", "expected"),
+    [
+        ("MYSQLD_DOWN", "holder", 10),
+        ("MYSQLD_HUNG", "holder", 11),
+        ("ISOLATED", "holder", 15),  # the peer opens by the clock, VIP or not
+        ("DISK_FULL", "holder", 0),  # still being closed: the peer could only open beside it
+        ("TWO_WRITERS", "holder", 0),
+        ("GAVE_WAY", "holder", 0),
+        ("GAVE_WAY", "standby", 16),
+    ],
+)
+def test_the_end_while_a_server_is_being_closed(reason: str, role: str, expected: int) -> None:
+    end = check._End(World().host)  # type: ignore[arg-type]
+    status = next(rule.status for rule in RULES if rule.reason == reason)
+    end.judged(Verdict(reason, status, "so", role))
+    assert end.status == expected
 
 
 def test_a_process_that_does_not_end_is_ended() -> None:

@@ -219,6 +219,17 @@ def test_isolation_does_not_give_way() -> None:
     assert world.host.gave_way_mark is None
 
 
+def test_isolation_leaves_though_fencing_goes_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The peer opens by the clock: a cut-off node is worse with the VIP than without."""
+    world = cut_off(holder(witness=WITNESS))
+
+    def fails(*_: object) -> bool:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(type(world.host), "try_lock", fails)
+    assert result(world) == ("ISOLATED", 15, "holder")
+
+
 def test_cut_off_while_this_run_looked() -> None:
     """The look at the peer has taken a second: the network is asked again before judging."""
     world = holder(witness=WITNESS)
