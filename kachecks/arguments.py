@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import NoReturn
 
 from kachecks import __version__
 from kachecks.config import DEFAULT_PATH
@@ -15,16 +16,46 @@ exit status:
   2  wrong command line
   3  the option file or the run directory cannot be used"""
 
+UNUSABLE = 3
+"""Exit status of every part of ``kachecks``: a file, the peer or the command line is no use."""
+
 
 def parser(program: str, description: str, epilog: str) -> argparse.ArgumentParser:
     """A parser with the options every program has."""
-    parsing = argparse.ArgumentParser(
+    return _with_common_options(_parser(argparse.ArgumentParser, program, description, epilog))
+
+
+def operator_parser(program: str, description: str, epilog: str) -> argparse.ArgumentParser:
+    """A parser for a part of ``kachecks``, whose exit statuses 1 and 2 are answers."""
+    return _with_common_options(bare_operator_parser(program, description, epilog))
+
+
+def bare_operator_parser(program: str, description: str, epilog: str) -> argparse.ArgumentParser:
+    """The same without any option, for what needs no option file."""
+    return _parser(_OperatorParser, program, description, epilog)
+
+
+class _OperatorParser(argparse.ArgumentParser):
+    """A wrong command line is UNUSABLE."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage()
+        self.exit(UNUSABLE, f"{self.prog}: {message}\n")
+
+
+def _parser(
+    kind: type[argparse.ArgumentParser], program: str, description: str, epilog: str
+) -> argparse.ArgumentParser:
+    return kind(
         prog=program,
         description=description,
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+
+
+def _with_common_options(parsing: argparse.ArgumentParser) -> argparse.ArgumentParser:
     parsing.add_argument(
         "--defaults-file",
         metavar="FILE",
@@ -32,7 +63,7 @@ def parser(program: str, description: str, epilog: str) -> argparse.ArgumentPars
         help=f"the option file (default {DEFAULT_PATH})",
     )
     parsing.add_argument("-v", "--verbose", action="store_true", help="say more; tracebacks too")
-    parsing.add_argument("--version", action="version", version=f"{program} {__version__}")
+    parsing.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     return parsing
 
 

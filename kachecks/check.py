@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from kachecks.config import DEFAULT_PATH, Config, ConfigError, load
 from kachecks.examination import examine
@@ -17,6 +17,9 @@ from kachecks.host import Host
 from kachecks.report import log, say
 from kachecks.state import Lock, StateError, forget, is_news, read_text
 from kachecks.verdict import Verdict, explain
+
+if TYPE_CHECKING:
+    import argparse
 
 UNKNOWN = 30
 
@@ -198,10 +201,12 @@ def _quick_options(arguments: list[str]) -> Options | None:
     return options
 
 
-def _parsed_options(arguments: list[str]) -> Options:
-    from kachecks.arguments import parser, rule_statuses
+def parser() -> argparse.ArgumentParser:
+    """The command line as people use it."""
+    from kachecks.arguments import parser as with_common_options
+    from kachecks.arguments import rule_statuses
 
-    parsing = parser("check_mysql", "May this node hold the VIP?", epilog=rule_statuses())
+    parsing = with_common_options("check_mysql", "May this node hold the VIP?", rule_statuses())
     parsing.add_argument(
         "--fence",
         action="store_true",
@@ -210,5 +215,9 @@ def _parsed_options(arguments: list[str]) -> Options:
     )
     parsing.add_argument("--json", action="store_true", help="one JSON object instead of a line")
     parsing.add_argument("--explain", action="store_true", help="print the table of rules and exit")
-    found = parsing.parse_args(arguments)
+    return parsing
+
+
+def _parsed_options(arguments: list[str]) -> Options:
+    found = parser().parse_args(arguments)
     return Options(found.defaults_file, found.fence, found.json, found.explain, found.verbose)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from typing import NoReturn
 
 from kachecks import __version__
+from kachecks.arguments import UNUSABLE, bare_operator_parser
 from kachecks.elect_report import as_json, as_text
 from kachecks.election import higher_address
 from kachecks.election_findings import FAILURE, Finding, findings
@@ -20,7 +20,6 @@ from kachecks.keepalived_conf import Conf, ConfError, own_config_id, read
 from kachecks.report import say
 from kachecks.vrrp_instance import Instance, instances
 
-_UNUSABLE = 3
 _STATUSES = """\
 exit status:
   0  the VIP fails over as it should
@@ -29,15 +28,9 @@ exit status:
   3  a file cannot be used, or wrong command line"""
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.print_usage()
-        self.exit(_UNUSABLE, f"{self.prog}: {message}\n")
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Compare, print, return the exit status of the worst finding."""
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     try:
         confs = [
             read(options.a, options.config_id_a),
@@ -46,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         elections = list(_elections(confs[0], confs[1], options))
     except ConfError as error:
         say(f"kachecks elect: {error}")
-        return _UNUSABLE
+        return UNUSABLE
     status = max(
         (finding.level for _, found in elections for finding in found),
         default=0,
@@ -56,14 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
-    parsing = _Parser(
-        prog="kachecks elect",
-        description="Say who holds the VIP in every situation of two nodes, by the election rules"
-        " of VRRP.",
-        epilog=_STATUSES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parsing = bare_operator_parser(
+        "kachecks elect",
+        "Say who holds the VIP in every situation of two nodes, by the election rules of VRRP.",
+        _STATUSES,
     )
     parsing.add_argument("a", metavar="A.conf", help="keepalived.conf of one node")
     parsing.add_argument("b", metavar="B.conf", help="keepalived.conf of the other")

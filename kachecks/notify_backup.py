@@ -17,6 +17,11 @@ STOP_PATIENCE = 0.3
 
 def main(argv: list[str] | None = None) -> int:
     """Bring MySQL to match the VIP; see ``reconcile``."""
+    return run_hook(parser(), argv, _demote)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
     parsing = hook_parser(
         "notify_backup",
         "The VIP has left: close writes and cut the clients. With the VIP on this host it opens"
@@ -27,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
         action="store_true",
         help="for notify_stop: keepalived gives that hook one second, so hurry",
     )
-    return run_hook(parsing, argv, _demote)
+    return parsing
 
 
 def _demote(host: Host, options: argparse.Namespace) -> int:

@@ -32,6 +32,11 @@ VIP_PATIENCE = 2.0
 
 def main(argv: list[str] | None = None) -> int:
     """Close, wait for the peer, then stop keepalived as the very last act."""
+    return run_hook(parser(), argv, _leave_all)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
     parsing = hook_parser(
         "notify_down",
         "Give this node up: close writes and cut the clients, wait up to 2 s for the peer to have"
@@ -60,7 +65,7 @@ def main(argv: list[str] | None = None) -> int:
         help="option file of another pair on this host: keepalived serves it too, so it is closed"
         " as well (may be given several times)",
     )
-    return run_hook(parsing, argv, _leave_all)
+    return parsing
 
 
 def _leave_all(host: Host, options: argparse.Namespace) -> int:

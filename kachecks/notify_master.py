@@ -14,12 +14,16 @@ from kachecks.report import say
 
 def main(argv: list[str] | None = None) -> int:
     """Bring MySQL to match the VIP; see ``reconcile``."""
-    parsing = hook_parser(
+    return run_hook(parser(), argv, _promote)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    return hook_parser(
         "notify_master",
         "The VIP has come: see to it that the other node does not write, apply all that was"
         " received, open writes. Without the VIP on this host it closes instead.",
     )
-    return run_hook(parsing, argv, _promote)
 
 
 def _promote(host: Host, options: argparse.Namespace) -> int:
