@@ -10,6 +10,7 @@ import os
 from contextlib import suppress
 
 from kachecks.apart import apart
+from kachecks.state import make_durable
 
 PATIENCE = 1.0
 """Seconds for a disk that is busy; a healthy one needs a millisecond."""
@@ -29,7 +30,7 @@ def mark(state_dir: str, name: str) -> None:
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
         os.fsync(file)
         os.close(file)
-        _sync(state_dir)
+        make_durable(state_dir)
         return ""
 
     apart(write, PATIENCE)
@@ -42,7 +43,7 @@ def unmark(state_dir: str, name: str) -> None:
     def remove() -> str:
         with suppress(FileNotFoundError):
             os.unlink(path)
-            _sync(state_dir)
+            make_durable(state_dir)
         return ""
 
     apart(remove, PATIENCE)
@@ -50,9 +51,3 @@ def unmark(state_dir: str, name: str) -> None:
 
 def _path(state_dir: str, name: str) -> str:
     return os.path.join(state_dir, f"{name}.alone")
-
-
-def _sync(directory: str) -> None:
-    file = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    os.fsync(file)
-    os.close(file)

@@ -98,7 +98,9 @@ class _Run:
         if isolated:  # the clock runs: closing comes first
             return Observation(host.vip_here(), False, None, isolated=isolated)
         seen, self._session = observe(host)
-        seen = seen._replace(gave_way=self._gave_way(seen))
+        seen = seen._replace(
+            gave_way=self._gave_way(seen), maintenance=host.maintenance(keep_copy=self._act)
+        )
         if self._session is not None and seen.facts is not None:
             seen = self._look_closer(self._session, seen, seen.facts, stalled)
         if needs_peer(seen, host.config):
@@ -125,7 +127,7 @@ class _Run:
         host = self._host
         mark = host.gave_way()
         if mark is None:
-            if self._act:
+            if self._act and not host.is_leaving():  # a switchover has withdrawn it just now
                 self._attempt(host.grant_permit)
             return ""
         if seen.vip_here or seen.facts is None or seen.facts.writable:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kachecks import mysqld_process, report, state, vip
 from kachecks.config import Config
-from kachecks.marks import Marks
+from kachecks.marks import NO_MAINTENANCE, Marks
 from kachecks.mysqld_process import Process
 from kachecks.network import Network
 from kachecks.session import Session, local_address, peer_address
@@ -19,6 +19,7 @@ from kachecks.session import Session, local_address, peer_address
 if TYPE_CHECKING:
     from kachecks.disks import Disks
     from kachecks.keepalived_process import Keepalived
+    from kachecks.maintenance_mark import Maintenance
 
 
 class Budget:
@@ -200,6 +201,21 @@ class Host(Marks):
         from kachecks import alone
 
         alone.unmark(self.config.state_dir, self.config.name)
+
+    # --- maintenance, which survives a reboot ---
+
+    def maintenance(self, keep_copy: bool = False) -> Maintenance | None:
+        """What keeps this node out of the election, None if nothing does.
+
+        Args:
+            keep_copy: remember what the disk says, so that the next look does not touch it.
+        """
+        config = self.config
+        if state.read_text(f"{config.run_dir}/{config.name}.maintenance") == NO_MAINTENANCE:
+            return None
+        from kachecks import maintenance_mark
+
+        return maintenance_mark.current(config.run_dir, config.state_dir, config.name, keep_copy)
 
     # --- telling people ---
 

@@ -17,6 +17,10 @@ LEAVING_IS_FRESH = 2.0
 """Seconds after its last writing for which a leaving mark holds: longer than keepalived needs to
 remove the VIP, short enough that a killed notify_down does not keep the node closed."""
 
+NO_MAINTENANCE = "none"
+"""What the maintenance mark says where there is none: an empty one would be looked for on the disk
+again (maintenance_mark)."""
+
 
 class GaveWay(NamedTuple):
     """This node has given the VIP away, or refused it."""

@@ -111,6 +111,18 @@ def write_text(path: str, text: str) -> None:
         raise StateError(f"cannot write {path}: {error.strerror}{_cure(path)}") from None
 
 
+def make_durable(path: str) -> None:
+    """Wait until the disk has what this file or directory holds. Raises OSError.
+
+    For a directory that is its entries (fsync(2)). Never in a process that must not hang.
+    """
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
 def _cure(path: str) -> str:
     directory = os.path.dirname(path)
     if os.path.isdir(directory) and os.access(directory, os.W_OK):

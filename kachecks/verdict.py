@@ -7,11 +7,14 @@ A dead server gives way; where the check cannot tell, the VIP stays where it is.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kachecks.config import Config
 from kachecks.facts import Channel, Facts, channels_from
 from kachecks.findings import NOTHING_FOUND, Findings
+
+if TYPE_CHECKING:
+    from kachecks.maintenance_mark import Maintenance
 
 
 class Observation(NamedTuple):
@@ -27,6 +30,7 @@ class Observation(NamedTuple):
     gave_way: str = ""  # why this node is unfit until it may return
     vip_elsewhere: bool = False  # another host answers for the VIP
     found: Findings = NOTHING_FOUND  # by a closer look, where one was due
+    maintenance: Maintenance | None = None  # in force on this node
 
     @property
     def holder(self) -> bool:
@@ -74,6 +78,15 @@ IF_OURS_TO_CLOSE = Effect(
     True,
     only_if=lambda seen: seen.found.ours_to_close,
     words="with the higher server_id, or at the third look",
+)
+
+
+IF_ASKED_TO_LEAVE = Effect(
+    True,
+    only_if=lambda seen: (
+        seen.maintenance is not None and seen.maintenance.leave and seen.found.gives_way
+    ),
+    words="with --leave if the peer is fit to take over",
 )
 
 
@@ -264,6 +277,14 @@ RULES = (
         FAIL,
         "this node and the peer are both open",
         _found("two_writers"),
+    ),
+    Rule(
+        "MAINTENANCE",
+        18,
+        IF_ASKED_TO_LEAVE,
+        FAIL,
+        "an operator keeps this node out of the election until a time (kachecks maintenance)",
+        lambda seen, _config: seen.maintenance.sentence if seen.maintenance else "",
     ),
     Rule(
         "APPLIER_STOPPED",

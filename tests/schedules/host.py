@@ -252,6 +252,9 @@ class SimulatedHost:
         self._remove("events")
         return noted is not None and noted == process
 
+    def maintenance(self, keep_copy: bool = False) -> None:
+        """Never declared here."""
+
     def gave_way(self) -> GaveWay | None:
         return self._read("gave_way")  # type: ignore[no-any-return]
 

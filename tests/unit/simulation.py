@@ -12,6 +12,7 @@ from typing import Any
 
 from kachecks.config import Config, parse
 from kachecks.disks import Disks
+from kachecks.maintenance_mark import Maintenance
 from kachecks.marks import LEAVING_IS_FRESH, GaveWay, Look
 from kachecks.mysqld_process import Process
 from kachecks.session import NoAnswer, Refused, Unreachable
@@ -153,6 +154,7 @@ class Host:
         self.trouble = ""
         self.verdict = ""
         self.look: Look | None = None
+        self.declared: Maintenance | None = None
         self.disks = Disks()
         self.announced: list[dict[str, object]] = []
 
@@ -288,6 +290,11 @@ class Host:
 
     def is_leaving(self) -> bool:
         return self.left_at is not None and self.now() - self.left_at < LEAVING_IS_FRESH
+
+    def maintenance(self, keep_copy: bool = False) -> Maintenance | None:
+        if keep_copy:
+            self.world.say("keep a copy of the maintenance mark")
+        return self.declared
 
     def withdraw_permit(self) -> None:
         self.needs_run_dir()

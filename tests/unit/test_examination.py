@@ -1271,3 +1271,15 @@ def test_a_process_of_before_is_not_killed() -> None:
     world.b.trouble = MUTE
     assert result(world) == ("MYSQLD_HUNG", 11, "holder")
     assert SIGKILL not in world.log
+
+
+def test_a_permit_withdrawn_just_now_is_not_given_back() -> None:
+    """A switchover has withdrawn it; keepalived may not have read it yet."""
+    world = holder()
+    world.host.permit = False
+    world.host.mark_leaving()
+    check(world)
+    assert not world.host.permit
+    world.pass_time(2.1)  # it was killed: what it withdrew has expired
+    check(world)
+    assert world.host.permit

@@ -7,6 +7,7 @@ import pytest
 from kachecks.config import Config, parse
 from kachecks.facts import Facts, Row, Version, parse_channel
 from kachecks.findings import Findings
+from kachecks.maintenance_mark import Maintenance
 from kachecks.verdict import RULES, Effect, Observation, explain, judge, needs_peer
 from tests.rows import rows
 
@@ -292,7 +293,8 @@ def test_the_order_of_the_new_rules() -> None:
     """A dead server first: of all others it may be said that it lives."""
     everything = Findings("open", True, "stalled", "full", "read-only", "both", True, "errant")
     seen = holder(None, failure="down", detail="x", isolated="nobody", gave_way="superseded")
-    seen = seen._replace(found=everything)
+    mark = Maintenance(0, 1, False, "kim", "disks")
+    seen = seen._replace(found=everything, maintenance=mark)
     reasons = []
     for gone in (
         {"failure": ""},
@@ -302,13 +304,14 @@ def test_the_order_of_the_new_rules() -> None:
         {"isolated": ""},
         {"gave_way": ""},
         {"found": Findings(errant="errant")},
+        {"maintenance": None},
         {"found": Findings()},
     ):
         reasons.append(judge(seen, config()).reason)
         seen = seen._replace(**gone)
     assert reasons == [
         "MYSQLD_DOWN", "WRITES_STALLED", "DISK_FULL", "FILESYSTEM_READ_ONLY", "ISOLATED",
-        "GAVE_WAY", "TWO_WRITERS", "ERRANT_TRANSACTIONS",
+        "GAVE_WAY", "TWO_WRITERS", "MAINTENANCE", "ERRANT_TRANSACTIONS",
     ]  # fmt: skip
     assert judge(seen, config()).reason == "OK"
 
@@ -357,6 +360,7 @@ ISOLATED              15  fail | fail
 GAVE_WAY              16  fail | fail
 TWO_WRITERS           17  fail with the higher server_id, or at the third look, else keep, \
 alert | fail
+MAINTENANCE           18  fail with --leave if the peer is fit to take over, else keep, alert | fail
 APPLIER_STOPPED       20  keep, alert | fail (on_broken_replica = open: keep, alert)
 NOT_REPLICATING       21  keep, alert | fail (on_broken_replica = open: keep, alert)
 ERRANT_TRANSACTIONS   22  keep, alert | fail
