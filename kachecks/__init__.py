@@ -1,3 +1,3 @@
 """Make a keepalived virtual IP follow a healthy, writable, sole MySQL."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

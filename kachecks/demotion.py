@@ -51,6 +51,13 @@ class Closed(NamedTuple):
     quiet: bool = True  # False: an account that may write through read_only keeps coming back
 
 
+class ClosedServer(NamedTuple):
+    """This node's server, read back as closed."""
+
+    now: Closed | None  # None: it was closed before
+    position: str  # all that it has committed, "" where that could not be asked
+
+
 def demote(host: Host, steps: Steps, patience: float) -> Outcome:
     """Close this node's server within about ``patience`` seconds, by killing it if need be.
 
@@ -77,8 +84,17 @@ def demote_mute(host: Host, steps: Steps, why: str) -> Outcome:
     return _last_resort(host, steps, FRESH_LOOK, why, try_again=SECOND_ATTEMPT)
 
 
-def _close(host: Host, steps: Steps, budget: Budget, connect: float, cut_first: bool) -> Outcome:
-    """Connect and close. Raises NotClosed, SessionError."""
+def close_server(
+    host: Host, steps: Steps, budget: Budget, connect: float, cut_first: bool = True
+) -> ClosedServer:
+    """Connect to this node's server and close it; nothing is killed but client connections.
+
+    Args:
+        connect: seconds to connect.
+
+    Raises:
+        NotClosed, SessionError: it takes writes, or may.
+    """
     mark = host.open_mark()
     session = _connect(host, budget, connect)
     steps.done("connect")
@@ -86,8 +102,7 @@ def _close(host: Host, steps: Steps, budget: Budget, connect: float, cut_first: 
         version = version_of(session)
         access = probe_access(session, budget.left(at_most=1.0))
         if access.closed and mark is None:
-            why = "the server is closed"
-            return Outcome("demote", "already closed", why, done=True, changed=False)
+            return ClosedServer(None, "")
         if access.writable:
             with suppress(StateError):  # what cannot be noted must still be closed
                 host.mark_open(host.server_process(session))
@@ -98,10 +113,19 @@ def _close(host: Host, steps: Steps, budget: Budget, connect: float, cut_first: 
         with suppress(SessionError):
             _stop_events(host, session, version, budget)
             position = positions.executed(session, version, budget.left(at_most=1.0)).text
-        why = f"closed for writes, {closed.cut} client connections cut{closed.remark}"
-        return Outcome("demote", "closed", why, done=True, changed=True, position=position)
+        return ClosedServer(closed, position)
     finally:
         session.close()
+
+
+def _close(host: Host, steps: Steps, budget: Budget, connect: float, cut_first: bool) -> Outcome:
+    """As close_server, for the audit log."""
+    closed, position = close_server(host, steps, budget, connect, cut_first)
+    if closed is None:
+        why = "the server is closed"
+        return Outcome("demote", "already closed", why, done=True, changed=False)
+    why = f"closed for writes, {closed.cut} client connections cut{closed.remark}"
+    return Outcome("demote", "closed", why, done=True, changed=True, position=position)
 
 
 def own_users(host: Host) -> frozenset[str]:

@@ -71,6 +71,10 @@ class Host(Marks):
         """A new session with the other node's server, over its own address. Raises SessionError."""
         return Session(peer_address(self.config.remote, self.config.peer), timeout)
 
+    def connect_vip(self, timeout: float) -> Session:
+        """A new session with whoever has the VIP, as a client has it. Raises SessionError."""
+        return Session(peer_address(self.config.remote, self.config.vips[0]), timeout)
+
     def connections_from_peer(self) -> set[int]:
         """Ports at the peer's end of its TCP connections that are established in this kernel.
 
@@ -133,8 +137,8 @@ class Host(Marks):
 
     # --- keepalived ---
 
-    def find_keepalived(self) -> None:
-        """See that there is one to stop for sure, or none at all.
+    def find_keepalived(self) -> bool:
+        """Whether there is one; it is surely ours.
 
         Raises:
             KeepalivedError: none that is surely ours, or not allowed.
@@ -142,6 +146,7 @@ class Host(Marks):
         from kachecks import keepalived_process
 
         self._keepalived = keepalived_process.find()
+        return self._keepalived is not None
 
     def stop_keepalived(self) -> str:
         """Stop the keepalived that serves this host; one sentence about what was done.

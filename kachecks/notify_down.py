@@ -11,15 +11,13 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from kachecks import positions
 from kachecks.arguments import hook_parser
+from kachecks.catching_up import wait_for_peer
 from kachecks.config import load
 from kachecks.hook import DONE, REFUSED, host_for, run_hook
 from kachecks.host import Budget, Host
-from kachecks.probe import probe
 from kachecks.reconcile import demotion, lock_to_demote
 from kachecks.report import say
-from kachecks.session import SessionError
 from kachecks.state import StateError
 from kachecks.steps import Outcome, Steps
 
@@ -142,37 +140,8 @@ def _stay_closed(host: Host) -> None:
 
 def _wait_for_peer(host: Host, outcome: Outcome) -> None:
     """Let the peer fetch what this node has committed, while both are there to do it."""
-    if not outcome.position:
-        return
-    budget = Budget(host, PEER_PATIENCE)
-    try:
-        local = host.connect_local(budget.left(at_most=1.0))
-        try:
-            peer = host.connect_peer(budget.left(at_most=1.0))
-        except SessionError as error:
-            local.close()
-            say(f"the peer does not answer: {error}")
-            return
-        try:
-            facts = probe(local, budget.left(at_most=1.0))
-            wanted = positions.executed(local, facts.version, budget.left(at_most=1.0))
-            pause = 0.002
-            while not budget.over:
-                _stay_closed(host)
-                there = probe(peer, budget.left())
-                if not positions.missing(
-                    peer, there.version, wanted, there.channels, budget.left()
-                ):
-                    say("the peer has everything")
-                    return
-                host.sleep(min(pause, budget.left()))
-                pause = min(pause * 2, 0.05)
-            say(f"the peer does not have everything after {PEER_PATIENCE:g} s")
-        finally:
-            local.close()
-            peer.close()
-    except SessionError as error:
-        say(f"whether the peer has everything is not known: {error}")
+    if outcome.position:
+        say(wait_for_peer(host, PEER_PATIENCE, lambda _: _stay_closed(host)).said)
 
 
 def _wait_for_vip_to_leave(host: Host) -> None:

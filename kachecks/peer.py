@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kachecks import positions, queries
+from kachecks.config import Config
 from kachecks.demotion import NotClosed, close_writes, own_users
 from kachecks.facts import Facts, channels_from
 from kachecks.host import Budget
@@ -170,7 +171,9 @@ def _close_peer(sessions: Sessions, session: Session) -> Settled:
     fenced = False
     try:
         facts = probe(session, PEER_STATEMENT)
-        _must_be_our_peer(sessions, facts)
+        strange = stranger(sessions.facts, facts, sessions.host.config)
+        if strange:
+            raise Refusal(strange)
         session.execute(queries.LET_GO_WHEN_SILENT, PEER_STATEMENT)
         sessions.peer = Peer(session, facts)
         sessions.lock()
@@ -216,23 +219,23 @@ def _must_have_closed(sessions: Sessions, error: Exception) -> None:
         session.close()
 
 
-def _must_be_our_peer(sessions: Sessions, peer: Facts) -> None:
-    """Raises Refusal for a server that this one does not replicate from."""
-    facts, config = sessions.facts, sessions.host.config
+def stranger(facts: Facts, peer: Facts, config: Config) -> str:
+    """Why the server at the peer's address is not this server's pair; "" if it is."""
     address, path = config.peer, config.path
     if peer.server_id == facts.server_id:
-        raise Refusal(
+        return (
             f"the server at {address} has this server's server_id, {facts.server_id}: peer in"
             f" {path} names this very node, or the servers need a server_id each"
         )
     sources = channels_from(facts.channels, address)
     known = {channel.source_id for channel in sources if channel.source_id}
     if known and peer.identity not in known:
-        raise Refusal(
+        return (
             f"the server at {address} is {peer.identity}, but this one replicates from"
             f" {', '.join(sorted(known))}: a different cluster's data, or the wrong peer or port in"
             f" {path}"
         )
+    return ""
 
 
 def _still_connected(sessions: Sessions) -> bool:

@@ -81,6 +81,12 @@ PROCESSLIST = "SHOW PROCESSLIST"
 """All sessions. Needs PROCESS, or shows only one's own. Answers on a full disk too, where
 information_schema.processlist of MySQL fails."""
 
+TRANSACTIONS = (
+    "SELECT trx_mysql_thread_id AS id, TIMESTAMPDIFF(SECOND, trx_started, NOW()) AS seconds,"
+    " trx_rows_modified AS modified FROM information_schema.innodb_trx ORDER BY trx_started"
+)
+"""Open transactions, the oldest first. Needs PROCESS. Takes a latch of InnoDB: not in a check."""
+
 WRITE_THROUGH_ACCOUNTS = (
     "SET STATEMENT lock_wait_timeout = 0 FOR SELECT DISTINCT user FROM kachecks.read_only_exempt"
 )

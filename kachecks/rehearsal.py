@@ -15,6 +15,9 @@ from kachecks.network import Network
 from kachecks.report import say
 from kachecks.session import Row, Session
 
+PATIENCE = 0.5
+"""Seconds for what comes by itself, such as the peer's replication."""
+
 
 class RehearsalOver(Exception):
     """The real steps would wait here for something that a rehearsal cannot bring about."""
@@ -71,14 +74,18 @@ class RehearsalHost(TalkingHost):
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.network = RehearsedNetwork(config)
+        self._patience = PATIENCE
 
-    def sleep(self, seconds: float) -> None:  # noqa: ARG002 - the same signature
-        """Nothing changes by waiting, as nothing was done.
+    def sleep(self, seconds: float) -> None:
+        """Wait, but not for long: what an act would have brought about never comes.
 
         Raises:
-            RehearsalOver: always.
+            RehearsalOver: after PATIENCE seconds in all.
         """
-        raise RehearsalOver("here it would wait, look again, and go on when what it needs is so")
+        self._patience -= seconds
+        if self._patience < 0:
+            raise RehearsalOver("here it would wait, look again, go on when what it needs is so")
+        super().sleep(seconds)
 
     def connect_local(self, timeout: float) -> Session:
         """As for real, with a session that changes nothing."""
@@ -122,6 +129,9 @@ class RehearsalHost(TalkingHost):
     def withdraw_permit(self) -> None:
         """Print it."""
         say("  would withdraw the permit that keepalived watches")
+
+    def grant_permit(self) -> None:
+        """Nothing."""
 
     def mark_leaving(self) -> None:
         """Nothing."""

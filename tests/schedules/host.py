@@ -156,8 +156,9 @@ class SimulatedHost:
 
     # --- keepalived ---
 
-    def find_keepalived(self) -> None:
+    def find_keepalived(self) -> bool:
         self._program.point(0.005)
+        return self._node.keepalived.running
 
     def stop_keepalived(self) -> str:
         self._program.point(0.005)

@@ -32,6 +32,7 @@ class Client:
     returns: int = 0  # as often it connects again when it is cut
     seconds: int | None = 0  # in its present state
     state: str | None = ""
+    transaction: int | None = None  # open for so many seconds
 
 
 @dataclass
@@ -256,6 +257,12 @@ class Session:
             return [{"File": "binlog.000001", "Position": server.file(server.made)}]
         if sql == "SHOW PROCESSLIST":
             return server.processlist()
+        if sql == queries.TRANSACTIONS:
+            return [
+                {"id": str(number), "seconds": str(one.transaction), "modified": "1"}
+                for number, one in sorted(server.clients.items())
+                if one.transaction is not None
+            ]
         if sql == queries.DIRECTORIES:
             return [{"datadir": server.datadir, "binlog": server.binlog, "tmpdir": server.tmpdir}]
         if "read_only_exempt" in sql:

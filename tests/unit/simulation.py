@@ -149,6 +149,7 @@ class Host:
         self.left_at: float | None = None
         self.permit = True
         self.vip_takes = 0.0  # seconds for keepalived to remove it; inf: it never does
+        self.keepalived = True  # it runs
         self.keepalived_error: Exception | None = None
         self.refusal = ""
         self.trouble = ""
@@ -176,6 +177,10 @@ class Host:
 
     def connect_peer(self, timeout: float) -> Any:
         return self._connect(self.world.a, timeout)
+
+    def connect_vip(self, timeout: float) -> Any:
+        """Whoever of the two is meant to have it: B has it while ``world.vip`` says so."""
+        return self._connect(self.world.b if self.world.vip else self.world.a, timeout)
 
     def _connect(self, server: Server, timeout: float) -> Session:
         self.world.happening(f"{server.name}: connect")
@@ -314,10 +319,11 @@ class Host:
         if self.run_dir_error:
             raise self.run_dir_error
 
-    def find_keepalived(self) -> None:
+    def find_keepalived(self) -> bool:
         self.world.say("find keepalived")
         if self.keepalived_error:
             raise self.keepalived_error
+        return self.keepalived
 
     def stop_keepalived(self) -> str:
         self.world.say("stop keepalived")

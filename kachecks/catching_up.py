@@ -1,0 +1,71 @@
+"""The other node fetches and applies all that this closed one has committed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from kachecks import positions
+from kachecks.host import Budget, Host
+from kachecks.probe import probe
+from kachecks.session import Session, SessionError
+
+CONNECT = 1.0
+"""Seconds to connect, and for one statement."""
+
+
+class CaughtUp(NamedTuple):
+    """Whether the peer has everything, and what to say of it."""
+
+    done: bool
+    said: str
+    left: str = ""  # what it lacks, by GTID or file and position
+
+
+def wait_for_peer(
+    host: Host, seconds: float, each_round: Callable[[str], None] = lambda _: None
+) -> CaughtUp:
+    """Wait up to ``seconds`` for the peer to have applied what this node has committed by now.
+
+    Args:
+        each_round: told what is left; the seconds count from before.
+    """
+    budget = Budget(host, seconds)
+    try:
+        local = host.connect_local(budget.left(at_most=CONNECT))
+        try:
+            peer = host.connect_peer(budget.left(at_most=CONNECT))
+        except SessionError as error:
+            local.close()
+            return CaughtUp(False, f"the peer does not answer: {error}")
+        try:
+            return _wait(host, local, peer, budget, seconds, each_round)
+        finally:
+            local.close()
+            peer.close()
+    except SessionError as error:
+        return CaughtUp(False, f"whether the peer has everything is not known: {error}")
+
+
+def _wait(
+    host: Host,
+    local: Session,
+    peer: Session,
+    budget: Budget,
+    seconds: float,
+    each_round: Callable[[str], None],
+) -> CaughtUp:
+    """Raises SessionError."""
+    facts = probe(local, budget.left(at_most=CONNECT))
+    wanted = positions.executed(local, facts.version, budget.left(at_most=CONNECT))
+    pause = 0.002
+    left = "what this node has committed"
+    while not budget.over:
+        there = probe(peer, budget.left())
+        left = positions.missing(peer, there.version, wanted, there.channels, budget.left())
+        each_round(left)
+        if not left:
+            return CaughtUp(True, "the peer has everything")
+        host.sleep(min(pause, budget.left()))
+        pause = min(pause * 2, 0.05)
+    return CaughtUp(False, f"the peer does not have everything after {seconds:g} s", left)
