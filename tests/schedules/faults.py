@@ -154,6 +154,9 @@ class Faults:
         self.add(at, f"notify_down on {node.name}", lambda: run_notify_down(node))
         self.add(at + seconds + 3.0, f"keepalived of {node.name} started", node.keepalived.start)
 
+    def switchover(self, node: Node, at: float, _seconds: float) -> None:
+        self.add(at, f"switchover on {node.name}", lambda: run_switchover(node))
+
     def stop_keepalived(self, node: Node, at: float, seconds: float) -> None:
         self.add(at, f"keepalived of {node.name} stopped", lambda: systemctl_stop(node))
         self.add(at + seconds + 1.0, f"keepalived of {node.name} started", node.keepalived.start)
@@ -173,7 +176,9 @@ class Faults:
 
     def strike_successor(self, node: Node, at: float, seconds: float) -> None:
         """The VIP is made to move, and its new holder is struck while it promotes."""
-        first = self.random.choice((Faults.kill, Faults.take_vip, Faults.notify_down, Faults.power))
+        first = self.random.choice(
+            (Faults.kill, Faults.take_vip, Faults.notify_down, Faults.power, Faults.switchover)
+        )
         first(self, node, at, seconds)
         second = self.random.choice(
             (Faults.notify_down, Faults.stop_keepalived, Faults.stop_keepalived, Faults.reload,
@@ -247,6 +252,12 @@ def run_notify_down(node: Node) -> None:
         node.spawn("notify_down", programs.leave(), 0.05, lambda _ended: None)
 
 
+def run_switchover(node: Node) -> None:
+    """By an operator."""
+    if node.powered:
+        node.spawn("switchover", programs.switchover, 0.05, lambda _ended: None)
+
+
 def systemctl_stop(node: Node) -> None:
     """With the drop-in: ExecStop first; without: SIGTERM at once."""
     if not node.keepalived.running or node.paused:
@@ -281,9 +292,9 @@ KINDS = (
     Faults.apply_late, Faults.break_applier, Faults.power, Faults.pause, Faults.notify_down,
     Faults.stop_keepalived, Faults.restart_keepalived, Faults.kill_keepalived, Faults.reload,
     Faults.take_vip, Faults.cut_link, Faults.flap, Faults.cut_between, Faults.witness,
-    Faults.in_turns, Faults.strike_successor, Faults.lonely, Faults.fill_disk,
+    Faults.in_turns, Faults.strike_successor, Faults.lonely, Faults.fill_disk, Faults.switchover,
 )  # fmt: skip
-WEIGHTS = (3, 4, 3, 2, 2, 3, 1, 3, 2, 3, 3, 2, 2, 1, 2, 4, 1, 6, 1, 1, 6, 1, 1)
+WEIGHTS = (3, 4, 3, 2, 2, 3, 1, 3, 2, 3, 3, 2, 2, 1, 2, 4, 1, 6, 1, 1, 6, 1, 1, 4)
 
 
 def heal(world: World) -> None:

@@ -12,6 +12,7 @@ from kachecks.disks import Disks
 from kachecks.keepalived_process import KeepalivedError
 from kachecks.marks import LEAVING_IS_FRESH, NO_PROCESS, GaveWay, Look
 from kachecks.mysqld_process import Process
+from kachecks.session import Unreachable
 from tests.schedules.sessions import SimulatedSession
 
 if TYPE_CHECKING:
@@ -105,6 +106,13 @@ class SimulatedHost:
 
     def connect_peer(self, timeout: float) -> Any:
         return SimulatedSession(self._node, self._program, self._node.other.server, timeout)
+
+    def connect_vip(self, timeout: float) -> Any:
+        other = self._node.other
+        if self._node.vip or not other.vip:
+            self._program.point(timeout)
+            raise Unreachable("nobody has the VIP, or this node itself")
+        return SimulatedSession(self._node, self._program, other.server, timeout)
 
     def connections_from_peer(self) -> set[int]:
         self._program.point(0.002)
@@ -272,7 +280,7 @@ class SimulatedHost:
         self._write("leaving", self.now())
 
     def unmark_leaving(self) -> None:
-        self._node.say("may return", self._program)
+        self._remove("leaving")
 
     def is_leaving(self) -> bool:
         at = self._read("leaving")
@@ -280,12 +288,17 @@ class SimulatedHost:
 
     def withdraw_permit(self) -> None:
         self._write("permit", "0")
-        self._node.scheduler.after(0.01, self._node.world.permit_changed, self._node)
+        self._permit_changed()
 
     def grant_permit(self) -> None:
         if self._read("permit") != "1":
             self._write("permit", "1")
-            self._node.scheduler.after(0.01, self._node.world.permit_changed, self._node)
+            self._permit_changed()
+
+    def _permit_changed(self) -> None:
+        """keepalived reads it a moment later, whatever it says then."""
+        node, stalled = self._node, self._program.stalled
+        node.scheduler.after(0.01, node.world.permit_changed, node, stalled)
 
     def last_look(self) -> Look | None:
         return self._read("look")  # type: ignore[no-any-return]

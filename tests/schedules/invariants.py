@@ -208,7 +208,7 @@ class Watch:
     def closed(self, server: Server, session: SimulatedSession) -> None:
         """One was open, and is closed."""
         node, program = server.node, session.program
-        if session.remote or program.name in ("check", "notify_down"):
+        if session.remote or program.name in ("check", "notify_down", "switchover"):
             return
         leaving = node.marks.get("leaving")
         if leaving is not None and node.now() - leaving < 3.0:  # type: ignore[operator]

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kachecks import examination, notify_down, reconcile
+from kachecks import examination, handing_over, notify_down, preflight, reconcile
 from kachecks.keepalived_process import KeepalivedError
 from kachecks.notify_backup import STOP_PATIENCE
 from kachecks.state import StateError
@@ -55,6 +55,20 @@ def _reconcile(node: Node, program: Program, cause: str, patience: float) -> obj
         return UNUSABLE
     if node.world.telling:
         node.say(f"{outcome.transition}: {outcome.outcome}: {outcome.why}", program)
+    return outcome.outcome
+
+
+def switchover(node: Node, program: Program) -> object:
+    """kachecks switchover; what it ends with, "refused" also where it does not begin."""
+    host: Any = SimulatedHost(node, program)
+    try:
+        if preflight.objections(preflight.ask(host), node.config, 2.0, 5.0):
+            return "refused"
+        outcome = handing_over.hand_over(host, 3.0, lambda _: None)
+    except StateError:
+        return UNUSABLE
+    if node.world.telling:
+        node.say(f"{outcome.outcome}: {outcome.why}", program)
     return outcome.outcome
 
 

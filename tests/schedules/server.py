@@ -101,6 +101,7 @@ class Server:
                 {"executed": self.executed(), "applied": "", "gtid_mode": "ON"}
             ],
             queries.PROCESSLIST: lambda *_: self.processlist(),
+            queries.TRANSACTIONS: lambda *_: [],
             queries.PING: lambda *_: [{"one": "1"}],
             queries.SEMI_SYNC_SOURCE: lambda *_: [],
             queries.DIRECTORIES: lambda *_: [

@@ -102,7 +102,9 @@ class World:
         delay = 0.03 + 0.05 * self.scheduler.random.random()
         node.spawn("promotion", programs.notify_master, delay, lambda _ended: None)
 
-    def permit_changed(self, node: Node) -> None:
+    def permit_changed(self, node: Node, stalled: float) -> None:
+        if node.keepalived.state == MASTER and node.marks.get("permit") == "0":
+            self.watch.releases(node, "the permit", stalled)
         node.keepalived.consider()
 
     def make_trouble(self, node: Node, program: Program) -> None:
