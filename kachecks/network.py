@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from kachecks.config import Config
 
 _DEAF_AFTER_ADVERTS = 2.2  # two adverts must have been lost, and the timer's jitter on top
+_KNOCK_SECONDS = 0.1  # the answer comes in less than 1 ms
 
 
 class Network:
@@ -57,6 +58,19 @@ class Network:
 
         seconds = _DEAF_AFTER_ADVERTS * self._config.advert_int
         return adverts.heard(self._config.vips, self._interface(), seconds)
+
+    def peer_has_no_vrrp(self) -> bool:
+        """The peer's kernel says that nobody there takes VRRP packets: no keepalived runs.
+
+        False where that cannot be told. Takes 0.1 s then. Raises: PermissionError without
+        CAP_NET_RAW.
+        """
+        from kachecks import vrrp_knock
+
+        interface = self._config.interface
+        if interface and interface != interface_towards(self._config.peer):
+            return False
+        return vrrp_knock.nobody_listens(self._config.peer, _KNOCK_SECONDS)
 
     def announce(self, mac: str) -> None:
         """Tell the hosts on the link that our VIPs are at this MAC address (`02:00:…`).

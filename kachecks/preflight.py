@@ -5,12 +5,13 @@ Asking and judging apart: ``ask`` looks at both nodes and changes nothing, ``obj
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from kachecks import positions, queries
 from kachecks.config import Config
 from kachecks.demotion import SYSTEM_USERS, own_users
-from kachecks.facts import Facts, channels_from
+from kachecks.facts import Channel, Facts
 from kachecks.host import Host
 from kachecks.keepalived_process import KeepalivedError
 from kachecks.peer import stranger
@@ -43,6 +44,7 @@ class Seen(NamedTuple):
     transactions: tuple[Transaction, ...] = ()
     peer: Facts | None = None
     peer_trouble: str = ""
+    peer_without_vrrp: bool = False  # its kernel says that no keepalived runs there
     left: str = ""  # what the peer lacks of this server's transactions, by GTID or position
 
 
@@ -61,6 +63,8 @@ def ask(host: Host) -> Seen:
         seen = seen._replace(keepalived=host.find_keepalived())
     except KeepalivedError as error:
         seen = seen._replace(keepalived_trouble=str(error))
+    with suppress(OSError):
+        seen = seen._replace(peer_without_vrrp=host.network.peer_has_no_vrrp())
     try:
         local = host.connect_local(CONNECT)
     except SessionError as error:
@@ -107,22 +111,23 @@ def _transactions(host: Host, session: Session) -> tuple[Transaction, ...]:
     )
 
 
-def objections(
-    seen: Seen, config: Config, longest_lag: float, longest_transaction: float
-) -> list[str]:
+LONGEST_LAG = 2.0
+"""Seconds; what the peer still has to apply is time without writes."""
+
+LONGEST_TRANSACTION = 5.0
+"""Seconds; a transaction that is cut has to be done again."""
+
+
+def objections(seen: Seen, config: Config, force: bool = False) -> list[str]:
     """Why this node had better not hand over now, each with its cure; none: it may.
 
     Args:
-        longest_lag: seconds that the peer may be behind.
-        longest_transaction: seconds that a client's transaction may have lasted.
+        force: leave out what an operator may know better.
     """
     if not seen.vip_here:
         return ["the VIP is not on this node: run this on the active node (kachecks status)"]
-    return [
-        *_here(seen, config),
-        *_transactions_in_the_way(seen, longest_transaction),
-        *_there(seen, config, longest_lag),
-    ]
+    found = [*_here(seen, config), *_there(seen, config)]
+    return found if force else [*found, *_in_the_way(seen)]
 
 
 def _here(seen: Seen, config: Config) -> list[str]:
@@ -144,16 +149,29 @@ def _here(seen: Seen, config: Config) -> list[str]:
     return found
 
 
-def _transactions_in_the_way(seen: Seen, longest: float) -> list[str]:
-    return [
+def _in_the_way(seen: Seen) -> list[str]:
+    """What --force overrides."""
+    found = [
         f"connection {each.connection} of {each.user} has a transaction open for {each.seconds} s,"
         " which would be rolled back: wait for it, end it, or --force"
         for each in seen.transactions
-        if each.seconds > longest
+        if each.seconds > LONGEST_TRANSACTION
     ]
+    if seen.peer_without_vrrp:
+        found.append(
+            "the peer's host says that no keepalived runs there, so nobody would take the VIP:"
+            " start it; or --force"
+        )
+    if seen.peer is not None:
+        lags = [each.lag_seconds or 0 for each in _from_here(seen, seen.peer)]
+        if seen.left and max(lags, default=0) > LONGEST_LAG:
+            found.append(
+                f"the peer is {max(lags)} s behind, more than {LONGEST_LAG:g} s: wait, or --force"
+            )
+    return found
 
 
-def _there(seen: Seen, config: Config, longest_lag: float) -> list[str]:
+def _there(seen: Seen, config: Config) -> list[str]:
     peer = seen.peer
     if seen.peer_trouble or peer is None:
         if not seen.peer_trouble:
@@ -166,17 +184,14 @@ def _there(seen: Seen, config: Config, longest_lag: float) -> list[str]:
         return ["the peer is open too: see kachecks status at once"]
     if not peer.closed:
         return ["the peer is not closed to everybody: SET GLOBAL super_read_only = 1 there"]
-    return _replication(seen, peer, longest_lag)
+    return _replication(seen, peer)
 
 
-def _replication(seen: Seen, peer: Facts, longest_lag: float) -> list[str]:
-    """The peer's channels; none from this node can be told apart by address, so all count."""
+def _replication(seen: Seen, peer: Facts) -> list[str]:
     if not peer.channels:
         return ["the peer does not replicate from this node"]
-    identity = "" if seen.local is None else seen.local.identity
-    ours = [each for each in peer.channels if each.source_id == identity] or list(peer.channels)
     found = []
-    for channel in channels_from(tuple(ours), ""):
+    for channel in _from_here(seen, peer):
         if not channel.applier:
             error = f": error {channel.applier_errno}: {channel.applier_error}"
             found.append(f"the peer's applier has stopped{error if channel.applier_errno else ''}")
@@ -185,9 +200,10 @@ def _replication(seen: Seen, peer: Facts, longest_lag: float) -> list[str]:
             found.append(
                 f"the peer's receiver is not connected{error if channel.receiver_errno else ''}"
             )
-        elif seen.left and (channel.lag_seconds or 0) > longest_lag:
-            found.append(
-                f"the peer is {channel.lag_seconds} s behind, more than {longest_lag:g} s:"
-                " wait, or --force"
-            )
     return found
+
+
+def _from_here(seen: Seen, peer: Facts) -> list[Channel]:
+    """The peer's channels from this node; where none can be told to be, all of them."""
+    identity = "" if seen.local is None else seen.local.identity
+    return [each for each in peer.channels if each.source_id == identity] or list(peer.channels)

@@ -12,15 +12,9 @@ from kachecks.config import load
 from kachecks.handing_over import hand_over
 from kachecks.hook import host_for
 from kachecks.host import Host
-from kachecks.preflight import ask, objections
+from kachecks.preflight import LONGEST_LAG, LONGEST_TRANSACTION, ask, objections
 from kachecks.rehearsal import RehearsalOver
 from kachecks.report import say
-
-LONGEST_LAG = 2.0
-"""Seconds; what the peer still has to apply is time without writes."""
-
-LONGEST_TRANSACTION = 5.0
-"""Seconds; a transaction that is cut has to be done again."""
 
 CATCH_UP = 10.0
 """Seconds for the peer to apply the rest once writes are closed."""
@@ -44,8 +38,8 @@ examples:
   kachecks switchover
   kachecks switchover --catch-up 60      # a peer that applies slowly
 
-Clients are without writes for about 0.2 s. --force goes on in spite of lag (more than
-{LONGEST_LAG:g} s) and of long transactions (more than {LONGEST_TRANSACTION:g} s) only."""
+--force goes on in spite of three things: lag of more than {LONGEST_LAG:g} s, transactions open for
+more than {LONGEST_TRANSACTION:g} s, and a peer whose host says that no keepalived runs there."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -61,7 +55,9 @@ def parser() -> argparse.ArgumentParser:
         help="change nothing: print each statement and each act instead",
     )
     parsing.add_argument(
-        "--force", action="store_true", help="cut long transactions, wait for a peer that lags"
+        "--force",
+        action="store_true",
+        help="cut long transactions, wait for a peer that lags, do not knock at its keepalived",
     )
     parsing.add_argument(
         "--catch-up",
@@ -93,8 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _refused(host: Host, force: bool) -> bool:
-    limits = (float("inf"),) * 2 if force else (LONGEST_LAG, LONGEST_TRANSACTION)
-    found = objections(ask(host), host.config, *limits)
+    found = objections(ask(host), host.config, force)
     for each in found:
         say(f"refused: {each}")
     return bool(found)

@@ -130,12 +130,14 @@ def long_transaction(flavour: Flavour) -> Figures:
 
 
 def peer_without_keepalived(flavour: Flavour) -> Figures:
-    """Nobody takes the VIP: it comes back, and A opens again."""
+    """Refused: nobody would take the VIP. With --force it leaves, comes back, and A opens again."""
     with playing(flavour) as scenario:
         scenario.b.stop_keepalived()
         scenario.fault("switchover on A, keepalived on B stopped")
-        status, said = run(scenario.a, "kachecks", "switchover")
+        _refused(scenario.a, "no keepalived runs there")
+        status, said = run(scenario.a, "kachecks", "switchover", "--force")
         assert status == 1, said
+        assert "the VIP has come back" in said, said
         scenario.wait_for_write_on(scenario.a)
         scenario.bring_back(scenario.b)
         return scenario.end(Expect(holder="a"))

@@ -441,3 +441,47 @@ def test_our_own_adverts_are_not_the_peers(lan: Lan) -> None:
     with sending(lan.ours, MASTER):
         assert lan.ask("hears_peer").value is False
         assert lan.ask("hears_peer", at=lan.client).value is True, "nothing was sent at all"
+
+
+# Whether keepalived runs at all ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "advert_int", "vips", "vip", "peer"),
+    [
+        ((), 1, VIP, VIP, OTHER),
+        (UNICAST, 0.3, VIP, VIP, OTHER),
+        ((), 0.3, LINK_LOCAL_FIRST, VIP6, OTHER6),
+        (UNICAST6, 0.3, VIP6, VIP6, OTHER6),
+    ],
+    ids=["multicast", "unicast", "ipv6", "ipv6-unicast"],
+)
+def test_a_kernel_without_vrrp_says_so(
+    lan: Lan, settings: tuple[str, ...], advert_int: float, vips: str, vip: str, peer: str
+) -> None:
+    def silent() -> Answer:
+        return lan.ask("peer_has_no_vrrp", vip=vip, peer=peer)
+
+    with lan.keepalived(*settings, vip=vips, advert_int=advert_int):
+        assert silent().value is False
+    assert silent().value is True
+    for tables in ("iptables", "ip6tables"):
+        lan.ours.run([tables, "-A", "INPUT", "-p", "icmpv6" if "6" in tables else "icmp",
+                      "-j", "DROP"])  # fmt: skip
+        lan.other.run([tables, "-A", "INPUT", "-p", "112", "-j", "DROP"])
+    filtered = silent()
+    assert filtered.value is False, "a firewall is no proof"
+    assert filtered.seconds < 0.5
+
+
+def test_nobody_at_that_address(lan: Lan) -> None:
+    assert lan.ask("peer_has_no_vrrp", peer=ABSENT).value is False
+
+
+def test_vrrp_on_another_interface_than_the_peer(lan: Lan) -> None:
+    """keepalived's socket there is bound to its interface: silence here would prove nothing."""
+    assert lan.ask("peer_has_no_vrrp", interface="lo").value is False
+
+
+def test_knocking_needs_a_right(lan: Lan) -> None:
+    assert lan.ask("peer_has_no_vrrp", under=NOBODY).value == "PermissionError"

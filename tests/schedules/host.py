@@ -61,6 +61,11 @@ class SimulatedNetwork:
         self._program.point(0.09)
         return False
 
+    def peer_has_no_vrrp(self) -> bool:
+        self._program.point(0.001)
+        other, links = self._node.other, self._node.world.links
+        return other.powered and not other.keepalived.running and links.echo(self._node, other)
+
     def hears_peer(self) -> bool:
         program, node = self._program, self._node
         program.point(0.0001)

@@ -62,7 +62,7 @@ def switchover(node: Node, program: Program) -> object:
     """kachecks switchover; what it ends with, "refused" also where it does not begin."""
     host: Any = SimulatedHost(node, program)
     try:
-        if preflight.objections(preflight.ask(host), node.config, 2.0, 5.0):
+        if preflight.objections(preflight.ask(host), node.config):
             return "refused"
         outcome = handing_over.hand_over(host, 3.0, lambda _: None)
     except StateError:

@@ -91,6 +91,7 @@ class Network:
         self.holder = ""  # the MAC that answers for the VIP
         self.on_link = False
         self.adverts = False
+        self.no_vrrp = False  # the peer's host says so
         self.errors: dict[str, OSError] = {}  # by the first word of what is asked
 
     def answers(self, addresses: Sequence[str], seconds: float) -> bool:
@@ -108,6 +109,11 @@ class Network:
         self.ask("on link?")
         self.world.pass_time(ONE_MILLISECOND if self.on_link else 0.09)
         return self.on_link
+
+    def peer_has_no_vrrp(self) -> bool:
+        self.ask("vrrp?")
+        self.world.pass_time(ONE_MILLISECOND if self.no_vrrp else 0.1)
+        return self.no_vrrp
 
     def hears_peer(self) -> bool:
         self.ask("adverts?")

@@ -274,12 +274,12 @@ def test_without_a_run_directory() -> None:
 # --- preflight -----------------------------------------------------------------------------
 
 
-def found(world: World, lag: float = 2.0, transaction: float = 5.0) -> list[str]:
+def found(world: World, force: bool = False) -> list[str]:
     seen = ask(world.host)  # type: ignore[arg-type]
     assert world.b.access == OPEN
     assert not any("SET GLOBAL" in line or "permit" in line for line in world.log)
     assert [each for each in world.sessions if not each.ended] == []
-    return objections(seen, world.host.config, lag, transaction)
+    return objections(seen, world.host.config, force)
 
 
 @pytest.mark.parametrize("version", [MYSQL, MARIADB])
@@ -332,7 +332,7 @@ def test_a_closed_server() -> None:
     world = active()
     world.b.access = CLOSED
     seen = ask(world.host)  # type: ignore[arg-type]
-    (sentence,) = objections(seen, world.host.config, 2.0, 5.0)
+    (sentence,) = objections(seen, world.host.config)
     assert "this node's server is closed" in sentence
 
 
@@ -348,7 +348,29 @@ def test_a_long_transaction() -> None:
     world.b.add(Client("app", transaction=6))
     (sentence,) = found(world)
     assert "of app has a transaction open for 6 s" in sentence
-    assert found(world, transaction=float("inf")) == []
+
+
+def test_what_an_operator_may_know_better() -> None:
+    world = active()
+    world.b.add(Client("app", transaction=6))
+    world.a.lag, world.a.of_b = "60", 5
+    world.host.network.no_vrrp = True
+    assert len(found(world)) == 3
+    assert found(world, force=True) == []
+
+
+def test_the_peer_has_no_keepalived() -> None:
+    world = active()
+    world.host.network.no_vrrp = True
+    (sentence,) = found(world)
+    assert "no keepalived runs there" in sentence
+
+
+def test_without_the_right_to_knock() -> None:
+    """Not known is no objection: should nobody take the VIP, it comes back."""
+    world = active()
+    world.host.network.errors["vrrp?"] = PermissionError()
+    assert found(world) == []
 
 
 def test_every_reason_at_once() -> None:
