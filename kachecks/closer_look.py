@@ -125,14 +125,19 @@ def remember(host: Host, found: Findings, holder: bool) -> None:
 
 
 def _peer_cannot_take_over(host: Host, found: Findings) -> bool:
-    """Its mysqld is down, or nothing of its host is there. Where only SQL is cut it may serve."""
+    """Its mysqld is down, or nothing of its host is there. Where only SQL is cut it may serve.
+
+    Where not even a witness answers it is this node that is cut off.
+    """
     if found.peer == "refused":
         return True
     if found.peer != "silent":
         return False
+    network, witnesses = host.network, host.config.witnesses
     try:
-        network = host.network
-        return not network.peer_on_link() and not network.answers([host.config.peer], ECHO_PATIENCE)
+        if network.peer_on_link() or network.answers([host.config.peer], ECHO_PATIENCE):
+            return False
+        return not witnesses or network.answers(witnesses, ECHO_PATIENCE)
     except OSError:
         return False
 

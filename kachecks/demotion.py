@@ -31,7 +31,8 @@ SECOND_ATTEMPT = 2.0
 """Seconds to close a server that was mute and answers the last look."""
 
 HURRY = 1.0
-"""A patience below this leaves no time to cut many clients before closing (notify_stop)."""
+"""Seconds of patience that leave no time for a second attempt (an isolated node). Fewer than that
+(notify_stop) leave none to cut many clients before closing."""
 
 QUIET = 0.5
 """Seconds without a session that could write through read_only (MariaDB before 12)."""
@@ -75,7 +76,8 @@ def demote(host: Host, steps: Steps, patience: float) -> Outcome:
     except (ServerError, DriverError) as error:
         return _not_closed(f"the server cannot be closed: {error}{_cure(error)}")
     except SessionError as error:
-        again = last_look if hurry else SECOND_ATTEMPT
+        # The other node opens by the clock beside an isolated one, whatever this one still tries.
+        again = last_look if patience <= HURRY else SECOND_ATTEMPT
         return _last_resort(host, steps, last_look, str(error), try_again=again)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kachecks.company import notice_peer
 from kachecks.facts import Facts
 from kachecks.host import Host
 from kachecks.isolation import Isolation
@@ -174,6 +175,8 @@ class _Run:
         process = host.server_process(session)
         if host.remember_server(process, seen.found.up_to_date):
             host.unmark_alone()
+        if not seen.found.peer:  # this run has not asked it, or a connection that is dead misleads
+            notice_peer(host, facts)
         if facts.writable:
             host.mark_open(process)
             self._tell_of_opening(seen.vip_here)

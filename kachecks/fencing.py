@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kachecks import company
 from kachecks.demotion import demote, demote_mute, kill_open_server
 from kachecks.host import Host
 from kachecks.reconcile import lock_to_demote
@@ -27,6 +28,8 @@ def close_for(host: Host, verdict: Verdict, mute: str, patience: float) -> Outco
             outcome = kill_open_server(host, steps, outcome.why)
         if outcome.done or host.trouble_changed(outcome.why):
             steps.record(outcome, f"check_mysql: {verdict.reason}")
+        if outcome.changed and verdict.reason != "ISOLATED":  # it cannot be asked then
+            company.closing(host)
         return outcome
     finally:
         host.unlock()

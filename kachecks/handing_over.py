@@ -151,6 +151,7 @@ def _release(host: Host, steps: Steps) -> None:
             )
         host.sleep(0.002)
     steps.done("VIP gone")
+    host.unmark_alone()
     # From here on the VIP decides: should it come back, the hooks may open. The one that
     # keepalived starts now wants the lock. The permit is given back at once: this node does not
     # preempt, and takes the VIP only if nobody else does.

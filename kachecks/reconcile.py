@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kachecks import company
 from kachecks.demotion import demote
 from kachecks.giving_way import give_way, redirect_clients
 from kachecks.host import Budget, Host
@@ -102,6 +103,8 @@ def demotion(host: Host, steps: Steps, cause: str, patience: float) -> Outcome:
     """Demote and record it. The caller has the lock, or has waited for it."""
     outcome = demote(host, steps, patience)
     steps.record(outcome, cause)
+    if outcome.changed:
+        company.closing(host)
     if outcome.done and host.gave_way() is not None and not host.vip_here():
         redirect_clients(host)
     return outcome

@@ -24,6 +24,7 @@ from tests.unit.simulation import (
     OPEN,
     REFUSED,
     SILENT,
+    Client,
     World,
 )
 
@@ -210,6 +211,15 @@ def test_isolated_and_open_without_the_vip() -> None:
     world.vip = False
     assert result(world) == ("ISOLATED", 15, "standby")
     assert world.b.access == CLOSED
+
+
+def test_isolated_with_a_write_that_cannot_be_cut() -> None:
+    """The peer opens by the clock, 3 s after isolation_timeout: there is no second attempt."""
+    world = cut_off(holder(witness=WITNESS))
+    world.b.add(Client("app", blocks=True, unkillable=True))
+    assert result(world) == ("ISOLATED", 15, "holder")
+    assert SIGKILL in world.log
+    assert world.time <= 102.0 + 2 * ISOLATED_PATIENCE
 
 
 def test_isolation_does_not_give_way() -> None:
