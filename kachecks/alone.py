@@ -1,7 +1,8 @@
 """The alone mark: this node was open while its peer was silent or refused, so it has everything.
 
 With it a node that boots alone may open; without it, it may have missed hours (cold start). It
-must survive a reboot, so it lies on a disk, and is read and written apart.
+must survive a reboot, so it lies on a disk, and is read and written apart. It names what others had
+committed here when it was set: a peer that came back unseen betrays itself by having sent more.
 """
 
 from __future__ import annotations
@@ -10,26 +11,35 @@ import os
 from contextlib import suppress
 
 from kachecks.apart import apart
-from kachecks.state import make_durable
+from kachecks.state import make_durable, write_text
 
 PATIENCE = 1.0
 """Seconds for a disk that is busy; a healthy one needs a millisecond."""
 
 
-def is_marked(state_dir: str, name: str) -> bool:
-    """The mark is there, as far as the disk can be read."""
+def is_marked(state_dir: str, name: str, others: str | None = None) -> bool:
+    """The mark is there, as far as the disk can be read.
+
+    Args:
+        others: what others have committed here by now: it must be what it was. None: never mind.
+    """
     path = _path(state_dir, name)
-    return apart(lambda: "yes" if os.path.exists(path) else "no", PATIENCE).text == "yes"
+
+    def look() -> str:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return f"marked {file.read()}"
+
+    said = apart(look, PATIENCE).text or ""
+    return said.startswith("marked ") if others is None else said == f"marked {_digest(others)}"
 
 
-def mark(state_dir: str, name: str) -> None:
+def mark(state_dir: str, name: str, others: str) -> None:
     """Set it, durably. One that cannot be written is only missed by a later cold start."""
     path = _path(state_dir, name)
 
     def write() -> str:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        os.fsync(file)
-        os.close(file)
+        write_text(path, _digest(others))
+        make_durable(path)
         make_durable(state_dir)
         return ""
 
@@ -47,6 +57,12 @@ def unmark(state_dir: str, name: str) -> None:
         return ""
 
     apart(remove, PATIENCE)
+
+
+def _digest(text: str) -> str:
+    from hashlib import sha256
+
+    return sha256(text.encode()).hexdigest()
 
 
 def _path(state_dir: str, name: str) -> str:

@@ -78,6 +78,9 @@ def look_closer(
         with suppress(SessionError):  # it has just answered the check, which judges by that
             found = _look_at_server(host, session, holder)
     found = _look_at_peer(host, session, facts, holder, found)
+    if holder and found.peer in ("refused", "silent"):
+        with suppress(SessionError):
+            found = found._replace(others=_others(session, facts))
     return found._replace(gives_way=_gives_way(host, found))
 
 
@@ -105,7 +108,7 @@ def remember(host: Host, found: Findings, holder: bool) -> None:
     last = host.last_look()
     alone = None if last is None else last.alone
     if holder and alone is not True and _peer_cannot_take_over(host, found):
-        host.mark_alone()
+        host.mark_alone(found.others)
         alone = True
     elif found.peer in ("open", "closed") and alone is not False:
         host.unmark_alone()
@@ -193,6 +196,14 @@ def _look_at_peer(
     finally:
         peer.close()
     return found
+
+
+def _others(session: Session, facts: Facts) -> str:
+    """What other servers have committed here. Nothing where only files and positions tell."""
+    if not all(each.gtid for each in facts.channels):
+        return ""  # SHOW MASTER STATUS can hang on a full disk
+    here = positions.executed(session, facts.version, STATEMENT)
+    return positions.of_others(here, facts.identity)
 
 
 def _is_fit(peer: Facts) -> bool:

@@ -9,6 +9,7 @@ class Findings(NamedTuple):
     """What was found; sentences are "" where nothing is wrong."""
 
     peer: str = ""  # open, closed, refused, silent, unanswered; "" not asked
+    others: str = ""  # where the peer is gone: GTIDs here that this server has not made
     peer_fit: bool = False  # it answers, is closed, replicates and has no lag
     gives_way: bool = False  # the peer has been fit for long enough to take over at once
     stalled: str = ""

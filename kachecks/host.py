@@ -189,17 +189,22 @@ class Host(Marks):
 
     # --- the alone mark, which survives a reboot ---
 
-    def was_alone(self) -> bool:
-        """This node was open, and the peer silent or refusing, when it was last looked at."""
+    def was_alone(self, others: str | None = None) -> bool:
+        """This node was open, and the peer silent or refusing, when it was last looked at.
+
+        Args:
+            others: what other servers have committed here by now (positions.of_others): if that
+                is more than there was then, the peer has lived since. None: only ask for the mark.
+        """
         from kachecks import alone
 
-        return alone.is_marked(self.config.state_dir, self.config.name)
+        return alone.is_marked(self.config.state_dir, self.config.name, others)
 
-    def mark_alone(self) -> None:
-        """The open holder finds its peer gone."""
+    def mark_alone(self, others: str) -> None:
+        """The open holder finds its peer gone, and has these transactions of others."""
         from kachecks import alone
 
-        alone.mark(self.config.state_dir, self.config.name)
+        alone.mark(self.config.state_dir, self.config.name, others)
 
     def unmark_alone(self) -> None:
         """The peer is there: from now on it may have what this node lacks."""

@@ -112,6 +112,19 @@ def lost_of(identity: str, missing_gtids: str) -> str:
     return ",".join(lost)
 
 
+def of_others(position: Position, identity: str) -> str:
+    """All GTIDs here that this very server has not made: equal texts, equal transactions."""
+    parts = {part.strip().lower() for part in _split(f"{position.gtids},{position.applied}")}
+    own = {part for part in parts if _made_by(identity.lower(), part)}
+    return ",".join(sorted(parts - own))
+
+
+def _made_by(identity: str, part: str) -> bool:
+    if "-" in identity:
+        return part.startswith(f"{identity}:")
+    return _is_mariadb(part) and str(parse_gtid(part)[1]) == identity
+
+
 def mariadb_missing(wanted: str, own: Position) -> list[str]:
     """GTIDs of ``wanted`` that are ahead of ``own``.
 

@@ -52,9 +52,9 @@ def _promote(sessions: Sessions) -> Outcome:
     while True:
         settled = settle_peer(sessions)
         steps.done("peer")
-        _must_not_be_cold(sessions, settled)
         drain(sessions, settled.target)
         steps.done("drain")
+        _must_not_be_cold(sessions, settled)
         if sessions.peer is not None or not peer_is_back(sessions, settled):
             break
     with own_server():
@@ -69,15 +69,20 @@ def _must_not_be_cold(sessions: Sessions, settled: Settled) -> None:
     """A node that starts beside an absent peer may be hours behind, and not know it.
 
     It has everything if it has been up to date with the peer since its own mysqld started, or
-    was open itself while the peer was already away.
+    was open itself while the peer was already away, and has heard nothing of it since. All that it
+    has received must be applied by now, or it could not tell.
 
     Raises:
         Refusal: neither, and cold_start = refuse.
     """
-    host = sessions.host
+    host, facts = sessions.host, sessions.facts
     if settled.target is not None or host.config.cold_start == "open":
         return
-    if host.had_contact(host.server_process(sessions.local)) or host.was_alone():
+    if host.had_contact(host.server_process(sessions.local)):
+        return
+    with own_server():
+        position = positions.executed(sessions.local, facts.version, STATEMENT)
+    if host.was_alone(positions.of_others(position, facts.identity)):
         return
     raise Refusal(
         f"{settled.said}, and this server has not replicated from it since it started, so it may"

@@ -337,15 +337,16 @@ class SimulatedHost:
 
     # --- the mark on disk ---
 
-    def was_alone(self) -> bool:
+    def was_alone(self, others: str | None = None) -> bool:
         self._program.point(0.003)
-        return bool(self._node.disk.get("alone"))
+        mark = self._node.disk.get("alone")
+        return mark is not None and others in (None, mark)
 
-    def mark_alone(self) -> None:
+    def mark_alone(self, others: str) -> None:
         self._program.point(0.003)
         node = self._node
         node.say("alone", self._program)
-        node.disk["alone"] = True
+        node.disk["alone"] = others
         node.world.watch.marks_alone(node)
 
     def unmark_alone(self) -> None:

@@ -151,6 +151,7 @@ class Host:
         self.network = Network(world)
         self.contact = True  # up to date with the peer since mysqld started
         self.alone = False
+        self.others = ""  # with the alone mark; "": what they are now
         self.gave_way_mark: GaveWay | None = None
         self.left_at: float | None = None
         self.permit = True
@@ -266,12 +267,12 @@ class Host:
     def had_contact(self, process: Process | None) -> bool:
         return self.contact and process is not None and self.last in (None, process)
 
-    def was_alone(self) -> bool:
-        return self.alone
+    def was_alone(self, others: str | None = None) -> bool:
+        return self.alone and others in (None, self.others or others)
 
-    def mark_alone(self) -> None:
+    def mark_alone(self, others: str) -> None:
         self.world.say("mark alone")
-        self.alone = True
+        self.alone, self.others = True, others
 
     def unmark_alone(self) -> None:
         self.world.say("unmark alone")

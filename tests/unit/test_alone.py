@@ -12,6 +12,8 @@ import pytest
 from kachecks import alone
 from kachecks.apart import Answer, apart
 
+OTHERS = "0-1-5,7-1-3"
+
 
 @pytest.fixture
 def synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -38,8 +40,8 @@ def test_patience() -> None:
 def test_it_is_set_and_removed(tmp_path: Path) -> None:
     directory = str(tmp_path)
     assert not alone.is_marked(directory, "main")
-    alone.mark(directory, "main")
-    alone.mark(directory, "main")
+    alone.mark(directory, "main", OTHERS)
+    alone.mark(directory, "main", OTHERS)
     assert alone.is_marked(directory, "main")
     assert not alone.is_marked(directory, "other")
     alone.unmark(directory, "main")
@@ -48,10 +50,22 @@ def test_it_is_set_and_removed(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_peer_that_has_lived_since(tmp_path: Path) -> None:
+    """It has sent something after the mark was set, so it may have taken more."""
+    directory = str(tmp_path)
+    for others in (OTHERS, ""):
+        alone.mark(directory, "main", others)
+        assert alone.is_marked(directory, "main", others)
+        assert not alone.is_marked(directory, "main", "0-1-6,7-1-3")
+        assert alone.is_marked(directory, "main")
+    (tmp_path / "main.alone").write_bytes(b"\xff\xff")
+    assert not alone.is_marked(directory, "main", "")
+
+
 def test_it_is_durable(tmp_path: Path, synced: Path) -> None:
     """A power-off right after it must find it as it was set: the file, then its directory."""
     directory = str(tmp_path / "state")
-    alone.mark(directory, "main")
+    alone.mark(directory, "main", OTHERS)
     assert synced.read_text() == "main.alone marked\nstate marked\n"
     synced.unlink()
     alone.unmark(directory, "main")
@@ -60,7 +74,7 @@ def test_it_is_durable(tmp_path: Path, synced: Path) -> None:
 
 def test_a_state_directory_that_is_missing(tmp_path: Path) -> None:
     directory = str(tmp_path / "missing")
-    alone.mark(directory, "main")
+    alone.mark(directory, "main", OTHERS)
     alone.unmark(directory, "main")
     assert not alone.is_marked(directory, "main")
 
@@ -84,7 +98,7 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Answer]]:
 
 def test_a_dead_disk_has_no_mark(tmp_path: Path, hanging: list[Answer]) -> None:
     """What cannot be read is not there: the node stays closed, and says why."""
-    alone.mark(str(tmp_path), "main")
+    alone.mark(str(tmp_path), "main", OTHERS)
     alone.unmark(str(tmp_path), "main")
     assert not alone.is_marked(str(tmp_path), "main")
     assert [answer.ended for answer in hanging] == [False] * 3

@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 
-from kachecks import queries
+from kachecks import __version__, queries
 from kachecks.state import read_process
 from kachecks.verdict import RULES, explain
 from tests.rows import rows
@@ -346,7 +346,7 @@ def test_json(node: Node) -> None:
 
 
 def test_version_and_help(node: Node) -> None:
-    assert node.check("--version") == (0, "check_mysql 0.1.0\n")
+    assert node.check("--version") == (0, f"check_mysql {__version__}\n")
     status, printed = node.check("--help")
     assert status == 0
     for rule in RULES:

@@ -159,8 +159,31 @@ def test_a_healthy_pair(version: str) -> None:
 def test_a_peer_that_cannot_be_asked(role: Any, trouble: Exception, said: str) -> None:
     world = role()
     world.a.trouble = trouble
-    assert look(world) == Findings(peer=said)
+    found = look(world)
+    assert found._replace(others="") == Findings(peer=said)
+    assert bool(found.others) == (role is holder and said in ("refused", "silent"))
     assert world.time < 1.1
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
+def test_alone_with_what_others_have_committed(version: str) -> None:
+    """Its own transactions come and go; theirs would betray a peer that came back unseen."""
+    world = holder(version)
+    world.a.trouble = REFUSED
+    before = look(world).others
+    world.b.made += 10
+    assert look(world).others == before
+    assert "5" in before
+    world.b.applied = world.b.received = 6
+    assert look(world).others not in ("", before)
+
+
+def test_alone_without_gtids() -> None:
+    """SHOW MASTER STATUS can hang on a full disk, and a check must not."""
+    world = holder()
+    world.a.trouble, world.b.by_file = REFUSED, True
+    world.b.troubles["SHOW BINARY LOG STATUS"] = MUTE
+    assert look(world).others == ""
 
 
 @pytest.mark.parametrize("statement", ["@@global.read_only", "SHOW REPLICA STATUS"])

@@ -12,6 +12,7 @@ from kachecks.positions import (
     mariadb_missing,
     missing,
     not_received,
+    of_others,
     unapplied,
 )
 from tests.rows import Row, rows
@@ -266,3 +267,20 @@ def test_a_shared_domain_hides_no_divergence(
     wanted: str, binlog_state: str, slave_pos: str, missing: list[str]
 ) -> None:
     assert mariadb_missing(wanted, Position(binlog_state, slave_pos, None)) == missing
+
+
+@pytest.mark.parametrize(
+    ("identity", "gtids", "applied", "expected"),
+    [
+        (f"{A}", f"{A}:1-5,{B}:1-7", "", f"{B}:1-7"),
+        (f"{A}", f"{A}:1-5:tag:1-2", "", ""),
+        (f"{A}".upper(), f"{A}:1-5,\n{B}:1-7:9", "", f"{B}:1-7:9"),
+        ("2", "1-1-5,1-2-9,3-2-4", "1-1-5", "1-1-5"),
+        ("2", "1-2-9,1-1-5", "1-1-6", "1-1-5,1-1-6"),
+        ("12", "1-2-9", "", "1-2-9"),
+        ("2", "", "", ""),
+    ],
+)
+def test_what_others_have_made(identity: str, gtids: str, applied: str, expected: str) -> None:
+    """In one order: MariaDB lists its servers in any."""
+    assert of_others(Position(gtids, applied, None), identity) == expected

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kachecks.demotion import demote
+from kachecks.positions import Position, of_others
 from kachecks.promotion import promote
 from kachecks.promotion_sessions import (
     PEER_STATEMENT,
@@ -16,6 +17,7 @@ from kachecks.promotion_sessions import (
 )
 from kachecks.session import DriverError, Lost, ServerError
 from kachecks.steps import Outcome, Steps
+from tests.unit.simulated_server import UUID
 from tests.unit.simulation import (
     CLOSED,
     MARIADB,
@@ -453,6 +455,22 @@ def test_what_a_cold_start_is_not(trouble: Exception, reason: str) -> None:
     world.host.alone = reason == "alone"
     outcome = run(world)
     assert outcome.done, outcome.why
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
+def test_a_peer_that_has_lived_since_this_node_was_alone(version: str) -> None:
+    """It came back unseen; one transaction more of it was received here, and not applied yet."""
+    world = World(version)
+    world.a.trouble, world.b.receiver = REFUSED, "Connecting"
+    world.host.contact, world.host.alone = False, True
+    facts = Position(world.b.executed(), "", None)
+    world.host.others = of_others(facts, "2" if version == MARIADB else UUID[2])
+    assert run(world).done
+    world.b.access = CLOSED
+    world.log.clear()
+    world.b.received += 1
+    refused(world, "cold_start = refuse")
+    assert world.b.applied == world.b.received
 
 
 @pytest.mark.parametrize("access", [OPEN, CLOSED])

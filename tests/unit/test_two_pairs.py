@@ -90,7 +90,7 @@ def mark_everything(host: Host, process: Process) -> None:
     host.verdict_changed("LAG 24")
     host.trouble_changed("it could not be closed")
     host.refusal_changed("the peer is open")
-    host.mark_alone()
+    host.mark_alone("1-1-5")
     host.record({"transition": "promote", "outcome": "opened", "why": "test"}, problem=False)
 
 
