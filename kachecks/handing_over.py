@@ -212,17 +212,19 @@ def _nobody_yet(host: Host, steps: Steps, position: str) -> Outcome:
     """The peer has not opened. keepalived brings the VIP back here if nobody holds it."""
     steps.done("the peer has not opened")
     budget = Budget(host, RETURN_PATIENCE)
-    late = f"the peer has not opened within {TAKEOVER_PATIENCE:g} s of the VIP's leaving"
+    why = "the peer has not opened, see its audit log and check_mysql -v there"
     while not budget.over:
         if host.vip_here():
             if _is_open(host.connect_local):
-                said = f"{late}; the VIP has come back, and this node is open again"
+                said = f"{why}; the VIP has come back, and this node is open again"
                 return Outcome("switchover", "rolled back", said, done=False, changed=True)
         elif _is_open(host.connect_peer):
             said = "the peer has the VIP and is open, but that took longer than it should"
-            return Outcome("switchover", "handed over", said, done=True, changed=True)
+            return Outcome(
+                "switchover", "handed over", said, done=True, changed=True, position=position
+            )
         host.sleep(0.05)
-    said = f"{late}, and this node does not serve either: see kachecks status on both"
+    said = f"{why}; and this node does not serve either: see kachecks status on both"
     return Outcome("switchover", "not serving", said, done=False, changed=True, position=position)
 
 

@@ -102,7 +102,7 @@ def _show(host: Host) -> int:
 
 
 def _declare(host: Host, options: argparse.Namespace) -> int:
-    now = time.time()
+    now = float(int(time.time()))
     owner = "".join(_owner(options.owner).split())
     reason = " ".join(options.reason.split())
     mark = Maintenance(now, now + options.seconds, options.leave, owner or "unknown", reason)

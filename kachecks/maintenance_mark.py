@@ -109,7 +109,7 @@ def _apart(work: Callable[[], str], patience: float) -> str:
 
 def _text(mark: Maintenance) -> str:
     holder = "leave" if mark.leave else "keep"
-    return f"{mark.since:.0f} {mark.until:.0f} {holder} {mark.owner} {mark.reason}"
+    return f"{int(mark.since)} {int(mark.until)} {holder} {mark.owner} {mark.reason}"
 
 
 def _parsed(text: str) -> Maintenance | None:
