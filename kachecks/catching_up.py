@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from contextlib import suppress
+from functools import partial
+from typing import NamedTuple, Optional
 
 from kachecks import positions
+from kachecks.facts import Version
+from kachecks.gtid_count import count, mariadb_count
 from kachecks.host import Budget, Host
+from kachecks.positions import Position
 from kachecks.probe import probe
 from kachecks.session import Session, SessionError
 
 CONNECT = 1.0
 """Seconds to connect, and for one statement."""
+
+
+EachRound = Callable[[Callable[[], Optional[int]]], None]
 
 
 class CaughtUp(NamedTuple):
@@ -23,12 +31,12 @@ class CaughtUp(NamedTuple):
 
 
 def wait_for_peer(
-    host: Host, seconds: float, each_round: Callable[[str], None] = lambda _: None
+    host: Host, seconds: float, each_round: EachRound = lambda _count: None
 ) -> CaughtUp:
     """Wait up to ``seconds`` for the peer to have applied what this node has committed by now.
 
     Args:
-        each_round: told what is left; the seconds count from before.
+        each_round: called in each round, with what counts the transactions that are left.
     """
     budget = Budget(host, seconds)
     try:
@@ -47,13 +55,30 @@ def wait_for_peer(
         return CaughtUp(False, f"whether the peer has everything is not known: {error}")
 
 
+def transactions_left(
+    session: Session, version: Version, wanted: Position, left: str
+) -> int | None:
+    """How many of ``wanted`` that server lacks; None where they cannot be counted.
+
+    Args:
+        left: what positions.missing has found it to lack.
+    """
+    if wanted.file is not None:
+        return None
+    if not version.mariadb:
+        return count(left)
+    with suppress(SessionError):
+        return mariadb_count(wanted.gtids, positions.executed(session, version, CONNECT))
+    return None
+
+
 def _wait(
     host: Host,
     local: Session,
     peer: Session,
     budget: Budget,
     seconds: float,
-    each_round: Callable[[str], None],
+    each_round: EachRound,
 ) -> CaughtUp:
     """Raises SessionError."""
     facts = probe(local, budget.left(at_most=CONNECT))
@@ -63,9 +88,9 @@ def _wait(
     while not budget.over:
         there = probe(peer, budget.left())
         left = positions.missing(peer, there.version, wanted, there.channels, budget.left())
-        each_round(left)
         if not left:
             return CaughtUp(True, "the peer has everything")
+        each_round(partial(transactions_left, peer, there.version, wanted, left))
         host.sleep(min(pause, budget.left()))
         pause = min(pause * 2, 0.05)
     return CaughtUp(False, f"the peer does not have everything after {seconds:g} s", left)

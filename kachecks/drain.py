@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from kachecks import positions, queries
+from kachecks.catching_up import transactions_left
 from kachecks.facts import Channel
 from kachecks.host import Budget
 from kachecks.positions import Position
+from kachecks.progress import Telling
 from kachecks.promotion_sessions import STATEMENT, Refusal, Sessions, own_server
 
 
@@ -20,6 +24,7 @@ def drain(sessions: Sessions, target: Position | None) -> None:
     patience = Budget(sessions.host, config.drain_timeout)
     restarted: set[tuple[str, str]] = set()
     silence = _Silence()
+    tell = Telling(sessions.host.now, sessions.host.progress) if sessions.host.talks else None
     before: object = None
     pause = 0.002
     while True:
@@ -29,6 +34,8 @@ def drain(sessions: Sessions, target: Position | None) -> None:
         left = _left_to_apply(sessions, channels, target)
         if not left:
             return
+        if tell is not None:
+            tell(partial(_count, sessions, channels, target, left))
         of_target = sessions.facts.version.mariadb and target is not None
         if (
             of_target
@@ -113,6 +120,15 @@ def _left_to_apply(
             " it was rebuilt, or has lost data"
         )
     return left
+
+
+def _count(
+    sessions: Sessions, channels: tuple[Channel, ...], target: Position | None, left: str
+) -> int | None:
+    """Transactions that are left, for the person at the terminal."""
+    received = ",".join(each.received_gtid for each in channels)
+    wanted = target or Position(received, "", None)
+    return transactions_left(sessions.local, sessions.facts.version, wanted, left)
 
 
 def _progress(sessions: Sessions, channels: tuple[Channel, ...]) -> object:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
-from kachecks.catching_up import wait_for_peer
+from kachecks.catching_up import EachRound, wait_for_peer
 from kachecks.demotion import NotClosed, close_server
 from kachecks.facts import Facts
 from kachecks.host import Budget, Host
@@ -52,12 +52,12 @@ class Opened(NamedTuple):
     facts: Facts
 
 
-def hand_over(host: Host, catch_up: float, tell: Callable[[str], None]) -> Outcome:
+def hand_over(host: Host, catch_up: float, tell: EachRound = lambda _count: None) -> Outcome:
     """Hand over; recorded in the audit log. The caller has seen that nothing speaks against it.
 
     Args:
         catch_up: seconds for the peer to apply everything once this node is closed.
-        tell: told what the peer lacks while it is waited for.
+        tell: called while the peer is waited for, with what counts the transactions left.
 
     Raises:
         StateError: the run directory cannot be used; nothing was done.
@@ -78,7 +78,7 @@ def hand_over(host: Host, catch_up: float, tell: Callable[[str], None]) -> Outco
     return _recorded(steps, outcome)
 
 
-def _hand_over(host: Host, steps: Steps, catch_up: float, tell: Callable[[str], None]) -> Outcome:
+def _hand_over(host: Host, steps: Steps, catch_up: float, tell: EachRound) -> Outcome:
     host.mark_leaving()
     begun = host.now()
     position = ""
@@ -124,12 +124,12 @@ def _close(host: Host, steps: Steps) -> str:
     return position
 
 
-def _wait_for_peer(host: Host, steps: Steps, seconds: float, tell: Callable[[str], None]) -> None:
+def _wait_for_peer(host: Host, steps: Steps, seconds: float, tell: EachRound) -> None:
     """Raises RolledBack."""
 
-    def go_on(left: str) -> None:
+    def go_on(count: Callable[[], int | None]) -> None:
         host.mark_leaving()
-        tell(left)
+        tell(count)
 
     caught = wait_for_peer(host, seconds, go_on)
     steps.done("peer has everything" if caught.done else "peer does not have everything")

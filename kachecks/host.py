@@ -42,6 +42,9 @@ class Budget:
 class Host(Marks):
     """The real node."""
 
+    talks = False
+    """Somebody is at the terminal and wants to know how far it is."""
+
     def __init__(self, config: Config) -> None:
         super().__init__(config.run_dir, config.name)
         self.config = config
@@ -254,6 +257,8 @@ class Host(Marks):
 
 class TalkingHost(Host):
     """The real node, telling a person at a terminal what it does (-v)."""
+
+    talks = True
 
     def progress(self, text: str) -> None:
         """Print it."""

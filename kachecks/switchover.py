@@ -13,6 +13,7 @@ from kachecks.handing_over import hand_over
 from kachecks.hook import host_for
 from kachecks.host import Host
 from kachecks.preflight import LONGEST_LAG, LONGEST_TRANSACTION, ask, objections
+from kachecks.progress import Telling
 from kachecks.rehearsal import RehearsalOver
 from kachecks.report import say
 
@@ -83,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for ignored in (signal.SIGINT, signal.SIGHUP):
         # Half-way is no place to stop: a lost terminal must not leave this node closed.
         signal.signal(ignored, signal.SIG_IGN)
-    outcome = hand_over(host, options.catch_up, lambda _: None)
+    outcome = hand_over(host, options.catch_up, Telling(host.now, say))
     say(f"{outcome.outcome}: {outcome.why}")
     return STATUSES[outcome.outcome]
 
@@ -97,7 +98,7 @@ def _refused(host: Host, force: bool) -> bool:
 
 def _rehearse(host: Host, options: argparse.Namespace) -> int:
     try:
-        hand_over(host, options.catch_up, lambda _: None)
+        hand_over(host, options.catch_up)
     except RehearsalOver:
         say("  would see the VIP leave; the other node's notify_master opens it")
         say("  (notify_master --dry-run there shows how), and this one would wait for that")

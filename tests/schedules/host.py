@@ -83,6 +83,8 @@ class SimulatedNetwork:
 class SimulatedHost:
     """One program's view of its node."""
 
+    talks = False
+
     def __init__(self, node: Node, program: Program) -> None:
         self.config = node.config
         self.network = SimulatedNetwork(node, program)

@@ -64,7 +64,7 @@ def switchover(node: Node, program: Program) -> object:
     try:
         if preflight.objections(preflight.ask(host), node.config):
             return "refused"
-        outcome = handing_over.hand_over(host, 3.0, lambda _: None)
+        outcome = handing_over.hand_over(host, 3.0)
     except StateError:
         return UNUSABLE
     if node.world.telling:

@@ -134,6 +134,8 @@ class Network:
 class Host:
     """kachecks.host.Host, in this world; node B."""
 
+    talks = False
+
     def __init__(self, world: World, given: Config) -> None:
         self.world, self.config = world, given
         self.mark: Process | None = None

@@ -416,6 +416,19 @@ def test_a_silent_peer_while_no_witness_answers() -> None:
     refused(world, "it is this node that is cut off")
 
 
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
+def test_a_person_is_told_how_far_the_drain_is(version: str) -> None:
+    world = World(version)
+    world.a.made, world.a.access, world.b.applies = 40, CLOSED, 10.0
+    said: list[str] = []
+    world.host.progress = said.append  # type: ignore[method-assign]
+    world.host.talks = True
+    assert run(world).done
+    left = [int(line.split()[0]) for line in said if "transactions left" in line]
+    assert len(left) >= 2
+    assert left == sorted(left, reverse=True)
+
+
 # Cold start --------------------------------------------------------------------------------------
 
 

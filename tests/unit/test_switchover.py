@@ -20,6 +20,7 @@ from kachecks.keepalived_process import KeepalivedError
 from kachecks.maintenance_mark import Maintenance
 from kachecks.marks import GaveWay
 from kachecks.preflight import ask, objections
+from kachecks.progress import Telling
 from kachecks.session import ServerError
 from kachecks.state import StateError
 from kachecks.steps import Outcome
@@ -51,7 +52,7 @@ def alone(world: World) -> World:
 
 
 def run(world: World, catch_up: float = 10.0) -> Outcome:
-    outcome = hand_over(world.host, catch_up, lambda _: None)  # type: ignore[arg-type]
+    outcome = hand_over(world.host, catch_up)  # type: ignore[arg-type]
     assert world.host.locked_by != "us"
     assert [each for each in world.sessions if not each.ended] == []
     return outcome
@@ -191,6 +192,16 @@ def test_a_lost_privilege() -> None:
     world = alone(active())
     world.b.troubles["SET GLOBAL super"] = ServerError(1227, "you need SUPER")
     assert "1227" in reopened(world, run(world))
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
+def test_it_says_how_many_transactions_are_left(version: str) -> None:
+    world = alone(active(version))
+    world.a.of_b = 5
+    said: list[str] = []
+    hand_over(world.host, 2.5, Telling(world.host.now, said.append))  # type: ignore[arg-type]
+    assert said
+    assert all(line.startswith("2 transactions left, none applied") for line in said)
 
 
 # --- when the VIP has left -----------------------------------------------------------------
