@@ -64,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
             f"--config-id-{node}",
             metavar="ID",
             help=f"what keepalived gets with -i on {node.upper()}; for @ID lines"
-            f" (default: this host's name, {own_config_id()})",
+            " (default: this host's name)",
         )
         parsing.add_argument(
             f"--address-{node}",
