@@ -136,6 +136,10 @@ class Host:
         """All that was sent to /dev/log, each line after its monotonic time in seconds."""
         return (self.logs / "syslog").read_text()
 
+    def wait_for_syslog(self, text: str, timeout: float = 5) -> None:
+        """Until it tells this: the line is on its way when its sender goes on."""
+        self.wait(lambda: text in self.syslog(), timeout, f"syslog to tell: {text}")
+
     def wait(self, predicate: Callable[[], object], timeout: float, what: str) -> None:
         """Poll every 5 ms; raises LabError after `timeout` seconds."""
         end = time.monotonic() + timeout

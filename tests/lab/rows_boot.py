@@ -112,7 +112,7 @@ def _boots_alone(scenario: Scenario, stale: Node, other: Node) -> Figures:
     refused = stale.audit()[before]
     assert (refused["transition"], refused["outcome"]) == ("promote", "refused"), refused
     assert "cold_start" in refused["why"], refused
-    assert "cold_start" in stale.syslog()
+    stale.wait_for_syslog("cold_start")
     time.sleep(REFUSED_FOR)
     record = scenario.observer.record()
     assert handover.opened_by(record, stale.name, mark.time) is None, stale.audit()

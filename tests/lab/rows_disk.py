@@ -57,7 +57,7 @@ def row_12_low(flavour: Flavour) -> Figures:
         filler = Filler(a, left=LEFT)
         scenario.wait_for_write_on(b)
         scenario.must_have_all_but_the_tail(b, tail=0.0)
-        assert "DISK_FULL" in a.syslog()
+        a.wait_for_syslog("DISK_FULL")
         filler.remove()
         scenario.bring_back(a)
         return scenario.end(ENDED_ON_B)
@@ -76,7 +76,7 @@ def row_12_unfit(flavour: Flavour) -> Figures:
         assert handover.closed_by(record, a.name, mark.time) is None, "A was closed"
         said = check(a)
         assert (said["reason"], said["exit"]) == ("DISK_FULL", 0), said
-        assert "DISK_FULL" in a.syslog()
+        a.wait_for_syslog("DISK_FULL")
         again = scenario.fault("B's applier started")
         scenario.pair.applier(b, "START")
         scenario.wait_for_write_on(b)

@@ -123,7 +123,7 @@ def row_9(flavour: Flavour) -> Figures:
         )
         assert not a.has_vip(VIP), "A is isolated and closed, and still has the VIP"
         assert check(a)["reason"] == "ISOLATED"
-        assert "ISOLATED" in a.syslog()
+        a.wait_for_syslog("ISOLATED")
         scenario.observer.mark("A's network is back")
         a.restore_link()
         scenario.bring_back(a)
@@ -287,7 +287,7 @@ def _must_give_up(scenario: Scenario, mark: Mark) -> float:
     assert gone - closed <= TWO_CHECKS, (
         f"A kept the VIP for {gone - closed:.2f} s after its fencing"
     )
-    assert "GAVE_WAY" in a.syslog()
+    a.wait_for_syslog("GAVE_WAY")
     return gone
 
 

@@ -49,7 +49,7 @@ def test_a_wrong_password_on_both_nodes_moves_nothing(pair: Pair) -> None:
         assert run(pair.b, "check_mysql")[0] == 30
         assert pair.is_serving(pair.a)
         assert not pair.b.has_vip(VIP)
-        assert "UNKNOWN: error 1045" in pair.a.syslog()
+        pair.a.wait_for_syslog("UNKNOWN: error 1045")
         assert [node.mysqld_pid() for node in pair.nodes] == servers
     finally:
         for node in pair.nodes:

@@ -48,7 +48,7 @@ def refusal(pair: Pair) -> str:
     assert not pair.is_open(b)
     why = str(refused[0]["why"])
     assert "\n" not in why
-    assert why in b.syslog(), "what the audit log tells is not in syslog"
+    b.wait_for_syslog(why)
     return why
 
 
