@@ -1,14 +1,14 @@
 # make demo   a failover on two real nodes, before your eyes (root; installs what is missing)
 # make benchmark   the shell recipe beside kachecks, in one run
 # make test   lint, types, unit tests, and the lab on both server families (root)
-# make unit   lint, types and unit tests alone (any user, seconds)
+# make unit   lint, types and unit tests alone (any user, a minute or two)
 
 SHELL := /bin/sh
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 VENV ?= .venv
 IN_VENV := $(VENV)/bin
 
-.PHONY: demo test unit lint lab lab-tests benchmark clean
+.PHONY: demo test unit lint lab lab-tests screenshots benchmark clean
 
 demo: lab-ready
 	$(IN_VENV)/python -m tests.lab.demo $(DEMO)
@@ -31,6 +31,10 @@ lint: $(VENV)/installed
 
 lab: lab-ready
 	$(IN_VENV)/python -m tests.lab $(LAB)
+
+# The terminals in docs/.
+screenshots: lab-ready
+	$(IN_VENV)/python -m tests.lab.screenshots
 
 benchmark: lab-ready
 	$(IN_VENV)/python -m benchmarks.sequence --flavour both $(BENCHMARK)
