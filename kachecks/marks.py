@@ -172,7 +172,7 @@ class Marks:
         if state.read_text(self._permit).strip() != "1":
             state.write_text(self._permit, "1\n")
 
-    def permit(self) -> bool | None:
+    def read_permit(self) -> bool | None:
         """What keepalived reads; None: there is no permit file."""
         text = state.read_text(self._permit).strip()
         return text == "1" if text else None

@@ -19,7 +19,7 @@ def signs(host: Host) -> tuple[Signs | None, str]:
         gave_way="" if mark is None else mark.why,
         gave_way_ago=0.0 if mark is None else host.now() - mark.at,
         leaving=host.is_leaving(),
-        permit=host.permit(),
+        permit=host.read_permit(),
         maintenance=host.maintenance(),
         at_work=host.lock_purpose(),
         last_verdict=host.last_verdict(),

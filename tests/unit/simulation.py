@@ -156,7 +156,7 @@ class Host:
         self.others = ""  # with the alone mark; "": what they are now
         self.gave_way_mark: GaveWay | None = None
         self.left_at: float | None = None
-        self.permit = True
+        self.permit: bool | None = True
         self.vip_takes = 0.0  # seconds for keepalived to remove it; inf: it never does
         self.keepalived = True  # it runs
         self.keepalived_error: Exception | None = None
@@ -319,6 +319,9 @@ class Host:
     def grant_permit(self) -> None:
         self.needs_run_dir()
         self.permit = True
+
+    def read_permit(self) -> bool | None:
+        return self.permit
 
     def vip_leaves(self) -> None:
         self.world.vip_ends = self.world.time + self.vip_takes

@@ -266,7 +266,7 @@ def test_marks_of_this_node(tmp_path: Path) -> None:
     world.host.gave_way_mark = GaveWay(world.time - 12, "superseded")
     world.host.network.adverts = False
     world.a.access = CLOSED
-    (tmp_path / "run" / "main.permit").write_text("0\n")
+    world.host.permit = False
     status = seen(world)
     assert status.signs and status.signs.gave_way == "superseded"
     assert status.signs.permit is False
