@@ -46,7 +46,7 @@ lab-ready: $(VENV)/installed
 	@$(IN_VENV)/python -m tests.lab.prepare
 
 # The package is installed as a user would install it, not run from the checkout.
-$(VENV)/installed: $(VENV)/dependencies $(wildcard kachecks/*.py kachecks/programs/*) setup.cfg
+$(VENV)/installed: $(VENV)/dependencies $(wildcard kachecks/*.py kachecks/*/*.py kachecks/programs/*) setup.cfg
 	rm -rf build
 	$(IN_VENV)/pip install --quiet --no-deps --no-build-isolation --force-reinstall .
 	rm -rf build

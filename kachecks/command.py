@@ -20,7 +20,7 @@ PARTS = {
     "maintenance": "keep this node out of the election for a while, with a reason",
     "rejoin": "may this node come back? Which transactions it alone has",
 }
-"""Every part, a module of this name each, with what it is for."""
+"""Every part, a package of this name each, with what it is for."""
 
 INTERRUPTED = 130
 """As shells have it: 128 + SIGINT."""
@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"kachecks: there is no {name}; there are {', '.join(PARTS)}", file=sys.stderr)
         return UNUSABLE
     try:
-        status: int = import_module(f"kachecks.{name}").main(arguments[1:])
+        status: int = import_module(f"kachecks.{name}.command").main(arguments[1:])
     except (ConfigError, StateError, KeepalivedError, SessionError) as error:
         return _unusable(name, str(error))
     except KeyboardInterrupt:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from kachecks.election import NOBODY, higher_address
-from kachecks.election_table import WELL, Sides
-from kachecks.keepalived_conf import read
-from kachecks.vrrp_instance import instances
+from kachecks.elect.election import NOBODY, higher_address
+from kachecks.elect.keepalived_conf import read
+from kachecks.elect.table import WELL, Sides
+from kachecks.elect.vrrp_instance import instances
 
 
 class Story:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kachecks.doctor_server import RULES
+from kachecks.doctor.server import RULES
 from tests.lab.flavour import ALL_FLAVOURS, OPTION_FILE
 from tests.lab.node import Node
 from tests.lab.pair import Pair

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from kachecks.keepalived_conf import read
-from kachecks.vrrp_instance import Instance, instances
+from kachecks.elect.keepalived_conf import read
+from kachecks.elect.vrrp_instance import Instance, instances
 from tests.lab.conf_noise import CONFIG_ID, Content, Noise
 from tests.lab.election_lab import furnish, pid_files, seed
 from tests.lab.flavour import MARIADB, MARIADB_TRIXIE, Flavour

@@ -6,10 +6,11 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kachecks import examination, handing_over, notify_down, preflight, reconcile
+from kachecks import examination, notify_down, reconcile
 from kachecks.keepalived_process import KeepalivedError
 from kachecks.notify_backup import STOP_PATIENCE
 from kachecks.state import StateError
+from kachecks.switchover import handing_over, preflight
 from tests.schedules.host import SimulatedHost
 
 if TYPE_CHECKING:

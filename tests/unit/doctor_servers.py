@@ -12,12 +12,14 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Optional
 
-from kachecks import doctor_queries, doctor_server_probe, queries
+from kachecks import queries
 from kachecks.config import Config, parse
-from kachecks.doctor_rules import Finding
-from kachecks.doctor_server import findings
-from kachecks.doctor_server_facts import Servers
-from kachecks.doctor_server_files import Option
+from kachecks.doctor import queries as doctor_queries
+from kachecks.doctor import server_probe as doctor_server_probe
+from kachecks.doctor.rules import Finding
+from kachecks.doctor.server import findings
+from kachecks.doctor.server_facts import Servers
+from kachecks.doctor.server_files import Option
 from kachecks.probe import version_of
 from kachecks.session import ServerError, SessionError
 from tests.rows.derive import LATER, old

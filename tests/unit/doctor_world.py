@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kachecks.config import Config, parse
-from kachecks.doctor_host_facts import (
+from kachecks.doctor.host_facts import (
     Address,
     Directory,
     File,
@@ -16,10 +16,10 @@ from kachecks.doctor_host_facts import (
     Part,
     Run,
 )
-from kachecks.doctor_keepalived_conf import read_conf
-from kachecks.doctor_keepalived_setup import Setup, setup
-from kachecks.doctor_rules import HERE, PEER, Finding
-from kachecks.doctor_sections import of_both, of_conf, of_host
+from kachecks.doctor.keepalived_conf import read_conf
+from kachecks.doctor.keepalived_setup import Setup, setup
+from kachecks.doctor.rules import HERE, PEER, Finding
+from kachecks.doctor.sections import of_both, of_conf, of_host
 
 SNIPPETS = Path(__file__).resolve().parents[2] / "keepalived-snippets"
 WORDS = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kachecks.keepalived_conf import read
-from kachecks.vrrp_instance import Instance, instances
+from kachecks.elect.keepalived_conf import read
+from kachecks.elect.vrrp_instance import Instance, instances
 
 BASE = ("interface eth0", "virtual_router_id 51", "virtual_ipaddress { 10.0.0.100/24 }")
 CHECK = "vrrp_script chk { script /bin/true }\n"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from kachecks.facts import Channel, Facts, Version
-from kachecks.status_facts import Lacks, Node, Server, Signs, Status, Transition
+from kachecks.status.facts import Lacks, Node, Server, Signs, Status, Transition
+from kachecks.status.vrrp_state import Vrrp
 from kachecks.verdict import Verdict
-from kachecks.vrrp_state import Vrrp
 
 NOW = 1795367442.0
 UUID = "8836b480-e699-11f1-8b79-02000a00000"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from kachecks.command import PARTS
-from kachecks.doctor_sections import RULES
-from kachecks.manual_completion import completions
+from kachecks.doctor.sections import RULES
+from kachecks.manual.completion import completions
 
 SCRIPTS = completions()
 

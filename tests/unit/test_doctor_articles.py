@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kachecks.doctor_host_facts import Address
-from kachecks.doctor_rules import FAILURE, PEER, Finding
+from kachecks.doctor.host_facts import Address
+from kachecks.doctor.rules import FAILURE, PEER, Finding
 from tests.unit.doctor_world import findings, names, right
 
 DATA = Path(__file__).parent / "data/doctor"

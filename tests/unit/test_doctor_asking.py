@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from kachecks import doctor_host_kernel as kernel
-from kachecks import doctor_host_run as run
 from kachecks.config import parse
-from kachecks.doctor_host_boot import timespan
-from kachecks.doctor_host_facts import Part
-from kachecks.doctor_host_files import file_system, look_at_directory, look_at_file
-from kachecks.doctor_host_keepalived import conf_of, config_id_of
-from kachecks.doctor_host_safety import unsafe
-from kachecks.doctor_keepalived_setup import Command
+from kachecks.doctor import host_kernel as kernel
+from kachecks.doctor import host_run as run
+from kachecks.doctor.host_boot import timespan
+from kachecks.doctor.host_facts import Part
+from kachecks.doctor.host_files import file_system, look_at_directory, look_at_file
+from kachecks.doctor.host_keepalived import conf_of, config_id_of
+from kachecks.doctor.host_safety import unsafe
+from kachecks.doctor.keepalived_setup import Command
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
 SECONDS = 20.0  # much longer than any of these runs needs

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from kachecks.doctor_host_facts import Address, Directory, File, Pair, Part, Run
-from kachecks.doctor_sections import RULES
+from kachecks.doctor.host_facts import Address, Directory, File, Pair, Part, Run
+from kachecks.doctor.sections import RULES
 from tests.unit.doctor_world import (
     CHECK,
     OPTION_FILE,

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from kachecks import command, doctor, doctor_server
-from kachecks.doctor_report import as_json, as_text
-from kachecks.doctor_rules import FAILURE, HERE, PEER, WARNING, Finding, Rule
-from kachecks.doctor_sections import RULES
+from kachecks import command
+from kachecks.doctor import command as doctor
+from kachecks.doctor import server as doctor_server
+from kachecks.doctor.report import as_json, as_text
+from kachecks.doctor.rules import FAILURE, HERE, PEER, WARNING, Finding, Rule
+from kachecks.doctor.sections import RULES
 from tests.unit.doctor_world import snippet
 
 BAD = Rule("BAD", FAILURE, "it is good", "bad is not good " * 8, "make it good")

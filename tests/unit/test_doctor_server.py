@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from kachecks.doctor_rules import FAILURE, WARNING
-from kachecks.doctor_server import RULES
+from kachecks.doctor.rules import FAILURE, WARNING
+from kachecks.doctor.server import RULES
 from kachecks.session import NoAnswer, Refused, ServerError, Unreachable
 from tests.unit.doctor_servers import GENERATIONS, HERE, PEER, Answers
 

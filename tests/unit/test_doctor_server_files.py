@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kachecks.doctor_server_files import Option, Start, groups_of, options, start_of
+from kachecks.doctor.server_files import Option, Start, groups_of, options, start_of
 from kachecks.facts import Version
 
 MYSQL, MARIADB = Version(False, (8, 4, 3)), Version(True, (10, 11, 6))

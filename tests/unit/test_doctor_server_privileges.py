@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from kachecks.doctor_privileges import (
+from kachecks.doctor.privileges import (
     EVERYTHING,
     beyond,
     inactive_roles,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kachecks.elect import main
+from kachecks.elect.command import main
 from tests.unit.election_conf import conf_text
 
 Capture = pytest.CaptureFixture[str]

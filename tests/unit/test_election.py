@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kachecks.election import (
+from kachecks.elect.election import (
     NOBODY,
     Node,
     Pair,

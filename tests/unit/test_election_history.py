@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from kachecks import election, vrrp_tracker
+from kachecks.elect import election, vrrp_tracker
 from tests.lab.election_story import Story
 
 RECORD = json.loads((Path(__file__).parent / "data/elections.json").read_text())

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kachecks.keepalived_conf import ConfError, Statement, own_config_id, read
+from kachecks.elect.keepalived_conf import ConfError, Statement, own_config_id, read
 
 
 def tree(statements: tuple[Statement, ...] | None) -> list[Any]:

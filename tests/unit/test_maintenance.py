@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from kachecks import maintenance
 from kachecks.apart import Answer
 from kachecks.config import parse
 from kachecks.examination import examine
 from kachecks.host import Host
+from kachecks.maintenance import command as maintenance
 from kachecks.maintenance_mark import Maintenance, current, declare, end
 from kachecks.state import StateError
 from tests.unit.simulation import CLOSED, OPEN, REFUSED, World

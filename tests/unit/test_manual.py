@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from kachecks import config, doctor_sections, verdict
+from kachecks import config, verdict
 from kachecks.arguments import hook_parser
 from kachecks.command import PARTS
-from kachecks.manual import PROGRAMS, pages, parser_of, write
-from kachecks.manual_parser import epilog, options
-from kachecks.manual_roff import Page, escaped
+from kachecks.doctor import sections as doctor_sections
+from kachecks.manual.pages import PROGRAMS, pages, parser_of, write
+from kachecks.manual.parser import epilog, options
+from kachecks.manual.roff import Page, escaped
 
 PAGES = {page.file: page.text() for page in pages()}
 PARSERS = {
     **{f"{name}.8": parser_of(module) for name, (module, _) in PROGRAMS.items()},
-    **{f"kachecks-{part}.8": parser_of(part) for part in PARTS},
+    **{f"kachecks-{part}.8": parser_of(f"{part}.command") for part in PARTS},
 }
 
 
@@ -64,7 +65,7 @@ def test_every_verdict_rule_and_key_is_told() -> None:
 def test_the_same_page_wherever_and_whenever_it_is_built(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("kachecks.elect.own_config_id", lambda: "builder.example")
+    monkeypatch.setattr("kachecks.elect.command.own_config_id", lambda: "builder.example")
     monkeypatch.setattr("time.time", lambda: 1e9)
     written = write(str(tmp_path))
     for name, text in PAGES.items():

@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from kachecks import rejoin_queries
 from kachecks.config import Config
 from kachecks.facts import Channel, Facts, Version, parse_channel
 from kachecks.positions import Position
-from kachecks.rejoin_advice import show
-from kachecks.rejoin_errors import meaning
-from kachecks.rejoin_facts import HERE, THERE, Seen, Server, Way
-from kachecks.rejoin_finding import DECIDE, MAY, NOT_YET, Finding
-from kachecks.rejoin_probe import ask
-from kachecks.rejoin_report import as_json, as_text
-from kachecks.rejoin_rules import conclusion, findings, next_steps
+from kachecks.rejoin import queries as rejoin_queries
+from kachecks.rejoin.advice import show
+from kachecks.rejoin.errors import meaning
+from kachecks.rejoin.facts import HERE, THERE, Seen, Server, Way
+from kachecks.rejoin.finding import DECIDE, MAY, NOT_YET, Finding
+from kachecks.rejoin.probe import ask
+from kachecks.rejoin.report import as_json, as_text
+from kachecks.rejoin.rules import conclusion, findings, next_steps
 from kachecks.session import ServerError, Unreachable
 from kachecks.verdict import Verdict
 from tests.rows import rows

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from kachecks.session_error import NoAnswer, Refused
-from kachecks.status_asking import Asking
+from kachecks.status.asking import Asking
 
 SOON, LONG = 0.01, 30.0
 

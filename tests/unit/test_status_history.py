@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from kachecks import status_history
 from kachecks.state import append_audit
-from kachecks.status_facts import Transition
-from kachecks.status_history import TAIL, History, NoHistory
+from kachecks.status import history as status_history
+from kachecks.status.facts import Transition
+from kachecks.status.history import TAIL, History, NoHistory
 
 
 def record(number: int, **more: object) -> dict[str, object]:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from kachecks.maintenance_mark import Maintenance
-from kachecks.status_facts import Status
-from kachecks.status_json import as_json
-from kachecks.status_judgement import summary
+from kachecks.status.facts import Status
+from kachecks.status.json import as_json
+from kachecks.status.judgement import summary
 from tests.unit.status_samples import (
     ACTIVE,
     CHANNEL,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from kachecks.status_facts import NO_KEEPALIVED, Lacks, Node, Status
-from kachecks.status_judgement import judged, role, summary
+from kachecks.status.facts import NO_KEEPALIVED, Lacks, Node, Status
+from kachecks.status.judgement import judged, role, summary
+from kachecks.status.vrrp_state import Vrrp
 from kachecks.verdict import Verdict
-from kachecks.vrrp_state import Vrrp
 from tests.unit.simulation import config
 from tests.unit.status_samples import (
     ACTIVE,

@@ -13,17 +13,18 @@ from typing import Any
 
 import pytest
 
-from kachecks import status_queries, vrrp_state
 from kachecks.facts import Row
 from kachecks.host import Host
 from kachecks.keepalived_process import NoPermission, NotFound
 from kachecks.marks import GaveWay
 from kachecks.session import NoAnswer, ServerError
-from kachecks.status_facts import NO_KEEPALIVED, Lacks, Status
-from kachecks.status_json import as_json
-from kachecks.status_judgement import summary
-from kachecks.status_probe import PEER_CONNECT, HurriedHost, Looking
-from kachecks.vrrp_state import Vrrp
+from kachecks.status import queries as status_queries
+from kachecks.status import vrrp_state
+from kachecks.status.facts import NO_KEEPALIVED, Lacks, Status
+from kachecks.status.json import as_json
+from kachecks.status.judgement import summary
+from kachecks.status.probe import PEER_CONNECT, HurriedHost, Looking
+from kachecks.status.vrrp_state import Vrrp
 from tests.unit.simulated_server import UUID, Session
 from tests.unit.simulation import CLOSED, MARIADB, MUTE, MYSQL, OPEN, REFUSED, SILENT, World, config
 

@@ -7,11 +7,11 @@ import re
 import pytest
 
 from kachecks.maintenance_mark import Maintenance
-from kachecks.status_cells import rows, span
-from kachecks.status_facts import Lacks, Node, Status
-from kachecks.status_judgement import summary
-from kachecks.status_terminal import Painter, Window, paint
-from kachecks.status_text import screen
+from kachecks.status.cells import rows, span
+from kachecks.status.facts import Lacks, Node, Status
+from kachecks.status.judgement import summary
+from kachecks.status.terminal import Painter, Window, paint
+from kachecks.status.text import screen
 from kachecks.verdict import Verdict
 from tests.unit.status_samples import (
     ACTIVE,

@@ -9,9 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from kachecks import status_terminal, status_watch
-from kachecks.status_terminal import Screen, Window, painter, showable, window
-from kachecks.status_watch import watch
+from kachecks.status import terminal as status_terminal
+from kachecks.status import watch as status_watch
+from kachecks.status.terminal import Screen, Window, painter, showable, window
+from kachecks.status.watch import watch
 
 ENTER, LEAVE = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h\x1b[?1049l"
 SOON, LATER = 0.0, 3600.0

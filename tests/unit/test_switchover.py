@@ -8,22 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from kachecks import switchover
-from kachecks.handing_over import (
+from kachecks.keepalived_process import KeepalivedError
+from kachecks.maintenance_mark import Maintenance
+from kachecks.marks import GaveWay
+from kachecks.progress import Telling
+from kachecks.session import ServerError
+from kachecks.state import StateError
+from kachecks.steps import Outcome
+from kachecks.switchover import command as switchover
+from kachecks.switchover.handing_over import (
     LOCK_PATIENCE,
     RETURN_PATIENCE,
     TAKEOVER_PATIENCE,
     VIP_PATIENCE,
     hand_over,
 )
-from kachecks.keepalived_process import KeepalivedError
-from kachecks.maintenance_mark import Maintenance
-from kachecks.marks import GaveWay
-from kachecks.preflight import ask, objections
-from kachecks.progress import Telling
-from kachecks.session import ServerError
-from kachecks.state import StateError
-from kachecks.steps import Outcome
+from kachecks.switchover.preflight import ask, objections
 from tests.unit.simulation import CLOSED, MARIADB, MUTE, MYSQL, OPEN, REFUSED, SILENT, Client, World
 
 CLOSING = "B: SET GLOBAL super_read_only = 1"

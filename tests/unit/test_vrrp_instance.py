@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kachecks.keepalived_conf import read
-from kachecks.vrrp_instance import instances
+from kachecks.elect.keepalived_conf import read
+from kachecks.elect.vrrp_instance import instances
 from tests.unit.election_conf import BASE, instance
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import psutil
 import pytest
 
-from kachecks import vrrp_state
 from kachecks.keepalived_process import Keepalived, NotFound
-from kachecks.vrrp_state import Untold, Vrrp, ask, chosen
+from kachecks.status import vrrp_state
+from kachecks.status.vrrp_state import Untold, Vrrp, ask, chosen
 
 VIP = "10.0.0.100"
 WRITTEN = {  # by keepalived 2.2.7 and 2.3.3 alike, shortened

@@ -1,0 +1,1 @@
+"""kachecks doctor: is the setup right? Rules over facts, by section."""

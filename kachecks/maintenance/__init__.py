@@ -1,0 +1,1 @@
+"""kachecks maintenance: keep a node out of the election for a while."""

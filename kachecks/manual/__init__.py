@@ -1,0 +1,1 @@
+"""The manual and the completion, made from the parsers and the tables when the package is built."""

@@ -1,0 +1,1 @@
+"""kachecks rejoin: may this node come back, and what it alone has."""

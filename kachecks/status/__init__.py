@@ -1,0 +1,1 @@
+"""kachecks status: both nodes side by side."""

@@ -1,0 +1,1 @@
+"""kachecks switchover: hand the VIP and the writes over, losing nothing."""

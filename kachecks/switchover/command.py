@@ -1,0 +1,105 @@
+"""kachecks switchover: hand the VIP and the writes over to the other node, losing nothing."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+from collections.abc import Sequence
+
+from kachecks.arguments import UNUSABLE, operator_parser
+from kachecks.config import load
+from kachecks.hook import host_for
+from kachecks.host import Host
+from kachecks.progress import Telling
+from kachecks.rehearsal import RehearsalOver
+from kachecks.report import say
+from kachecks.switchover.handing_over import hand_over
+from kachecks.switchover.preflight import LONGEST_LAG, LONGEST_TRANSACTION, ask, objections
+
+CATCH_UP = 10.0
+"""Seconds for the peer to apply the rest once writes are closed."""
+
+STATUSES = {"handed over": 0, "refused": 1, "rolled back": 1, "not serving": 2}
+
+_EPILOG = f"""\
+Run it on the active node. First everything that speaks against it is listed, and nothing is
+changed if anything does. Then: close here and cut the clients, wait for the other node to apply
+everything, withdraw the permit so that keepalived gives the VIP away, see the other node open.
+If that does not come about while the VIP is still here, this node opens again.
+
+exit status:
+  0  handed over
+  1  refused, or rolled back: this node serves as before
+  2  neither node serves yet; the checks go on trying (kachecks status)
+  3  the option file, the run directory or the command line cannot be used
+
+examples:
+  kachecks switchover --dry-run
+  kachecks switchover
+  kachecks switchover --catch-up 60      # a peer that applies slowly
+
+--force goes on in spite of three things: lag of more than {LONGEST_LAG:g} s, transactions open for
+more than {LONGEST_TRANSACTION:g} s, and a peer whose host says that no keepalived runs there."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parsing = operator_parser(
+        "kachecks switchover",
+        "Hand the VIP and the writes over to the other node, losing nothing.",
+        _EPILOG,
+    )
+    parsing.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="change nothing: print each statement and each act instead",
+    )
+    parsing.add_argument(
+        "--force",
+        action="store_true",
+        help="cut long transactions, wait for a peer that lags, do not knock at its keepalived",
+    )
+    parsing.add_argument(
+        "--catch-up",
+        type=float,
+        default=CATCH_UP,
+        metavar="S",
+        help=f"seconds for the peer to apply the rest once writes are closed ({CATCH_UP:g})",
+    )
+    return parsing
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Look, hand over, tell; the exit status. Raises ConfigError, StateError."""
+    options = parser().parse_args(argv)
+    host = host_for(load(options.defaults_file), options)
+    if not options.dry_run and os.geteuid() != 0:
+        say("kachecks switchover must run as root: it acts on mysqld and on run_dir")
+        return UNUSABLE
+    if _refused(host, options.force):
+        return STATUSES["refused"]
+    if options.dry_run:
+        return _rehearse(host, options)
+    for ignored in (signal.SIGINT, signal.SIGHUP):
+        # Half-way is no place to stop: a lost terminal must not leave this node closed.
+        signal.signal(ignored, signal.SIG_IGN)
+    outcome = hand_over(host, options.catch_up, Telling(host.now, say))
+    say(f"{outcome.outcome}: {outcome.why}")
+    return STATUSES[outcome.outcome]
+
+
+def _refused(host: Host, force: bool) -> bool:
+    found = objections(ask(host), host.config, force)
+    for each in found:
+        say(f"refused: {each}")
+    return bool(found)
+
+
+def _rehearse(host: Host, options: argparse.Namespace) -> int:
+    try:
+        hand_over(host, options.catch_up)
+    except RehearsalOver:
+        say("  would see the VIP leave; the other node's notify_master opens it")
+        say("  (notify_master --dry-run there shows how), and this one would wait for that")
+    return 0
