@@ -34,7 +34,7 @@ class Maintenance(NamedTuple):
     @property
     def sentence(self) -> str:
         """Who, why and how long, for people; the time is this host's local time."""
-        until = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.until))
+        until = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(self.until))
         return f"maintenance until {until} by {self.owner}: {self.reason}"
 
 
