@@ -302,6 +302,10 @@ class SimulatedHost:
             self._write("permit", "1")
             self._permit_changed()
 
+    def read_permit(self) -> bool | None:
+        text = self._read("permit")
+        return None if text is None else text == "1"
+
     def _permit_changed(self) -> None:
         """keepalived reads it a moment later, whatever it says then."""
         node, stalled = self._node, self._program.stalled
