@@ -6,6 +6,7 @@ can be dealt with; alive but not to be closed, this node stays closed.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 from kachecks import positions, queries
@@ -195,7 +196,8 @@ def _fence(sessions: Sessions, session: Session) -> None:
     host = sessions.host
     budget = Budget(host, host.config.fence_timeout)
     try:
-        closed = close_writes(host, session, own_users(host), budget, sessions.keep_alive)
+        again = partial(host.connect_peer, PEER_CONNECT)
+        closed = close_writes(host, session, own_users(host), budget, again, sessions.keep_alive)
     except (NotClosed, NoAnswer) as error:
         _must_have_closed(sessions, error)
         raise PeerChanged from None

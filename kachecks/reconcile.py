@@ -70,6 +70,28 @@ def reconcile(host: Host, cause: str, patience: float) -> Outcome:
         host.unlock()
 
 
+def reopen(host: Host, cause: str, patience: float) -> Outcome:
+    """Open a server again that this program has just closed itself; the VIP has not moved.
+
+    The caller has the lock. Only after ``patience`` seconds does a refusal give the VIP away: the
+    peer, which was well a moment ago, may be so again.
+
+    Raises StateError: the run directory cannot be used.
+    """
+    budget = Budget(host, patience)
+    while True:
+        steps = Steps(host)
+        host.try_lock("promote")
+        try:
+            outcome = promote(host, steps)
+        except StandAside:
+            steps.done("the VIP has left, or is about to")
+            return demotion(host, steps, cause, host.config.fence_timeout)
+        if outcome.done or budget.over:
+            return _promoted(host, steps, outcome, cause)
+        host.sleep(0.2)
+
+
 def _not_now(host: Host) -> Outcome | None:
     """A node that is leaving, or has given way, is not opened; the check sees to what follows."""
     mark = host.gave_way()

@@ -355,9 +355,10 @@ class SimulatedHost:
         node.disk["alone"] = others
         node.world.watch.marks_alone(node)
 
-    def unmark_alone(self) -> None:
+    def unmark_alone(self) -> bool:
         self._program.point(0.003)
         self._node.disk.pop("alone", None)
+        return True
 
     # --- telling people ---
 
