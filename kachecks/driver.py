@@ -11,6 +11,7 @@ Nothing here has a total deadline: the drivers' time-outs are per read. The sess
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Any, Callable, NamedTuple, Protocol
 
 from kachecks.config import Login
@@ -84,6 +85,17 @@ def connect(address: Address, timeout: float, driver: str | None = None) -> Conn
     except ImportError as error:
         raise DriverError(f"mysql-connector-python is not installed: {error}") from None
     return _Pure(address, timeout)
+
+
+def prepare() -> None:
+    """Have the client library initialise itself, before threads use it at the same time.
+
+    Its first mysql_init() does so, and that is not thread-safe (MySQL C API, mysql_library_init). A
+    connection to a socket that does not exist gets so far, and no further.
+    """
+    if _mysql_connector is not None:
+        with suppress(Exception):
+            _mysql_connector.MySQL().connect(unix_socket="/nonexistent/mysqld.sock")
 
 
 def explained(error: Exception, address: Address) -> SessionError:

@@ -33,6 +33,7 @@ def status(node: Node) -> tuple[int, dict[str, Any]]:
     """Exit status, and what --json says."""
     done = node.run([STATUS, "status", "--json"], check=False)
     assert done.stderr == ""
+    assert done.stdout, f"exit {done.returncode}, and nothing said"
     said = json.loads(done.stdout)
     assert said["status"] == done.returncode
     return done.returncode, said
