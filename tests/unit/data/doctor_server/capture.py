@@ -1,6 +1,6 @@
 """Capture what a right pair of servers answers to doctor, as JSON beside this file.
 
-    flock /tmp/lab.lock python -m tests.unit.data.doctor_server.capture mariadb|mysql|mariadb-11.8
+    python -m tests.unit.data.doctor_server.capture mariadb|mysql|mariadb-11.8
 
 Needs root and the lab; 10 s each. Doctor runs on A, which is active; B stands by. Only variables
 that a rule names are kept, and no hash of a password.
