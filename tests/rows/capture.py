@@ -1,6 +1,6 @@
 """Capture the rows of a real server, as kachecks' session delivers them, into FAMILY-VERSION/.
 
-    flock /tmp/lab.lock python -m tests.rows.capture mariadb|mysql|mariadb-11.8   (root; 20 s)
+    python -m tests.rows.capture mariadb|mysql|mariadb-11.8   (root; 20 s)
 
 The statements are those of kachecks.queries, the server that of tests/lab, A open and B closed.
 """
