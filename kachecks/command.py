@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from importlib import import_module
+from typing import NoReturn
 
 from kachecks import __version__
 from kachecks.arguments import UNUSABLE
@@ -52,6 +55,18 @@ def main(argv: list[str] | None = None) -> int:
     return status
 
 
+def run() -> NoReturn:
+    """The program: the interpreter is not taken down beside threads that still wait for a server.
+
+    It may crash then, after all was said (SIGSEGV, seen with the check).
+    """
+    status = main()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)
+
+
 def usage() -> str:
     """The text of --help."""
     width = max(map(len, PARTS))
@@ -71,4 +86,4 @@ def _unusable(name: str, sentence: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()
