@@ -7,19 +7,21 @@ imported there.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from kachecks.config import DEFAULT_PATH, Config, ConfigError, load
 from kachecks.examination import examine
 from kachecks.host import Host
+from kachecks.named_tuple import NamedTuple
 from kachecks.report import log, say
 from kachecks.state import Lock, StateError, forget, is_news, read_text
+from kachecks.suppress import suppress
 from kachecks.verdict import Verdict, explain
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
+    from typing import NoReturn
 
 UNKNOWN = 30
 

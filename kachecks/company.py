@@ -8,7 +8,6 @@ alive, and is looked at once more when this node closes.
 from __future__ import annotations
 
 from kachecks.facts import Facts, channels_from
-from kachecks.giving_way import ask_peer
 from kachecks.host import Host
 
 
@@ -31,5 +30,9 @@ def closing(host: Host) -> None:
     last = host.last_look()
     if last is not None and last.alone is False:
         return
-    if host.was_alone() and ask_peer(host) != "gone":
+    if not host.was_alone():
+        return
+    from kachecks.giving_way import ask_peer
+
+    if ask_peer(host) != "gone":
         host.unmark_alone()

@@ -7,17 +7,20 @@ only a failure needs is imported where it is needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from kachecks.company import notice_peer
 from kachecks.facts import Facts
 from kachecks.host import Host
 from kachecks.isolation import Isolation
+from kachecks.look_due import is_due
 from kachecks.observation import observe
 from kachecks.probe import probe_access
 from kachecks.session import Session, SessionError
 from kachecks.state import StateError
 from kachecks.verdict import Observation, Verdict, judge, needs_peer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ISOLATED_PATIENCE = 1.0
 """Seconds to close a node that is cut off: the other one opens when its time is over."""
@@ -149,11 +152,11 @@ class _Run:
     def _look_closer(
         self, session: Session, seen: Observation, facts: Facts, stalled: str
     ) -> Observation:
+        host = self._host
+        if self._act and not stalled and not is_due(host, session, facts):
+            return seen
         from kachecks import closer_look
 
-        host = self._host
-        if self._act and not stalled and not closer_look.is_due(host, session, facts):
-            return seen
         holder = seen.vip_here and facts.writable
         try:
             found = closer_look.look_closer(host, session, facts, seen.vip_here, stalled)

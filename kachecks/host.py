@@ -7,7 +7,6 @@ simulated world can stand in for it, and the steps themselves do not know.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from kachecks import mysqld_process, report, state, vip
 from kachecks.config import Config
@@ -16,6 +15,7 @@ from kachecks.mysqld_process import Process
 from kachecks.network import Network
 from kachecks.session import Session, local_address, peer_address
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kachecks.disks import Disks
     from kachecks.keepalived_process import Keepalived

@@ -8,10 +8,10 @@ seen in the world (the VIP, read_only, a lock) is looked at there and has no mar
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
 
 from kachecks import state
 from kachecks.mysqld_process import Process
+from kachecks.named_tuple import NamedTuple
 
 LEAVING_IS_FRESH = 2.0
 """Seconds after its last writing for which a leaving mark holds: longer than keepalived needs to

@@ -7,7 +7,8 @@ time together (proc(5), /proc/PID/stat, field 22, clock ticks since boot) name o
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+
+from kachecks.named_tuple import NamedTuple
 
 NAMES = frozenset({"mysqld", "mariadbd"})
 

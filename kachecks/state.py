@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import suppress
 
 from kachecks.mysqld_process import Process
+from kachecks.suppress import suppress
 
 AUDIT_PATIENCE = 0.2
 """Seconds to wait for the child that writes the audit log: a healthy disk needs one or two
