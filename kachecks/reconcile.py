@@ -7,8 +7,6 @@ match; the last one to run sees the last truth.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from kachecks import company
 from kachecks.demotion import demote
 from kachecks.giving_way import give_way, redirect_clients
@@ -16,6 +14,10 @@ from kachecks.host import Budget, Host
 from kachecks.promotion import StandAside, promote
 from kachecks.state import StateError
 from kachecks.steps import Outcome, Steps
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DEMOTION_LOCK_PATIENCE = 1.0
 """Seconds to wait for the lock before closing without it: closing is always safe."""

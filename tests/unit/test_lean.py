@@ -1,4 +1,4 @@
-"""What check_mysql loads before it has looked at anything, every second on every node."""
+"""What check_mysql loads every second, and notify_master before a node can take over."""
 
 from __future__ import annotations
 
@@ -31,3 +31,10 @@ def test_the_check_loads_little() -> None:
     assert "kachecks.verdict" in loaded
     assert not loaded & EXPENSIVE
     assert not loaded & {f"kachecks.{name}" for name in ("closer_look", "giving_way", "positions")}
+
+
+def test_a_hook_loads_little() -> None:
+    loaded = loaded_by("import kachecks.notify_master")
+    assert "kachecks.promotion" in loaded
+    assert not loaded & EXPENSIVE
+    assert not loaded & {f"kachecks.{name}" for name in ("rehearsal", "arguments", "progress")}
