@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
+    from kachecks.mysqld_process import Process
+
 UNKNOWN = 30
 
 UNUSABLE_NOTES = "/run/kachecks"
@@ -75,8 +77,29 @@ def check(config: Config, options: Options) -> int:
     host = Host(config)
     end = _End(host)
     end.comes_after(config.hung_after + (config.fence_timeout if options.fence else 0.0))
+    servers: list[Process | None] = []
+    status = _look(host, options, end, servers.append)
+    if options.fence and config.watch and not status and servers:
+        from kachecks.watch import watch
+
+        watched = watch(host, servers[-1])
+        if options.verbose:
+            say(watched.said)
+        if watched.died:
+            return _look(host, options, end)
+    return status
+
+
+def _look(
+    host: Host,
+    options: Options,
+    end: _End,
+    answered: Callable[[Process | None], None] = lambda _: None,
+) -> int:
+    """Look, act and tell; the exit status."""
+    end.forget_verdict()
     stalled = ""
-    path = f"{config.run_dir}/{config.name}.check"
+    path = f"{host.config.run_dir}/{host.config.name}.check"
     copies = Lock(path)
     if options.fence:
         with suppress(StateError):  # examine finds the same trouble, and judges by it
@@ -85,10 +108,13 @@ def check(config: Config, options: Options) -> int:
                 if age <= OTHER_COPY_PATIENCE:
                     return _status_of_first_copy(host)
                 stalled = f"the check before this one has been at work for {age:.0f} s"
-    verdict = examine(host, options.fence, stalled, end.judged)
-    vip_here = host.vip_here()
-    with suppress(Exception):  # a verdict stands, whether or not it can be told
-        _say(host, options, verdict, vip_here)
+    try:
+        verdict = examine(host, options.fence, stalled, end.judged, answered)
+        vip_here = host.vip_here()
+        with suppress(Exception):  # a verdict stands, whether or not it can be told
+            _say(host, options, verdict, vip_here)
+    finally:
+        copies.release()
     return verdict.status
 
 
@@ -164,6 +190,10 @@ class _End:
     def judged(self, verdict: Verdict) -> None:
         """There is a verdict."""
         self._status = verdict.status_if_open
+
+    def forget_verdict(self) -> None:
+        """Another look begins."""
+        self._status = None
 
     def comes_after(self, seconds: float) -> None:
         """Start the clock."""

@@ -22,6 +22,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kachecks.mysqld_process import Process
+
 ISOLATED_PATIENCE = 1.0
 """Seconds to close a node that is cut off: the other one opens when its time is over."""
 
@@ -30,7 +32,11 @@ GIVES_WAY = frozenset({"WRITES_STALLED", "DISK_FULL", "FILESYSTEM_READ_ONLY", "T
 
 
 def examine(
-    host: Host, act: bool, stalled: str = "", judged: Callable[[Verdict], None] = lambda _: None
+    host: Host,
+    act: bool,
+    stalled: str = "",
+    judged: Callable[[Verdict], None] = lambda _: None,
+    answered: Callable[[Process | None], None] = lambda _: None,
 ) -> Verdict:
     """The verdict on this node, after what it demands has been done.
 
@@ -38,10 +44,11 @@ def examine(
         act: close, mark, promote (--fence).
         stalled: why no disk may be touched: an earlier run of the check hangs.
         judged: told of the verdict as soon as there is one, before anything is done about it.
+        answered: with ``act``, told which mysqld has answered, if any, None where it is not known.
 
     Raises OSError: the kernel's address tables cannot be read.
     """
-    run = _Run(host, act)
+    run = _Run(host, act, answered)
     try:
         return run.judge(stalled, judged)
     finally:
@@ -51,9 +58,10 @@ def examine(
 class _Run:
     """What one run has at hand."""
 
-    def __init__(self, host: Host, act: bool) -> None:
+    def __init__(self, host: Host, act: bool, answered: Callable[[Process | None], None]) -> None:
         self._host = host
         self._act = act
+        self._answered = answered
         self._session: Session | None = None
         self._trouble = ""
 
@@ -176,6 +184,7 @@ class _Run:
         if session is None or facts is None:
             return
         process = host.server_process(session)
+        self._answered(process)
         if host.remember_server(process, seen.found.up_to_date):
             host.unmark_alone()
         if not seen.found.peer:  # this run has not asked it, or a connection that is dead misleads

@@ -109,6 +109,14 @@ class Host(Marks):
         """True as soon as it has ended, False after ``seconds``."""
         return mysqld_process.wait(process, seconds)
 
+    def watch(self, process: Process, seconds: float) -> bool | None:
+        """The same without any polling; None where the kernel cannot do that."""
+        return mysqld_process.watch(process, seconds)
+
+    def seconds_running(self) -> float:
+        """The age of this very process, from its fork by keepalived on."""
+        return self.now() - mysqld_process.own_start()
+
     def kill(self, process: Process) -> bool:
         """SIGKILL to that very process; False when it was gone already."""
         return mysqld_process.kill(process)

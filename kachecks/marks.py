@@ -215,6 +215,10 @@ class Marks:
         """The last verdict remembered, "" when there is none."""
         return state.read_text(self._verdict)
 
+    def verdict_age(self) -> float:
+        """Seconds since it was another one, by the wall clock; 0 when there is none."""
+        return state.age(self._verdict)
+
     def trouble_changed(self, why: str) -> bool:
         """Remember why the check could not close the server; True when it was not that before."""
         return state.is_news(self._trouble, why)

@@ -510,6 +510,78 @@ def mysqld(node: Node) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+PATIENT = """
+import runpy, sys
+from kachecks import check, config, watch
+watch.ENDED_BY = 60.0
+check.load = lambda path: config.load(path)._replace(watch=60.0)
+sys.exit(runpy.run_path("kachecks/programs/check_mysql")["main"](sys.argv[1:]))
+"""
+"""check_mysql with a minute between two checks, so that it does not matter how busy this host is."""
+
+
+@contextmanager
+def watching(node: Node) -> Iterator[subprocess.Popen[str]]:
+    """A holder's check that has found all well and watches mysqld."""
+    assert node.check("--fence", holder=True)[0] == 0
+    os.utime(node.run_dir / "main.verdict", (0, 0))  # it has been well for long
+    options = [f"--defaults-file={node.file}", "--fence", "-v"]
+    command = [*HOLDER, sys.executable, "-c", PATIENT, *options]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("OK: MySQL 8.4.0 open, the VIP is here")
+            assert process.stdout.readline() == f"exit 0, holder, option file {node.file}\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def free(lock: Path) -> bool:
+    """Nobody holds it."""
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+
+@needs_root
+def test_death_of_mysqld_is_seen_at_once(node: Node) -> None:
+    """By the whole failing path: what keepalived gets is what the next check would have said."""
+    with mysqld(node) as server, watching(node) as check:
+        server.kill()
+        printed = check.communicate(timeout=BUSY)[0].splitlines()
+        assert check.returncode == 10
+    assert printed[0] == f"mysqld (pid {server.pid}) has just died"
+    assert printed[1].startswith("MYSQLD_DOWN: nobody listens on ")
+    assert (node.run_dir / "main.verdict").read_text() == "MYSQLD_DOWN 10"
+    assert not (node.run_dir / "main.open").exists()
+
+
+@needs_root
+def test_sigterm_while_mysqld_is_watched(node: Node) -> None:
+    with mysqld(node), watching(node) as check:
+        check.terminate()
+        assert check.wait(BUSY) == -signal.SIGTERM
+
+
+@needs_root
+def test_watching_stands_in_nobodys_way(node: Node) -> None:
+    """Another check and a hook take their locks, and the server has no connection of this one."""
+    with mysqld(node) as server, watching(node) as check:
+        open_files = [str(link.readlink()) for link in Path(f"/proc/{check.pid}/fd").iterdir()]
+        assert not [each for each in open_files if each.startswith("socket:")]
+        until = time.monotonic() + BUSY
+        while not all(map(free, (node.run_dir / "main.check", node.run_dir / "main.lock"))):
+            assert time.monotonic() < until, "it keeps a lock"
+        assert node.check("--fence", holder=True)[1].startswith("OK: ")
+        assert check.poll() is None
+        server.kill()
+        assert check.wait(BUSY) == 10
+
+
 @needs_root
 def test_hung_holder_is_killed_before_the_check_fails(node: Node) -> None:
     """Seen open by one check, stopped, killed by the next, although a hook holds the lock."""
