@@ -517,7 +517,7 @@ watch.ENDED_BY = 60.0
 check.load = lambda path: config.load(path)._replace(watch=60.0)
 sys.exit(runpy.run_path("kachecks/programs/check_mysql")["main"](sys.argv[1:]))
 """
-"""check_mysql with a minute between two checks, so that it does not matter how busy this host is."""
+"""check_mysql with a minute between two checks: it does not matter how busy this host is."""
 
 
 @contextmanager
