@@ -85,7 +85,7 @@ def check(config: Config, options: Options) -> int:
         watched = watch(host, servers[-1])
         if options.verbose:
             say(watched.said)
-        if watched.died:
+        if watched.look_again:
             return _look(host, options, end)
     return status
 

@@ -6,6 +6,7 @@ simulated world can stand in for it, and the steps themselves do not know.
 
 from __future__ import annotations
 
+import os
 import time
 
 from kachecks import mysqld_process, report, state, vip
@@ -115,7 +116,14 @@ class Host(Marks):
 
     def seconds_running(self) -> float:
         """The age of this very process, from its fork by keepalived on."""
-        return self.now() - mysqld_process.own_start()
+        return self.now() - mysqld_process.start_of("self")
+
+    def parent_running(self) -> float:
+        """The age of the process that has started this one; inf where it is not to be seen."""
+        try:
+            return self.now() - mysqld_process.start_of(str(os.getppid()))
+        except OSError:
+            return float("inf")
 
     def kill(self, process: Process) -> bool:
         """SIGKILL to that very process; False when it was gone already."""
@@ -280,8 +288,6 @@ def _timestamp() -> str:
 
 
 def _host_name() -> str:
-    import os
-
     return os.uname().nodename
 
 

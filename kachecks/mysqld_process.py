@@ -32,9 +32,12 @@ def identify(pid: int, proc: str = "/proc") -> Process | None:
     return Process(pid, started) if name in NAMES and state not in ("Z", "X") else None
 
 
-def own_start(proc: str = "/proc") -> float:
-    """When this process was started, in seconds of CLOCK_BOOTTIME; up to 10 ms too early."""
-    return _stat("self", proc)[2] / os.sysconf("SC_CLK_TCK")
+def start_of(pid: str, proc: str = "/proc") -> float:
+    """When a process ("self": this one) was started, in seconds of CLOCK_BOOTTIME.
+
+    Up to 10 ms too early. Raises OSError: there is none of that pid.
+    """
+    return _stat(pid, proc)[2] / os.sysconf("SC_CLK_TCK")
 
 
 def _stat(pid: str, proc: str) -> tuple[str, str, int]:

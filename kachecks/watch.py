@@ -1,4 +1,4 @@
-"""A good check stays until the next one is about to start, and fails the moment mysqld dies.
+"""A good check stays until the next one is about to start, and looks again the moment mysqld dies.
 
 keepalived asks once a second; without this a crash is noticed half a second later on average. No
 session is open meanwhile, no lock is held, and nothing runs: the kernel wakes this process up.
@@ -16,14 +16,17 @@ second at the earliest, and until 2.3.2 does so beside one that is still there. 
 end of a Python process on a busy machine."""
 
 SETTLED = 3.0
-"""Seconds for which the verdict has been the same. Before that keepalived is still counting
-(`rise`) until the node may hold the VIP, and each check must answer at once."""
+"""Seconds for which the verdict has been the same, and for which keepalived has run. Before that it
+is still counting (`rise`) until the node may hold the VIP, and each check must answer at once."""
+
+OVERSLEPT = 1.0
+"""Seconds too late after which the verdict is stale: this host, or its machine, was paused."""
 
 
 class Watched(NamedTuple):
     """How it went."""
 
-    died: bool
+    look_again: bool  # the verdict no longer stands
     said: str  # for -v
 
 
@@ -42,15 +45,19 @@ def watch(host: Host, process: Process | None) -> Watched:
         )
     elif host.verdict_age() < SETTLED:
         why_not = f"this verdict is not {SETTLED:g} s old"
+    elif host.parent_running() < SETTLED:
+        why_not = f"keepalived was not started {SETTLED:g} s ago"
     elif seconds <= 0:
         why_not = f"this check has already taken {running:.2f} s"
     else:
         died = host.watch(process, seconds)
-        if died is None:
-            why_not = "pidfd_open(2) cannot be used here (Linux 5.3)"
-        elif died:
+        if died:
             return Watched(True, f"mysqld (pid {process.pid}) has just died")
-        else:
+        late = host.seconds_running() - running - seconds
+        if died is False and late > OVERSLEPT:
+            return Watched(True, f"this process was paused for {late:.1f} s")
+        if died is False:
             said = f"mysqld (pid {process.pid}) was watched for another {seconds:.2f} s"
             return Watched(False, said)
+        why_not = "pidfd_open(2) cannot be used here (Linux 5.3)"
     return Watched(False, f"mysqld is not watched until the next check: {why_not}")

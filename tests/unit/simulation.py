@@ -151,6 +151,7 @@ class Host:
         self.pidfd = True  # this kernel has it
         self.started = 0.0  # the process that runs the check
         self.age_of_verdict = 60.0  # s
+        self.keepalived_age = 60.0  # s
         self.ports_from_peer: set[int] = set()
         self.recorded: list[dict[str, object]] = []
         self.network = Network(world)
@@ -226,6 +227,9 @@ class Host:
 
     def seconds_running(self) -> float:
         return self.world.time - self.started
+
+    def parent_running(self) -> float:
+        return self.keepalived_age
 
     def kill(self, process: Process) -> bool:
         self.world.say(f"SIGKILL {process.pid}")

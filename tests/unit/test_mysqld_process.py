@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from kachecks import mysqld_process
-from kachecks.mysqld_process import Process, alive, identify, kill, own_start, wait, watch
+from kachecks.mysqld_process import Process, alive, identify, kill, start_of, wait, watch
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
@@ -200,10 +200,12 @@ def test_watching_without_pidfd(start: Start, monkeypatch: pytest.MonkeyPatch) -
 def test_when_this_process_was_started() -> None:
     """The kernel rounds it down to a clock tick."""
     before = time.clock_gettime(time.CLOCK_BOOTTIME)
-    code = "from kachecks.mysqld_process import own_start; print(own_start())"
+    code = "from kachecks.mysqld_process import start_of; print(start_of('self'))"
     root = Path(mysqld_process.__file__).parents[1]
     ran = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, check=True)
     after = time.clock_gettime(time.CLOCK_BOOTTIME)
     tick = 1 / os.sysconf("SC_CLK_TCK")
     assert before - tick <= float(ran.stdout) <= after
-    assert own_start() <= before
+    assert start_of("self") <= before
+    with pytest.raises(OSError, match="4194305"):
+        start_of("4194305")

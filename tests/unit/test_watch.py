@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kachecks.mysqld_process import Process
-from kachecks.watch import ENDED_BY, SETTLED, Watched, watch
+from kachecks.watch import ENDED_BY, OVERSLEPT, SETTLED, Watched, watch
 from tests.unit.simulation import World
 
 SERVER = Process(4712, 1)
@@ -38,7 +38,7 @@ def test_it_ends_before_the_next_check_however_late_it_began(late: float) -> Non
     world = running(watch="0.9")
     world.time = late
     found, seconds = watched(world)
-    assert not found.died
+    assert not found.look_again
     assert late + seconds == pytest.approx(ENDED_BY)
     assert ENDED_BY < 1.0
 
@@ -56,7 +56,25 @@ def test_mysqld_has_died_between_the_look_and_the_watch() -> None:
     world = running()
     world.host.dead.add(SERVER)
     found, seconds = watched(world)
-    assert (found.died, seconds) == (True, 0)
+    assert (found.look_again, seconds) == (True, 0)
+
+
+@pytest.mark.parametrize(("late", "again"), [(OVERSLEPT - 0.1, False), (OVERSLEPT + 0.1, True)])
+def test_a_host_that_was_paused_looks_again(late: float, again: bool) -> None:
+    """What it found before is no answer to what may have happened meanwhile."""
+    world = running()
+    host: Any = world.host
+    watches = host.watch
+
+    def paused(process: Process, seconds: float) -> bool:
+        died: bool = watches(process, seconds)
+        world.pass_time(late)
+        return died
+
+    host.watch = paused
+    found, _ = watched(world)
+    assert found.look_again is again
+    assert found.said.startswith("this process was paused for 1.1 s" if again else "mysqld (pid")
 
 
 def no_pidfd(world: World) -> None:
@@ -71,12 +89,17 @@ def new_verdict(world: World) -> None:
     world.host.age_of_verdict = SETTLED - 0.1
 
 
+def new_keepalived(world: World) -> None:
+    world.host.keepalived_age = SETTLED - 0.1
+
+
 @pytest.mark.parametrize(
     ("spoil", "process", "why"),
     [
         (no_pidfd, SERVER, "pidfd_open(2) cannot be used here (Linux 5.3)"),
         (too_late, SERVER, "this check has already taken 0.85 s"),
         (new_verdict, SERVER, "this verdict is not 3 s old"),
+        (new_keepalived, SERVER, "keepalived was not started 3 s ago"),
         (lambda _: None, None, "the kernel does not say which process the server is"),
     ],
 )
@@ -84,5 +107,5 @@ def test_not_at_all(spoil: Any, process: Process | None, why: str) -> None:
     world = running()
     spoil(world)
     found, seconds = watched(world, process)
-    assert (found.died, seconds) == (False, 0)
+    assert (found.look_again, seconds) == (False, 0)
     assert found.said.startswith(f"mysqld is not watched until the next check: {why}")
