@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -520,6 +520,15 @@ sys.exit(runpy.run_path("kachecks/programs/check_mysql")["main"](sys.argv[1:]))
 """check_mysql with a minute between two checks: it does not matter how busy this host is."""
 
 
+def open_files(pid: int) -> list[str]:
+    """The kernel's names for what that process has open."""
+    found = []
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            found.append(str(link.readlink()))
+    return found
+
+
 @contextmanager
 def watching(node: Node) -> Iterator[subprocess.Popen[str]]:
     """A holder's check that has found all well and watches mysqld."""
@@ -531,6 +540,9 @@ def watching(node: Node) -> Iterator[subprocess.Popen[str]]:
             assert process.stdout is not None
             assert process.stdout.readline().startswith("OK: MySQL 8.4.0 open, the VIP is here")
             assert process.stdout.readline() == f"exit 0, holder, option file {node.file}\n"
+            until = time.monotonic() + BUSY
+            while "anon_inode:[pidfd]" not in open_files(process.pid):
+                assert time.monotonic() < until, "mysqld is not watched"
             yield process
         finally:
             process.kill()
@@ -570,11 +582,9 @@ def test_sigterm_while_mysqld_is_watched(node: Node) -> None:
 def test_watching_stands_in_nobodys_way(node: Node) -> None:
     """Another check and a hook take their locks, and the server has no connection of this one."""
     with mysqld(node) as server, watching(node) as check:
-        open_files = [str(link.readlink()) for link in Path(f"/proc/{check.pid}/fd").iterdir()]
-        assert not [each for each in open_files if each.startswith("socket:")]
-        until = time.monotonic() + BUSY
-        while not all(map(free, (node.run_dir / "main.check", node.run_dir / "main.lock"))):
-            assert time.monotonic() < until, "it keeps a lock"
+        assert not [each for each in open_files(check.pid) if each.startswith("socket:")]
+        assert free(node.run_dir / "main.check")
+        assert free(node.run_dir / "main.lock")
         assert node.check("--fence", holder=True)[1].startswith("OK: ")
         assert check.poll() is None
         server.kill()
