@@ -83,7 +83,7 @@ def check(config: Config, options: Options) -> int:
         from kachecks.watch import watch
 
         watched = watch(host, servers[-1])
-        if options.verbose:
+        if options.verbose and not options.json:
             say(watched.said)
         if watched.look_again:
             return _look(host, options, end)

@@ -541,7 +541,7 @@ def watching(node: Node) -> Iterator[subprocess.Popen[str]]:
             assert process.stdout.readline().startswith("OK: MySQL 8.4.0 open, the VIP is here")
             assert process.stdout.readline() == f"exit 0, holder, option file {node.file}\n"
             until = time.monotonic() + BUSY
-            while "anon_inode:[pidfd]" not in open_files(process.pid):
+            while not any("pidfd" in each for each in open_files(process.pid)):
                 assert time.monotonic() < until, "mysqld is not watched"
             yield process
         finally:
