@@ -79,15 +79,22 @@ def check(config: Config, options: Options) -> int:
     end.comes_after(config.hung_after + (config.fence_timeout if options.fence else 0.0))
     servers: list[Process | None] = []
     status = _look(host, options, end, servers.append)
-    if options.fence and config.watch and not status and servers:
+    watches = options.fence and config.watch and not status and servers
+    if watches and _is_void(host, options, servers[-1]):
+        status = _look(host, options, end)
+    return status
+
+
+def _is_void(host: Host, options: Options, process: Process | None) -> bool:
+    """What happens to mysqld until the next check is due makes a good verdict void."""
+    with suppress(Exception):  # it stands, whether or not mysqld can be watched
         from kachecks.watch import watch
 
-        watched = watch(host, servers[-1])
+        watched = watch(host, process)
         if options.verbose and not options.json:
             say(watched.said)
-        if watched.look_again:
-            return _look(host, options, end)
-    return status
+        return watched.look_again
+    return False
 
 
 def _look(
