@@ -85,15 +85,9 @@ class Host(Marks):
         The kernel knows of a peer's death at once (it closes or resets the connection); mysqld
         notices a replica that went away only when it next has something to send.
         """
-        import psutil
+        from kachecks import tcp_table
 
-        return {
-            connection.raddr.port
-            for connection in psutil.net_connections("tcp")
-            if connection.status == psutil.CONN_ESTABLISHED
-            and connection.raddr
-            and connection.raddr.ip.removeprefix("::ffff:") == self.config.peer
-        }
+        return tcp_table.ports_at(self.config.peer)
 
     # --- processes ---
 
