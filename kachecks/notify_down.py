@@ -15,7 +15,8 @@ from kachecks.config import load
 from kachecks.hook import DONE, REFUSED, host_for, run_hook
 from kachecks.host import Budget, Host
 from kachecks.keepalived_process import KeepalivedError
-from kachecks.reconcile import demotion, lock_to_demote
+from kachecks.pair_lock import lock_to_demote
+from kachecks.reconcile import demotion
 from kachecks.report import say
 from kachecks.state import StateError
 from kachecks.steps import Outcome, Steps
