@@ -46,17 +46,17 @@ def mark(state_dir: str, name: str, others: str) -> None:
     apart(write, PATIENCE)
 
 
-def unmark(state_dir: str, name: str) -> None:
-    """Remove it, durably."""
+def unmark(state_dir: str, name: str) -> bool:
+    """Remove it, durably; whether it is surely gone."""
     path = _path(state_dir, name)
 
     def remove() -> str:
         with suppress(FileNotFoundError):
             os.unlink(path)
             make_durable(state_dir)
-        return ""
+        return "gone"
 
-    apart(remove, PATIENCE)
+    return apart(remove, PATIENCE).text == "gone"
 
 
 def _digest(text: str) -> str:

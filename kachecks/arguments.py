@@ -67,9 +67,9 @@ def _with_common_options(parsing: argparse.ArgumentParser) -> argparse.ArgumentP
     return parsing
 
 
-def hook_parser(program: str, description: str) -> argparse.ArgumentParser:
+def hook_parser(program: str, description: str, examples: str) -> argparse.ArgumentParser:
     """A parser for the programs that act."""
-    parsing = parser(program, description, HOOK_STATUSES)
+    parsing = parser(program, description, f"{HOOK_STATUSES}\n\nexamples:\n{examples}")
     parsing.add_argument(
         "--dry-run",
         action="store_true",
@@ -84,4 +84,5 @@ def rule_statuses() -> str:
     lines.append("   0  OK")
     lines += [f"  {rule.status:>2}  {rule.reason}: {rule.meaning}" for rule in RULES]
     lines.append("   2  wrong command line")
+    lines += ["", "examples:", "  check_mysql -v", "  check_mysql --json | jq .reason"]
     return "\n".join(lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kachecks import positions
-from kachecks.facts import Version
+from kachecks.facts import Version, channels_of
 from kachecks.gtid_count import count, mariadb_count
 from kachecks.host import Budget, Host
 from kachecks.named_tuple import NamedTuple
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     EachRound = Callable[[Count], None]
 
 CONNECT = 1.0
-"""Seconds to connect, and for one statement."""
+"""Seconds to connect, and for one statement here."""
+
+STATEMENT = 2.0
+"""Seconds for one statement at the peer: one that has gone mute is not waited for to the end."""
 
 
 class CaughtUp(NamedTuple):
@@ -91,8 +94,11 @@ def _wait(
     pause = 0.002
     left = "what this node has committed"
     while not budget.over:
-        there = probe(peer, budget.left())
-        left = positions.missing(peer, there.version, wanted, there.channels, budget.left())
+        there = probe(peer, budget.left(at_most=STATEMENT))
+        channels = channels_of(there.channels, facts.identity)
+        left = positions.missing(
+            peer, there.version, wanted, channels, budget.left(at_most=STATEMENT)
+        )
         if not left:
             return CaughtUp(True, "the peer has everything")
         each_round(_count_of(peer, there.version, wanted, left))

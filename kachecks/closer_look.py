@@ -69,7 +69,8 @@ def look_closer(
     found = _look_at_peer(host, session, facts, holder, found)
     if holder and found.peer in ("refused", "silent"):
         with suppress(SessionError):
-            found = found._replace(others=_others(session, facts))
+            others = positions.others_of(session, facts.version, facts.identity, STATEMENT)
+            found = found._replace(others=others)
     return found._replace(gives_way=_gives_way(host, found))
 
 
@@ -95,25 +96,24 @@ def remember(host: Host, found: Findings, holder: bool) -> None:
     Raises StateError.
     """
     last = host.last_look()
-    alone = None if last is None else last.alone
-    if holder and alone is not True and _peer_cannot_take_over(host, found):
-        host.mark_alone(found.others)
-        alone = True
-    elif found.peer in ("open", "closed") and alone is not False:
-        host.unmark_alone()
-        alone = False
-    host.remember_look(
-        Look(
-            at=host.now(),
-            wrong=found.wrong,
-            two_writers=_writers_before(last) + 1 if found.two_writers else 0,
-            alone=alone,
-            degraded_before=bool(found.degraded) and (not holder or _degraded_before(last)),
-            fit_since=_fit_since(host, found.peer_fit),
-            wanted_at=found.wanted_at,
-            wanted=found.wanted,
-        )
+    look = Look(
+        at=host.now(),
+        wrong=found.wrong,
+        two_writers=_writers_before(last) + 1 if found.two_writers else 0,
+        alone=None if last is None else last.alone,
+        degraded_before=bool(found.degraded) and (not holder or _degraded_before(last)),
+        fit_since=_fit_since(host, found.peer_fit),
+        wanted_at=found.wanted_at,
+        wanted=found.wanted,
     )
+    if holder and look.alone is not True and _peer_cannot_take_over(host, found):
+        # Killed in between, this check leaves a mark that the next one does not believe gone.
+        host.remember_look(look._replace(alone=None))
+        host.mark_alone(found.others)
+        look = look._replace(alone=True)
+    elif found.peer in ("open", "closed") and look.alone is not False and host.unmark_alone():
+        look = look._replace(alone=False)
+    host.remember_look(look)
 
 
 def _peer_cannot_take_over(host: Host, found: Findings) -> bool:
@@ -185,14 +185,6 @@ def _look_at_peer(
     finally:
         peer.close()
     return found
-
-
-def _others(session: Session, facts: Facts) -> str:
-    """What other servers have committed here. Nothing where only files and positions tell."""
-    if not all(each.gtid for each in facts.channels):
-        return ""  # SHOW MASTER STATUS can hang on a full disk
-    here = positions.executed(session, facts.version, STATEMENT)
-    return positions.of_others(here, facts.identity)
 
 
 def _is_fit(peer: Facts) -> bool:

@@ -20,8 +20,8 @@ def notice_peer(host: Host, facts: Facts) -> None:
     last = host.last_look()
     if last is None or last.alone is False:
         return
-    if any(each.receiving for each in channels_from(facts.channels, host.config.peer)):
-        host.unmark_alone()
+    lives = any(each.receiving for each in channels_from(facts.channels, host.config.peer))
+    if lives and host.unmark_alone():
         host.remember_look(last._replace(alone=False))
 
 

@@ -111,7 +111,14 @@ def close_server(
         if access.writable:
             with suppress(StateError):  # what cannot be noted must still be closed
                 host.mark_open(host.server_process(session))
-        closed = close_writes(host, session, own_users(host), budget, cut_first=cut_first)
+        closed = close_writes(
+            host,
+            session,
+            own_users(host),
+            budget,
+            lambda: host.connect_local(1.0),
+            cut_first=cut_first,
+        )
         steps.done("close")
         _unmark(host)
         position = ""
@@ -143,6 +150,7 @@ def close_writes(
     session: Session,
     users: Collection[str],
     budget: Budget,
+    again: Callable[[], Session],
     each_round: Callable[[], None] = lambda: None,
     cut_first: bool = True,
 ) -> Closed:
@@ -155,6 +163,7 @@ def close_writes(
     before, it would acknowledge commits to them that the other node does not have.
 
     Args:
+        again: connects to it once more.
         cut_first: False where there is no time to cut a thousand clients before closing.
 
     Raises:
@@ -165,19 +174,23 @@ def close_writes(
     session.execute(queries.PREPARE_TO_CLOSE, budget.left(at_most=1.0))
     cut = cut_clients(session, users, budget) if cut_first else []
     semi_sync: list[str] = []
-    while True:
-        try:
-            session.execute(queries.close_writes(version), budget.left(at_most=2.0))
-            if probe_access(session, budget.left(at_most=1.0)).closed:
-                break
-        except ServerError as error:
-            if error.errno != LOCK_WAIT_TIMEOUT:
-                raise
-            semi_sync += _switch_off_semi_sync(session, budget)
-        each_round()
-        if budget.over:
-            raise NotClosed("writes that cannot be cut are still running")
-        cut += cut_clients(session, users, budget)
+    try:
+        while True:
+            try:
+                session.execute(queries.close_writes(version), budget.left(at_most=2.0))
+                if probe_access(session, budget.left(at_most=1.0)).closed:
+                    break
+            except ServerError as error:
+                if error.errno != LOCK_WAIT_TIMEOUT:
+                    raise
+                semi_sync += _switch_off_semi_sync(session, budget)
+            each_round()
+            if budget.over:
+                raise NotClosed("writes that cannot be cut are still running")
+            cut += cut_clients(session, users, budget)
+    except (NotClosed, SessionError):
+        _semi_sync_back_on(session, semi_sync, again)
+        raise
     try:
         cut += cut_clients(session, users, budget)
         writers = _write_through_accounts(session, version, budget)
@@ -393,6 +406,23 @@ def _switch_off_semi_sync(session: Session, budget: Budget) -> list[str]:
         else:
             switched.append(variable)
     return switched
+
+
+def _semi_sync_back_on(session: Session, switched: list[str], again: Callable[[], Session]) -> None:
+    """The server goes on taking writes: as semi-synchronously as before, if it can be reached."""
+    if not switched:
+        return
+    with suppress(SessionError):
+        for variable in switched:
+            session.execute(queries.switch_on(variable), 1.0)
+        return
+    with suppress(SessionError):  # the last attempt to close was given up, and its session with it
+        another = again()
+        try:
+            for variable in switched:
+                another.execute(queries.switch_on(variable), 1.0)
+        finally:
+            another.close()
 
 
 def _cure(error: SessionError) -> str:

@@ -219,11 +219,11 @@ class Host(Marks):
 
         alone.mark(self.config.state_dir, self.config.name, others)
 
-    def unmark_alone(self) -> None:
-        """The peer is there: from now on it may have what this node lacks."""
+    def unmark_alone(self) -> bool:
+        """The peer is there: from now on it may have what this node lacks. Whether it is gone."""
         from kachecks import alone
 
-        alone.unmark(self.config.state_dir, self.config.name)
+        return alone.unmark(self.config.state_dir, self.config.name)
 
     # --- maintenance, which survives a reboot ---
 
@@ -270,9 +270,13 @@ class TalkingHost(Host):
 
     talks = True
 
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self._terminal = report.Terminal()
+
     def progress(self, text: str) -> None:
         """Print it."""
-        report.say(text)
+        self._terminal.say(text)
 
 
 def _timestamp() -> str:

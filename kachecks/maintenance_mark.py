@@ -30,7 +30,6 @@ class Maintenance(NamedTuple):
 
     since: float  # s since the epoch
     until: float  # s since the epoch
-    leave: bool  # an active node gives the VIP to a fit peer
     owner: str
     reason: str
 
@@ -75,8 +74,9 @@ def _keep(run_dir: str, state_dir: str, name: str, text: str) -> None:
     path = path_in(state_dir, name)
     said = _apart(lambda: _write(path, text), WRITE_PATIENCE)
     if said != "kept":
-        why = said or f"the disk has not answered within {WRITE_PATIENCE:g} s"
-        raise state.StateError(f"cannot write {path}: {why}; nothing is changed")
+        late = f"the disk has not answered within {WRITE_PATIENCE:g} s, and may still keep it"
+        why = f"{said}; nothing is changed" if said else f"{late}: kachecks maintenance off"
+        raise state.StateError(f"cannot write {path}: {why}")
     state.write_text(path_in(run_dir, name), text)
 
 
@@ -111,15 +111,14 @@ def _apart(work: Callable[[], str], patience: float) -> str:
 
 
 def _text(mark: Maintenance) -> str:
-    holder = "leave" if mark.leave else "keep"
-    return f"{int(mark.since)} {int(mark.until)} {holder} {mark.owner} {mark.reason}"
+    return f"{int(mark.since)} {int(mark.until)} {mark.owner} {mark.reason}"
 
 
 def _parsed(text: str) -> Maintenance | None:
     """None for NO_MAINTENANCE, and for a damaged file: one that nobody can read holds nobody up."""
     try:
-        since, until, holder, owner, reason = text.split(" ", 4)
-        return Maintenance(float(since), float(until), holder == "leave", owner, reason)
+        since, until, owner, reason = text.split(" ", 3)
+        return Maintenance(float(since), float(until), owner, reason)
     except ValueError:
         return None
 

@@ -32,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
         "notify_backup",
         "The VIP has left: close writes and cut the clients. With the VIP on this host it opens"
         " instead, if that is safe.",
+        "  notify_backup --dry-run\n  notify_backup -v",
     )
     parsing.add_argument(
         "--stop",

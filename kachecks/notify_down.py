@@ -44,6 +44,9 @@ def parser() -> argparse.ArgumentParser:
         "notify_down",
         "Give this node up: close writes and cut the clients, wait up to 2 s for the peer to have"
         " everything, and only then stop keepalived, which releases the VIP.",
+        "  notify_down                # this host is about to be shut down\n"
+        "  notify_down --dry-run\n"
+        "  notify_down --also=/etc/kachecks/second.cnf",
     )
     parsing.add_argument(
         "--keep-keepalived",

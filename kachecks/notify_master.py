@@ -29,6 +29,8 @@ def parser() -> argparse.ArgumentParser:
         "notify_master",
         "The VIP has come: see to it that the other node does not write, apply all that was"
         " received, open writes. Without the VIP on this host it closes instead.",
+        "  notify_master --dry-run    # what a promotion would do here, statement by statement\n"
+        "  notify_master -v           # promote now, and say how far it is",
     )
 
 

@@ -194,7 +194,14 @@ def _fence(sessions: Sessions, session: Session) -> None:
     host = sessions.host
     budget = Budget(host, host.config.fence_timeout)
     try:
-        closed = close_writes(host, session, own_users(host), budget, sessions.keep_alive)
+        closed = close_writes(
+            host,
+            session,
+            own_users(host),
+            budget,
+            lambda: host.connect_peer(PEER_CONNECT),
+            sessions.keep_alive,
+        )
     except (NotClosed, NoAnswer) as error:
         _must_have_closed(sessions, error)
         raise PeerChanged from None

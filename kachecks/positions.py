@@ -114,6 +114,18 @@ def lost_of(identity: str, missing_gtids: str) -> str:
     return ",".join(lost)
 
 
+def others_of(session: Session, version: Version, identity: str, timeout: float) -> str:
+    """What others have committed there, by GTID; "" where a server has none. Waits for nothing.
+
+    Raises SessionError.
+    """
+    row = session.query(queries.executed(version), timeout)[0]
+    if not version.mariadb and not (row["gtid_mode"] or "").startswith("ON"):
+        return ""
+    gtids = (row["executed"] or "").replace("\n", "")
+    return of_others(Position(gtids, row["applied"] or "", None), identity)
+
+
 def of_others(position: Position, identity: str) -> str:
     """All GTIDs here that this very server has not made: equal texts, equal transactions."""
     parts = {part.strip().lower() for part in _split(f"{position.gtids},{position.applied}")}

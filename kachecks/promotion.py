@@ -81,8 +81,8 @@ def _must_not_be_cold(sessions: Sessions, settled: Settled) -> None:
     if host.had_contact(host.server_process(sessions.local)):
         return
     with own_server():
-        position = positions.executed(sessions.local, facts.version, STATEMENT)
-    if host.was_alone(positions.of_others(position, facts.identity)):
+        others = positions.others_of(sessions.local, facts.version, facts.identity, STATEMENT)
+    if host.was_alone(others):
         return
     raise Refusal(
         f"{settled.said}, and this server has not replicated from it since it started, so it may"

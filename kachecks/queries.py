@@ -82,10 +82,13 @@ PROCESSLIST = "SHOW PROCESSLIST"
 information_schema.processlist of MySQL fails."""
 
 TRANSACTIONS = (
-    "SELECT trx_mysql_thread_id AS id, TIMESTAMPDIFF(SECOND, trx_started, NOW()) AS seconds,"
+    "SELECT trx_mysql_thread_id AS id, TIMESTAMPDIFF(SECOND, trx_started,"
+    " COALESCE(CONVERT_TZ(NOW(), @@session.time_zone, 'SYSTEM'), NOW())) AS seconds,"
     " trx_rows_modified AS modified FROM information_schema.innodb_trx ORDER BY trx_started"
 )
-"""Open transactions, the oldest first. Needs PROCESS. Takes a latch of InnoDB: not in a check."""
+"""Open transactions, the oldest first. Needs PROCESS. Takes a latch of InnoDB: not in a check.
+trx_started is in the zone of the system, NOW() in that of the session; a named zone whose tables
+are not loaded converts to NULL."""
 
 WRITE_THROUGH_ACCOUNTS = (
     "SET STATEMENT lock_wait_timeout = 0 FOR SELECT DISTINCT user FROM kachecks.read_only_exempt"

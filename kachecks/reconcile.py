@@ -10,7 +10,7 @@ from __future__ import annotations
 from kachecks import company
 from kachecks.demotion import demote
 from kachecks.giving_way import give_way, redirect_clients
-from kachecks.host import Host
+from kachecks.host import Budget, Host
 from kachecks.pair_lock import lock_to_demote, lock_to_promote
 from kachecks.promotion import StandAside, promote
 from kachecks.steps import Outcome, Steps
@@ -60,6 +60,28 @@ def reconcile(host: Host, cause: str, patience: float) -> Outcome:
         raise AssertionError("not reached")
     finally:
         host.unlock()
+
+
+def reopen(host: Host, cause: str, patience: float) -> Outcome:
+    """Open a server again that this program has just closed itself; the VIP has not moved.
+
+    The caller has the lock. Only after ``patience`` seconds does a refusal give the VIP away: the
+    peer, which was well a moment ago, may be so again.
+
+    Raises StateError: the run directory cannot be used.
+    """
+    budget = Budget(host, patience)
+    while True:
+        steps = Steps(host)
+        host.try_lock("promote")
+        try:
+            outcome = promote(host, steps)
+        except StandAside:
+            steps.done("the VIP has left, or is about to")
+            return demotion(host, steps, cause, host.config.fence_timeout)
+        if outcome.done or budget.over:
+            return _promoted(host, steps, outcome, cause)
+        host.sleep(0.2)
 
 
 def _not_now(host: Host) -> Outcome | None:

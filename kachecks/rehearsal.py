@@ -20,7 +20,7 @@ PATIENCE = 0.5
 """Seconds for what comes by itself, such as the peer's replication."""
 
 
-class RehearsalOver(Exception):
+class RehearsalOver(BaseException):  # no error: nobody on the way may handle it as one
     """The real steps would wait here for something that a rehearsal cannot bring about."""
 
 
@@ -76,6 +76,7 @@ class RehearsalHost(TalkingHost):
         super().__init__(config)
         self.network = RehearsedNetwork(config)
         self._patience = PATIENCE
+        self.permit_withdrawn = False
 
     def sleep(self, seconds: float) -> None:
         """Wait, but not for long: what an act would have brought about never comes.
@@ -129,7 +130,15 @@ class RehearsalHost(TalkingHost):
 
     def withdraw_permit(self) -> None:
         """Print it."""
+        self.permit_withdrawn = True
         say("  would withdraw the permit that keepalived watches")
+
+    def mark_alone(self, others: str) -> None:
+        """Nothing."""
+
+    def unmark_alone(self) -> bool:
+        """Nothing."""
+        return True
 
     def grant_permit(self) -> None:
         """Nothing."""

@@ -32,6 +32,27 @@ def say(text: str) -> None:
         print(text, flush=True)
 
 
+class Terminal:
+    """Somebody's screen, while this node is closed: stopped by Ctrl-S it must not stop us.
+
+    After one line that could not be written in time nothing more is.
+    """
+
+    def __init__(self) -> None:
+        self._stuck = False
+
+    def say(self, text: str) -> None:
+        """One line, within LOG_PATIENCE seconds."""
+        from kachecks.deadline import within
+        from kachecks.session_error import NoAnswer
+
+        if not self._stuck:
+            try:
+                within(LOG_PATIENCE, say, text)
+            except NoAnswer:
+                self._stuck = True
+
+
 def alert(program: str, record: dict[str, object]) -> None:
     """Start the operator's program with the record as JSON on its stdin, and let it go.
 

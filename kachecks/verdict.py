@@ -82,15 +82,6 @@ IF_OURS_TO_CLOSE = Effect(
 )
 
 
-IF_ASKED_TO_LEAVE = Effect(
-    True,
-    only_if=lambda seen: (
-        seen.maintenance is not None and seen.maintenance.leave and seen.found.gives_way
-    ),
-    words="with --leave if the peer is fit to take over",
-)
-
-
 class Rule(NamedTuple):
     """A reason, its exit status, and what it means for the node that holds the VIP or stands by."""
 
@@ -282,7 +273,7 @@ RULES = (
     Rule(
         "MAINTENANCE",
         18,
-        IF_ASKED_TO_LEAVE,
+        KEEP,
         FAIL,
         "an operator keeps this node out of the election until a time (kachecks maintenance)",
         lambda seen, _config: seen.maintenance.sentence if seen.maintenance else "",

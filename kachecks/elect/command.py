@@ -25,7 +25,11 @@ exit status:
   0  the VIP fails over as it should
   1  it does, with warnings
   2  it never fails over, or both nodes hold it at once
-  3  a file cannot be used, or wrong command line"""
+  3  a file cannot be used, or wrong command line
+
+examples:
+  kachecks elect /etc/keepalived/keepalived.conf /tmp/the-other-node.conf
+  kachecks elect --config-id-a=db1 --config-id-b=db2 keepalived.conf keepalived.conf"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,6 +14,7 @@ from kachecks.config import load
 from kachecks.host import Host
 from kachecks.maintenance_mark import Maintenance
 from kachecks.report import say
+from kachecks.switchover.command import switch
 
 LONGEST = 30 * 86400.0
 """Seconds; what shall last longer is no maintenance, and somebody has to look at it again."""
@@ -23,17 +24,19 @@ _DURATION = re.compile(r"(?:\d+[smhd])+")
 
 _EPILOG = """\
 While it lasts the check fails here (MAINTENANCE), so a standby does not take the VIP, whatever
-happens to the other node. An active node keeps the VIP, and serves; with --leave it gives it to
-the other node as soon as that one is fit. To hand over with the shortest gap, run
-`kachecks switchover` first. A server that dies or hangs loses the VIP all the same.
+happens to the other node. An active node keeps the VIP, and serves; with --leave it hands over
+first, as kachecks switchover does, and goes on serving without maintenance if that is refused or
+rolled back. A server that dies or hangs loses the VIP all the same.
 
 exit status:
   0  done; without on or off: no maintenance is in force
-  1  without on or off: it is in force
+  1  without on or off: it is in force; with --leave: the switchover was refused or rolled back
+  2  with --leave: as of kachecks switchover
   3  the option file, a directory or the command line cannot be used
 
 examples:
   kachecks maintenance on --for 2h --reason 'new disks'
+  kachecks maintenance on --for 1d --reason 'new kernel' --leave
   kachecks maintenance
   kachecks maintenance off"""
 
@@ -59,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     parsing.add_argument(
         "--leave",
         action="store_true",
-        help="an active node gives the VIP to the other one as soon as that is fit",
+        help="hand over first, where this is the active node",
     )
     return parsing
 
@@ -102,23 +105,26 @@ def _show(host: Host) -> int:
 
 
 def _declare(host: Host, options: argparse.Namespace) -> int:
+    if options.leave and host.vip_here():
+        status = switch(host)
+        if status:
+            say("not in maintenance: this node has not handed over")
+            return status
     now = float(int(time.time()))
     owner = "".join(_owner(options.owner).split())
     reason = " ".join(options.reason.split())
-    mark = Maintenance(now, now + options.seconds, options.leave, owner or "unknown", reason)
+    mark = Maintenance(now, now + options.seconds, owner or "unknown", reason)
     config = host.config
     maintenance_mark.declare(config.run_dir, config.state_dir, config.name, mark)
     _record(host, "begun", mark.sentence)
     say(mark.sentence)
-    say(_consequence(host, mark))
+    say(_consequence(host))
     return 0
 
 
-def _consequence(host: Host, mark: Maintenance) -> str:
+def _consequence(host: Host) -> str:
     if not host.vip_here():
         return "within a second this node cannot take the VIP; until it ends nobody takes over here"
-    if mark.leave:
-        return "this node has the VIP, and gives it to the other one when that has been fit for 3 s"
     return "this node has the VIP, and keeps it; should its mysqld die, the VIP leaves all the same"
 
 

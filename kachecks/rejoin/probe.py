@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kachecks import positions, queries
 from kachecks.examination import examine
-from kachecks.facts import Channel, Facts, channels_from
+from kachecks.facts import Channel, channels_from, channels_of
 from kachecks.gtid_count import count, mariadb_count, mariadb_spans
 from kachecks.host import Budget, Host
 from kachecks.peer import PEER_CONNECT, stranger
@@ -34,7 +34,7 @@ def ask(host: Host) -> Seen:
     try:
         here = _server(local)
         mark = host.gave_way()
-        others = positions.of_others(here.position, here.facts.identity)
+        others = positions.others_of(local, here.facts.version, here.facts.identity, STATEMENT)
         seen = Seen(
             vip_here=host.vip_here(),
             verdict=verdict,
@@ -108,14 +108,8 @@ def _compared(host: Host, local: Session, peer: Session, seen: Seen, there: Serv
     theirs = probe(peer, STATEMENT)
     return seen._replace(
         to_here=to_here.way(channels_from(mine.channels, host.config.peer)),
-        to_there=to_there.way(_channels_from(theirs, mine)),
+        to_there=to_there.way(channels_of(theirs.channels, mine.identity)),
     )
-
-
-def _channels_from(replica: Facts, source: Facts) -> tuple[Channel, ...]:
-    """Those that name this source; where none does, all of them count (channels_from)."""
-    named = [each for each in replica.channels if each.source_id == source.identity]
-    return tuple(named) or replica.channels
 
 
 class _Watched:

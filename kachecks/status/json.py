@@ -111,7 +111,6 @@ def _signs(signs: Signs) -> dict[str, Any]:
         else {
             "since": _timestamp(maintenance.since),
             "until": _timestamp(maintenance.until),
-            "leave": maintenance.leave,
             "owner": maintenance.owner,
             "reason": maintenance.reason,
         },

@@ -12,13 +12,17 @@ from kachecks.config import load
 from kachecks.hook import host_for
 from kachecks.host import Host
 from kachecks.progress import Telling
-from kachecks.rehearsal import RehearsalOver
-from kachecks.report import say
+from kachecks.rehearsal import RehearsalHost, RehearsalOver
+from kachecks.report import Terminal, say
+from kachecks.steps import Outcome
 from kachecks.switchover.handing_over import hand_over
 from kachecks.switchover.preflight import LONGEST_LAG, LONGEST_TRANSACTION, ask, objections
 
 CATCH_UP = 10.0
 """Seconds for the peer to apply the rest once writes are closed."""
+
+IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
+"""Half-way is no place to stop: a lost terminal, Ctrl-C, Ctrl-Z must not leave this node closed."""
 
 STATUSES = {"handed over": 0, "refused": 1, "rolled back": 1, "not serving": 2}
 
@@ -39,8 +43,9 @@ examples:
   kachecks switchover
   kachecks switchover --catch-up 60      # a peer that applies slowly
 
---force goes on in spite of three things: lag of more than {LONGEST_LAG:g} s, transactions open for
-more than {LONGEST_TRANSACTION:g} s, and a peer whose host says that no keepalived runs there."""
+--force goes on in spite of four things: this node could not take the VIP back; lag of more than
+{LONGEST_LAG:g} s; transactions open for more than {LONGEST_TRANSACTION:g} s; a peer whose host says
+that no keepalived runs there."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parsing.add_argument(
         "--catch-up",
-        type=float,
+        type=_seconds,
         default=CATCH_UP,
         metavar="S",
         help=f"seconds for the peer to apply the rest once writes are closed ({CATCH_UP:g})",
@@ -71,22 +76,37 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Look, hand over, tell; the exit status. Raises ConfigError, StateError."""
+    """The exit status. Raises ConfigError, StateError."""
     options = parser().parse_args(argv)
     host = host_for(load(options.defaults_file), options)
     if not options.dry_run and os.geteuid() != 0:
         say("kachecks switchover must run as root: it acts on mysqld and on run_dir")
         return UNUSABLE
-    if _refused(host, options.force):
-        return STATUSES["refused"]
-    if options.dry_run:
+    if isinstance(host, RehearsalHost):
         return _rehearse(host, options)
-    for ignored in (signal.SIGINT, signal.SIGHUP):
-        # Half-way is no place to stop: a lost terminal must not leave this node closed.
+    return switch(host, options.catch_up, options.force)
+
+
+def switch(host: Host, catch_up: float = CATCH_UP, force: bool = False) -> int:
+    """Look, hand over, tell; the exit status. Raises StateError."""
+    if _refused(host, force):
+        return STATUSES["refused"]
+    for ignored in IGNORED:
         signal.signal(ignored, signal.SIG_IGN)
-    outcome = hand_over(host, options.catch_up, Telling(host.now, say))
+    outcome = hand_over(host, catch_up, Telling(host.now, Terminal().say))
+    return _told(outcome)
+
+
+def _told(outcome: Outcome) -> int:
     say(f"{outcome.outcome}: {outcome.why}")
     return STATUSES[outcome.outcome]
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"found {text}, expected more than 0 to 3600 seconds")
+    return seconds
 
 
 def _refused(host: Host, force: bool) -> bool:
@@ -96,10 +116,15 @@ def _refused(host: Host, force: bool) -> bool:
     return bool(found)
 
 
-def _rehearse(host: Host, options: argparse.Namespace) -> int:
+def _rehearse(host: RehearsalHost, options: argparse.Namespace) -> int:
+    if _refused(host, options.force):
+        return STATUSES["refused"]
     try:
-        hand_over(host, options.catch_up)
-    except RehearsalOver:
+        return _told(hand_over(host, options.catch_up))
+    except RehearsalOver as over:
+        if not host.permit_withdrawn:
+            say(f"  {over}")
+            return 0
         say("  would see the VIP leave; the other node's notify_master opens it")
         say("  (notify_master --dry-run there shows how), and this one would wait for that")
     return 0

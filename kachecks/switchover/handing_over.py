@@ -16,7 +16,7 @@ from kachecks.demotion import NotClosed, close_server
 from kachecks.facts import Facts
 from kachecks.host import Budget, Host
 from kachecks.probe import probe
-from kachecks.reconcile import reconcile
+from kachecks.reconcile import reopen
 from kachecks.session import Session, SessionError
 from kachecks.state import StateError
 from kachecks.steps import Outcome, Steps
@@ -38,6 +38,9 @@ TAKEOVER_PATIENCE = 5.0
 RETURN_PATIENCE = 15.0
 """Seconds more for either node to serve: keepalived here takes a VIP that nobody has after three
 adverts, and notify_master opens this server again."""
+
+REOPEN_PATIENCE = 10.0
+"""Seconds in which this node tries to open again before it gives the VIP away."""
 
 LOOK = 0.2
 """Seconds for one attempt to reach a server through the VIP: a SYN that is lost between its two
@@ -96,6 +99,8 @@ def _hand_over(host: Host, steps: Steps, catch_up: float, tell: EachRound) -> Ou
             peer.close()
     except (RolledBack, SessionError, StateError) as error:
         return _reopen(host, steps, str(error), position)
+    except Exception as error:  # noqa: BLE001 - a bug must not leave this node closed
+        return _reopen(host, steps, f"unexpected {type(error).__name__}: {error}", position)
     if opened is None:
         return _nobody_yet(host, steps, position)
     steps.done("open there")
@@ -154,7 +159,6 @@ def _release(host: Host, steps: Steps) -> None:
             )
         host.sleep(0.002)
     steps.done("VIP gone")
-    host.unmark_alone()
     # From here on the VIP decides: should it come back, the hooks may open. The one that
     # keepalived starts now wants the lock. The permit is given back at once: this node does not
     # preempt, and takes the VIP only if nobody else does.
@@ -162,6 +166,7 @@ def _release(host: Host, steps: Steps) -> None:
     host.unlock()
     with suppress(StateError):  # the next check gives it back
         host.grant_permit()
+    host.unmark_alone()
 
 
 def _see_it_open(host: Host, peer: Session) -> Opened | None:
@@ -201,10 +206,12 @@ def _reopen(host: Host, steps: Steps, why: str, position: str) -> Outcome:
     steps.done(f"rolled back: {why}")
     host.unmark_leaving()
     try:
-        outcome = reconcile(host, f"{CAUSE}, rolled back", host.config.fence_timeout)
+        outcome = reopen(host, f"{CAUSE}, rolled back", REOPEN_PATIENCE)
     except StateError as error:  # never without the lock
         outcome = Outcome("promote", "refused", str(error), done=False, changed=False)
-    if outcome.transition == "promote" and outcome.done:
+    if outcome.transition == "demote":
+        return _nobody_yet(host, steps, position)
+    if outcome.done:
         said = f"{why}; this node is open again"
         return Outcome("switchover", "rolled back", said, done=False, changed=True)
     said = f"{why}; and this node is not open again: {outcome.why}"

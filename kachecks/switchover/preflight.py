@@ -11,12 +11,13 @@ from typing import NamedTuple
 from kachecks import positions, queries
 from kachecks.config import Config
 from kachecks.demotion import SYSTEM_USERS, own_users
-from kachecks.facts import Channel, Facts
+from kachecks.facts import Channel, Facts, channels_of
 from kachecks.host import Host
 from kachecks.keepalived_process import KeepalivedError
 from kachecks.peer import stranger
 from kachecks.probe import probe
 from kachecks.session import Session, SessionError
+from kachecks.verdict import Observation, judge
 
 CONNECT = 1.0
 """Seconds to connect, and for one statement."""
@@ -127,7 +128,7 @@ def objections(seen: Seen, config: Config, force: bool = False) -> list[str]:
     if not seen.vip_here:
         return ["the VIP is not on this node: run this on the active node (kachecks status)"]
     found = [*_here(seen, config), *_there(seen, config)]
-    return found if force else [*found, *_in_the_way(seen)]
+    return found if force else [*found, *_in_the_way(seen, config)]
 
 
 def _here(seen: Seen, config: Config) -> list[str]:
@@ -149,9 +150,10 @@ def _here(seen: Seen, config: Config) -> list[str]:
     return found
 
 
-def _in_the_way(seen: Seen) -> list[str]:
+def _in_the_way(seen: Seen, config: Config) -> list[str]:
     """What --force overrides."""
-    found = [
+    found = [*_no_way_back(seen, config)]
+    found += [
         f"connection {each.connection} of {each.user} has a transaction open for {each.seconds} s,"
         " which would be rolled back: wait for it, end it, or --force"
         for each in seen.transactions
@@ -169,6 +171,20 @@ def _in_the_way(seen: Seen) -> list[str]:
                 f"the peer is {max(lags)} s behind, more than {LONGEST_LAG:g} s: wait, or --force"
             )
     return found
+
+
+def _no_way_back(seen: Seen, config: Config) -> list[str]:
+    """Closed, this node is judged as a standby: one that is unfit could not take the VIP back."""
+    if seen.local is None or not seen.local.writable:
+        return []
+    closed = seen.local._replace(writable=False, closed=True)
+    verdict = judge(Observation(False, False, closed, peer="open"), config)
+    if not verdict.status:
+        return []
+    return [
+        f"this node could not take the VIP back: {verdict.reason}: {verdict.sentence};"
+        " mend it, or --force"
+    ]
 
 
 def _there(seen: Seen, config: Config) -> list[str]:
@@ -203,7 +219,6 @@ def _replication(seen: Seen, peer: Facts) -> list[str]:
     return found
 
 
-def _from_here(seen: Seen, peer: Facts) -> list[Channel]:
-    """The peer's channels from this node; where none can be told to be, all of them."""
-    identity = "" if seen.local is None else seen.local.identity
-    return [each for each in peer.channels if each.source_id == identity] or list(peer.channels)
+def _from_here(seen: Seen, peer: Facts) -> tuple[Channel, ...]:
+    """The peer's channels from this node."""
+    return channels_of(peer.channels, "" if seen.local is None else seen.local.identity)

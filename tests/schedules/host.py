@@ -150,6 +150,15 @@ class SimulatedHost:
         program.wait(max(seconds, 0.0))
         return not self._lives(process)
 
+    def watch(self, process: Process, seconds: float) -> bool | None:
+        return self.wait_for_end(process, seconds)
+
+    def seconds_running(self) -> float:
+        return self._program.scheduler.now - self._program.begun
+
+    def parent_running(self) -> float:
+        return float("inf")
+
     def kill(self, process: Process) -> bool:
         self._program.point(FILE)
         if not self._lives(process):
@@ -302,6 +311,10 @@ class SimulatedHost:
             self._write("permit", "1")
             self._permit_changed()
 
+    def read_permit(self) -> bool | None:
+        text = self._read("permit")
+        return None if text is None else text == "1"
+
     def _permit_changed(self) -> None:
         """keepalived reads it a moment later, whatever it says then."""
         node, stalled = self._node, self._program.stalled
@@ -321,6 +334,9 @@ class SimulatedHost:
 
     def verdict_changed(self, verdict: str) -> bool:
         return self._is_news("verdict", verdict)
+
+    def verdict_age(self) -> float:
+        return float("inf")
 
     def last_verdict(self) -> str:
         return self._read("verdict") or ""
@@ -351,9 +367,10 @@ class SimulatedHost:
         node.disk["alone"] = others
         node.world.watch.marks_alone(node)
 
-    def unmark_alone(self) -> None:
+    def unmark_alone(self) -> bool:
         self._program.point(0.003)
         self._node.disk.pop("alone", None)
+        return True
 
     # --- telling people ---
 

@@ -55,6 +55,7 @@ class Watch:
         self.scheduler = world.scheduler
         self.violation = ""
         self.moves = 0  # of the VIP since the last fault
+        self._last_holder: Node | None = None
         self._excuse, self._excused_for, self._excused_until = "", 0.0, 0.0
         self._saw_witness = [0.0, 0.0]
         self._committed = [0, 0]
@@ -249,6 +250,9 @@ class Watch:
         """keepalived has added it. Two nodes that are cut off from each other do not take turns."""
         if self._paths[0]:
             return
+        if self._last_holder is node:  # it has tried again: nobody else had it meanwhile
+            return
+        self._last_holder = node
         self.moves += 1
         if self.moves > TURNS:
             self.fail(f"the VIP has moved {self.moves} times, the last to {node.name}, by itself")

@@ -289,9 +289,10 @@ class Host:
         self.world.say("mark alone")
         self.alone, self.others = True, others
 
-    def unmark_alone(self) -> None:
+    def unmark_alone(self) -> bool:
         self.world.say("unmark alone")
         self.alone = False
+        return True
 
     def gave_way(self) -> GaveWay | None:
         return self.gave_way_mark

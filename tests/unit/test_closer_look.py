@@ -178,6 +178,36 @@ def test_alone_with_what_others_have_committed(version: str) -> None:
     assert look(world).others not in ("", before)
 
 
+def test_mariadb_has_gtids_whatever_its_channels_use() -> None:
+    world = holder(MARIADB)
+    world.a.trouble, world.b.by_file = REFUSED, True
+    assert look(world).others != ""
+
+
+def test_a_check_that_is_killed_while_it_marks() -> None:
+    """What was remembered must not say that there is no mark."""
+    world = holder()
+    world.host.look = Look(0.0, alone=False)
+    seen: list[object] = []
+    real = world.host.mark_alone
+
+    def marks(others: str) -> None:
+        assert world.host.look is not None
+        seen.append(world.host.look.alone)
+        real(others)
+
+    world.host.mark_alone = marks  # type: ignore[method-assign]
+    remembered(world, Findings(peer="refused"))
+    assert seen == [None]
+
+
+def test_a_mark_that_cannot_be_removed_is_tried_again() -> None:
+    world = holder()
+    world.host.look = Look(0.0, alone=True)
+    world.host.unmark_alone = lambda: False  # type: ignore[method-assign]
+    assert remembered(world, Findings(peer="closed")).alone is True
+
+
 def test_alone_without_gtids() -> None:
     """SHOW MASTER STATUS can hang on a full disk, and a check must not."""
     world = holder()

@@ -123,7 +123,7 @@ def test_an_epilog_is_taken_apart() -> None:
 
 
 def test_options_of_a_parser() -> None:
-    parsing = hook_parser("p", "d")
+    parsing = hook_parser("p", "d", "  p -v")
     parsing.add_argument("--also", action="append", metavar="FILE", help="50%% of it")
     parsing.add_argument("what", nargs="?", choices=["on", "off"])
     also, what = options(parsing)[-2:]

@@ -71,3 +71,26 @@ def test_an_alert_program_that_does_not_read(tmp_path: Path) -> None:
     begin = time.monotonic()
     report.alert(str(program), {"why": "x" * 200_000})
     assert time.monotonic() - begin < 4
+
+
+def test_a_screen_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-S: one line is waited for, and no other."""
+    asked: list[str] = []
+
+    def hangs(text: str) -> None:
+        asked.append(text)
+        time.sleep(5)
+
+    monkeypatch.setattr(report, "say", hangs)
+    monkeypatch.setattr(report, "LOG_PATIENCE", 0.05)
+    terminal = report.Terminal()
+    terminal.say("one")
+    terminal.say("two")
+    assert asked == ["one"]
+
+
+def test_a_screen_that_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = report.Terminal()
+    terminal.say("one")
+    terminal.say("two")
+    assert capsys.readouterr().out == "one\ntwo\n"

@@ -30,7 +30,7 @@ BROKEN = CHANNEL._replace(receiver_errno=2003, receiver_error="x", applier_errno
 FULL = STATUS._replace(
     here=ACTIVE._replace(server=server(1, True, channels=(BROKEN,))),
     signs=SIGNS._replace(
-        maintenance=Maintenance(NOW - 60, NOW + 7200, False, "ann", "new disks"), gave_way="lost"
+        maintenance=Maintenance(NOW - 60, NOW + 7200, "ann", "new disks"), gave_way="lost"
     ),
 )
 

@@ -146,7 +146,7 @@ def test_without_gtids_the_position_is_told() -> None:
 
 
 def test_marks_are_all_told() -> None:
-    maintenance = Maintenance(NOW - 60, NOW + 7200, False, "ann", "new disks")
+    maintenance = Maintenance(NOW - 60, NOW + 7200, "ann", "new disks")
     signs = SIGNS._replace(
         maintenance=maintenance, gave_way="superseded", gave_way_ago=12.0, permit=False,
         leaving=True, at_work="demote",

@@ -73,7 +73,7 @@ def test_the_simulated_node_is_like_the_real_one() -> None:
     real = {name: call for name, call in every.items() if not name.startswith("_")}
     simulated = vars(SimulatedHost)
     only_for_programs = {"stop_keepalived", "find_keepalived", "drop_vip", "announce"}
-    only_for_programs |= {"last_verdict", "read_permit"}
+    only_for_programs |= {"last_verdict"}
     only_for_programs |= {"verdict_changed", "trouble_changed", "forget_trouble"}
     assert set(real) - set(simulated) - only_for_programs == set()
     for name in set(real) & set(simulated):

@@ -18,6 +18,7 @@ from kachecks.steps import Outcome
 from kachecks.switchover import command as switchover
 from kachecks.switchover.handing_over import (
     LOCK_PATIENCE,
+    REOPEN_PATIENCE,
     RETURN_PATIENCE,
     TAKEOVER_PATIENCE,
     VIP_PATIENCE,
@@ -204,6 +205,56 @@ def test_it_says_how_many_transactions_are_left(version: str) -> None:
     assert all(line.startswith("2 transactions left, none applied") for line in said)
 
 
+@pytest.mark.parametrize("lasts", [2.0, 60.0])
+def test_the_peer_cannot_be_asked_for_a_while(lasts: float) -> None:
+    """It answers with an error, so it is alive: tried again before the VIP is given away."""
+    world = alone(active())
+    world.a.of_b = 5
+
+    def denies() -> None:
+        world.a.troubles["SELECT"] = ServerError(1040, "too many connections")
+        world.a.trouble = ServerError(1040, "too many connections")
+        until = world.time + lasts
+
+        def ends() -> None:
+            if world.time > until:
+                world.a.trouble = None
+                world.a.troubles.clear()
+            else:
+                world.when("sleep", ends)
+
+        world.when("sleep", ends)
+
+    world.when("sleep", denies)
+    outcome = run(world)
+    if lasts < REOPEN_PATIENCE:
+        assert "1040" in reopened(world, outcome)
+    else:
+        assert outcome.outcome == "not serving"
+        assert world.host.gave_way_mark is not None
+        assert world.b.access == CLOSED
+
+
+def test_a_bug_does_not_leave_it_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = alone(active())
+
+    def fails(*_: object) -> None:
+        raise OverflowError("timeout value is too large")
+
+    monkeypatch.setattr("kachecks.switchover.handing_over.wait_for_peer", fails)
+    assert "unexpected OverflowError" in reopened(world, run(world))
+
+
+def test_semi_sync_is_on_again_where_the_closing_failed() -> None:
+    """It serves on, and its commits must wait for the other node as before."""
+    world = alone(active())
+    world.b.semi_sync = "rpl_semi_sync_source_enabled"
+    world.b.add(Client("app", blocks=True, unkillable=True))
+    reopened(world, run(world))
+    world.order("rpl_semi_sync_source_enabled = 0", "rpl_semi_sync_source_enabled = 1")
+    assert world.b.semi_sync_on
+
+
 # --- when the VIP has left -----------------------------------------------------------------
 
 
@@ -235,6 +286,19 @@ def test_the_peer_is_late() -> None:
     outcome = run(world)
     assert outcome.outcome == "handed over"
     assert "longer than it should" in outcome.why
+
+
+def test_the_vip_leaves_by_itself_while_the_peer_is_waited_for() -> None:
+    world = alone(active())
+    world.a.of_b = 5
+
+    def moves() -> None:
+        world.vip, world.a.access = False, OPEN
+
+    world.when("sleep", moves)
+    outcome = run(world, catch_up=1.0)
+    assert (outcome.outcome, outcome.done) == ("handed over", True), outcome.why
+    assert world.b.access == CLOSED
 
 
 def test_neither_serves() -> None:
@@ -314,7 +378,7 @@ def breaks(**changes: object) -> Callable[[World], None]:
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
-        (breaks(host__declared=Maintenance(0, 1, False, "kim", "disks")), "by kim: disks; end it"),
+        (breaks(host__declared=Maintenance(0, 1, "kim", "disks")), "by kim: disks; end it"),
         (breaks(host__gave_way_mark=GaveWay(0, "superseded")), "has given way: superseded"),
         (breaks(host__locked_by="promote"), "is at work here, to promote"),
         (breaks(host__keepalived=False), "no keepalived runs here"),
@@ -384,6 +448,25 @@ def test_without_the_right_to_knock() -> None:
     assert found(world) == []
 
 
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (breaks(b__applier="No", b__applier_errno=1062), "APPLIER_STOPPED"),
+        (breaks(b__channels=0), "NOT_REPLICATING"),
+        (breaks(b__receiver="Connecting"), "RECEIVER_STOPPED"),
+    ],
+)
+def test_a_node_that_could_not_take_the_vip_back(
+    broken: Callable[[World], None], said: str
+) -> None:
+    """Open, it keeps the VIP with an alert; closed, it would fail as a standby."""
+    world = active()
+    broken(world)
+    (sentence,) = found(world)
+    assert f"could not take the VIP back: {said}" in sentence
+    assert found(world, force=True) == []
+
+
 def test_every_reason_at_once() -> None:
     world = active()
     world.host.keepalived = False
@@ -442,6 +525,13 @@ def test_refused_before_anything(
     assert switchover.main([option_file]) == 1
     assert capsys.readouterr().out.startswith("refused: the peer is 30 s behind")
     assert world.b.access == OPEN
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "inf", "nan", "1e11", "3601", "soon"])
+def test_how_long_to_wait(option_file: str, seconds: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        switchover.main([option_file, f"--catch-up={seconds}"])
+    assert ended.value.code == 3
 
 
 def test_not_root(option_file: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -293,7 +293,7 @@ def test_the_order_of_the_new_rules() -> None:
     """A dead server first: of all others it may be said that it lives."""
     everything = Findings("open", True, "stalled", "full", "read-only", "both", True, "errant")
     seen = holder(None, failure="down", detail="x", isolated="nobody", gave_way="superseded")
-    mark = Maintenance(0, 1, False, "kim", "disks")
+    mark = Maintenance(0, 1, "kim", "disks")
     seen = seen._replace(found=everything, maintenance=mark)
     reasons = []
     for gone in (
@@ -360,7 +360,7 @@ ISOLATED              15  fail | fail
 GAVE_WAY              16  fail | fail
 TWO_WRITERS           17  fail with the higher server_id, or at the third look, else keep, \
 alert | fail
-MAINTENANCE           18  fail with --leave if the peer is fit to take over, else keep, alert | fail
+MAINTENANCE           18  keep, alert | fail
 APPLIER_STOPPED       20  keep, alert | fail (on_broken_replica = open: keep, alert)
 NOT_REPLICATING       21  keep, alert | fail (on_broken_replica = open: keep, alert)
 ERRANT_TRANSACTIONS   22  keep, alert | fail
