@@ -22,6 +22,7 @@ from kachecks.session_error import (
     SessionError,
     Unreachable,
 )
+from kachecks.suppress import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,6 +90,17 @@ def connect(address: Address, timeout: float, driver: str | None = None) -> Conn
     except ImportError as error:
         raise DriverError(f"mysql-connector-python is not installed: {error}") from None
     return _Pure(address, timeout)
+
+
+def prepare() -> None:
+    """Have the client library initialise itself, before threads use it at the same time.
+
+    Its first mysql_init() does so, and that is not thread-safe (MySQL C API, mysql_library_init). A
+    connection to a socket that does not exist gets so far, and no further.
+    """
+    if _mysql_connector is not None:
+        with suppress(Exception):
+            _mysql_connector.MySQL().connect(unix_socket="/nonexistent/mysqld.sock")
 
 
 def explained(error: Exception, address: Address) -> SessionError:

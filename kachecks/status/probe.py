@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from kachecks.driver import prepare
 from kachecks.examination import examine
 from kachecks.host import Host
 from kachecks.keepalived_process import KeepalivedError, NotFound
@@ -52,6 +53,7 @@ class Looking:
     """Looks at the pair as often as one likes. What hangs is not asked again beside itself."""
 
     def __init__(self, host: Host, asking: Asking) -> None:
+        prepare()
         self._host = host
         self._asking = asking
         self._history = History(host.config.state_dir, host.config.name)

@@ -33,6 +33,7 @@ def status(node: Node) -> tuple[int, dict[str, Any]]:
     """Exit status, and what --json says."""
     done = node.run([STATUS, "status", "--json"], check=False)
     assert done.stderr == ""
+    assert done.stdout, f"exit {done.returncode}, and nothing said"
     said = json.loads(done.stdout)
     assert said["status"] == done.returncode
     return done.returncode, said
@@ -91,7 +92,7 @@ def test_those_who_ask_keepalived_at_the_same_time_all_get_its_answer(pair: Pair
     """Each makes it write the same file anew. Their patience is such that load does not count."""
     wait_for_status(pair, pair.b, 0)
     program = (
-        "from kachecks import vrrp_state\n"
+        "from kachecks.status import vrrp_state\n"
         "for _ in range(5):\n"
         f"    print(vrrp_state.ask(['{VIP}'], patience=20).state)"
     )
