@@ -8,10 +8,10 @@ committed here when it was set: a peer that came back unseen betrays itself by h
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 from kachecks.apart import apart
 from kachecks.state import make_durable, write_text
+from kachecks.suppress import suppress
 
 PATIENCE = 1.0
 """Seconds for a disk that is busy; a healthy one needs a millisecond."""

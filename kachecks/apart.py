@@ -9,8 +9,12 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+
+from kachecks.named_tuple import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LONGEST_TEXT = 4000
 """Bytes; less than a pipe holds, so that the child never waits for its reader."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
-from typing import NamedTuple, Optional
-
 from kachecks import positions
 from kachecks.facts import Version, channels_of
 from kachecks.gtid_count import count, mariadb_count
 from kachecks.host import Budget, Host
+from kachecks.named_tuple import NamedTuple
 from kachecks.positions import Position
 from kachecks.probe import probe
 from kachecks.session import Session, SessionError
+from kachecks.suppress import suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Optional
+
+    Count = Callable[[], Optional[int]]
+    EachRound = Callable[[Count], None]
 
 CONNECT = 1.0
 """Seconds to connect, and for one statement here."""
@@ -21,9 +25,6 @@ CONNECT = 1.0
 STATEMENT = 1.0
 """Seconds for one statement at the peer, however long it is waited for in all: a mute one is found
 out soon, and one that answers is not taken for mute when the time is nearly over."""
-
-
-EachRound = Callable[[Callable[[], Optional[int]]], None]
 
 
 class CaughtUp(NamedTuple):
@@ -76,6 +77,10 @@ def transactions_left(
     return None
 
 
+def _count_of(session: Session, version: Version, wanted: Position, left: str) -> Count:
+    return lambda: transactions_left(session, version, wanted, left)
+
+
 def _wait(
     host: Host,
     local: Session,
@@ -95,7 +100,7 @@ def _wait(
         left = positions.missing(peer, there.version, wanted, channels, STATEMENT)
         if not left:
             return CaughtUp(True, "the peer has everything")
-        each_round(partial(transactions_left, peer, there.version, wanted, left))
+        each_round(_count_of(peer, there.version, wanted, left))
         host.sleep(min(pause, budget.left()))
         pause = min(pause * 2, 0.05)
     return CaughtUp(False, f"the peer does not have everything after {seconds:g} s", left)

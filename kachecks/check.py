@@ -7,19 +7,23 @@ imported there.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from kachecks.config import DEFAULT_PATH, Config, ConfigError, load
 from kachecks.examination import examine
 from kachecks.host import Host
+from kachecks.named_tuple import NamedTuple
 from kachecks.report import log, say
 from kachecks.state import Lock, StateError, forget, is_news, read_text
+from kachecks.suppress import suppress
 from kachecks.verdict import Verdict, explain
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
+    from typing import NoReturn
+
+    from kachecks.mysqld_process import Process
 
 UNKNOWN = 30
 
@@ -73,8 +77,36 @@ def check(config: Config, options: Options) -> int:
     host = Host(config)
     end = _End(host)
     end.comes_after(config.hung_after + (config.fence_timeout if options.fence else 0.0))
+    servers: list[Process | None] = []
+    status = _look(host, options, end, servers.append)
+    watches = options.fence and config.watch and not status and servers
+    if watches and _is_void(host, options, servers[-1]):
+        status = _look(host, options, end)
+    return status
+
+
+def _is_void(host: Host, options: Options, process: Process | None) -> bool:
+    """What happens to mysqld until the next check is due makes a good verdict void."""
+    with suppress(Exception):  # it stands, whether or not mysqld can be watched
+        from kachecks.watch import watch
+
+        watched = watch(host, process)
+        if options.verbose and not options.json:
+            say(watched.said)
+        return watched.look_again
+    return False
+
+
+def _look(
+    host: Host,
+    options: Options,
+    end: _End,
+    answered: Callable[[Process | None], None] = lambda _: None,
+) -> int:
+    """Look, act and tell; the exit status."""
+    end.forget_verdict()
     stalled = ""
-    path = f"{config.run_dir}/{config.name}.check"
+    path = f"{host.config.run_dir}/{host.config.name}.check"
     copies = Lock(path)
     if options.fence:
         with suppress(StateError):  # examine finds the same trouble, and judges by it
@@ -83,10 +115,13 @@ def check(config: Config, options: Options) -> int:
                 if age <= OTHER_COPY_PATIENCE:
                     return _status_of_first_copy(host)
                 stalled = f"the check before this one has been at work for {age:.0f} s"
-    verdict = examine(host, options.fence, stalled, end.judged)
-    vip_here = host.vip_here()
-    with suppress(Exception):  # a verdict stands, whether or not it can be told
-        _say(host, options, verdict, vip_here)
+    try:
+        verdict = examine(host, options.fence, stalled, end.judged, answered)
+        vip_here = host.vip_here()
+        with suppress(Exception):  # a verdict stands, whether or not it can be told
+            _say(host, options, verdict, vip_here)
+    finally:
+        copies.release()
     return verdict.status
 
 
@@ -162,6 +197,10 @@ class _End:
     def judged(self, verdict: Verdict) -> None:
         """There is a verdict."""
         self._status = verdict.status_if_open
+
+    def forget_verdict(self) -> None:
+        """Another look begins."""
+        self._status = None
 
     def comes_after(self, seconds: float) -> None:
         """Start the clock."""

@@ -50,17 +50,6 @@ STALLED_STATES = (
 """States of the process list, in lower case, as measured on MariaDB 10.11 and MySQL 9.7."""
 
 
-def is_due(host: Host, session: Session, facts: Facts) -> bool:
-    """The last look is peer_check seconds old, or found something.
-
-    Or this closed server has not been seen up to date with the peer since it started.
-    """
-    last = host.last_look()
-    if last is None or last.wrong or host.now() - last.at >= host.config.peer_check:
-        return True
-    return not facts.writable and not host.had_contact(host.server_process(session))
-
-
 def look_closer(
     host: Host, session: Session, facts: Facts, vip_here: bool, stalled: str = ""
 ) -> Findings:

@@ -30,7 +30,9 @@ def closing(host: Host) -> None:
     last = host.last_look()
     if last is not None and last.alone is False:
         return
-    from kachecks.giving_way import ask_peer  # each check imports this module, few close
+    if not host.was_alone():
+        return
+    from kachecks.giving_way import ask_peer
 
-    if host.was_alone() and ask_peer(host) != "gone":
+    if ask_peer(host) != "gone":
         host.unmark_alone()

@@ -1,15 +1,16 @@
 """The option file as one typed, checked value.
 
-Read by every command, and by check_mysql once a second: so nothing is imported here that `os` and
-`typing` have not loaded already, and what an error or an IPv6 address needs is imported there. Of
-two equal keys the last wins. A mistyped `fence-timeout` must not be found out in an outage: what
+Read by every command, and by check_mysql once a second: so nothing is imported here that `os` has
+not loaded already, and what an error or an IPv6 address needs is imported there. Of two equal keys
+the last wins. A mistyped `fence-timeout` must not be found out in an outage: what
 is unknown is an error that names the line.
 """
 
-import os
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Optional
+from __future__ import annotations
 
+import os
+
+from kachecks.named_tuple import NamedTuple
 from kachecks.option_form import ConfigError, lines, read, shown
 from kachecks.option_values import (
     ADDRESS,
@@ -32,6 +33,11 @@ from kachecks.option_values import (
     seconds,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
 __all__ = ["DEFAULT_PATH", "KEYS", "Config", "ConfigError", "Key", "Login", "load", "parse"]
 
 DEFAULT_PATH = "/etc/kachecks/kachecks.cnf"
@@ -49,13 +55,13 @@ class Login(NamedTuple):
     """How to reach one server; a socket where there is no host, and never both."""
 
     user: str
-    password: Optional[str]
-    host: Optional[str]
+    password: str | None
+    host: str | None
     port: int
-    socket: Optional[str]
-    ssl_ca: Optional[str] = None
-    ssl_cert: Optional[str] = None
-    ssl_key: Optional[str] = None
+    socket: str | None
+    ssl_ca: str | None = None
+    ssl_cert: str | None = None
+    ssl_key: str | None = None
     ssl_mode: str = "PREFERRED"
 
     def __repr__(self) -> str:
@@ -68,7 +74,7 @@ class Config(NamedTuple):
 
     path: str
     vips: tuple[str, ...]
-    interface: Optional[str]
+    interface: str | None
     peer: str
     witnesses: tuple[str, ...]
     name: str
@@ -88,7 +94,7 @@ class Config(NamedTuple):
     too_many_connections: str
     min_free: int
     watch: float
-    alert: Optional[str]
+    alert: str | None
     local: Login
     remote: Login
     run_dir: str = "/run/kachecks"
@@ -101,7 +107,7 @@ class Key(NamedTuple):
     group: str
     name: str
     kind: Kind
-    default: Optional[str]
+    default: str | None
     unit: str
     meaning: str
     required: bool = False
@@ -155,7 +161,8 @@ KEYS = (
     Key(_K, "min_free", SIZE, "64M", "bytes",
         "with less free space, the file system of datadir, binary log or tmpdir counts as full"),
     Key(_K, "watch", seconds(0, 0.9), "0.7", "s",
-        "that a good check lingers to notice the death of mysqld at once; 0 turns it off"),
+        "that a good check stays to notice the death of mysqld at once, at most until 0.85 s after"
+        " its start; 0 turns it off"),
     Key(_K, "alert", PATH, None, "",
         "a program run after each transition and on each new problem, with JSON on its stdin"),
     Key(_K, "run_dir", PATH, "/run/kachecks", "", "lock, permit and marks; gone after a reboot"),
@@ -247,7 +254,7 @@ class _Given(NamedTuple):
         return ConfigError(f"{self.path}{f':{max(lines)}' if lines else ''}: [{group}] {what}")
 
 
-def _convert(key: Key, value: Optional[str], where: str) -> Any:
+def _convert(key: Key, value: str | None, where: str) -> Any:
     what = f"{where}: {key.name} in [{key.group}]:"
     if value is None:
         raise ConfigError(f"{what} found no value, expected {key.name} = {key.kind.expected}")
@@ -264,7 +271,7 @@ def _convert(key: Key, value: Optional[str], where: str) -> Any:
         ) from None
 
 
-def _unknown(group: str, name: str, value: Optional[str]) -> str:
+def _unknown(group: str, name: str, value: str | None) -> str:
     """A sentence about a key that does not exist.
 
     It shows the key only if it looks like one: it may be the rest of a password, as in
@@ -338,9 +345,9 @@ def _login(
     given: _Given,
     group: str,
     user: str,
-    password: Optional[str],
-    host: Optional[str],
-    socket: Optional[str],
+    password: str | None,
+    host: str | None,
+    socket: str | None,
 ) -> Login:
     ca, cert, key, mode = (
         given.get(group, name) for name in ("ssl_ca", "ssl_cert", "ssl_key", "ssl_mode")

@@ -7,9 +7,12 @@ as the MySQL drivers, sockets and syslog do; a signal handler would not interrup
 from __future__ import annotations
 
 from _thread import allocate_lock, start_new_thread
-from typing import Any, Callable
 
 from kachecks.session_error import NoAnswer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
 
 
 def within(seconds: float, work: Callable[..., Any], *arguments: Any) -> Any:

@@ -6,18 +6,20 @@ back; cut once more; and for a server that will not close, SIGKILL. Replication 
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from contextlib import suppress
-from functools import partial
-from typing import Callable, NamedTuple
-
 from kachecks import positions, queries
 from kachecks.facts import Version
 from kachecks.host import Budget, Host
+from kachecks.named_tuple import NamedTuple
 from kachecks.probe import probe_access, version_of
 from kachecks.session import DriverError, Lost, Refused, ServerError, Session, SessionError
 from kachecks.state import StateError
 from kachecks.steps import Outcome, Steps
+from kachecks.suppress import suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Callable
 
 LOCK_WAIT_TIMEOUT = 1205
 NO_SUCH_THREAD = 1094
@@ -114,7 +116,7 @@ def close_server(
             session,
             own_users(host),
             budget,
-            partial(host.connect_local, 1.0),
+            lambda: host.connect_local(1.0),
             cut_first=cut_first,
         )
         steps.done("close")

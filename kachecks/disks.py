@@ -7,9 +7,9 @@ hangs is found again at the next look, and no second one is started beside it.
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
 
 from kachecks.apart import apart
+from kachecks.named_tuple import NamedTuple
 from kachecks.state import forget, read_text, write_text
 
 PATIENCE = 1.0

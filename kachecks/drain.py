@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from kachecks import positions, queries
-from kachecks.catching_up import transactions_left
 from kachecks.facts import Channel
-from kachecks.host import Budget
+from kachecks.host import Budget, Host
 from kachecks.positions import Position
-from kachecks.progress import Telling
 from kachecks.promotion_sessions import STATEMENT, Refusal, Sessions, own_server
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kachecks.progress import Telling
 
 
 def drain(sessions: Sessions, target: Position | None) -> None:
@@ -24,7 +26,7 @@ def drain(sessions: Sessions, target: Position | None) -> None:
     patience = Budget(sessions.host, config.drain_timeout)
     restarted: set[tuple[str, str]] = set()
     silence = _Silence()
-    tell = Telling(sessions.host.now, sessions.host.progress) if sessions.host.talks else None
+    tell = _telling(sessions.host) if sessions.host.talks else None
     before: object = None
     pause = 0.002
     while True:
@@ -35,7 +37,7 @@ def drain(sessions: Sessions, target: Position | None) -> None:
         if not left:
             return
         if tell is not None:
-            tell(partial(_count, sessions, channels, target, left))
+            tell(_count_of(sessions, channels, target, left))
         of_target = sessions.facts.version.mariadb and target is not None
         if (
             of_target
@@ -122,13 +124,21 @@ def _left_to_apply(
     return left
 
 
-def _count(
+def _telling(host: Host) -> Telling:
+    from kachecks.progress import Telling
+
+    return Telling(host.now, host.progress)
+
+
+def _count_of(
     sessions: Sessions, channels: tuple[Channel, ...], target: Position | None, left: str
-) -> int | None:
-    """Transactions that are left, for the person at the terminal."""
+) -> Callable[[], int | None]:
+    """What counts the transactions that are left, for the person at the terminal."""
+    from kachecks.catching_up import transactions_left
+
     received = ",".join(each.received_gtid for each in channels)
     wanted = target or Position(received, "", None)
-    return transactions_left(sessions.local, sessions.facts.version, wanted, left)
+    return lambda: transactions_left(sessions.local, sessions.facts.version, wanted, left)
 
 
 def _progress(sessions: Sessions, channels: tuple[Channel, ...]) -> object:

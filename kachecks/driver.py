@@ -11,11 +11,8 @@ Nothing here has a total deadline: the drivers' time-outs are per read. The sess
 from __future__ import annotations
 
 import os
-from contextlib import suppress
-from typing import Any, Callable, NamedTuple, Protocol
 
-from kachecks.config import Login
-from kachecks.facts import Row
+from kachecks.named_tuple import NamedTuple
 from kachecks.session_error import (
     DriverError,
     Lost,
@@ -25,6 +22,27 @@ from kachecks.session_error import (
     SessionError,
     Unreachable,
 )
+from kachecks.suppress import suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Protocol
+
+    from kachecks.config import Login
+    from kachecks.facts import Row
+
+    class Connection(Protocol):
+        """One connection as a driver gives it: blocking, with the driver's own exceptions."""
+
+        version: str
+        connection_id: int
+
+        def run(self, sql: str) -> list[Row]:
+            """Send one statement; its rows."""
+
+        def close(self) -> None:
+            """Say goodbye and close."""
+
 
 try:
     import _mysql_connector
@@ -50,19 +68,6 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         return self.socket or f"{self.host} port {self.login.port}"
-
-
-class Connection(Protocol):
-    """One connection as a driver gives it: blocking, with the driver's own exceptions."""
-
-    version: str
-    connection_id: int
-
-    def run(self, sql: str) -> list[Row]:
-        """Send one statement; its rows."""
-
-    def close(self) -> None:
-        """Say goodbye and close."""
 
 
 def connect(address: Address, timeout: float, driver: str | None = None) -> Connection:

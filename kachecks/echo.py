@@ -7,9 +7,14 @@ A raw socket needs CAP_NET_RAW. Without it Linux has ping sockets (SOCK_DGRAM) f
 net.ipv4.ping_group_range, for both families: icmp(7).
 """
 
+from __future__ import annotations
+
 import os
 import time
-from collections.abc import Sequence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _RESEND_SECONDS = 0.1
 
@@ -100,7 +105,7 @@ class _Pinger:
         return is_answer(packet, self._request, self._is_ipv6)
 
 
-def _pinger(addresses: Sequence[str], is_ipv6: bool) -> "_Pinger | None":
+def _pinger(addresses: Sequence[str], is_ipv6: bool) -> _Pinger | None:
     """None where this kernel does not have the family: nobody can answer then."""
     try:
         return _Pinger(addresses, is_ipv6)

@@ -7,17 +7,22 @@ only a failure needs is imported where it is needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from kachecks.company import notice_peer
 from kachecks.facts import Facts
 from kachecks.host import Host
 from kachecks.isolation import Isolation
+from kachecks.look_due import is_due
 from kachecks.observation import observe
 from kachecks.probe import probe_access
 from kachecks.session import Session, SessionError
 from kachecks.state import StateError
 from kachecks.verdict import Observation, Verdict, judge, needs_peer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kachecks.mysqld_process import Process
 
 ISOLATED_PATIENCE = 1.0
 """Seconds to close a node that is cut off: the other one opens when its time is over."""
@@ -27,7 +32,11 @@ GIVES_WAY = frozenset({"WRITES_STALLED", "DISK_FULL", "FILESYSTEM_READ_ONLY", "T
 
 
 def examine(
-    host: Host, act: bool, stalled: str = "", judged: Callable[[Verdict], None] = lambda _: None
+    host: Host,
+    act: bool,
+    stalled: str = "",
+    judged: Callable[[Verdict], None] = lambda _: None,
+    answered: Callable[[Process | None], None] = lambda _: None,
 ) -> Verdict:
     """The verdict on this node, after what it demands has been done.
 
@@ -35,10 +44,11 @@ def examine(
         act: close, mark, promote (--fence).
         stalled: why no disk may be touched: an earlier run of the check hangs.
         judged: told of the verdict as soon as there is one, before anything is done about it.
+        answered: with ``act``, told which mysqld has answered, if any, None where it is not known.
 
     Raises OSError: the kernel's address tables cannot be read.
     """
-    run = _Run(host, act)
+    run = _Run(host, act, answered)
     try:
         return run.judge(stalled, judged)
     finally:
@@ -48,9 +58,10 @@ def examine(
 class _Run:
     """What one run has at hand."""
 
-    def __init__(self, host: Host, act: bool) -> None:
+    def __init__(self, host: Host, act: bool, answered: Callable[[Process | None], None]) -> None:
         self._host = host
         self._act = act
+        self._answered = answered
         self._session: Session | None = None
         self._trouble = ""
 
@@ -149,11 +160,11 @@ class _Run:
     def _look_closer(
         self, session: Session, seen: Observation, facts: Facts, stalled: str
     ) -> Observation:
+        host = self._host
+        if self._act and not stalled and not is_due(host, session, facts):
+            return seen
         from kachecks import closer_look
 
-        host = self._host
-        if self._act and not stalled and not closer_look.is_due(host, session, facts):
-            return seen
         holder = seen.vip_here and facts.writable
         try:
             found = closer_look.look_closer(host, session, facts, seen.vip_here, stalled)
@@ -173,6 +184,7 @@ class _Run:
         if session is None or facts is None:
             return
         process = host.server_process(session)
+        self._answered(process)
         if host.remember_server(process, seen.found.up_to_date):
             host.unmark_alone()
         if not seen.found.peer:  # this run has not asked it, or a connection that is dead misleads

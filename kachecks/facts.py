@@ -6,9 +6,9 @@ below 8.0.22 and all of MariaDB say Master and Slave, newer MySQL says Source an
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional
+from kachecks.named_tuple import NamedTuple
 
-Row = dict[str, Optional[str]]
+Row = dict[str, "str | None"]
 
 
 class Version(NamedTuple):

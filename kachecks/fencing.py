@@ -5,7 +5,7 @@ from __future__ import annotations
 from kachecks import company
 from kachecks.demotion import demote, demote_mute, kill_open_server
 from kachecks.host import Host
-from kachecks.reconcile import lock_to_demote
+from kachecks.pair_lock import lock_to_demote
 from kachecks.steps import Outcome, Steps
 from kachecks.verdict import Verdict
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from kachecks.named_tuple import NamedTuple
 from kachecks.positions import Position, mariadb_missing, parse_gtid
 
 _UUID_PARTS = (8, 4, 4, 4, 12)

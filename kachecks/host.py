@@ -6,8 +6,8 @@ simulated world can stand in for it, and the steps themselves do not know.
 
 from __future__ import annotations
 
+import os
 import time
-from typing import TYPE_CHECKING
 
 from kachecks import mysqld_process, report, state, vip
 from kachecks.config import Config
@@ -16,6 +16,7 @@ from kachecks.mysqld_process import Process
 from kachecks.network import Network
 from kachecks.session import Session, local_address, peer_address
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kachecks.disks import Disks
     from kachecks.keepalived_process import Keepalived
@@ -84,15 +85,9 @@ class Host(Marks):
         The kernel knows of a peer's death at once (it closes or resets the connection); mysqld
         notices a replica that went away only when it next has something to send.
         """
-        import psutil
+        from kachecks import tcp_table
 
-        return {
-            connection.raddr.port
-            for connection in psutil.net_connections("tcp")
-            if connection.status == psutil.CONN_ESTABLISHED
-            and connection.raddr
-            and connection.raddr.ip.removeprefix("::ffff:") == self.config.peer
-        }
+        return tcp_table.ports_at(self.config.peer)
 
     # --- processes ---
 
@@ -108,6 +103,21 @@ class Host(Marks):
     def wait_for_end(self, process: Process, seconds: float) -> bool:
         """True as soon as it has ended, False after ``seconds``."""
         return mysqld_process.wait(process, seconds)
+
+    def watch(self, process: Process, seconds: float) -> bool | None:
+        """The same without any polling; None where the kernel cannot do that."""
+        return mysqld_process.watch(process, seconds)
+
+    def seconds_running(self) -> float:
+        """The age of this very process, from its fork by keepalived on."""
+        return self.now() - mysqld_process.start_of("self")
+
+    def parent_running(self) -> float:
+        """The age of the process that has started this one; inf where it is not to be seen."""
+        try:
+            return self.now() - mysqld_process.start_of(str(os.getppid()))
+        except OSError:
+            return float("inf")
 
     def kill(self, process: Process) -> bool:
         """SIGKILL to that very process; False when it was gone already."""
@@ -276,8 +286,6 @@ def _timestamp() -> str:
 
 
 def _host_name() -> str:
-    import os
-
     return os.uname().nodename
 
 

@@ -9,10 +9,14 @@ the others, the VRRP child sends priority 0 and removes the VIP, and all are gon
 A child that is stopped alone is started again.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, Optional
+from __future__ import annotations
 
+from kachecks.named_tuple import NamedTuple
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import psutil
 
 UNIT = "keepalived.service"
@@ -58,7 +62,7 @@ class Keepalived(NamedTuple):
     `process` remembers its start time: it never means a later owner of the pid.
     """
 
-    process: "psutil.Process"
+    process: psutil.Process
     found_by: str  # ancestor, unit or pid file
     where: str  # the unit or the pid file; empty for an ancestor
 
@@ -70,7 +74,7 @@ class Keepalived(NamedTuple):
         return f"keepalived (pid {self.pid}, {f'{self.found_by} {self.where}'.strip()})"
 
 
-def find(pid_files: Sequence[str] = PID_FILES, unit: str = UNIT) -> Optional[Keepalived]:
+def find(pid_files: Sequence[str] = PID_FILES, unit: str = UNIT) -> Keepalived | None:
     """The keepalived that serves this host, or None if there is none.
 
     Raises: NotKeepalived if something was named that is not it, and nothing better was found;
@@ -142,7 +146,7 @@ def remove_vip(vips: Sequence[str]) -> list[str]:
     return removed
 
 
-def _ancestor() -> "Optional[psutil.Process]":
+def _ancestor() -> psutil.Process | None:
     """The topmost of the keepalived processes directly above each other that we run below."""
     import psutil
 
@@ -158,7 +162,7 @@ def _ancestor() -> "Optional[psutil.Process]":
     return top
 
 
-def _main_pid(unit: str) -> Optional[int]:
+def _main_pid(unit: str) -> int | None:
     """The main process that systemd names for the unit, unverified."""
     from pathlib import Path
 
@@ -172,7 +176,7 @@ def _main_pid(unit: str) -> Optional[int]:
     return int(pid) if pid.isdecimal() else None  # 0 where the unit has no process
 
 
-def _pid_in(pid_file: str) -> Optional[int]:
+def _pid_in(pid_file: str) -> int | None:
     """The process that a pid file names, unverified; None where there is no file."""
     from pathlib import Path
 
@@ -187,7 +191,7 @@ def _pid_in(pid_file: str) -> Optional[int]:
     return int(text)
 
 
-def _verified(pid: int, where: str) -> "Optional[psutil.Process]":
+def _verified(pid: int, where: str) -> psutil.Process | None:
     """The process if it is the keepalived of this host, None if there is no such process."""
     import psutil
 
@@ -204,7 +208,7 @@ def _verified(pid: int, where: str) -> "Optional[psutil.Process]":
     return process if _is_alive(process) else None
 
 
-def _is_alive(process: "psutil.Process") -> bool:
+def _is_alive(process: psutil.Process) -> bool:
     import psutil
 
     try:
@@ -213,7 +217,7 @@ def _is_alive(process: "psutil.Process") -> bool:
         return False
 
 
-def _is_keepalived(process: "psutil.Process") -> bool:
+def _is_keepalived(process: psutil.Process) -> bool:
     """By its executable; by the name that it gives itself only where that may not be read."""
     import psutil
 
@@ -224,7 +228,7 @@ def _is_keepalived(process: "psutil.Process") -> bool:
     return (executable.rpartition("/")[2] if executable else process.name()) == "keepalived"
 
 
-def _shares(process: "psutil.Process", kind: str) -> bool:
+def _shares(process: psutil.Process, kind: str) -> bool:
     """Whether the process is in our own namespace of this kind."""
     from pathlib import Path
 
@@ -284,7 +288,7 @@ def _wait_for_none() -> None:
         time.sleep(0.02)
 
 
-def _holds_vips(process: "psutil.Process") -> bool:
+def _holds_vips(process: psutil.Process) -> bool:
     import psutil
 
     try:

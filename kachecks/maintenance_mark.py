@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from typing import NamedTuple
 
 from kachecks import state
 from kachecks.marks import NO_MAINTENANCE
+from kachecks.named_tuple import NamedTuple
+from kachecks.suppress import suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PATIENCE = 0.2
 """Seconds for the disk of state_dir, once after each boot; a healthy one needs a millisecond."""

@@ -8,10 +8,10 @@ seen in the world (the VIP, read_only, a lock) is looked at there and has no mar
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
 
 from kachecks import state
 from kachecks.mysqld_process import Process
+from kachecks.named_tuple import NamedTuple
 
 LEAVING_IS_FRESH = 2.0
 """Seconds after its last writing for which a leaving mark holds: longer than keepalived needs to
@@ -214,6 +214,10 @@ class Marks:
     def last_verdict(self) -> str:
         """The last verdict remembered, "" when there is none."""
         return state.read_text(self._verdict)
+
+    def verdict_age(self) -> float:
+        """Seconds since it was another one, by the wall clock; 0 when there is none."""
+        return state.age(self._verdict)
 
     def trouble_changed(self, why: str) -> bool:
         """Remember why the check could not close the server; True when it was not that before."""

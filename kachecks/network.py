@@ -7,9 +7,11 @@ imported where they are used.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-from kachecks.config import Config
+    from kachecks.config import Config
 
 _DEAF_AFTER_ADVERTS = 2.2  # two adverts must have been lost, and the timer's jitter on top
 _KNOCK_SECONDS = 0.1  # the answer comes in less than 1 ms

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 
-from kachecks.arguments import hook_parser
-from kachecks.hook import DONE, REFUSED, run_hook
+from kachecks.hook import DONE, REFUSED, Options, quick_options, run_hook
 from kachecks.host import Host
 from kachecks.reconcile import reconcile
 from kachecks.report import say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
 
 STOP_PATIENCE = 0.3
 """Seconds for a demotion in notify_stop: keepalived kills that hook after one second."""
@@ -17,11 +19,15 @@ STOP_PATIENCE = 0.3
 
 def main(argv: list[str] | None = None) -> int:
     """Bring MySQL to match the VIP; see ``reconcile``."""
-    return run_hook(parser(), argv, _demote)
+    arguments = sys.argv[1:] if argv is None else argv
+    options = quick_options(arguments, stop=True) or parser().parse_args(arguments)
+    return run_hook("notify_backup", options, _demote)
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """The command line, as people use it."""
+    from kachecks.arguments import hook_parser
+
     parsing = hook_parser(
         "notify_backup",
         "The VIP has left: close writes and cut the clients. With the VIP on this host it opens"
@@ -36,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     return parsing
 
 
-def _demote(host: Host, options: argparse.Namespace) -> int:
+def _demote(host: Host, options: Options | argparse.Namespace) -> int:
     patience = STOP_PATIENCE if options.stop else host.config.fence_timeout
     outcome = reconcile(host, "notify_backup", patience)
     if not options.verbose and not options.dry_run:

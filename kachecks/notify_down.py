@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
 
 from kachecks.arguments import hook_parser
 from kachecks.catching_up import wait_for_peer
 from kachecks.config import load
 from kachecks.hook import DONE, REFUSED, host_for, run_hook
 from kachecks.host import Budget, Host
-from kachecks.reconcile import demotion, lock_to_demote
+from kachecks.keepalived_process import KeepalivedError
+from kachecks.pair_lock import lock_to_demote
+from kachecks.reconcile import demotion
 from kachecks.report import say
 from kachecks.state import StateError
 from kachecks.steps import Outcome, Steps
+from kachecks.suppress import suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PEER_PATIENCE = 2.0
 """Seconds for the peer to get everything, where it answers; it fetches the rest by itself."""
@@ -30,7 +35,7 @@ VIP_PATIENCE = 2.0
 
 def main(argv: list[str] | None = None) -> int:
     """Close, wait for the peer, then stop keepalived as the very last act."""
-    return run_hook(parser(), argv, _leave_all)
+    return run_hook("notify_down", parser().parse_args(argv), _leave_all, KeepalivedError)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 
-from kachecks.arguments import hook_parser
-from kachecks.hook import DONE, REFUSED, run_hook
+from kachecks.hook import DONE, REFUSED, Options, quick_options, run_hook
 from kachecks.host import Host
 from kachecks.reconcile import reconcile
 from kachecks.report import say
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
 
 def main(argv: list[str] | None = None) -> int:
     """Bring MySQL to match the VIP; see ``reconcile``."""
-    return run_hook(parser(), argv, _promote)
+    arguments = sys.argv[1:] if argv is None else argv
+    options = quick_options(arguments) or parser().parse_args(arguments)
+    return run_hook("notify_master", options, _promote)
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """The command line, as people use it."""
+    from kachecks.arguments import hook_parser
+
     return hook_parser(
         "notify_master",
         "The VIP has come: see to it that the other node does not write, apply all that was"
@@ -28,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     )
 
 
-def _promote(host: Host, options: argparse.Namespace) -> int:
+def _promote(host: Host, options: Options | argparse.Namespace) -> int:
     outcome = reconcile(host, "notify_master", host.config.fence_timeout)
     if not options.verbose and not options.dry_run:
         say(f"{outcome.transition}: {outcome.outcome}: {outcome.why}")

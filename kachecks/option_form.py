@@ -5,13 +5,19 @@ What MySQL's programs do with the same text is done here too (verified against m
 `-` and `_` are alike in keys, groups may be repeated, and the escapes of _ESCAPES hold with or
 without quotes. Where MySQL would skip what it does not know, this raises ConfigError.
 
-Read by check_mysql once a second: nothing is imported here that `os` and `typing` have not loaded.
+Read by check_mysql once a second: nothing is imported here that `os` has not loaded.
 """
+
+from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Optional
+
+from kachecks.named_tuple import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 _LARGEST_FILE = 1 << 20
 SPACE = " \t\n\v\f\r"  # what MySQL strips; str.strip() alone would also eat a no-break space
@@ -38,7 +44,7 @@ class Line(NamedTuple):
     number: int
     group: str
     name: str
-    value: Optional[str]  # None where there is no `=`
+    value: str | None  # None where there is no `=`
 
 
 def read(path: str) -> tuple[str, int]:
@@ -104,7 +110,7 @@ def _group(line: str, where: str, groups: Sequence[str]) -> str:
     raise ConfigError(f"{where}: unknown group [{shown(name)}], expected {_listed(groups)}")
 
 
-def _split(line: str) -> tuple[str, Optional[str]]:
+def _split(line: str) -> tuple[str, str | None]:
     """Key and value of a line, no value without `=`: what mysys/my_default.c does, in its order."""
     quote, escaped = "", False
     for position, char in enumerate(line):

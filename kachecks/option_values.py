@@ -1,10 +1,16 @@
 """The kinds of values in the option file: what is expected, in words and as a conversion."""
 
-import os
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from __future__ import annotations
 
+import os
+
+from kachecks.named_tuple import NamedTuple
 from kachecks.option_form import SPACE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 _DIGITS = "0123456789"
 WORD = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_" + _DIGITS

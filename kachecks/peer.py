@@ -6,14 +6,12 @@ can be dealt with; alive but not to be closed, this node stays closed.
 
 from __future__ import annotations
 
-from functools import partial
-from typing import NamedTuple
-
 from kachecks import positions, queries
 from kachecks.config import Config
 from kachecks.demotion import NotClosed, close_writes, own_users
 from kachecks.facts import Facts, channels_from
 from kachecks.host import Budget
+from kachecks.named_tuple import NamedTuple
 from kachecks.positions import Position
 from kachecks.presence import Presence, must_see_a_witness, presence_of_peer
 from kachecks.probe import probe, probe_access
@@ -115,17 +113,17 @@ class _Search:
             )
         return None
 
-    def mute(self, error: SessionError, presence: Presence) -> Settled | None:
+    def mute(self, error: SessionError, presence: str) -> Settled | None:
         """Neither answering nor refusing: how much of its host is there decides."""
-        if presence is Presence.NONE:
+        if presence == Presence.NONE:
             return self._silent(error)
-        said = f"peer mute, {presence.value}: {error}"
-        if presence is Presence.HOLDER:
+        said = f"peer mute, {presence}: {error}"
+        if presence == Presence.HOLDER:
             return self._hung(said)
         if not self._look_on.over:
             return None
         # Nobody answers for the VIP, and its check or its hooks have had their time to kill.
-        return self._gone(said, mute=True) if presence is Presence.ON_LINK else self._hung(said)
+        return self._gone(said, mute=True) if presence == Presence.ON_LINK else self._hung(said)
 
     def _hung(self, said: str) -> Settled:
         if self._sessions.host.config.on_hung_peer == "open":
@@ -196,8 +194,14 @@ def _fence(sessions: Sessions, session: Session) -> None:
     host = sessions.host
     budget = Budget(host, host.config.fence_timeout)
     try:
-        again = partial(host.connect_peer, PEER_CONNECT)
-        closed = close_writes(host, session, own_users(host), budget, again, sessions.keep_alive)
+        closed = close_writes(
+            host,
+            session,
+            own_users(host),
+            budget,
+            lambda: host.connect_peer(PEER_CONNECT),
+            sessions.keep_alive,
+        )
     except (NotClosed, NoAnswer) as error:
         _must_have_closed(sessions, error)
         raise PeerChanged from None

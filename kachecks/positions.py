@@ -7,12 +7,14 @@ and server, slave_pos the last applied of every domain.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
-
 from kachecks import queries
 from kachecks.facts import Channel, Version
+from kachecks.named_tuple import NamedTuple
 from kachecks.session import Session
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Position(NamedTuple):

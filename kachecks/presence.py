@@ -6,8 +6,6 @@ hangs, so the VIP answered for by another host means: it is still a holder, and 
 
 from __future__ import annotations
 
-from enum import Enum
-
 from kachecks.promotion_sessions import Refusal, Sessions
 
 HOLDER_PROBES = 3
@@ -21,7 +19,7 @@ WITNESS_PATIENCE = 0.5
 """Seconds for the first of the witnesses to answer."""
 
 
-class Presence(Enum):
+class Presence:
     """What was found, the strongest sign first."""
 
     HOLDER = "its host answers for the VIP (mysqld hangs, or a firewall drops its port)"
@@ -30,7 +28,7 @@ class Presence(Enum):
     NONE = "nothing answers"
 
 
-def presence_of_peer(sessions: Sessions, host_answered: bool) -> Presence:
+def presence_of_peer(sessions: Sessions, host_answered: bool) -> str:
     """Look for the peer beside SQL.
 
     Args:

@@ -7,7 +7,10 @@ while ...:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 EVERY = 1.0
 """Seconds between two lines; work that ends sooner says nothing."""

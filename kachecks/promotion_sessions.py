@@ -6,13 +6,10 @@ that will open it. A session found gone ends the promotion and is never reconnec
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import NamedTuple
-
 from kachecks import queries
 from kachecks.facts import Channel, Facts, channels_from
 from kachecks.host import Budget, Host
+from kachecks.named_tuple import NamedTuple
 from kachecks.probe import probe
 from kachecks.session import Session, SessionError
 from kachecks.steps import Steps
@@ -57,13 +54,15 @@ class Peer(NamedTuple):
     facts: Facts
 
 
-@contextmanager
-def own_server() -> Iterator[None]:
+class own_server:
     """Trouble with this node's own server ends the promotion, and is never taken for the peer's."""
-    try:
-        yield
-    except SessionError as error:
-        raise Interrupted(f"this node's own server: {error}") from None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> None:
+        if isinstance(error, SessionError):
+            raise Interrupted(f"this node's own server: {error}") from None
 
 
 class Sessions:

@@ -7,21 +7,13 @@ match; the last one to run sees the last truth.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from kachecks import company
 from kachecks.demotion import demote
 from kachecks.giving_way import give_way, redirect_clients
 from kachecks.host import Budget, Host
+from kachecks.pair_lock import lock_to_demote, lock_to_promote
 from kachecks.promotion import StandAside, promote
-from kachecks.state import StateError
 from kachecks.steps import Outcome, Steps
-
-DEMOTION_LOCK_PATIENCE = 1.0
-"""Seconds to wait for the lock before closing without it: closing is always safe."""
-
-PROMOTION_LOCK_PATIENCE = 20.0
-"""Seconds to wait for another hook at work before opening: never without the lock."""
 
 ATTEMPTS = 5
 """Promotions, the first included, of which each was interrupted (a session with a server ended);
@@ -130,32 +122,6 @@ def demotion(host: Host, steps: Steps, cause: str, patience: float) -> Outcome:
     if outcome.done and host.gave_way() is not None and not host.vip_here():
         redirect_clients(host)
     return outcome
-
-
-def lock_to_demote(host: Host, patience: float) -> bool:
-    """Wait a moment for the lock; False: go on without it, closing is always safe."""
-    budget = Budget(host, min(DEMOTION_LOCK_PATIENCE, patience / 3))
-    try:
-        return _wait_for_lock(host, "demote", lambda: budget.over)
-    except StateError as error:
-        host.progress(f"going on without the lock: {error}")
-        return False
-
-
-def lock_to_promote(host: Host) -> bool:
-    """Wait for the lock while the VIP is here. Raises StateError: never without the lock."""
-    budget = Budget(host, PROMOTION_LOCK_PATIENCE)
-    return _wait_for_lock(host, "promote", lambda: budget.over or not host.vip_here())
-
-
-def _wait_for_lock(host: Host, purpose: str, give_up: Callable[[], bool]) -> bool:
-    pause = 0.002
-    while not host.try_lock(purpose):
-        if give_up():
-            return False
-        host.sleep(pause)
-        pause = min(pause * 2, 0.05)
-    return True
 
 
 def _lock_busy(steps: Steps, cause: str) -> Outcome:

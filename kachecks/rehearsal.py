@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import cast
 
 from kachecks.config import Config
+from kachecks.facts import Row
 from kachecks.host import TalkingHost
 from kachecks.mysqld_process import Process
 from kachecks.network import Network
 from kachecks.report import say
-from kachecks.session import Row, Session
+from kachecks.session import Session
 
 PATIENCE = 0.5
 """Seconds for what comes by itself, such as the peer's replication."""

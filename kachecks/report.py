@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from kachecks.suppress import suppress
 
 LOG_PATIENCE = 0.3
 """Seconds to wait for the log daemon."""

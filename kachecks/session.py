@@ -10,12 +10,9 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from contextlib import suppress
 
-from kachecks.config import Login
 from kachecks.deadline import within
-from kachecks.driver import Address, Connection, connect, explained
-from kachecks.facts import Row
+from kachecks.driver import Address, connect, explained
 from kachecks.session_error import (
     DriverError,
     Lost,
@@ -25,6 +22,13 @@ from kachecks.session_error import (
     SessionError,
     Unreachable,
 )
+from kachecks.suppress import suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kachecks.config import Login
+    from kachecks.driver import Connection
+    from kachecks.facts import Row
 
 __all__ = [
     "Address",
@@ -32,7 +36,6 @@ __all__ = [
     "Lost",
     "NoAnswer",
     "Refused",
-    "Row",
     "ServerError",
     "Session",
     "SessionError",
@@ -75,6 +78,7 @@ class Session:
         """
         self.address = address
         self._gone = False
+        self._server_pid: int | None = None
         self._sockets_before = _sockets() if address.socket else {}
         try:
             self._connection: Connection = within(timeout + 0.1, connect, address, timeout, driver)
@@ -122,8 +126,11 @@ class Session:
         From SO_PEERCRED, so it is the very process that answered. None over TCP, from another
         pid namespace, and where the driver's descriptor is not to be found.
         """
-        if self.address.socket is None:
-            return None
+        if self._server_pid is None and self.address.socket is not None:
+            self._server_pid = self._pid_at_the_other_end()
+        return self._server_pid
+
+    def _pid_at_the_other_end(self) -> int | None:
         import _socket  # socket, the module around it, costs 9 ms more
 
         for name, descriptor in _sockets().items():

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import suppress
+import time
 
 from kachecks.mysqld_process import Process
+from kachecks.suppress import suppress
 
 AUDIT_PATIENCE = 0.2
 """Seconds to wait for the child that writes the audit log: a healthy disk needs one or two
@@ -91,6 +92,17 @@ def read_text(path: str) -> str:
             return file.read()
     except OSError:
         return ""
+
+
+def age(path: str) -> float:
+    """Seconds since that file was written, by the wall clock; 0 when there is none.
+
+    A file from the future counts as old: somebody has set the clock back.
+    """
+    try:
+        return abs(time.time() - os.stat(path).st_mtime)
+    except OSError:
+        return 0.0
 
 
 def write_text(path: str, text: str) -> None:

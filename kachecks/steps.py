@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from kachecks.host import Host
+from kachecks.named_tuple import NamedTuple
 
 
 class Outcome(NamedTuple):

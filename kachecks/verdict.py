@@ -6,14 +6,15 @@ A dead server gives way; where the check cannot tell, the VIP stays where it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
-
 from kachecks.config import Config
 from kachecks.facts import Channel, Facts, channels_from
 from kachecks.findings import NOTHING_FOUND, Findings
+from kachecks.named_tuple import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kachecks.maintenance_mark import Maintenance
 
 

@@ -19,7 +19,11 @@ Addresses of an interface that is down are not.
 check_mysql calls this every second: nothing is imported but for an IPv6 address.
 """
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def here(vips: Sequence[str], proc: str = "/proc") -> bool:

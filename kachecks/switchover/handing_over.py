@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from kachecks.catching_up import EachRound, wait_for_peer
+from kachecks.catching_up import wait_for_peer
 from kachecks.demotion import NotClosed, close_server
 from kachecks.facts import Facts
 from kachecks.host import Budget, Host
@@ -20,6 +20,9 @@ from kachecks.reconcile import reopen
 from kachecks.session import Session, SessionError
 from kachecks.state import StateError
 from kachecks.steps import Outcome, Steps
+
+if TYPE_CHECKING:
+    from kachecks.catching_up import EachRound
 
 CAUSE = "kachecks switchover"
 

@@ -150,6 +150,15 @@ class SimulatedHost:
         program.wait(max(seconds, 0.0))
         return not self._lives(process)
 
+    def watch(self, process: Process, seconds: float) -> bool | None:
+        return self.wait_for_end(process, seconds)
+
+    def seconds_running(self) -> float:
+        return self._program.scheduler.now - self._program.begun
+
+    def parent_running(self) -> float:
+        return float("inf")
+
     def kill(self, process: Process) -> bool:
         self._program.point(FILE)
         if not self._lives(process):
@@ -325,6 +334,9 @@ class SimulatedHost:
 
     def verdict_changed(self, verdict: str) -> bool:
         return self._is_news("verdict", verdict)
+
+    def verdict_age(self) -> float:
+        return float("inf")
 
     def last_verdict(self) -> str:
         return self._read("verdict") or ""

@@ -23,6 +23,7 @@ from kachecks import (
     queries,
     reconcile,
 )
+from kachecks.pair_lock import lock_to_demote
 from kachecks.presence import must_see_a_witness
 from kachecks.probe import probe, probe_access
 from kachecks.promotion_sessions import (
@@ -48,7 +49,7 @@ def _open_without_a_second_look(sessions: Any) -> None:
 
 def _backup_by_name(node: Any, program: Any) -> object:
     host: Any = SimulatedHost(node, program)
-    reconcile.lock_to_demote(host, node.config.fence_timeout)
+    lock_to_demote(host, node.config.fence_timeout)
     try:
         return reconcile.demotion(host, Steps(host), "x", node.config.fence_timeout).outcome
     finally:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kachecks import examination, notify_down, reconcile
+from kachecks import examination, notify_down, reconcile, watch
 from kachecks.keepalived_process import KeepalivedError
 from kachecks.notify_backup import STOP_PATIENCE
 from kachecks.state import StateError
@@ -14,6 +14,7 @@ from kachecks.switchover import handing_over, preflight
 from tests.schedules.host import SimulatedHost
 
 if TYPE_CHECKING:
+    from kachecks.mysqld_process import Process
     from tests.schedules.node import Node
     from tests.schedules.scheduler import Program
 
@@ -27,7 +28,10 @@ UNUSABLE = 3
 def check(node: Node, program: Program) -> object:
     """check_mysql --fence: its exit status."""
     host: Any = SimulatedHost(node, program)
-    verdict = examination.examine(host, True)
+    servers: list[Process | None] = []
+    verdict = examination.examine(host, True, answered=servers.append)
+    if not verdict.status and servers and watch.watch(host, servers[-1]).look_again:
+        verdict = examination.examine(host, True)
     program.verdict = verdict  # type: ignore[attr-defined]
     if node.world.telling:
         node.say(f"{verdict.reason} {verdict.status}: {verdict.sentence}", program)

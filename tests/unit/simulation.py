@@ -148,6 +148,10 @@ class Host:
         self.dead: set[Process] = set()
         self.dies_after: float | None = None  # seconds until B's mysqld ends by itself
         self.unkillable = False
+        self.pidfd = True  # this kernel has it
+        self.started = 0.0  # the process that runs the check
+        self.age_of_verdict = 60.0  # s
+        self.keepalived_age = 60.0  # s
         self.ports_from_peer: set[int] = set()
         self.recorded: list[dict[str, object]] = []
         self.network = Network(world)
@@ -217,6 +221,15 @@ class Host:
         if self.alive(process):
             self.world.pass_time(min(seconds, max(left, 0)))
         return not self.alive(process)
+
+    def watch(self, process: Process, seconds: float) -> bool | None:
+        return self.wait_for_end(process, seconds) if self.pidfd else None
+
+    def seconds_running(self) -> float:
+        return self.world.time - self.started
+
+    def parent_running(self) -> float:
+        return self.keepalived_age
 
     def kill(self, process: Process) -> bool:
         self.world.say(f"SIGKILL {process.pid}")
@@ -355,6 +368,9 @@ class Host:
 
     def last_verdict(self) -> str:
         return self.verdict
+
+    def verdict_age(self) -> float:
+        return self.age_of_verdict
 
     def trouble_changed(self, why: str) -> bool:
         changed, self.trouble = self.trouble != why, why

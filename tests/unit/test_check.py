@@ -68,3 +68,12 @@ def test_a_process_that_does_not_end_is_ended() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], timeout=30, check=False)
     assert done.returncode == check.UNKNOWN
+
+
+def test_a_verdict_stands_where_mysqld_cannot_be_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise OSError("too many open files")
+
+    world = World()
+    monkeypatch.setattr(world.host, "seconds_running", broken)
+    assert not check._is_void(world.host, check.Options(), None)  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -508,6 +508,87 @@ def mysqld(node: Node) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
+
+
+PATIENT = """
+import runpy, sys
+from kachecks import check, config, watch
+watch.ENDED_BY, watch.SETTLED = 60.0, 0.0
+check.load = lambda path: config.load(path)._replace(watch=60.0)
+sys.exit(runpy.run_path("kachecks/programs/check_mysql")["main"](sys.argv[1:]))
+"""
+"""check_mysql with a minute between two checks: it does not matter how busy this host is."""
+
+
+def open_files(pid: int) -> list[str]:
+    """The kernel's names for what that process has open."""
+    found = []
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            found.append(str(link.readlink()))
+    return found
+
+
+@contextmanager
+def watching(node: Node) -> Iterator[subprocess.Popen[str]]:
+    """A holder's check that has found all well and watches mysqld."""
+    assert node.check("--fence", holder=True)[0] == 0
+    options = [f"--defaults-file={node.file}", "--fence", "-v"]
+    command = [*HOLDER, sys.executable, "-c", PATIENT, *options]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("OK: MySQL 8.4.0 open, the VIP is here")
+            assert process.stdout.readline() == f"exit 0, holder, option file {node.file}\n"
+            until = time.monotonic() + BUSY
+            while not any("pidfd" in each for each in open_files(process.pid)):
+                assert time.monotonic() < until, "mysqld is not watched"
+            yield process
+        finally:
+            process.kill()
+
+
+def free(lock: Path) -> bool:
+    """Nobody holds it."""
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+
+@needs_root
+def test_death_of_mysqld_is_seen_at_once(node: Node) -> None:
+    """By the whole failing path: what keepalived gets is what the next check would have said."""
+    with mysqld(node) as server, watching(node) as check:
+        server.kill()
+        printed = check.communicate(timeout=BUSY)[0].splitlines()
+        assert check.returncode == 10
+    assert printed[0] == f"mysqld (pid {server.pid}) has just died"
+    assert printed[1].startswith("MYSQLD_DOWN: nobody listens on ")
+    assert (node.run_dir / "main.verdict").read_text() == "MYSQLD_DOWN 10"
+    assert not (node.run_dir / "main.open").exists()
+
+
+@needs_root
+def test_sigterm_while_mysqld_is_watched(node: Node) -> None:
+    with mysqld(node), watching(node) as check:
+        check.terminate()
+        assert check.wait(BUSY) == -signal.SIGTERM
+
+
+@needs_root
+def test_watching_stands_in_nobodys_way(node: Node) -> None:
+    """Another check and a hook take their locks, and the server has no connection of this one."""
+    with mysqld(node) as server, watching(node) as check:
+        assert not [each for each in open_files(check.pid) if each.startswith("socket:")]
+        assert free(node.run_dir / "main.check")
+        assert free(node.run_dir / "main.lock")
+        assert node.check("--fence", holder=True)[1].startswith("OK: ")
+        assert check.poll() is None
+        server.kill()
+        assert check.wait(BUSY) == 10
 
 
 @needs_root

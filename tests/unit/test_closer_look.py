@@ -11,12 +11,12 @@ from kachecks.closer_look import (
     ERRANT_FOR,
     FIT_FOR,
     STALLED_AFTER,
-    is_due,
     look_closer,
     remember,
 )
 from kachecks.disks import Disks
 from kachecks.findings import Findings
+from kachecks.look_due import is_due
 from kachecks.marks import Look
 from kachecks.probe import probe
 from kachecks.session import DriverError, Lost, ServerError

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from kachecks import mysqld_process
-from kachecks.mysqld_process import Process, alive, identify, kill, wait
+from kachecks.mysqld_process import Process, alive, identify, kill, start_of, wait, watch
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
@@ -174,3 +175,37 @@ def test_lines_of_the_kernel(tmp_path: Path, stat: str, expected: Process | None
     (tmp_path / "7").mkdir()
     (tmp_path / "7/stat").write_text(stat)
     assert mysqld_process.identify(7, str(tmp_path)) == expected
+
+
+def test_watching_one_that_lives(start: Start) -> None:
+    assert watch(identified(start()), 0.01) is False
+
+
+def test_watching_one_that_dies(start: Start) -> None:
+    process = start()
+    found = identified(process)
+    threading.Timer(0.05, process.kill).start()
+    assert watch(found, 20.0) is True
+    assert process.wait(2) == -signal.SIGKILL
+
+
+def test_watching_without_pidfd(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would take polling, which a check must not do."""
+    monkeypatch.delattr(os, "pidfd_open")
+    found = identified(start())
+    assert watch(found, 20.0) is None
+    assert watch(found._replace(started=1), 20.0) is True
+
+
+def test_when_this_process_was_started() -> None:
+    """The kernel rounds it down to a clock tick."""
+    before = time.clock_gettime(time.CLOCK_BOOTTIME)
+    code = "from kachecks.mysqld_process import start_of; print(start_of('self'))"
+    root = Path(mysqld_process.__file__).parents[1]
+    ran = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, check=True)
+    after = time.clock_gettime(time.CLOCK_BOOTTIME)
+    tick = 1 / os.sysconf("SC_CLK_TCK")
+    assert before - tick <= float(ran.stdout) <= after
+    assert start_of("self") <= before
+    with pytest.raises(OSError, match="4194305"):
+        start_of("4194305")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 
 import pytest
 
@@ -376,9 +376,9 @@ def test_what_a_person_reads(said_already: str, capsys: pytest.CaptureFixture[st
 
 @pytest.mark.parametrize("option", ["", "--keep-keepalived", "--drop-vip", "--force"])
 def test_its_command_line(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def parsed(parsing: ArgumentParser, argv: list[str], body: object) -> int:
+    def parsed(_program: str, options: Namespace, body: object, *_: object) -> int:
         assert body is notify_down._leave_all
-        found = vars(parsing.parse_args(argv))
+        found = vars(options)
         given = {name for name in ("keep_keepalived", "drop_vip", "force") if found[name]}
         assert given == ({option[2:].replace("-", "_")} if option else set())
         return 7

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kachecks.marks import GaveWay
-from kachecks.reconcile import PROMOTION_LOCK_PATIENCE, reconcile
+from kachecks.pair_lock import PROMOTION_LOCK_PATIENCE
+from kachecks.reconcile import reconcile
 from kachecks.session import Lost, ServerError
 from kachecks.state import StateError
 from kachecks.steps import Outcome

@@ -268,3 +268,14 @@ def test_no_descriptors_are_left(tmp_path: Path) -> None:
     for number in range(5):
         state.append_audit(str(tmp_path), "main", {"number": number})
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+def test_age_of_a_file(tmp_path: Path) -> None:
+    """By the wall clock: one from the future is not taken for a fresh one."""
+    file = tmp_path / "verdict"
+    assert state.age(str(file)) == 0.0
+    file.write_text("OK 0")
+    assert 0.0 <= state.age(str(file)) < BUSY
+    for shift in (-3600, 3600):
+        os.utime(file, (0, time.time() + shift))
+        assert state.age(str(file)) > 3600 - BUSY
