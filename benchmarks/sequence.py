@@ -11,15 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import re
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.machine import heading, machine
 from tests.lab import evidence, sequence
 from tests.lab.error import LabError
 from tests.lab.flavour import FLAVOURS, Flavour
@@ -115,22 +112,6 @@ def _errors(errors: dict[str, int]) -> str:
     return ", ".join(said) or "nothing"
 
 
-def machine() -> dict[str, str]:
-    """What the figures depend on, and nothing that tells whose machine it is."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    said = subprocess.run(
-        ["keepalived", "--version"], capture_output=True, text=True, check=True
-    ).stderr
-    version = re.search(r"v([\d.]+)", said)
-    return {
-        "cores": str(os.cpu_count()),
-        "memory": f"{memory:.0f} GiB",
-        "Linux": re.match(r"[\d.]+", platform.release())[0],  # type: ignore[index]
-        "Python": platform.python_version(),
-        "keepalived": version[1] if version else "unknown",
-    }
-
-
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.sequence",
@@ -148,11 +129,7 @@ def main(argv: list[str] | None = None) -> int:
     flavours = tuple(FLAVOURS) if options.flavour == "both" else (options.flavour,)
 
     here = machine()
-    print(
-        ", ".join(
-            f"{value} cores" if key == "cores" else f"{key} {value}" for key, value in here.items()
-        )
-    )
+    print(heading(here))
     report: dict[str, Any] = {"machine": here, "lag_seconds": options.lag, "servers": {}}
     try:
         for name in flavours:

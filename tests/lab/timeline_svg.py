@@ -146,7 +146,7 @@ def _writes(record: Record, scale: _Scale, top: float, most: int) -> Iterator[st
         for end in (left, right):
             yield line(end, height - 4, end, height + 4, _RED, stroke_width="1.5")
         words = f"{gap.seconds:.2f} s without a write"
-        fits = right - left > 7 * len(words)
+        fits = right - left > 6.2 * len(words)
         place, anchor = ((left + right) / 2, "middle") if fits else (right + 6, "start")
         around = {"paint_order": "stroke", "stroke": "#ffffff", "stroke_width": "3"}
         yield text(place, height - 6, words, _RED, text_anchor=anchor, **around)
@@ -176,7 +176,8 @@ def _node(panel: Panel, node: str, colour: str, scale: _Scale, top: float) -> It
     for start, end in spans.two_writers(record):
         yield from _strip(scale, start, end, server + _SERVER - 4, 4, _RED)
     steps = server + _SERVER + 3
-    yield text(LEFT - 6, steps + 8, "steps", _DARK, **right_of)
+    if panel.transitions:
+        yield text(LEFT - 6, steps + 8, "steps", _DARK, **right_of)
     for transition in panel.transitions:
         if transition.node == node:
             yield from _blocks(transition, scale, steps)
