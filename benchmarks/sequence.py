@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.failovers import SERVER_OPTIONS, SUITES
 from benchmarks.machine import heading, machine
 from tests.lab import evidence, sequence
 from tests.lab.error import LabError
@@ -24,16 +25,10 @@ from tests.lab.observe import Observer
 from tests.lab.pair import VIP, Pair
 from tests.lab.timeline import bars_for, picture, table
 
-SUITES = ("kachecks", "recipe")
-_SERVER_OPTIONS: dict[str, dict[str, object]] = {
-    "kachecks": {},
-    "recipe": {"auto_increment_increment": 1, "auto_increment_offset": 1},
-}
-
 
 def play(flavour: Flavour, suite: str, lag: int) -> sequence.Played:
     """One run on a fresh pair. `lag`: seconds that each standby applies late."""
-    with Pair(flavour, suite, server_options=_SERVER_OPTIONS[suite]) as pair:
+    with Pair(flavour, suite, server_options=SERVER_OPTIONS[suite]) as pair:
         for node in pair.nodes if lag else ():
             pair.delay_replica(node, lag)
         with Observer(pair.nodes, pair.client, VIP, pair.workdir) as observer:
