@@ -94,7 +94,7 @@ def programs(flavour: Flavour, state: str) -> dict[str, Any]:
 
 def measure(node: Node, flavour: Flavour, state: str, times: int) -> dict[str, Cost]:
     """Raises LabError where a program did not say what it should: its cost would say nothing."""
-    wanted = {"programs": programs(flavour, state), "times": times}
+    wanted: dict[str, Any] = {"programs": programs(flavour, state), "times": times}
     done = node.run(
         [SYSTEM_PYTHON, "-I", str(_HERE / "stopwatch.py")],
         input=json.dumps(wanted),

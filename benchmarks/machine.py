@@ -22,7 +22,7 @@ def machine() -> dict[str, str]:
         "date": time.strftime("%Y-%m-%d"),
         "cores": str(os.cpu_count()),
         "memory": f"{memory:.0f} GiB",
-        "Linux": re.match(r"[\d.]+", platform.release())[0],  # type: ignore[index]
+        "Linux": re.match(r"[\d.]+", platform.release())[0],
         "Python": platform.python_version(),
         "keepalived": version[1] if version else "unknown",
         "kachecks": kachecks.__version__,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 class Summary(NamedTuple):
     """Of values of one kind; more is worse."""
 
-    count: int
+    runs: int
     median: float
     worst: float
 
