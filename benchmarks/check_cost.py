@@ -53,18 +53,21 @@ def measured(flavour: Flavour, times: int) -> Costs:
 def rows(found: dict[str, Cost], title: str) -> list[list[str]]:
     """A heading and a row per program."""
     recipe, python = found[RECIPE], found[PYTHON]
-    lines = [[title, "wall", "worst", "CPU", "worst", "memory", "calls", "of recipe", "of Python"]]
+    lines = [[title, "wall", "worst", "CPU", "worst", "memory", "calls"]]
+    lines[0] += ["wall/recipe", "CPU/recipe", "wall/Python", "CPU/Python"]
     for name in PROGRAMS:
         cost = found[name]
-        cpu = summary(cost.cpu)
+        wall, cpu = summary(cost.wall), summary(cost.cpu)
         lines.append(
             [
                 name,
-                *milliseconds(summary(cost.wall)),
+                *milliseconds(wall),
                 *milliseconds(cpu),
                 f"{cost.memory / 2**20:.1f} MiB",
                 "-" if cost.calls is None else f"{cost.calls:,}",
+                ratio(wall, summary(recipe.wall)),
                 ratio(cpu, summary(recipe.cpu)),
+                ratio(wall, summary(python.wall)),
                 ratio(cpu, summary(python.cpu)),
             ]
         )

@@ -50,12 +50,12 @@ def test_a_bound_that_is_not_kept_is_told(ours: Cost, broken: list[str]) -> None
 
 def test_the_table() -> None:
     lines = check_cost.told("mariadb 10", costs(cost(20))).splitlines()
-    heading = "wall worst CPU worst memory calls of recipe of Python"
+    heading = "wall worst CPU worst memory calls wall/recipe CPU/recipe wall/Python CPU/Python"
     assert " ".join(lines[0].split()) == f"mariadb 10: healthy, unix socket {heading}"
     row = next(line for line in lines if line.startswith(OURS))
-    words = "check_mysql 20.0 ms 40.0 ms 20.0 ms 20.0 ms 10.0 MiB 100 0.80 x 2.00 x"
+    words = "check_mysql 20.0 ms 40.0 ms 20.0 ms 20.0 ms 10.0 MiB 100 0.80 x 0.80 x 2.00 x 2.00 x"
     assert row.split() == words.split()
-    assert next(line for line in lines if line.startswith(PING)).split()[-5] == "-"
+    assert next(line for line in lines if line.startswith(PING)).split()[-9] == "-"
 
 
 def test_the_results_are_json() -> None:

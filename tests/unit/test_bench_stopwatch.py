@@ -34,7 +34,7 @@ def test_cpu_of_grandchildren_counts() -> None:
 def test_memory_is_that_of_the_program_and_not_of_who_measures() -> None:
     small = stopwatch.peak_memory(["/bin/sh", "-c", ":"], ENV)
     large = stopwatch.peak_memory([sys.executable, "-c", "b'x' * 50_000_000"], ENV)
-    assert small < 4 << 20  # this Python is larger
+    assert small < 8 << 20  # this Python is larger
     assert large > 50_000_000
 
 
