@@ -1,4 +1,4 @@
-"""What a check costs: ours, bare Python, `mysqladmin ping`, and a shell recipe that asks the same.
+"""What a check costs: ours, bare Python, `mysqladmin ping`, shell scripts that ask the same.
 
     python -m benchmarks.check_cost [--flavour mariadb|mysql|both] [--times N] [--json FILE]
 
@@ -50,10 +50,10 @@ def measured(flavour: Flavour, times: int) -> Costs:
     return costs
 
 
-def rows(found: dict[str, Cost], title: str) -> list[list[str]]:
+def rows(found: dict[str, Cost]) -> list[list[str]]:
     """A heading and a row per program."""
     recipe, python = found[RECIPE], found[PYTHON]
-    lines = [[title, "wall", "worst", "CPU", "worst", "memory", "calls"]]
+    lines = [["", "wall", "worst", "CPU", "worst", "memory", "calls"]]
     lines[0] += ["wall/recipe", "CPU/recipe", "wall/Python", "CPU/Python"]
     for name in PROGRAMS:
         cost = found[name]
@@ -101,7 +101,7 @@ def _medians(cost: Cost) -> tuple[float, float]:
 def told(name: str, costs: Costs) -> str:
     """The tables and the bounds, for people."""
     parts = [
-        table(rows(found, f"{name}: {state}, {way}"))
+        f"{name}: {state}, {way}\n{table(rows(found))}"
         for state, ways in costs.items()
         for way, found in ways.items()
     ]

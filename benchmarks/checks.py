@@ -17,8 +17,8 @@ from tests.lab.node import Node
 from tests.lab.pair import Pair
 
 OURS, PYTHON, RECIPE = "check_mysql", "python -c pass", "shell recipe"
-PING = "mysqladmin ping"
-PROGRAMS = (OURS, PYTHON, RECIPE, PING)
+FRUGAL, PING = "shell, one client", "mysqladmin ping"
+PROGRAMS = (OURS, PYTHON, RECIPE, FRUGAL, PING)
 
 SOCKET_WAY, TLS_WAY = "unix socket", "TCP with TLS"
 HEALTHY, DOWN = "healthy", "mysqld down"
@@ -81,15 +81,17 @@ def use(pair: Pair, way: str) -> None:
 def programs(flavour: Flavour, state: str) -> dict[str, Any]:
     """As keepalived would run them. A failing check has no --fence: it would have to act once."""
     ours = ["/opt/kachecks/bin/check_mysql", *(["--fence"] if state == HEALTHY else [])]
-    recipe = [str(_HERE / "recipe/check_questions.sh"), _OPTION_FILE]
+    admin = clients.admin(flavour)
     argv = {
         OURS: ours,
         PYTHON: ["/opt/kachecks/bin/python3", "-c", "pass"],
-        RECIPE: recipe,
-        PING: [*clients.admin(flavour), f"--defaults-file={_OPTION_FILE}", "ping"],
+        RECIPE: [str(_HERE / "recipe/check_questions.sh"), _OPTION_FILE],
+        FRUGAL: [str(_HERE / "recipe/check_once.sh"), _OPTION_FILE],
+        PING: [*admin, f"--defaults-file={_OPTION_FILE}", "ping"],
     }
-    environment = {**ENVIRONMENT, "MYSQL": " ".join(clients.client(flavour))}
-    return {name: {"argv": words, "env": environment} for name, words in argv.items()}
+    words = {"MYSQL": clients.client(flavour), "MYSQLADMIN": admin}
+    environment = {**ENVIRONMENT, **{name: " ".join(found) for name, found in words.items()}}
+    return {name: {"argv": each, "env": environment} for name, each in argv.items()}
 
 
 def measure(node: Node, flavour: Flavour, state: str, times: int) -> dict[str, Cost]:

@@ -1,20 +1,30 @@
 #!/bin/bash
-# The questions of kachecks' check, asked by a shell script as frugally as one can: one run of the
-# client, one of awk. Is the server alive, open or closed, do both replication threads run, how far
-# behind. Replication only goes to the log. What a check costs is measured against this.
+# The questions of kachecks' check in the way of the recipes: a ping, then a run of the client for
+# each thing to know, its answer through awk. Is the server alive, open or closed, do both
+# replication threads run, how far behind. Replication only goes to the log. What a check costs is
+# measured against this; not for use.
 #
 #   check_questions.sh OPTION-FILE
 
-# The client's command line is split into words on purpose.
-# -E, not \G: the client of MySQL 9 refuses \G on its command line.
-answers=$(${MYSQL:-mysql} --defaults-file="$1" -E --connect-timeout=3 \
-    --execute='SELECT @@global.read_only; SHOW REPLICA STATUS' 2>/dev/null) || exit 1
+# The clients' command lines are split into words on purpose.
+ask() {
+    ${MYSQL:-mysql} --defaults-file="$option_file" -E --connect-timeout=3 --execute="$1" 2>/dev/null
+}
 
-printf '%s\n' "$answers" | awk '
-    /@@global.read_only:/ { closed = $2 }
-    /_IO_Running:/        { receiver = $2 }
-    /_SQL_Running:/       { applier = $2 }
-    /Seconds_Behind_/     { lag = $2 }
-    END { exit closed == "" || receiver != "Yes" || applier != "Yes" || lag == "NULL" || lag > 30 }
-' || logger -t check_mysql "replication is broken or late" || true
+# -E, not \G: the client of MySQL 9 refuses \G on its command line.
+value_of() {
+    printf '%s\n' "$status" | awk -v name="$1" '$1 ~ name { print $2 }'
+}
+
+option_file=$1
+${MYSQLADMIN:-mysqladmin} --defaults-file="$option_file" ping >/dev/null 2>&1 || exit 1
+closed=$(ask 'SELECT @@global.read_only' | awk '/read_only:/ { print $2 }')
+[ -n "$closed" ] || exit 1
+status=$(ask 'SHOW REPLICA STATUS') || exit 1
+receiver=$(value_of '_IO_Running:')
+applier=$(value_of '_SQL_Running:')
+lag=$(value_of '^Seconds_Behind_')
+if [ "$receiver" != Yes ] || [ "$applier" != Yes ] || [ "$lag" = NULL ] || [ "$lag" -gt 30 ]; then
+    logger -t check_mysql "replication: $receiver $applier $lag" || true
+fi
 exit 0
