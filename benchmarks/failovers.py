@@ -26,6 +26,8 @@ SERVER_OPTIONS: dict[str, dict[str, object]] = {
 
 _STEADY = 1.5
 _TAKEOVER, _SETTLED, _CAUGHT_UP = 30.0, 10.0, 10.0
+_DRAWN = 5.5
+"""Seconds after the fault that the client goes on at least, for the picture's sake."""
 _ATTEMPTS = 3
 
 SWITCHOVER = "switchover"
@@ -40,7 +42,7 @@ FAULTS: dict[str, Fault] = {
         name: demo.FAULTS[name]
         for name in ("kill", "sigstop", "poweroff", "stop", "keepalived-stop")
     },
-    SWITCHOVER: Fault("kachecks switchover on A", _switch_over, "nothing", lambda _pair: None),
+    SWITCHOVER: Fault("kachecks switchover on A", _switch_over, "A stands by", lambda _pair: None),
 }
 
 
@@ -103,8 +105,10 @@ def _play(flavour: Flavour, suite: str, fault: Fault) -> Story:
             had = rows_of(pair.b)
             missing = None if had is None else len(evidence.lost(writes, had))
             told = transitions.of_nodes(pair.nodes)
+            observer.mark(fault.repair_text)
             fault.repair(pair)
             _settle(pair)
+            time.sleep(max(0.0, mark.time + _DRAWN - time.monotonic()))
             observer.stop_writing()
             with contextlib.suppress(LabError):
                 pair.wait_replication_caught_up(_CAUGHT_UP)

@@ -96,7 +96,19 @@ def _shown(panel: Panel, scale: _Scale) -> list[Transition]:
 
 def _height(panel: Panel, scale: _Scale) -> float:
     strips = len(panel.record.nodes) * _NODE
-    return _HEAD + _BARS + strips + _AXIS + len(_shown(panel, scale)) * _NOTE
+    return _HEAD + _BARS + strips + _AXIS + len(_notes(panel, scale)) * _NOTE
+
+
+def _notes(panel: Panel, scale: _Scale) -> list[tuple[str, str]]:
+    """Lines below the picture, each with its colour."""
+    notes = []
+    for each in _shown(panel, scale):
+        after = each.end - scale.origin
+        words = f"{each.node.upper()} {each.title} {after:+.2f} s: {_steps(each)}"
+        notes.append((words, _DARK))
+    if seconds := evidence.both_open(panel.record):
+        notes.append((f"red: both servers writable, {seconds:.1f} s in all", _RED))
+    return notes
 
 
 def _panel(panel: Panel, scale: _Scale, top: float, most: int) -> Iterator[str]:
@@ -112,10 +124,9 @@ def _panel(panel: Panel, scale: _Scale, top: float, most: int) -> Iterator[str]:
     for mark in panel.record.marks:
         if scale.shows(mark.time, mark.time):
             yield from _mark(mark, scale, top + 30, bottom)
-    for number, transition in enumerate(_shown(panel, scale)):
-        after = transition.end - scale.origin
-        note = f"{transition.node.upper()} {transition.title} {after:+.2f} s: {_steps(transition)}"
-        yield text(LEFT, bottom + _AXIS + 12 + number * _NOTE, note, _DARK, font_size="11")
+    for number, (words, colour) in enumerate(_notes(panel, scale)):
+        y = bottom + _AXIS + 12 + number * _NOTE
+        yield text(LEFT, y, words, colour, font_size="11")
 
 
 def _writes(record: Record, scale: _Scale, top: float, most: int) -> Iterator[str]:
@@ -148,8 +159,9 @@ def _writes(record: Record, scale: _Scale, top: float, most: int) -> Iterator[st
         words = f"{gap.seconds:.2f} s without a write"
         fits = right - left > 6.2 * len(words)
         place, anchor = ((left + right) / 2, "middle") if fits else (right + 6, "start")
-        around = {"paint_order": "stroke", "stroke": "#ffffff", "stroke_width": "3"}
-        yield text(place, height - 6, words, _RED, text_anchor=anchor, **around)
+        if not fits:  # over the bars
+            yield rectangle(place - 3, height - 17, 6.2 * len(words) + 6, 15, "#ffffff")
+        yield text(place, height - 6, words, _RED, text_anchor=anchor)
 
 
 def _node(panel: Panel, node: str, colour: str, scale: _Scale, top: float) -> Iterator[str]:

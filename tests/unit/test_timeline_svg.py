@@ -74,7 +74,9 @@ def test_two_writers_are_drawn_as_such() -> None:
     record = Record(("A", "B"), 0.0, 2.0, access=access)
     ((start, end),) = spans.two_writers(record)
     assert (start, end) == (0.001, 1.96)
-    assert picture([Panel("recipe", record)], "both", before=0.0).count("#c1121f") == 2
+    picture_of_both = picture([Panel("recipe", record)], "both", before=0.0)
+    assert picture_of_both.count('height="4" fill="#c1121f"') == 2
+    assert "both servers writable, 2.0 s in all" in picture_of_both
 
 
 def test_a_server_that_does_not_answer_is_silent_until_it_does() -> None:
