@@ -34,6 +34,8 @@ class Point(NamedTuple):
     """What the step took that has to handle them, by the audit log; None: the recipe has none."""
     left: int
     """How many of them were not handled."""
+    ended: str | None
+    """How, by the audit log, such as "demote: closed"; None: the recipe has none."""
 
 
 class Growth(NamedTuple):
@@ -55,7 +57,7 @@ def connections(flavour: Flavour, suite: str, count: int) -> Point:
             outage = _fail(pair, observer, "notify_down")
             time.sleep(_STEADY)
             cuts = crowd.leave()
-        return Point(outage(), _step(pair.a, "demote", "close"), count - cuts.cut)
+        return _point(outage(), count - cuts.cut, pair.a, "demote", "close")
 
 
 def relay_log(flavour: Flavour, suite: str, count: int) -> Point:
@@ -69,7 +71,7 @@ def relay_log(flavour: Flavour, suite: str, count: int) -> Point:
                 outage = _fail(pair, observer, "kill", applier.close)
                 left = backlog.not_applied(pair.b, count)
                 time.sleep(_STEADY)
-        return Point(outage(), _step(pair.b, "promote", "drain"), left)
+        return _point(outage(), left, pair.b, "promote", "drain")
 
 
 def vips(flavour: Flavour, suite: str, count: int) -> Point:
@@ -82,7 +84,7 @@ def vips(flavour: Flavour, suite: str, count: int) -> Point:
             outage = _fail(pair, observer, "kill")
             time.sleep(_STEADY)
             left = sum(not pair.b.has_vip(address) for address in addresses)
-        return Point(outage(), _step(pair.b, "promote", None), left)
+        return _point(outage(), left, pair.b, "promote", None)
 
 
 def with_vips(suite: Suite, addresses: Sequence[str]) -> Suite:
@@ -151,11 +153,12 @@ def _fail(
     return outage
 
 
-def _step(node: Node, transition: str, step: str | None) -> float | None:
-    """Seconds of a step (None: of all) in the last such transition of a node's audit log."""
+def _point(outage: float, left: int, node: Node, transition: str, step: str | None) -> Point:
+    """`step`: whose time is the work's; None: the whole of the last such transition."""
     told = [each for each in transitions.of_nodes([node]) if each.title.startswith(transition)]
     if not told:
-        return None
-    if step is None:
-        return told[-1].milliseconds / 1000
-    return sum(spent for name, spent in told[-1].steps if name == step) / 1000
+        return Point(outage, None, left, None)
+    last = told[-1]
+    spent = [milliseconds for name, milliseconds in last.steps if step in (None, name)]
+    work = (sum(spent) if step else last.milliseconds) / 1000 if spent else None
+    return Point(outage, work, left, last.title)

@@ -41,7 +41,7 @@ def measured(
 def rows(growth: Growth, points: Points) -> list[list[str]]:
     """A heading, and a row for each suite and size."""
     heading = [growth.what, "suite", "runs", "outage", "worst", "of recipe", "of fewest"]
-    lines = [[*heading, growth.work, "worst", growth.left]]
+    lines = [[*heading, growth.work, "worst", growth.left, "ended"]]
     for suite, by_size in points.items():
         fewest = summary(each.outage for each in next(iter(by_size.values())))
         for size, found in by_size.items():
@@ -57,6 +57,7 @@ def rows(growth: Growth, points: Points) -> list[list[str]]:
                     ratio(outage, fewest),
                     *seconds(summary(each.work for each in found)),
                     f"{max(each.left for each in found):,}",
+                    ", ".join(sorted({each.ended or "-" for each in found})),
                 ]
             )
     return lines

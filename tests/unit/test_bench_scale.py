@@ -11,18 +11,28 @@ from benchmarks import idlers, scale
 from benchmarks.growth import GROWTHS, Point, with_vips
 from tests.lab.suite import recipe
 
+
+def _point(outage: float, work: float) -> Point:
+    return Point(outage, work, 0, "demote: closed")
+
+
 POINTS: scale.Points = {
-    "kachecks": {10: [Point(0.2, 0.02, 0)] * 2, 1000: [Point(0.6, 0.3, 0), Point(0.8, 0.5, 0)]},
-    "recipe": {10: [Point(1.0, None, 10)], 1000: [Point(1.4, None, 1000)]},
+    "kachecks": {10: [_point(0.2, 0.02)] * 2, 1000: [_point(0.6, 0.3), _point(0.8, 0.5)]},
+    "recipe": {10: [Point(1.0, None, 10, None)], 1000: [Point(1.4, None, 1000, None)]},
 }
 
 
 def test_each_row_is_held_against_the_recipe_and_against_the_fewest() -> None:
     heading, few, many, *theirs = scale.rows(GROWTHS["connections"], POINTS)
     assert all(len(row) == len(heading) for row in (few, many, *theirs))
-    assert " ".join(few) == "10 kachecks 2 0.20 s 0.20 s 0.20 x 1.00 x 0.02 s 0.02 s 0"
-    assert " ".join(many) == "1,000 kachecks 2 0.70 s 0.80 s 0.50 x 3.50 x 0.40 s 0.50 s 0"
-    assert " ".join(theirs[1]) == "1,000 recipe 1 1.40 s 1.40 s 1.00 x 1.40 x - - 1,000"
+    assert (
+        " ".join(few) == "10 kachecks 2 0.20 s 0.20 s 0.20 x 1.00 x 0.02 s 0.02 s 0 demote: closed"
+    )
+    assert (
+        " ".join(many)
+        == "1,000 kachecks 2 0.70 s 0.80 s 0.50 x 3.50 x 0.40 s 0.50 s 0 demote: closed"
+    )
+    assert " ".join(theirs[1]) == "1,000 recipe 1 1.40 s 1.40 s 1.00 x 1.40 x - - 1,000 -"
 
 
 def test_without_the_recipe() -> None:
@@ -31,7 +41,7 @@ def test_without_the_recipe() -> None:
 
 def test_the_results_are_json() -> None:
     told = json.loads(json.dumps(scale.results(POINTS)))
-    assert told["recipe"]["10"] == [{"outage": 1.0, "work": None, "left": 10}]
+    assert told["recipe"]["10"] == [{"outage": 1.0, "work": None, "left": 10, "ended": None}]
 
 
 def test_an_unknown_kind_is_named(capsys: pytest.CaptureFixture[str]) -> None:
