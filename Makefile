@@ -1,5 +1,6 @@
 # make demo   a failover on two real nodes, before your eyes (root; installs what is missing)
-# make benchmark   the shell recipe beside kachecks, in one run
+# make benchmark   the shell recipe beside kachecks, in one run; benchmark-check, -failover and
+#                  -scale: what a check costs, failovers, and how their times grow
 # make test   lint, types, unit tests, and the lab on both server families (root)
 # make unit   lint, types and unit tests alone (any user, a minute or two)
 
@@ -11,7 +12,7 @@ IN_VENV := $(VENV)/bin
 .PHONY: demo test unit lint lab lab-tests screenshots benchmark clean
 
 demo: lab-ready
-	$(IN_VENV)/python -m tests.lab.demo $(DEMO)
+	$(IN_VENV)/python -m tests.lab.demo --picture demo.svg $(DEMO)
 
 test: lab-ready unit lab-tests
 
@@ -40,6 +41,18 @@ benchmark: lab-ready
 	$(IN_VENV)/python -m benchmarks.sequence --flavour both $(BENCHMARK)
 	$(IN_VENV)/python -m benchmarks.sequence --flavour both --lag 5 $(BENCHMARK)
 
+# One table each. Options in BENCHMARK, such as BENCHMARK="--flavour mysql --times 5 --json FILE".
+.PHONY: benchmark-check benchmark-failover benchmark-scale
+benchmark-check: lab-ready
+	$(IN_VENV)/python -m benchmarks.check_cost $(BENCHMARK)
+
+# More than an hour. Draws the typical runs: those of SIGKILL are in the README.
+benchmark-failover: lab-ready
+	$(IN_VENV)/python -m benchmarks.failover --pictures docs $(BENCHMARK)
+
+benchmark-scale: lab-ready
+	$(IN_VENV)/python -m benchmarks.scale $(BENCHMARK)
+
 # What the lab needs: root, namespaces, Debian's keepalived and MariaDB, and a MySQL.
 .PHONY: lab-ready
 lab-ready: $(VENV)/installed
@@ -63,4 +76,4 @@ $(VENV)/dependencies: setup.cfg pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build demo.svg *.egg-info .mypy_cache .ruff_cache .pytest_cache

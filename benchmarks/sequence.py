@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import re
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.failovers import SERVER_OPTIONS, SUITES
+from benchmarks.machine import heading, machine
 from tests.lab import evidence, sequence
 from tests.lab.error import LabError
 from tests.lab.flavour import FLAVOURS, Flavour
@@ -27,16 +25,10 @@ from tests.lab.observe import Observer
 from tests.lab.pair import VIP, Pair
 from tests.lab.timeline import bars_for, picture, table
 
-SUITES = ("kachecks", "recipe")
-_SERVER_OPTIONS: dict[str, dict[str, object]] = {
-    "kachecks": {},
-    "recipe": {"auto_increment_increment": 1, "auto_increment_offset": 1},
-}
-
 
 def play(flavour: Flavour, suite: str, lag: int) -> sequence.Played:
     """One run on a fresh pair. `lag`: seconds that each standby applies late."""
-    with Pair(flavour, suite, server_options=_SERVER_OPTIONS[suite]) as pair:
+    with Pair(flavour, suite, server_options=SERVER_OPTIONS[suite]) as pair:
         for node in pair.nodes if lag else ():
             pair.delay_replica(node, lag)
         with Observer(pair.nodes, pair.client, VIP, pair.workdir) as observer:
@@ -115,22 +107,6 @@ def _errors(errors: dict[str, int]) -> str:
     return ", ".join(said) or "nothing"
 
 
-def machine() -> dict[str, str]:
-    """What the figures depend on, and nothing that tells whose machine it is."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    said = subprocess.run(
-        ["keepalived", "--version"], capture_output=True, text=True, check=True
-    ).stderr
-    version = re.search(r"v([\d.]+)", said)
-    return {
-        "cores": str(os.cpu_count()),
-        "memory": f"{memory:.0f} GiB",
-        "Linux": re.match(r"[\d.]+", platform.release())[0],  # type: ignore[index]
-        "Python": platform.python_version(),
-        "keepalived": version[1] if version else "unknown",
-    }
-
-
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.sequence",
@@ -148,11 +124,7 @@ def main(argv: list[str] | None = None) -> int:
     flavours = tuple(FLAVOURS) if options.flavour == "both" else (options.flavour,)
 
     here = machine()
-    print(
-        ", ".join(
-            f"{value} cores" if key == "cores" else f"{key} {value}" for key, value in here.items()
-        )
-    )
+    print(heading(here))
     report: dict[str, Any] = {"machine": here, "lag_seconds": options.lag, "servers": {}}
     try:
         for name in flavours:

@@ -15,7 +15,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+from tests.lab import timeline_svg, transitions
 from tests.lab.accounts import SAMPLER_USER
 from tests.lab.error import LabError
 from tests.lab.flavour import FLAVOURS
@@ -154,6 +156,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--flavour", choices=FLAVOURS, default="mariadb")
     parser.add_argument("--suite", choices=("kachecks", "recipe"), default="kachecks")
     parser.add_argument("--fault", choices=FAULTS, default="kill")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="draw it there too, as SVG")
     options = parser.parse_args(argv)
     flavour = FLAVOURS[options.flavour]
     fault = FAULTS[options.fault]
@@ -173,6 +176,11 @@ def main(argv: list[str] | None = None) -> int:
             record = observer.record()
             print(f"\n{picture(record, bars=bars_for(sys.stdout))}")
             print(f"\n{table(figures(record, rows_by_node(pair)))}")
+            if options.picture:
+                title = f"{pair.suite.name}, {flavour.name} {flavour.version}: {fault.text}"
+                panel = timeline_svg.Panel(title, record, transitions.of_nodes(pair.nodes))
+                options.picture.write_text(timeline_svg.picture([panel], title))
+                print(f"\ntimeline: {options.picture}")
     except LabError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1

@@ -1,0 +1,182 @@
+"""Failovers, ours and the common shell recipe's, as a client sees them.
+
+    python -m benchmarks.failover [--flavour …] [--faults kill …] [--times N] [--json FILE]
+                                  [--pictures DIR]
+
+Each run is a fresh pair of nodes with a client that writes through the virtual IP. Needs root.
+A run takes some 15 s: the default takes more than an hour.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import command
+from benchmarks.failovers import FAULTS, SUITES, SWITCHOVER, Run, Story, play, plays
+from benchmarks.summary import nearest_to_median, ratio, seconds, summary
+from tests.lab.flavour import Flavour
+from tests.lab.timeline import table
+from tests.lab.timeline_svg import Panel, picture
+
+Runs = dict[str, dict[str, list[Run]]]
+"""By fault and suite."""
+
+_MANY = ("kill", SWITCHOVER)
+"""What people judge by: played `--times` times; the others a quarter of that."""
+
+_LONGEST = 8.0
+"""Seconds after the fault that a picture shows at most."""
+
+
+def times_of(fault: str, times: int) -> int:
+    return times if fault in _MANY else max(1, times // 4)
+
+
+def rows(title: str, runs: Runs) -> list[list[str]]:
+    """A heading, and a row for each fault and suite."""
+    heading = ["", "runs", "outage", "worst", "of recipe", "missing on B", "lost", "differ"]
+    lines = [[title, *heading, "two writers", "two VIPs"]]
+    for fault, by_suite in runs.items():
+        recipe = summary(run.outage for run in by_suite.get("recipe", []))
+        for suite, found in by_suite.items():
+            outage = summary(run.outage for run in found)
+            lines.append(
+                [
+                    FAULTS[fault].text,
+                    suite,
+                    str(len(found)),
+                    *seconds(outage),
+                    ratio(outage, recipe),
+                    _most([run.missing for run in found]),
+                    _most([run.lost for run in found]),
+                    _most([run.differing for run in found]),
+                    _share(found, [run.two_writers for run in found]),
+                    _share(found, [run.two_vips for run in found]),
+                ]
+            )
+    return lines
+
+
+def _most(counts: Sequence[int | None]) -> str:
+    """The worst of them; a node that could not be asked is worse."""
+    known = [count for count in counts if count is not None]
+    return f"{max(known):,}" if len(known) == len(counts) else "no answer"
+
+
+def _share(runs: Sequence[Run], spans: Sequence[float]) -> str:
+    """The longest, with how long was watched; in full where it is nothing."""
+    worst = max(range(len(runs)), key=lambda at: spans[at])
+    if not spans[worst]:
+        return "0 s"
+    return f"{spans[worst]:.2f} of {runs[worst].watched:.0f} s"
+
+
+def notes(runs: Runs) -> list[str]:
+    """What a reader must know besides."""
+    several = [run for by_suite in runs.values() for found in by_suite.values() for run in found]
+    doubtful = sum(not run.proven for run in several)
+    said = [
+        "outage: median and worst, from the last write acknowledged before to the first one after;",
+        "missing on B: acknowledged writes that it had not received when A was gone; lost: still",
+        "missing on the active node, and differ: rows on one node only, once A was back; each the",
+        "worst of the runs.",
+    ]
+    if any("recipe" not in by_suite for by_suite in runs.values()):
+        said.append("The recipe has no switchover: its users stop keepalived.")
+    if doubtful:
+        said.append(f"{doubtful} runs prove nothing of two writers: the machine was too busy.")
+    return said
+
+
+def results(runs: Runs) -> dict[str, Any]:
+    """For programs: every run, and the figures of the table."""
+    return {
+        fault: {
+            suite: {
+                "outage_seconds": _figures(run.outage for run in found),
+                "takeover_seconds": _figures(run.takeover for run in found),
+                "runs": [run._asdict() for run in found],
+            }
+            for suite, found in by_suite.items()
+        }
+        for fault, by_suite in runs.items()
+    }
+
+
+def _figures(values: Any) -> dict[str, float] | None:
+    found = summary(values)
+    return found and found._asdict()
+
+
+def draw(server: str, fault: str, stories: dict[str, Story]) -> str:
+    """The run of each suite that stands for all, on the same scale."""
+    panels = [
+        Panel(
+            f"{suite}, {server}: {FAULTS[fault].text}",
+            story.record,
+            story.transitions,
+        )
+        for suite, story in stories.items()
+    ]
+    longest = max(story.run.outage for story in stories.values())
+    title = f"{FAULTS[fault].text}: {' and '.join(stories)}"
+    return picture(panels, title, before=0.5, after=min(longest + 0.7, _LONGEST))
+
+
+def measured(
+    flavour: Flavour,
+    faults: Sequence[str],
+    suites: Sequence[str],
+    times: int,
+    pictures: Path | None,
+) -> Runs:
+    """Play them all, ours and the recipe's in turn; a picture of each fault."""
+    runs: Runs = {}
+    for fault in faults:
+        stories: dict[str, list[Story]] = {suite: [] for suite in suites if plays(suite, fault)}
+        for number in range(times_of(fault, times)):
+            for suite, found in stories.items():
+                found.append(play(flavour, suite, FAULTS[fault]))
+                outage = found[-1].run.outage
+                command.progress([f"{flavour.name} {fault} {suite} {number + 1}: {outage:.2f} s"])
+        runs[fault] = {suite: [each.run for each in found] for suite, found in stories.items()}
+        if pictures and stories:
+            typical = {
+                suite: found[nearest_to_median([each.run.outage for each in found])]
+                for suite, found in stories.items()
+            }
+            file = pictures / f"failover-{fault}-{flavour.name}.svg"
+            file.write_text(draw(f"{flavour.name} {flavour.version}", fault, typical))
+            command.progress([file])
+    return runs
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print a table per server."""
+    parsing = command.parser("failover", "Failovers beside those of the common shell recipe.")
+    parsing.add_argument("--faults", nargs="+", choices=FAULTS, default=list(FAULTS))
+    parsing.add_argument("--suites", nargs="+", choices=SUITES, default=list(SUITES))
+    parsing.add_argument(
+        "--times",
+        type=command.positive,
+        default=20,
+        help="runs of SIGKILL and of a switchover; a quarter of the others (default 20)",
+    )
+    parsing.add_argument("--pictures", type=Path, metavar="DIR", help="draw the typical runs there")
+    options = parsing.parse_args(argv)
+    if options.pictures:
+        options.pictures.mkdir(parents=True, exist_ok=True)
+
+    def one(flavour: Flavour) -> tuple[str, dict[str, Any]]:
+        runs = measured(flavour, options.faults, options.suites, options.times, options.pictures)
+        told = table(rows(f"{flavour.name} {flavour.version}", runs))
+        return "\n".join([told, *notes(runs)]), {"failovers": results(runs)}
+
+    return command.run("failover", options, one)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
