@@ -7,6 +7,7 @@ back; cut once more; and for a server that will not close, SIGKILL. Replication 
 from __future__ import annotations
 
 from kachecks import positions, queries
+from kachecks.cutting import cut_clients
 from kachecks.facts import Version
 from kachecks.host import Budget, Host
 from kachecks.named_tuple import NamedTuple
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from typing import Callable
 
 LOCK_WAIT_TIMEOUT = 1205
-NO_SUCH_THREAD = 1094
-NOT_OURS_TO_KILL = 1095
 BUSY = frozenset({1040, 1203, 1226})  # connections used up; an administrator's place may get free
 ACCESS_DENIED = frozenset({1142, 1143, 1227})
 
@@ -37,10 +36,18 @@ HURRY = 1.0
 """Seconds of patience that leave no time for a second attempt (an isolated node). Fewer than that
 (notify_stop) leave none to cut many clients before closing."""
 
+CUT_FIRST = 0.5
+"""Seconds for cutting clients before the first attempt to close: enough for some hundred. More of
+them are cut when it is closed, or has turned out to wait for one of them."""
+
+CUT_LAST = 0.8
+"""Part of the time left in which the others are cut; the rest is for what comes after."""
+
+CLOSING = 1.0
+"""Seconds for which a server waits for what keeps it from closing (lock_wait_timeout)."""
+
 QUIET = 0.5
 """Seconds without a session that could write through read_only (MariaDB before 12)."""
-
-SYSTEM_USERS = frozenset({"system user", "event_scheduler", "unauthenticated user"})
 
 
 class NotClosed(Exception):
@@ -156,15 +163,15 @@ def close_writes(
 ) -> Closed:
     """Close the server of ``session``, local or remote, and cut its clients.
 
-    Returns only when it has been read back as closed. Clients are cut first: what they hold
-    (LOCK TABLES, a running statement, a commit that waits for a semi-sync acknowledgement) is
-    what SET GLOBAL read_only would wait for. They are cut again afterwards, so that pooled
-    connections open anew, through the VIP. Semi-sync is switched off only when they are gone:
-    before, it would acknowledge commits to them that the other node does not have.
+    Returns only when it has been read back as closed. Clients are cut first, as many as can be in
+    CUT_FIRST: what they hold (LOCK TABLES, a running statement, a commit that waits for a semi-sync
+    acknowledgement) is what SET GLOBAL read_only would wait for. They are cut again afterwards, so
+    that pooled connections open anew, through the VIP. Semi-sync is switched off only when they are
+    gone: before, it would acknowledge commits to them that the other node does not have.
 
     Args:
         again: connects to it once more.
-        cut_first: False where there is no time to cut a thousand clients before closing.
+        cut_first: False where there is no time even for that.
 
     Raises:
         NotClosed: the budget is over.
@@ -172,7 +179,10 @@ def close_writes(
     """
     version = version_of(session)
     session.execute(queries.PREPARE_TO_CLOSE, budget.left(at_most=1.0))
-    cut = cut_clients(session, users, budget) if cut_first else []
+    cut: list[str] = []
+    if cut_first:
+        spend = Budget(host, budget.left(at_most=CUT_FIRST))
+        cut += cut_clients(session, users, budget, spend).users
     semi_sync: list[str] = []
     try:
         while True:
@@ -187,12 +197,18 @@ def close_writes(
             each_round()
             if budget.over:
                 raise NotClosed("writes that cannot be cut are still running")
-            cut += cut_clients(session, users, budget)
+            spend = Budget(host, budget.left() - CLOSING)
+            cut += cut_clients(session, users, budget, spend).users
     except (NotClosed, SessionError):
         _semi_sync_back_on(session, semi_sync, again)
         raise
     try:
-        cut += cut_clients(session, users, budget)
+        last = cut_clients(session, users, budget, Budget(host, budget.left() * CUT_LAST))
+        cut += last.users
+        if last.left:
+            _semi_sync_back_on(session, semi_sync, again)
+            remark = f"; but there was no time to cut another {last.left:,}"
+            return Closed(len(cut), remark, quiet=not _may_write_through(version))
         writers = _write_through_accounts(session, version, budget)
         if writers.intersection(cut):
             _cut_until_quiet(host, session, users, writers, budget, each_round, cut)
@@ -224,28 +240,9 @@ def _cut_until_quiet(
         host.sleep(0.05)
         each_round()
         again = cut_clients(session, users, Budget(host, QUIET))
-        cut += again
-        if writers.intersection(again):
+        cut += again.users
+        if again.left or writers.intersection(again.users):
             quiet = Budget(host, QUIET)
-
-
-def cut_clients(session: Session, users: Collection[str], budget: Budget) -> list[str]:
-    """Kill every client connection but replication's and our own; whose they were."""
-    cut: list[str] = []
-    for row in session.query(queries.PROCESSLIST, budget.left(at_most=2.0)):
-        user, command = row["User"] or "", row["Command"] or ""
-        if user in SYSTEM_USERS or user in users or command.startswith(("Binlog Dump", "Daemon")):
-            continue
-        if row["Id"] == str(session.connection_id):
-            continue
-        try:
-            session.execute(queries.kill(row["Id"] or "0"), budget.left(at_most=1.0))
-        except ServerError as error:
-            if error.errno not in (NO_SUCH_THREAD, NOT_OURS_TO_KILL):
-                raise
-        else:
-            cut.append(user)
-    return cut
 
 
 def _connect(host: Host, budget: Budget, seconds: float) -> Session:
@@ -359,12 +356,17 @@ def _unmark(host: Host) -> None:
         host.unmark_open()
 
 
+def _may_write_through(version: Version) -> bool:
+    """MariaDB's read_only before 12 does not hold those back who have SUPER or READ_ONLY ADMIN."""
+    return version.mariadb and version.number < (12, 0, 0)
+
+
 def _write_through_accounts(session: Session, version: Version, budget: Budget) -> frozenset[str]:
-    """Users that may write through read_only; only MariaDB before 12 has any once closed.
+    """Users that may write through read_only; there are some only where the version has it.
 
     Where the view that lists them is missing, at least root is taken for one.
     """
-    if not version.mariadb or version.number >= (12, 0, 0):
+    if not _may_write_through(version):
         return frozenset()
     try:
         rows = session.query(queries.WRITE_THROUGH_ACCOUNTS, budget.left(at_most=1.0))
@@ -379,7 +381,7 @@ def _stop_events(host: Host, session: Session, version: Version, budget: Budget)
     Needs SUPER, which our account has only if the operator gave it; without it the manual says
     what then cannot be promised. A note lets the next promotion switch them on again.
     """
-    if not version.mariadb or version.number >= (12, 0, 0):
+    if not _may_write_through(version):
         return
     if session.query(queries.EVENTS, budget.left(at_most=1.0))[0]["event_scheduler"] != "ON":
         return

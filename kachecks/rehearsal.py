@@ -14,7 +14,7 @@ from kachecks.host import TalkingHost
 from kachecks.mysqld_process import Process
 from kachecks.network import Network
 from kachecks.report import say
-from kachecks.session import Session
+from kachecks.session import ServerError, Session
 
 PATIENCE = 0.5
 """Seconds for what comes by itself, such as the peer's replication."""
@@ -51,6 +51,12 @@ class RehearsedSession:
         if "SET GLOBAL" in sql and "read_only" in sql:
             value = sql.rpartition("=")[2].strip(" '")
             self._pretended = {"read_only": value, "super_read_only": value}
+
+    def execute_each(self, statements: list[str], timeout: float) -> list[ServerError | None]:
+        """Print them."""
+        for sql in statements:
+            self.execute(sql, timeout)
+        return [None] * len(statements)
 
     def close(self) -> None:
         """Close for real."""

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from kachecks import positions, queries
 from kachecks.config import Config
-from kachecks.demotion import SYSTEM_USERS, own_users
+from kachecks.cutting import SYSTEM_USERS
+from kachecks.demotion import own_users
 from kachecks.facts import Channel, Facts, channels_of
 from kachecks.host import Host
 from kachecks.keepalived_process import KeepalivedError

@@ -94,6 +94,17 @@ class SimulatedSession:
     def execute(self, sql: str, timeout: float) -> None:
         self._run(sql, timeout)
 
+    def execute_each(self, statements: list[str], timeout: float) -> list[ServerError | None]:
+        found: list[ServerError | None] = []
+        for sql in statements:
+            try:
+                self.execute(sql, timeout)
+            except ServerError as error:
+                found.append(error)
+            else:
+                found.append(None)
+        return found
+
     def close(self) -> None:
         self.program.point(0.0001)
         if not self._gone:

@@ -52,6 +52,11 @@ def execute(id: int, sql: str, timeout: float) -> dict[str, Any]:
     return {}
 
 
+def execute_each(id: int, statements: list[str], timeout: float) -> dict[str, Any]:
+    errors = known[id].execute_each(statements, timeout)
+    return {"errors": [error and error.errno for error in errors]}
+
+
 def server_pid(id: int) -> dict[str, Any]:
     return {"pid": known[id].server_pid()}
 

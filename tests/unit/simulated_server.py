@@ -216,6 +216,17 @@ class Session:
     def execute(self, sql: str, timeout: float) -> None:
         self.query(sql, timeout)
 
+    def execute_each(self, statements: list[str], timeout: float) -> list[ServerError | None]:
+        found: list[ServerError | None] = []
+        for sql in statements:
+            try:
+                self.execute(sql, timeout)
+            except ServerError as error:
+                found.append(error)
+            else:
+                found.append(None)
+        return found
+
     def meet(self, sql: str, timeout: float) -> None:
         if not sql.startswith(("SELECT", "SHOW", "SET STATEMENT")):
             self.world.say(f"{self.server.name}: {sql}")

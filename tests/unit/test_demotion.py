@@ -537,6 +537,54 @@ def test_notify_stop_kills_what_is_hung() -> None:
     assert world.time < 0.6
 
 
+# Thousands of clients ----------------------------------------------------------------------------
+
+
+def crowded(count: int, version: str = MYSQL) -> World:
+    """Each KILL takes the simulated server a millisecond."""
+    world = world_with_b_open(version)
+    for _ in range(count):
+        world.b.add(Client("app"))
+    return world
+
+
+def test_it_is_closed_before_thousands_are_cut() -> None:
+    world = crowded(3000)
+    outcome = ended(world, "closed")
+    before = [line for line in world.log[: world.index(STATEMENT[MYSQL])] if line == "B: app cut"]
+    assert 400 <= len(before) <= 600
+    assert "3000 client connections cut" in outcome.why
+    assert "app" not in [row["User"] for row in world.b.processlist()]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_more_than_there_is_time_for(version: str) -> None:
+    world = marked(crowded(9000, version))
+    outcome = ended(world, "closed")
+    assert world.b.access == CLOSED
+    assert SIGKILL not in world.log
+    left = [row["User"] for row in world.b.processlist()].count("app")
+    assert f"; but there was no time to cut another {left:,}" in outcome.why
+    assert outcome.position
+    assert world.time < 5.0
+
+
+def test_who_holds_it_up_among_thousands() -> None:
+    """A client asleep in LOCK TABLES: it is found by cutting all, after the first attempt."""
+    world = crowded(2500)
+    world.b.add(Client("app", blocks=True))
+    ended(world, "closed")
+    assert world.log.count(STATEMENT[MYSQL]) > 1
+    assert SIGKILL not in world.log
+
+
+def test_the_busy_are_cut_first() -> None:
+    world = crowded(3000)
+    world.b.add(Client("report", "Query", blocks=True))
+    ended(world, "closed")
+    assert world.log.count(STATEMENT[MYSQL]) == 1
+
+
 # A process that cannot be told --------------------------------------------------------------------
 
 

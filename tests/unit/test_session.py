@@ -294,6 +294,27 @@ def test_an_error_leaves_the_session_usable(asker: Asker, where: Path | None) ->
         assert right["rows"] == [{"one": "1"}]
 
 
+def test_each_of_many_statements(asker: Asker, where: Path | None) -> None:
+    refusal = fake_server.error(1094, "Unknown thread id: 2", "HY000", 1)
+    answers = {"KILL 2": refusal}
+    done = fake_server.packet(1, fake_server.OK)
+    with listening(where, answer(lambda sql: answers.get(sql, done))) as port:
+        made = asker.connect(where or port)
+        kills = ["KILL 1", "KILL 2", "KILL 3"]
+        reply = asker.ask("execute_each", id=made["id"], statements=kills, timeout=1)
+        assert reply["errors"] == [None, 1094, None]
+
+
+def test_one_time_for_many_statements(asker: Asker, where: Path | None) -> None:
+    with listening(where, answer(never)) as port:
+        made = asker.connect(where or port)
+        kills = ["KILL 1", "KILL 2"]
+        reply = asker.ask("execute_each", id=made["id"], statements=kills, timeout=0.15)
+        assert reply["raised"] == "NoAnswer"
+        again = asker.ask("execute_each", id=made["id"], statements=kills, timeout=0.15)
+        assert again["raised"] == "Lost"
+
+
 def test_a_server_that_dies(asker: Asker, tmp_path: Path) -> None:
     """KILLed by an administrator, or shut down: lost, not an error of a living server."""
     for errno in (1053, 1927):
