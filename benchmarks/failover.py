@@ -85,7 +85,7 @@ def notes(runs: Runs) -> list[str]:
         "worst of the runs.",
     ]
     if any("recipe" not in by_suite for by_suite in runs.values()):
-        said.append("The recipe has no switchover: its users stop keepalived.")
+        said.append("The recipe has no switchover (its users stop keepalived), and no witness.")
     if doubtful:
         said.append(f"{doubtful} runs prove nothing of two writers: the machine was too busy.")
     return said
@@ -139,7 +139,7 @@ def measured(
         stories: dict[str, list[Story]] = {suite: [] for suite in suites if plays(suite, fault)}
         for number in range(times_of(fault, times)):
             for suite, found in stories.items():
-                found.append(play(flavour, suite, FAULTS[fault]))
+                found.append(play(flavour, suite, fault))
                 outage = found[-1].run.outage
                 command.progress([f"{flavour.name} {fault} {suite} {number + 1}: {outage:.2f} s"])
         runs[fault] = {suite: [each.run for each in found] for suite, found in stories.items()}

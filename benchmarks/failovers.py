@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import time
+from dataclasses import replace
 from typing import NamedTuple
 
 from tests.lab import demo, evidence, transitions
@@ -12,8 +13,10 @@ from tests.lab.demo import Fault
 from tests.lab.error import LabError
 from tests.lab.flavour import Flavour
 from tests.lab.observe import Observer
-from tests.lab.pair import VIP, Pair
+from tests.lab.pair import VIP, WITNESS, Pair
 from tests.lab.record import Record
+from tests.lab.suite import SUITES as SUITES_BY_NAME
+from tests.lab.suite import VRRP3_OPTIONS, vrrp3
 from tests.lab.transitions import Transition
 from tests.lab.verify import rows_by_node, rows_of
 
@@ -31,6 +34,8 @@ _DRAWN = 5.5
 _ATTEMPTS = 3
 
 SWITCHOVER = "switchover"
+VRRP3 = "poweroff-vrrp3"
+OURS_ALONE = frozenset({SWITCHOVER, VRRP3})
 
 
 def _switch_over(pair: Pair) -> None:
@@ -43,12 +48,13 @@ FAULTS: dict[str, Fault] = {
         for name in ("kill", "sigstop", "poweroff", "stop", "keepalived-stop")
     },
     SWITCHOVER: Fault("kachecks switchover on A", _switch_over, "A stands by", lambda _pair: None),
+    VRRP3: replace(demo.FAULTS["poweroff"], text="power-off of A, VRRPv3, witness"),
 }
 
 
 def plays(suite: str, fault: str) -> bool:
-    """The recipe has no switchover: who uses it stops keepalived."""
-    return fault != SWITCHOVER or suite == "kachecks"
+    """The recipe has no switchover (who uses it stops keepalived), and no witness."""
+    return fault not in OURS_ALONE or suite == "kachecks"
 
 
 class Run(NamedTuple):
@@ -80,7 +86,7 @@ class Story(NamedTuple):
     transitions: list[Transition]
 
 
-def play(flavour: Flavour, suite: str, fault: Fault) -> Story:
+def play(flavour: Flavour, suite: str, fault: str) -> Story:
     """Once; again where the machine was too busy to watch it. Raises LabError: no pair at all."""
     for _ in range(_ATTEMPTS - 1):
         story = _play(flavour, suite, fault)
@@ -89,8 +95,15 @@ def play(flavour: Flavour, suite: str, fault: Fault) -> Story:
     return _play(flavour, suite, fault)
 
 
-def _play(flavour: Flavour, suite: str, fault: Fault) -> Story:
-    with Pair(flavour, suite, server_options=SERVER_OPTIONS[suite]) as pair:
+def _pair(flavour: Flavour, suite: str, fault: str) -> Pair:
+    if fault == VRRP3:
+        return Pair(flavour, vrrp3(SUITES_BY_NAME[suite]()), {"witness": WITNESS, **VRRP3_OPTIONS})
+    return Pair(flavour, suite, server_options=SERVER_OPTIONS[suite])
+
+
+def _play(flavour: Flavour, suite: str, name: str) -> Story:
+    fault = FAULTS[name]
+    with _pair(flavour, suite, name) as pair:
         with Observer(pair.nodes, pair.client, VIP, pair.workdir) as observer:
             observer.wait_for_write(pair.a.name)
             # The check runs once a second: always at the same moment of that second, a fault

@@ -60,7 +60,7 @@ class Keepalived(NamedTuple):
     version: tuple[int, ...] | None = None
     test_status: int | None = None  # of keepalived -t: 0 fine, 4 to 6 it complains; None: not run
     complaints: tuple[str, ...] = ()
-    arguments: tuple[str, ...] | None = None  # of the running one, None: none runs, or not known
+    arguments: tuple[str, ...] | None = None  # of the running one, () none runs, None not known
 
 
 class Pair(NamedTuple):

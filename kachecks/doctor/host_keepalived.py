@@ -64,9 +64,17 @@ def _accepts(facts: HostFacts) -> Iterator[Found]:
             yield Found(f"keepalived -t: {line.strip()}", conf)
 
 
+def _runs(facts: HostFacts) -> Iterator[Found]:
+    program = facts.keepalived
+    if program.path and program.arguments is None:
+        yield not_checked("only root can tell which keepalived serves this host: run it as root")
+    elif program.path and not program.arguments:
+        yield Found("no keepalived runs on this host")
+
+
 def _reads(facts: HostFacts) -> Iterator[Found]:
     arguments = facts.keepalived.arguments
-    if arguments is None or facts.setup is None:
+    if not arguments or facts.setup is None:
         return
     used = conf_of(arguments)
     if os.path.normpath(used) != os.path.normpath(facts.setup.conf.path):
@@ -90,7 +98,7 @@ def _releases(facts: HostFacts) -> Iterator[Found]:
 def _at_work(facts: HostFacts) -> Iterator[Found]:
     """The running keepalived's own check has left its traces."""
     setup = facts.setup
-    if facts.keepalived.arguments is None or setup is None or setup.check is None:
+    if not facts.keepalived.arguments or setup is None or setup.check is None:
         return
     age = facts.check_age
     if age is None and not facts.root:
@@ -137,6 +145,16 @@ TABLE: Table[HostFacts] = (
             "correct the line that it names",
         ),
         _accepts,
+    ),
+    (
+        Rule(
+            "KEEPALIVED_RUNS",
+            WARNING,
+            "keepalived runs",
+            "without it this node neither takes the VIP nor is watched; nothing is switched over.",
+            "when doctor has nothing else to say: systemctl start keepalived",
+        ),
+        _runs,
     ),
     (
         Rule(

@@ -196,11 +196,10 @@ def _version(text: str) -> tuple[int, ...] | None:
 
 
 def running_arguments() -> tuple[str, ...] | None:
-    """Command line of the keepalived that serves this host, None for none or not allowed."""
+    """Command line of the keepalived that serves this host, () there is none, None not allowed."""
     import psutil
 
     with suppress(keepalived_process.KeepalivedError, psutil.Error, OSError):
         found = keepalived_process.find()
-        if found:
-            return tuple(found.process.cmdline())
+        return tuple(found.process.cmdline()) if found else ()
     return None

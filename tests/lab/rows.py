@@ -33,8 +33,9 @@ from tests.lab import (
 from tests.lab.error import LabError
 from tests.lab.flavour import ALL_FLAVOURS, FLAVOURS, Flavour
 from tests.lab.node import Node
-from tests.lab.pair import VIP
+from tests.lab.pair import VIP, WITNESS
 from tests.lab.scenario import Figures, Scenario, WatchedRelease, drop_in_command, playing
+from tests.lab.suite import VRRP3_OPTIONS, kachecks, vrrp3
 from tests.lab.verify import Expect, proven
 
 SEMI_SYNC_TIMEOUT = 10.0
@@ -121,6 +122,18 @@ def row_4_semi_sync(flavour: Flavour) -> Figures:
         # A stays off. MariaDB 10.11 and 11.8 may hang, to every new connection and for more than
         # hung_after, when the replica that it has waited for comes back.
         return scenario.end(replace(ENDED_ON_B, same_rows=False))
+
+
+def row_4_vrrp3(flavour: Flavour) -> Figures:
+    """The same on VRRPv3 at 0.2 s with a witness: B misses A at once, and waits peer_grace."""
+    options = {"witness": WITNESS, **VRRP3_OPTIONS}
+    with playing(flavour, options, suite=vrrp3(kachecks())) as scenario:
+        scenario.fault("power-off of A, VRRPv3, witness")
+        scenario.a.power_off()
+        scenario.wait_for_write_on(scenario.b)
+        scenario.count_missing(scenario.b)
+        scenario.bring_back(scenario.a)
+        return scenario.end(ENDED_ON_B)
 
 
 def row_5(flavour: Flavour) -> Figures:
@@ -238,6 +251,7 @@ ROWS: dict[str, Callable[[Flavour], Figures]] = {
     "3": row_3,
     "4": row_4,
     "4-semi-sync": row_4_semi_sync,
+    "4-vrrp3": row_4_vrrp3,
     "5": row_5,
     "5-drop-in": row_5_drop_in,
     "6": row_6,

@@ -18,6 +18,7 @@ from tests.lab.observe import Observer
 from tests.lab.pair import VIP, Pair
 from tests.lab.record import Mark
 from tests.lab.snippets import SNIPPETS
+from tests.lab.suite import Suite
 from tests.lab.verify import Expect, rows_by_node, rows_of, verify
 
 STEADY = 1.5
@@ -135,11 +136,13 @@ class Scenario:
 def playing(
     flavour: Flavour,
     option_overrides: Mapping[str, object | None] | None = None,
+    *,
+    suite: str | Suite = "kachecks",
     **pair_options: Any,
 ) -> Iterator[Scenario]:
     """A pair with A active and a client writing, until the context is left. Options as in Pair."""
     with (
-        Pair(flavour, "kachecks", option_overrides, **pair_options) as pair,
+        Pair(flavour, suite, option_overrides, **pair_options) as pair,
         Observer(pair.nodes, pair.client, VIP, pair.workdir) as observer,
     ):
         observer.wait_for_write(pair.a.name)

@@ -41,6 +41,12 @@ def uncommented(text: str, *keys: str) -> str:
     return re.sub(rf"^# *((?:{'|'.join(keys)})\w*\s*=)", r"\1", text, flags=re.M)
 
 
+def without_comments(text: str) -> str:
+    """keepalived.conf text less the lines that are comments, or empty."""
+    lines = text.splitlines(keepends=True)
+    return "".join(line for line in lines if line.partition("#")[0].strip())
+
+
 def without_blocks(text: str, *keywords: str) -> str:
     """keepalived.conf text less the lines that start with a keyword, blocks to their end."""
     kept, depth = [], 0

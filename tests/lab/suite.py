@@ -1,9 +1,10 @@
 """What moves with the VIP: kachecks, the shell recipe that it is measured against, or nothing."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Optional
 
@@ -57,6 +58,18 @@ def kachecks() -> Suite:
         option_file=SNIPPETS / "kachecks.cnf",
         opens=True,
     )
+
+
+def vrrp3(suite: Suite) -> Suite:
+    """The same on VRRPv3; the option files need VRRP3_OPTIONS."""
+    fragment = snippets.without_comments((SNIPPETS / "keepalived.conf.vrrp3").read_text())
+    line = re.compile(r"^ *advert_int .*\n", re.M)
+    first, second = (line.sub(fragment, conf) for conf in suite.keepalived_conf)
+    return replace(suite, keepalived_conf=(first, second))
+
+
+VRRP3_OPTIONS = {"advert_int": 0.2, "peer_grace": 4.6}
+"""As keepalived.conf.vrrp3 says."""
 
 
 def recipe() -> Suite:

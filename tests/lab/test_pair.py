@@ -102,7 +102,10 @@ def test_keepalived_accepts_the_snippets(pair: Pair, number: int) -> None:
     scripts = "check_mysql notify_master notify_backup notify_down"
     make = f"mkdir -p /opt/kachecks/bin; cd /opt/kachecks/bin; touch {scripts}; chmod 755 {scripts}"
     pair.a.run(["sh", "-c", make])
-    for text in (conf, conf.replace("    advert_int", f"{unicast}    advert_int"), bare + older):
+    vrrp3 = (snippets.SNIPPETS / "keepalived.conf.vrrp3").read_text()
+    line = next(line for line in conf.splitlines() if "advert_int" in line)
+    by_unicast = conf.replace(line, unicast + line)
+    for text in (conf, by_unicast, conf.replace(line, vrrp3), bare + older):
         pair.a.write("/etc/keepalived/tried.conf", text)
         tried = pair.a.run(["keepalived", "-t", "-f", "/etc/keepalived/tried.conf"], check=False)
         assert (tried.returncode, tried.stderr) == (0, "")

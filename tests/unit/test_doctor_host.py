@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kachecks.doctor.host_facts import Address, Directory, File, Pair, Part, Run
+from kachecks.doctor.rules import WARNING
 from kachecks.doctor.sections import RULES
 from tests.unit.doctor_world import (
     CHECK,
@@ -385,8 +386,16 @@ def test_a_keepalived_that_systemd_does_not_know(tmp_path: Path) -> None:
 
 
 def test_no_keepalived_runs_yet(tmp_path: Path) -> None:
+    world = right().with_host(program={"arguments": ()}, check_age=None)
+    found = findings(world, tmp_path)
+    assert [(one.rule.name, one.rule.level) for one in found] == [("KEEPALIVED_RUNS", WARNING)]
+
+
+def test_a_keepalived_that_is_not_ours_to_look_at(tmp_path: Path) -> None:
     world = right().with_host(program={"arguments": None}, check_age=None)
-    assert findings(world, tmp_path) == []
+    assert [(one.rule.name, one.checked) for one in findings(world, tmp_path)] == [
+        ("KEEPALIVED_RUNS", False)
+    ]
 
 
 def test_every_rule_has_a_name_of_its_own_and_says_what_why_and_how() -> None:
