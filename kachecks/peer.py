@@ -228,10 +228,18 @@ def _must_have_closed(sessions: Sessions, error: Exception) -> None:
 def stranger(facts: Facts, peer: Facts, config: Config) -> str:
     """Why the server at the peer's address is not this server's pair; "" if it is."""
     address, path = config.peer, config.path
+    if facts.version.mariadb != peer.version.mariadb:
+        return f"{facts.version} here and {peer.version} at {address} cannot replicate both ways"
     if peer.server_id == facts.server_id:
         return (
             f"the server at {address} has this server's server_id, {facts.server_id}: peer in"
             f" {path} names this very node, or the servers need a server_id each"
+        )
+    if facts.server_uuid and peer.server_uuid == facts.server_uuid:
+        return (
+            f"the server at {address} has this server's server_uuid, {facts.server_uuid}: the"
+            " datadir was copied with its auto.cnf; remove that file on the copy and start mysqld"
+            " again"
         )
     sources = channels_from(facts.channels, address)
     known = {channel.source_id for channel in sources if channel.source_id}

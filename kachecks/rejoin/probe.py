@@ -55,7 +55,8 @@ def _with_peer(host: Host, local: Session, seen: Seen) -> Seen:
         return seen._replace(trouble=str(error), answers=isinstance(error, ServerError))
     try:
         there = _server(peer)
-        seen = seen._replace(there=there, strange=_strange(seen.here, there, host))
+        strange = stranger(seen.here.facts, there.facts, host.config)
+        seen = seen._replace(there=there, strange=strange)
         if seen.strange:
             return seen
         return _compared(host, local, peer, seen, there)
@@ -76,19 +77,6 @@ def _server(session: Session) -> Server:
     where = session.query(queries.DIRECTORIES, STATEMENT)[0]
     position = positions.executed(session, facts.version, STATEMENT)
     return Server(facts, position, purged, where["binlog"] or "")
-
-
-def _strange(here: Server, there: Server, host: Host) -> str:
-    """Why the two are no pair, "" if they are."""
-    mine, theirs, config = here.facts, there.facts, host.config
-    if mine.version.mariadb != theirs.version.mariadb:
-        return f"{mine.version} here and {theirs.version} at {config.peer} cannot replicate"
-    if mine.server_uuid and mine.server_uuid == theirs.server_uuid:
-        return (
-            f"both servers have the server_uuid {mine.server_uuid}: the datadir was copied with its"
-            " auto.cnf; remove that file on the copy and start mysqld again"
-        )
-    return stranger(mine, theirs, config)
 
 
 def _compared(host: Host, local: Session, peer: Session, seen: Seen, there: Server) -> Seen:

@@ -367,6 +367,22 @@ def test_a_different_cluster(version: str) -> None:
     assert (world.a.access, world.b.access) == (OPEN, CLOSED)
 
 
+def test_a_copied_datadir() -> None:
+    """The server_uuid of both is the same: nothing can tell whose a transaction is."""
+    world = World()
+    real = world.a.globals
+    world.a.globals = lambda: {**real(), **world.b.globals(), "server_id": "1"}  # type: ignore[method-assign]
+    assert "has this server's server_uuid" in run(world).why
+    assert (world.a.access, world.b.access) == (OPEN, CLOSED)
+
+
+def test_two_families() -> None:
+    world = World()
+    world.a.version = MARIADB
+    assert "cannot replicate both ways" in run(world).why
+    assert (world.a.access, world.b.access) == (OPEN, CLOSED)
+
+
 def test_the_same_server_id() -> None:
     world = World(numbers=(2, 2))
     assert "has this server's server_id, 2" in run(world).why
