@@ -3,7 +3,8 @@
     python -m tests.lab.marathon --times 20 --jobs 3 --results FILE     (root; hours)
 
 Each run is a process of its own and adds a line of JSON to FILE; a marathon that was broken off
-goes on where it stopped. At the end, and with --summary at any time, the table is printed.
+goes on where it stopped, and a run whose watchers came late is played again the next time. At the
+end, and with --summary at any time, the table is printed.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 
 from tests.lab.flavour import ALL_FLAVOURS, FLAVOURS
 from tests.lab.rows import ROWS
-from tests.lab.verify import proven
+from tests.lab.verify import NotProvenError, proven
 
 LONGEST_RUN = 240
 """Seconds; the longest row takes about 60."""
@@ -52,6 +53,8 @@ def play(row: str, flavour: str) -> int:
     entry: dict[str, Any] = {"row": row, "flavour": flavour}
     try:
         entry.update(dataclasses.asdict(proven(lambda: ROWS[row](ALL_FLAVOURS[flavour]))))
+    except NotProvenError as error:
+        entry["unproven"] = str(error)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is an outcome
         entry["failed"] = f"{type(error).__name__}: {error}"
     print(json.dumps(entry))
@@ -60,7 +63,8 @@ def play(row: str, flavour: str) -> int:
 
 def run_all(rows: list[str], flavours: list[str], options: argparse.Namespace) -> None:
     """What is missing in the results to have each row so many times, in rounds."""
-    done = Counter((entry["row"], entry["flavour"]) for entry in results_in(options.results))
+    played = [entry for entry in results_in(options.results) if "unproven" not in entry]
+    done = Counter((entry["row"], entry["flavour"]) for entry in played)
     missing = [
         (row, flavour)
         for turn in range(options.times)
@@ -74,6 +78,8 @@ def run_all(rows: list[str], flavours: list[str], options: argparse.Namespace) -
         entry = played_apart(*what)
         with writing, options.results.open("a") as file:
             file.write(json.dumps(entry) + "\n")
+        if "unproven" in entry:
+            print(f"proves nothing: row {what[0]} {what[1]} (machine too busy)", flush=True)
         if "failed" in entry:
             print(f"FAILED: row {what[0]} {what[1]}: {entry['failed'][:300]}", flush=True)
 
@@ -103,7 +109,8 @@ def results_in(file: Path) -> list[dict[str, Any]]:
 def table(entries: list[dict[str, Any]]) -> str:
     """One line per row and flavour."""
     by_row: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    for entry in entries:
+    proving = [entry for entry in entries if "unproven" not in entry]
+    for entry in proving:
         by_row[entry["row"], entry["flavour"]].append(entry)
     lines = [
         f"{'row':<30}{'flavour':<14}{'runs':>5}{'failed':>7}  outage median (worst)"
@@ -123,6 +130,8 @@ def table(entries: list[dict[str, Any]]) -> str:
                 f"  {max(entry['both_vip'] for entry in good):>6.2f} s"
             )
         lines.append(line)
+    if len(proving) < len(entries):
+        lines.append(f"{len(entries) - len(proving)} runs proved nothing: the machine was too busy")
     return "\n".join(lines)
 
 
