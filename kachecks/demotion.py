@@ -7,7 +7,7 @@ back; cut once more; and for a server that will not close, SIGKILL. Replication 
 from __future__ import annotations
 
 from kachecks import positions, queries
-from kachecks.cutting import cut_clients
+from kachecks.cutting import Cutter
 from kachecks.facts import Version
 from kachecks.host import Budget, Host
 from kachecks.named_tuple import NamedTuple
@@ -37,8 +37,8 @@ HURRY = 1.0
 (notify_stop) leave none to cut many clients before closing."""
 
 CUT_FIRST = 0.5
-"""Seconds for cutting clients before the first attempt to close: enough for some hundred. More of
-them are cut when it is closed, or has turned out to wait for one of them."""
+"""Seconds for cutting clients before the first attempt to close, and no more than a third of all:
+enough for some hundred. The others are cut when it is closed, or waits for one of them."""
 
 CUT_LAST = 0.8
 """Part of the time left in which the others are cut; the rest is for what comes after."""
@@ -160,6 +160,7 @@ def close_writes(
     again: Callable[[], Session],
     each_round: Callable[[], None] = lambda: None,
     cut_first: bool = True,
+    cut_last: float = float("inf"),
 ) -> Closed:
     """Close the server of ``session``, local or remote, and cut its clients.
 
@@ -170,22 +171,25 @@ def close_writes(
     gone: before, it would acknowledge commits to them that the other node does not have.
 
     Args:
+        users: those never to cut.
         again: connects to it once more.
+        each_round: called several times a second.
         cut_first: False where there is no time even for that.
+        cut_last: seconds at most for those that are cut when it is closed.
 
     Raises:
         NotClosed: the budget is over.
         SessionError: as the server or the network has it.
     """
     version = version_of(session)
+    cutter = Cutter(host, session, users, each_round)
     session.execute(queries.PREPARE_TO_CLOSE, budget.left(at_most=1.0))
-    cut: list[str] = []
     if cut_first:
-        spend = Budget(host, budget.left(at_most=CUT_FIRST))
-        cut += cut_clients(session, users, budget, spend).users
+        cutter.cut(budget, min(CUT_FIRST, budget.left() / 3))
     semi_sync: list[str] = []
     try:
         while True:
+            waits = False
             try:
                 session.execute(queries.close_writes(version), budget.left(at_most=2.0))
                 if probe_access(session, budget.left(at_most=1.0)).closed:
@@ -193,45 +197,43 @@ def close_writes(
             except ServerError as error:
                 if error.errno != LOCK_WAIT_TIMEOUT:
                     raise
-                semi_sync += _switch_off_semi_sync(session, budget)
+                waits = True
             each_round()
             if budget.over:
                 raise NotClosed("writes that cannot be cut are still running")
-            spend = Budget(host, budget.left() - CLOSING)
-            cut += cut_clients(session, users, budget, spend).users
+            left = cutter.cut(budget, budget.left() - CLOSING).left
+            if waits and not left:
+                semi_sync += _switch_off_semi_sync(session, budget)
     except (NotClosed, SessionError):
         _semi_sync_back_on(session, semi_sync, again)
         raise
     try:
-        last = cut_clients(session, users, budget, Budget(host, budget.left() * CUT_LAST))
-        cut += last.users
-        if last.left:
-            _semi_sync_back_on(session, semi_sync, again)
-            remark = f"; but there was no time to cut another {last.left:,}"
-            return Closed(len(cut), remark, quiet=not _may_write_through(version))
+        # Those first that may write all the same.
         writers = _write_through_accounts(session, version, budget)
-        if writers.intersection(cut):
-            _cut_until_quiet(host, session, users, writers, budget, each_round, cut)
+        seconds = min(budget.left() * CUT_LAST, cut_last)
+        last = cutter.cut(budget, seconds, first=writers)
+        if writers.intersection(cutter.users + last.left + last.ending):
+            _cut_until_quiet(host, cutter, writers, budget, each_round)
         for variable in semi_sync:
             session.execute(queries.switch_on(variable), budget.left(at_most=1.0))
     except (NotClosed, SessionError) as error:  # it is closed, whatever else is left to do
-        return Closed(len(cut), f"; but {error}", quiet=not isinstance(error, NotClosed))
-    return Closed(len(cut))
+        quiet = not _may_write_through(version)
+        return Closed(len(cutter.users), f"; but {error}", quiet)
+    remark = f"; but there was no time to cut another {len(last.left):,}" if last.left else ""
+    return Closed(len(cutter.users), remark)
 
 
 def _cut_until_quiet(
     host: Host,
-    session: Session,
-    users: Collection[str],
+    cutter: Cutter,
     writers: frozenset[str],
     budget: Budget,
     each_round: Callable[[], None],
-    cut: list[str],
 ) -> None:
     """Cut on until no account that may write through read_only has come back for a while.
 
     Raises:
-        NotClosed: one comes back again and again.
+        NotClosed: one comes back again and again, or does not end.
     """
     quiet = Budget(host, QUIET)
     while not quiet.over:
@@ -239,9 +241,8 @@ def _cut_until_quiet(
             raise NotClosed("an account that may write through read_only keeps coming back")
         host.sleep(0.05)
         each_round()
-        again = cut_clients(session, users, Budget(host, QUIET))
-        cut += again.users
-        if again.left or writers.intersection(again.users):
+        again = cutter.cut(Budget(host, QUIET), QUIET, first=writers)
+        if writers.intersection(again.users + again.left + again.ending):
             quiet = Budget(host, QUIET)
 
 

@@ -26,10 +26,13 @@ def identify(pid: int, proc: str = "/proc") -> Process | None:
     A systemd or inetd that holds the listening socket for mysqld is not taken for it.
     """
     try:
-        name, state, started = _stat(str(pid), proc)
+        name, state, threads, started = _stat(str(pid), proc)
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return Process(pid, started) if name in NAMES and state not in ("Z", "X") else None
+    # The first thread of a process that is being killed waits as a zombie for those that hang in
+    # the kernel (a dead disk).
+    ended = state == "X" or (state == "Z" and threads <= 1)
+    return Process(pid, started) if name in NAMES and not ended else None
 
 
 def start_of(pid: str, proc: str = "/proc") -> float:
@@ -37,19 +40,20 @@ def start_of(pid: str, proc: str = "/proc") -> float:
 
     Up to 10 ms too early. Raises OSError: there is none of that pid.
     """
-    return _stat(pid, proc)[2] / os.sysconf("SC_CLK_TCK")
+    return _stat(pid, proc)[3] / os.sysconf("SC_CLK_TCK")
 
 
-def _stat(pid: str, proc: str) -> tuple[str, str, int]:
-    """Name, state and start time (clock ticks since boot): proc(5), /proc/PID/stat."""
+def _stat(pid: str, proc: str) -> tuple[str, str, int, int]:
+    """Name, state, threads, start time (clock ticks since boot): proc(5), /proc/PID/stat."""
     with open(f"{proc}/{pid}/stat", encoding="utf-8", errors="replace") as file:
         text = file.read()
     fields = text[text.rindex(")") + 2 :].split()
-    return text[text.index("(") + 1 : text.rindex(")")], fields[0], int(fields[19])
+    return text[text.index("(") + 1 : text.rindex(")")], fields[0], int(fields[17]), int(fields[19])
 
 
 def alive(process: Process, proc: str = "/proc") -> bool:
-    """That very process still runs (stopped and hung ones count; zombies do not)."""
+    """That very process still runs (stopped and hung ones count; one that waits for its parent
+    to notice does not)."""
     return identify(process.pid, proc) == process
 
 

@@ -24,8 +24,10 @@ else:
 
         def __new__(kind, name, bases, body):
             made = super().__new__(kind, name, bases, {"__slots__": (), **body})
-            fields = tuple(getattr(made, "__annotations__", ()))
-            if not fields:  # NamedTuple itself
+            own = getattr(made, "__annotations__", ())
+            inherited = any(own is getattr(base, "__annotations__", None) for base in bases)
+            fields = () if inherited else tuple(own)  # Python 3.9 inherits annotations
+            if not fields:  # NamedTuple itself, or a class that adds no field
                 return made
             made._fields = fields
             made._defaults = {field: body[field] for field in fields if field in body}

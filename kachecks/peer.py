@@ -38,6 +38,10 @@ PEER_CONNECT = 0.6
 """Seconds for the driver to connect to the peer; where nothing answers, a second SYN follows for
 0.3 s (session), so a silent peer costs one second."""
 
+CUT_AT_PEER = 1.0
+"""Seconds at most for cutting the clients of a peer that is closed by now: nobody writes meanwhile.
+Who is left has lost the VIP with that node, and finds out at its next statement."""
+
 STILL_FRESH = 0.5
 """Seconds for which a look at a silent peer need not be repeated right before opening."""
 
@@ -201,6 +205,7 @@ def _fence(sessions: Sessions, session: Session) -> None:
             budget,
             lambda: host.connect_peer(PEER_CONNECT),
             sessions.keep_alive,
+            cut_last=CUT_AT_PEER,
         )
     except (NotClosed, NoAnswer) as error:
         _must_have_closed(sessions, error)

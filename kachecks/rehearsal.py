@@ -52,7 +52,12 @@ class RehearsedSession:
             value = sql.rpartition("=")[2].strip(" '")
             self._pretended = {"read_only": value, "super_read_only": value}
 
-    def execute_each(self, statements: list[str], timeout: float) -> list[ServerError | None]:
+    def execute_each(
+        self,
+        statements: list[str],
+        seconds: float,  # noqa: ARG002 - the same signature
+        timeout: float,
+    ) -> list[ServerError | None]:
         """Print them."""
         for sql in statements:
             self.execute(sql, timeout)

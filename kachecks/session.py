@@ -101,16 +101,25 @@ class Session:
         """Run a statement that changes something."""
         self._run(sql, timeout)
 
-    def execute_each(self, statements: list[str], timeout: float) -> list[ServerError | None]:
-        """Run statements that change something, all within ``timeout``; what each was refused with.
+    def execute_each(
+        self, statements: list[str], seconds: float, timeout: float
+    ) -> list[ServerError | None]:
+        """Run statements that change something: what each was refused with, or None.
 
-        As execute for each, without a thread of its own for each.
+        As execute for each with that ``timeout``, without a thread of its own for each. None begins
+        after ``seconds``, except the first: the list may be shorter than ``statements``.
         """
-        return self._given(timeout, self._each, statements)
+        return self._given(seconds + timeout, self._each, (statements, seconds))
 
-    def _each(self, statements: list[str]) -> list[ServerError | None]:
+    def _each(self, given: tuple[list[str], float]) -> list[ServerError | None]:
+        from time import monotonic
+
+        statements, seconds = given
+        until = monotonic() + seconds
         found: list[ServerError | None] = []
         for sql in statements:
+            if found and monotonic() > until:
+                break
             try:
                 self._connection.run(sql)
             except Exception as error:

@@ -28,7 +28,7 @@ def ports_at(address: str, proc: str = "/proc") -> set[int]:
             with open(f"{proc}/net/{table}", encoding="ascii") as file:
                 lines = file.readlines()[1:]
         except FileNotFoundError:
-            if there != address:  # a kernel without IPv6
+            if table == "tcp6":  # a kernel without IPv6
                 continue
             raise
         for line in lines:

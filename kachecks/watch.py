@@ -15,6 +15,10 @@ ENDED_BY = 0.85
 second at the earliest, and until 2.3.2 does so beside one that is still there. The rest is for the
 end of a Python process on a busy machine."""
 
+WITH_WITNESS = 0.6
+"""The same where a witness is set. A check that ends too late may cost the next one (keepalived
+2.0, and 2.3.3 and later, skip it), and an isolated node must look once a second (two_clocks)."""
+
 SETTLED = 3.0
 """Seconds for which the verdict has been the same, and for which keepalived has run. Before that it
 is still counting (`rise`) until the node may hold the VIP, and each check must answer at once."""
@@ -37,7 +41,9 @@ def watch(host: Host, process: Process | None) -> Watched:
         process: the mysqld that has answered; None: not known.
     """
     running = host.seconds_running()
-    seconds = min(host.config.watch, ENDED_BY - running)
+    ended_by = WITH_WITNESS if host.config.witnesses else ENDED_BY
+    # What took long to start takes long to end.
+    seconds = min(host.config.watch, ended_by - 2 * running)
     if process is None:
         why_not = (
             "the kernel does not say which process the server is (TCP, socket activation, another"

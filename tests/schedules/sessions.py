@@ -94,9 +94,14 @@ class SimulatedSession:
     def execute(self, sql: str, timeout: float) -> None:
         self._run(sql, timeout)
 
-    def execute_each(self, statements: list[str], timeout: float) -> list[ServerError | None]:
+    def execute_each(
+        self, statements: list[str], seconds: float, timeout: float
+    ) -> list[ServerError | None]:
         found: list[ServerError | None] = []
+        until = self.program.scheduler.now + seconds
         for sql in statements:
+            if found and self.program.scheduler.now > until:
+                break
             try:
                 self.execute(sql, timeout)
             except ServerError as error:

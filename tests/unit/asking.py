@@ -52,8 +52,8 @@ def execute(id: int, sql: str, timeout: float) -> dict[str, Any]:
     return {}
 
 
-def execute_each(id: int, statements: list[str], timeout: float) -> dict[str, Any]:
-    errors = known[id].execute_each(statements, timeout)
+def execute_each(id: int, statements: list[str], seconds: float, timeout: float) -> dict[str, Any]:
+    errors = known[id].execute_each(statements, seconds, timeout)
     return {"errors": [error and error.errno for error in errors]}
 
 

@@ -216,9 +216,14 @@ class Session:
     def execute(self, sql: str, timeout: float) -> None:
         self.query(sql, timeout)
 
-    def execute_each(self, statements: list[str], timeout: float) -> list[ServerError | None]:
+    def execute_each(
+        self, statements: list[str], seconds: float, timeout: float
+    ) -> list[ServerError | None]:
         found: list[ServerError | None] = []
+        until = self.world.time + seconds
         for sql in statements:
+            if found and self.world.time > until:
+                break
             try:
                 self.execute(sql, timeout)
             except ServerError as error:

@@ -8,6 +8,7 @@ from kachecks.demotion import demote
 from kachecks.session import DriverError, Lost, NoAnswer, ServerError
 from kachecks.state import StateError
 from kachecks.steps import Outcome, Steps
+from tests.unit import simulated_server
 from tests.unit.simulation import (
     CLOSED,
     MARIADB,
@@ -202,6 +203,18 @@ def test_semi_sync_is_switched_off_only_after_the_cut() -> None:
         "B: app cut", STATEMENT[MYSQL], off, "B: SET GLOBAL rpl_semi_sync_source_enabled = 1"
     )
     assert world.b.semi_sync_on
+
+
+def test_semi_sync_is_left_on_until_all_are_cut() -> None:
+    """Commits that wait for the other node, more of them than can be cut before closing."""
+    world = world_with_b_open()
+    world.b.semi_sync = "rpl_semi_sync_source_enabled"
+    for _ in range(1500):
+        world.b.add(Client("app", "Query", blocks=True))
+    ended(world, "closed")
+    off = world.index("B: SET GLOBAL rpl_semi_sync_source_enabled = 0")
+    assert world.log[:off].count(STATEMENT[MYSQL]) == 1
+    assert world.log[:off].count("B: app cut") == 1500
 
 
 # MariaDB before 12: accounts that write through read_only -----------------------------------------
@@ -576,6 +589,46 @@ def test_who_holds_it_up_among_thousands() -> None:
     ended(world, "closed")
     assert world.log.count(STATEMENT[MYSQL]) > 1
     assert SIGKILL not in world.log
+
+
+@pytest.mark.parametrize("patience", [1.0, 5.0])
+def test_slow_kills(monkeypatch: pytest.MonkeyPatch, patience: float) -> None:
+    """A saturated server: each statement takes it 25 ms. It answers, so it is not killed."""
+    world = marked(crowded(300))
+    monkeypatch.setattr(simulated_server, "ONE_MILLISECOND", 0.025)
+    outcome = ended(world, "closed", patience=patience)
+    assert SIGKILL not in world.log
+    assert "no time to cut" in outcome.why
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_isolated_node_with_thousands(version: str) -> None:
+    """It has a second in all."""
+    world = marked(crowded(3000, version))
+    ended(world, "closed", patience=1.0)
+    assert SIGKILL not in world.log
+    assert world.time < 1.0
+
+
+def test_who_may_write_all_the_same_is_not_among_those_left() -> None:
+    """On MariaDB before 12, however many others there are."""
+    world = crowded(9000, MARIADB)
+    world.b.add(Client("root"))
+    outcome = ended(world, "closed")
+    assert "no time to cut" in outcome.why
+    users = [row["User"] for row in world.b.processlist()]
+    assert "root" not in users
+    assert "app" in users
+
+
+def test_those_that_are_ending_are_neither_cut_nor_counted_again() -> None:
+    """They roll back, or have not been tidied up yet."""
+    world = crowded(10)
+    for _ in range(5):
+        world.b.add(Client("app", "Killed"))
+    outcome = ended(world, "closed")
+    assert "10 client connections cut" in outcome.why
+    assert "no time" not in outcome.why
 
 
 def test_the_busy_are_cut_first() -> None:

@@ -166,12 +166,15 @@ def test_no_descriptors_are_left(start: Start) -> None:
         (f"7 (mysqld) D 1 {'0 ' * 17}998877 0", Process(7, 998877)),
         (f"7 (mysqld) T 1 {'0 ' * 17}998877 0", Process(7, 998877)),
         (f"7 (mysqld) Z 1 {'0 ' * 17}998877 0", None),
+        (f"7 (mysqld) Z 1 {'0 ' * 15}1 0 998877 0", None),
+        (f"7 (mysqld) Z 1 {'0 ' * 15}4 0 998877 0", Process(7, 998877)),
         (f"7 (mysqld) X 1 {'0 ' * 17}998877 0", None),
         (f"7 (x) (mysqld) S 1 {'0 ' * 17}998877 0", None),
     ],
 )
 def test_lines_of_the_kernel(tmp_path: Path, stat: str, expected: Process | None) -> None:
-    """proc(5): the name may hold spaces and brackets, the start time is field 22."""
+    """proc(5): the name may hold spaces and brackets, the start time is field 22, the number of
+    threads field 20: the first one waits as a zombie for the others."""
     (tmp_path / "7").mkdir()
     (tmp_path / "7/stat").write_text(stat)
     assert mysqld_process.identify(7, str(tmp_path)) == expected

@@ -79,3 +79,13 @@ def test_frozen(kind: Any) -> None:
         kind(1).first = 2
     with pytest.raises(AttributeError):
         kind(1).third = 2
+
+
+def test_a_class_that_adds_no_field() -> None:
+    """In Python 3.9 it seems to have the annotations of the one above it."""
+
+    class Named(Ours):
+        pass
+
+    assert Named(1) == Ours(1)
+    assert Named(1).second == Ours(1).second

@@ -367,6 +367,26 @@ def test_a_different_cluster(version: str) -> None:
     assert (world.a.access, world.b.access) == (OPEN, CLOSED)
 
 
+def test_thousands_of_clients_of_the_peer() -> None:
+    """Our own session, and with it the lock, is used all the while (wait_timeout is 3 s)."""
+    world = World()
+    for _ in range(6000):
+        world.a.add(Client("app"))
+    used: list[float] = []
+    real = world.happening
+
+    def happening(what: str) -> None:
+        if what.startswith("B: "):
+            used.append(world.time)
+        real(what)
+
+    world.happening = happening  # type: ignore[method-assign]
+    assert run(world).outcome == "opened"
+    assert world.a.access == CLOSED
+    assert max(later - sooner for sooner, later in zip(used, used[1:])) < 1.0
+    assert world.time < 3.0
+
+
 def test_a_copied_datadir() -> None:
     """The server_uuid of both is the same: nothing can tell whose a transaction is."""
     world = World()

@@ -301,17 +301,20 @@ def test_each_of_many_statements(asker: Asker, where: Path | None) -> None:
     with listening(where, answer(lambda sql: answers.get(sql, done))) as port:
         made = asker.connect(where or port)
         kills = ["KILL 1", "KILL 2", "KILL 3"]
-        reply = asker.ask("execute_each", id=made["id"], statements=kills, timeout=1)
+        reply = asker.ask("execute_each", id=made["id"], statements=kills, seconds=1, timeout=1)
         assert reply["errors"] == [None, 1094, None]
+        reply = asker.ask("execute_each", id=made["id"], statements=kills, seconds=0, timeout=1)
+        assert reply["errors"] == [None]
 
 
 def test_one_time_for_many_statements(asker: Asker, where: Path | None) -> None:
     with listening(where, answer(never)) as port:
         made = asker.connect(where or port)
         kills = ["KILL 1", "KILL 2"]
-        reply = asker.ask("execute_each", id=made["id"], statements=kills, timeout=0.15)
+        many = {"statements": kills, "seconds": 0.1, "timeout": 0.05}
+        reply = asker.ask("execute_each", id=made["id"], **many)
         assert reply["raised"] == "NoAnswer"
-        again = asker.ask("execute_each", id=made["id"], statements=kills, timeout=0.15)
+        again = asker.ask("execute_each", id=made["id"], **many)
         assert again["raised"] == "Lost"
 
 

@@ -53,3 +53,4 @@ def test_a_kernel_without_ipv6(tmp_path: Path) -> None:
         ports_at("10.0.0.1", proc=str(tmp_path / "none"))
     (tmp_path / "net/tcp").write_text("  sl  local_address rem_address   st tx_queue\n")
     assert ports_at("10.0.0.1", proc=str(tmp_path)) == set()
+    assert ports_at("2001:db8::1", proc=str(tmp_path)) == set()
