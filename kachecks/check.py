@@ -79,7 +79,8 @@ def check(config: Config, options: Options) -> int:
     end.comes_after(config.hung_after + (config.fence_timeout if options.fence else 0.0))
     servers: list[Process | None] = []
     status = _look(host, options, end, servers.append)
-    watches = options.fence and config.watch and not status and servers
+    by_keepalived = options.fence and not options.json  # who gets one answer, in any case
+    watches = by_keepalived and config.watch and not status and servers
     if watches and _is_void(host, options, servers[-1]):
         status = _look(host, options, end)
     return status
@@ -91,7 +92,7 @@ def _is_void(host: Host, options: Options, process: Process | None) -> bool:
         from kachecks.watch import watch
 
         watched = watch(host, process)
-        if options.verbose and not options.json:
+        if options.verbose:
             say(watched.said)
         return watched.look_again
     return False

@@ -161,8 +161,8 @@ KEYS = (
     Key(_K, "min_free", SIZE, "64M", "bytes",
         "with less free space, the file system of datadir, binary log or tmpdir counts as full"),
     Key(_K, "watch", seconds(0, 0.9), "0.7", "s",
-        "that a good check stays to notice the death of mysqld at once, at most until 0.85 s after"
-        " its start; 0 turns it off"),
+        "that a good check stays to notice the death of mysqld at once, at most until 0.85 s (with"
+        " a witness 0.6 s) after its start; 0 turns it off"),
     Key(_K, "alert", PATH, None, "",
         "a program run after each transition and on each new problem, with JSON on its stdin"),
     Key(_K, "run_dir", PATH, "/run/kachecks", "", "lock, permit and marks; gone after a reboot"),
