@@ -14,7 +14,7 @@ exit status:
   0  done, or nothing to do
   1  refused, or the server could not be closed; the line printed says why
   2  wrong command line
-  3  the option file or the run directory cannot be used"""
+  3  not root, or the option file, the run directory or keepalived cannot be used"""
 
 UNUSABLE = 3
 """Exit status of every part of ``kachecks``: a file, the peer or the command line is no use."""

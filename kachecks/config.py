@@ -151,16 +151,18 @@ KEYS = (
     Key(_K, "peer_grace", seconds(0, 60), "3", "s",
         "to go on looking for a silent peer before opening; only with a witness;"
         " at least isolation_timeout + 3 - 2 x advert_int"),
-    Key(_K, "peer_check", seconds(1, 60), "5", "s", "between an open holder's looks at the peer"),
+    Key(_K, "peer_check", seconds(1, 60), "5", "s",
+        "between a node's closer looks: at its peer, its disks, writes that hang"),
     Key(_K, "on_hung_peer", _REFUSE_OPEN, "refuse", "",
         "what a promotion does when the peer's host answers, but its mysqld is mute"),
     Key(_K, "cold_start", _REFUSE_OPEN, "refuse", "",
-        "what a promotion does when the peer is away and has not been heard of since the start"),
+        "what a promotion does when the peer is away and this node has not been seen up to date"
+        " with it since its mysqld started"),
     Key(_K, "too_many_connections", one_of("keep", "fail"), "keep", "",
         "whether the active node keeps the VIP when no connection is left for the check"),
     Key(_K, "min_free", SIZE, "64M", "bytes",
         "with less free space, the file system of datadir, binary log or tmpdir counts as full"),
-    Key(_K, "watch", seconds(0, 0.9), "0.7", "s",
+    Key(_K, "watch", seconds(0, 0.85), "0.7", "s",
         "that a good check stays to notice the death of mysqld at once, at most until 0.85 s (with"
         " a witness 0.6 s) after its start; 0 turns it off"),
     Key(_K, "alert", PATH, None, "",

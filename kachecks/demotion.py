@@ -1,7 +1,7 @@
 """Close this node's server for writes, whatever it takes. Safe at any time, any number of times.
 
-The steps are those of the manual's page on demotion: connect; close while cutting clients; read
-back; cut once more; and for a server that will not close, SIGKILL. Replication goes on.
+The steps: connect; close while cutting clients; read back; cut once more; and for a server that
+will not close, SIGKILL. Replication goes on.
 """
 
 from __future__ import annotations
@@ -379,8 +379,8 @@ def _write_through_accounts(session: Session, version: Version, budget: Budget) 
 def _stop_events(host: Host, session: Session, version: Version, budget: Budget) -> None:
     """Events of privileged definers write through read_only of MariaDB before 12.
 
-    Needs SUPER, which our account has only if the operator gave it; without it the manual says
-    what then cannot be promised. A note lets the next promotion switch them on again.
+    Needs SUPER, which our account has only if the operator gave it; README says what cannot be
+    promised without. A note lets the next promotion switch them on again.
     """
     if not _may_write_through(version):
         return

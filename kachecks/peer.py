@@ -94,7 +94,7 @@ def settle_peer(sessions: Sessions) -> Settled:
 
 
 class _Search:
-    """Looking for a peer that does not let itself be asked, as long as the manual says.
+    """Looking for a peer that does not let itself be asked, as long as the option file says.
 
     Each method gives the settlement, or None to look again, or raises Refusal.
     """

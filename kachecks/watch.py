@@ -1,4 +1,4 @@
-"""A good check stays until the next one is about to start, and looks again the moment mysqld dies.
+"""A good check stays for most of its second, and looks again the moment mysqld dies.
 
 keepalived asks once a second; without this a crash is noticed half a second later on average. No
 session is open meanwhile, no lock is held, and nothing runs: the kernel wakes this process up.

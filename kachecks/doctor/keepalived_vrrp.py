@@ -48,7 +48,7 @@ def _has_witness(setup: Setup) -> Iterator[Found]:
 
 def _clocks(config: Config) -> str:
     closed = config.isolation_timeout + CLOSING_TIME
-    return f"with one, a node that is cut off would be closed after {closed:g} s"
+    return f"with one, a node that is cut off would be closed within {closed:g} s"
 
 
 def _not_strict(setup: Setup) -> Iterator[Found]:

@@ -148,9 +148,9 @@ def _overview() -> Page:
     page.paragraph(
         "keepalived moves a virtual IP between two nodes that replicate from each other. kachecks"
         " makes it follow a healthy, writable, sole MySQL or MariaDB. There is no daemon:"
-        " keepalived calls check_mysql every second, and notify_master, notify_backup and"
-        " notify_down when something changes. This command is for the operator; it asks and acts"
-        " by the same rules as those."
+        " keepalived calls check_mysql every second, and notify_master and notify_backup when the"
+        " VIP moves; systemd calls notify_down before it stops keepalived. This command is for the"
+        " operator; it asks and acts by the same rules as those."
     )
     page.section("PARTS")
     for part, purpose in PARTS.items():

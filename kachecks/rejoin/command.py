@@ -24,7 +24,7 @@ exit status:
 examples:
   kachecks rejoin
   kachecks rejoin --json | jq .only_here.transactions
-  until kachecks rejoin; do sleep 10; done     # 1 and 2 go on"""
+  until kachecks rejoin; do sleep 10; done     # 1, 2 and 3 go on"""
 
 
 def parser() -> argparse.ArgumentParser:

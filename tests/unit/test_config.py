@@ -356,7 +356,7 @@ def test_groups_repeat_the_last_value_wins_and_comments_are_skipped() -> None:
         ("isolation_timeout = 0", "expected 0.1 to 60 seconds"),
         ("peer_grace = 61", "expected 0 to 60 seconds"),
         ("peer_check = 0", "expected 1 to 60 seconds"),
-        ("watch = 1", "expected 0 to 0.9 seconds"),
+        ("watch = 1", "expected 0 to 0.85 seconds"),
         ("min_free = 64MB", "found '64MB', expected a number of bytes"),
         ("min_free = M", "found 'M'"),
         ("min_free = 1.5G", "found '1.5G'"),

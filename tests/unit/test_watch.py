@@ -41,7 +41,7 @@ def test_it_ends_before_the_next_check_however_late_it_began(
     late: float, options: dict[str, str], by: float
 ) -> None:
     """And the later, the earlier: its end takes long, too."""
-    world = running(watch="0.9", **options)
+    world = running(watch="0.85", **options)
     world.time = late
     found, seconds = watched(world)
     assert not found.look_again
