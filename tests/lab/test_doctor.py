@@ -138,7 +138,7 @@ def test_a_firewall_that_drops_vrrp(pair: Pair) -> None:
     finally:
         pair.b.iptables("-D", *rule)
         pair.b.start_keepalived()
-    assert names(found) == {"ADVERTS_HEARD"}
+    assert names(found) == {"ADVERTS_HEARD", "KEEPALIVED_RUNS"}
     pair.wait_until(lambda: pair.b.keepalived_state() == "BACKUP", 20, "B to be BACKUP")
 
 

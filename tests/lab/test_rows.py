@@ -20,10 +20,10 @@ LAST_ON_ALL = 8
 
 
 def flavours_for(row: str) -> dict[str, Flavour]:
-    """By the row's number: "6-hung" is of row 6."""
+    """By the row's number; variants such as "6-hung" are played on the two families alone."""
     number = re.match(r"\d+", row)
     assert number, f"a row without a number: {row}"
-    return ALL_FLAVOURS if int(number[0]) <= LAST_ON_ALL else FLAVOURS
+    return ALL_FLAVOURS if number[0] == row and int(row) <= LAST_ON_ALL else FLAVOURS
 
 
 PLAYED = [
