@@ -248,6 +248,7 @@ def _cut_until_quiet(
 
 def _connect(host: Host, budget: Budget, seconds: float) -> Session:
     """Connect; a server that is short of connections, or just let go of us, is asked again."""
+    pause = 0.005
     while True:
         try:
             return host.connect_local(max(min(seconds, budget.left()), 0.05))
@@ -257,7 +258,8 @@ def _connect(host: Host, budget: Budget, seconds: float) -> Session:
         except ServerError as error:
             if error.errno not in BUSY or budget.over:
                 raise
-        host.sleep(0.05)
+        host.sleep(pause)
+        pause = min(2 * pause, 0.05)
 
 
 def _wait_for_death(

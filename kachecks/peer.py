@@ -68,6 +68,7 @@ def settle_peer(sessions: Sessions) -> Settled:
         VipGone, Leaving: this node is not to be promoted any more.
     """
     search = _Search(sessions)
+    pause = 0.005
     while True:
         sessions.must_go_on()
         try:
@@ -90,7 +91,8 @@ def settle_peer(sessions: Sessions) -> Settled:
         if settled is not None:
             sessions.lock()
             return settled
-        sessions.pause(0.05)
+        sessions.pause(pause)
+        pause = min(2 * pause, 0.05)
 
 
 class _Search:
