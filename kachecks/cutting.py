@@ -74,13 +74,13 @@ class Cutter:
             for row, error in zip(left, errors):
                 if error is None:
                     cut.append(row["User"] or "")
+                    self.users.append(row["User"] or "")
                 elif error.errno not in (NO_SUCH_THREAD, NOT_OURS_TO_KILL):
                     raise error
             left = left[len(errors) :]
             if spend.over:
                 break
             self._each_round()
-        self.users += cut
         return Cut(cut, [row["User"] or "" for row in left], ending)
 
     def _is_client(self, row: Row) -> bool:

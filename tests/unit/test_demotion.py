@@ -217,6 +217,16 @@ def test_semi_sync_is_left_on_until_all_are_cut() -> None:
     assert world.log[:off].count("B: app cut") == 1500
 
 
+def test_semi_sync_is_left_on_where_not_all_can_be_cut() -> None:
+    """The server is killed then, and has acknowledged to nobody what only it has."""
+    world = world_with_b_open()
+    world.b.semi_sync = "rpl_semi_sync_source_enabled"
+    for _ in range(6000):
+        world.b.add(Client("app", "Query", blocks=True))
+    ended(world, "killed")
+    assert "rpl_semi_sync" not in " ".join(world.log)
+
+
 # MariaDB before 12: accounts that write through read_only -----------------------------------------
 
 
@@ -616,6 +626,8 @@ def test_who_may_write_all_the_same_is_not_among_those_left() -> None:
     world.b.add(Client("root"))
     outcome = ended(world, "closed")
     assert "no time to cut" in outcome.why
+    closed = world.index(STATEMENT[MARIADB])
+    assert next(line for line in world.log[closed:] if line.endswith(" cut")) == "B: root cut"
     users = [row["User"] for row in world.b.processlist()]
     assert "root" not in users
     assert "app" in users
