@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from kachecks.facts import Row
 from kachecks.session import Lost, NoAnswer, Refused, ServerError, Unreachable
 from tests.schedules.server import GREETING, Pending, Server
+from tests.statement_list import execute_until
 
 if TYPE_CHECKING:
     from tests.schedules.node import Node
@@ -97,18 +98,12 @@ class SimulatedSession:
     def execute_each(
         self, statements: list[str], seconds: float, timeout: float
     ) -> list[ServerError | None]:
-        found: list[ServerError | None] = []
         until = self.program.scheduler.now + seconds
-        for sql in statements:
-            if found and self.program.scheduler.now > until:
-                break
-            try:
-                self.execute(sql, timeout)
-            except ServerError as error:
-                found.append(error)
-            else:
-                found.append(None)
-        return found
+        return execute_until(
+            lambda sql: self.execute(sql, timeout),
+            statements,
+            lambda: self.program.scheduler.now > until,
+        )
 
     def close(self) -> None:
         self.program.point(0.0001)

@@ -11,6 +11,7 @@ from kachecks.facts import Row
 from kachecks.mysqld_process import Process
 from kachecks.session import Lost, NoAnswer, ServerError, SessionError
 from tests.rows import rows
+from tests.statement_list import execute_until
 
 if TYPE_CHECKING:
     from tests.unit.simulation import World
@@ -219,18 +220,10 @@ class Session:
     def execute_each(
         self, statements: list[str], seconds: float, timeout: float
     ) -> list[ServerError | None]:
-        found: list[ServerError | None] = []
         until = self.world.time + seconds
-        for sql in statements:
-            if found and self.world.time > until:
-                break
-            try:
-                self.execute(sql, timeout)
-            except ServerError as error:
-                found.append(error)
-            else:
-                found.append(None)
-        return found
+        return execute_until(
+            lambda sql: self.execute(sql, timeout), statements, lambda: self.world.time > until
+        )
 
     def meet(self, sql: str, timeout: float) -> None:
         if not sql.startswith(("SELECT", "SHOW", "SET STATEMENT")):
