@@ -12,7 +12,7 @@ IN_VENV := $(VENV)/bin
 .PHONY: demo test unit lint lab lab-tests screenshots benchmark clean
 
 demo: lab-ready
-	$(IN_VENV)/python -m tests.lab.demo --picture demo.svg $(DEMO)
+	$(IN_VENV)/python -m tests.lab.pictures.demo --picture demo.svg $(DEMO)
 
 test: lab-ready unit lab-tests
 
@@ -35,7 +35,7 @@ lab: lab-ready
 
 # The terminals in docs/.
 screenshots: lab-ready
-	$(IN_VENV)/python -m tests.lab.screenshots
+	$(IN_VENV)/python -m tests.lab.pictures.screenshots
 
 benchmark: lab-ready
 	$(IN_VENV)/python -m benchmarks.sequence --flavour both $(BENCHMARK)
@@ -59,7 +59,7 @@ lab-ready: $(VENV)/installed
 	@$(IN_VENV)/python -m tests.lab.prepare
 
 # The package is installed as a user would install it, not run from the checkout.
-$(VENV)/installed: $(VENV)/dependencies $(wildcard kachecks/*.py kachecks/*/*.py kachecks/programs/*) setup.cfg
+$(VENV)/installed: $(VENV)/dependencies $(shell find kachecks manual -name "*.py" -o -path "*/programs/*") setup.cfg
 	rm -rf build
 	$(IN_VENV)/pip install --quiet --no-deps --no-build-isolation --force-reinstall .
 	rm -rf build

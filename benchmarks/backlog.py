@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from tests.lab.node import Node
-from tests.lab.pair import Pair
-from tests.lab.wire import Connection
+from tests.lab.hosts.node import Node
+from tests.lab.hosts.pair import Pair
+from tests.lab.servers.wire import Connection
 
 _TABLE = "app.backlog"
 _FOREVER = 24 * 3600.0  # s

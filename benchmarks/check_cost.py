@@ -26,8 +26,8 @@ from benchmarks.checks import (
     use,
 )
 from benchmarks.summary import milliseconds, ratio, summary
-from tests.lab.flavour import Flavour
-from tests.lab.timeline import table
+from tests.lab.pictures.timeline import table
+from tests.lab.servers.flavour import Flavour
 
 Costs = dict[str, dict[str, dict[str, Cost]]]
 """By state of the server, way to it, program."""

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import clients
-from tests.lab.accounts import KACHECKS_PASSWORD
 from tests.lab.error import LabError
-from tests.lab.flavour import SOCKET, Flavour
-from tests.lab.namespaces import ENVIRONMENT, SYSTEM_PYTHON
-from tests.lab.node import Node
-from tests.lab.pair import Pair
+from tests.lab.hosts.accounts import KACHECKS_PASSWORD
+from tests.lab.hosts.namespaces import ENVIRONMENT, SYSTEM_PYTHON
+from tests.lab.hosts.node import Node
+from tests.lab.hosts.pair import Pair
+from tests.lab.servers.flavour import SOCKET, Flavour
 
 OURS, PYTHON, RECIPE = "check_mysql", "python -c pass", "shell recipe"
 FRUGAL, PING = "shell, one client", "mysqladmin ping"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from tests.lab import cache
 from tests.lab.error import LabError
-from tests.lab.flavour import Flavour
+from tests.lab.hosts import cache
+from tests.lab.servers.flavour import Flavour
 
 
 def client(flavour: Flavour) -> list[str]:

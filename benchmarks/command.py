@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks.machine import heading, machine
 from tests.lab.error import LabError
-from tests.lab.flavour import FLAVOURS, Flavour
+from tests.lab.servers.flavour import FLAVOURS, Flavour
 
 Results = dict[str, Any]
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from tests.lab.error import LabError
-from tests.lab.pair import VIP, Pair
+from tests.lab.hosts.pair import VIP, Pair
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
 

@@ -17,9 +17,9 @@ from typing import Any
 from benchmarks import command
 from benchmarks.failovers import FAULTS, SUITES, SWITCHOVER, Run, Story, play, plays
 from benchmarks.summary import nearest_to_median, ratio, seconds, summary
-from tests.lab.flavour import Flavour
-from tests.lab.timeline import table
-from tests.lab.timeline_svg import Panel, picture
+from tests.lab.pictures.timeline import table
+from tests.lab.pictures.timeline_svg import Panel, picture
+from tests.lab.servers.flavour import Flavour
 
 Runs = dict[str, dict[str, list[Run]]]
 """By fault and suite."""

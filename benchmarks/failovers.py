@@ -8,17 +8,18 @@ import time
 from dataclasses import replace
 from typing import NamedTuple
 
-from tests.lab import demo, evidence, transitions
-from tests.lab.demo import Fault
 from tests.lab.error import LabError
-from tests.lab.flavour import Flavour
-from tests.lab.observe import Observer
-from tests.lab.pair import VIP, WITNESS, Pair
-from tests.lab.record import Record
-from tests.lab.suite import SUITES as SUITES_BY_NAME
-from tests.lab.suite import VRRP3_OPTIONS, vrrp3
-from tests.lab.transitions import Transition
-from tests.lab.verify import rows_by_node, rows_of
+from tests.lab.hosts.pair import VIP, WITNESS, Pair
+from tests.lab.hosts.suite import SUITES as SUITES_BY_NAME
+from tests.lab.hosts.suite import VRRP3_OPTIONS, vrrp3
+from tests.lab.observing import evidence, transitions
+from tests.lab.observing.observer import Observer
+from tests.lab.observing.record import Record
+from tests.lab.observing.transitions import Transition
+from tests.lab.observing.verify import rows_by_node, rows_of
+from tests.lab.pictures import demo
+from tests.lab.pictures.demo import Fault
+from tests.lab.servers.flavour import Flavour
 
 SUITES = ("kachecks", "recipe")
 SERVER_OPTIONS: dict[str, dict[str, object]] = {

@@ -12,13 +12,14 @@ from typing import NamedTuple
 from benchmarks import backlog
 from benchmarks.crowd import Crowd
 from benchmarks.failovers import SERVER_OPTIONS
-from tests.lab import demo, evidence, transitions
 from tests.lab.error import LabError
-from tests.lab.flavour import Flavour
-from tests.lab.node import Node
-from tests.lab.observe import Observer
-from tests.lab.pair import VIP, Pair
-from tests.lab.suite import SUITES, Suite
+from tests.lab.hosts.node import Node
+from tests.lab.hosts.pair import VIP, Pair
+from tests.lab.hosts.suite import SUITES, Suite
+from tests.lab.observing import evidence, transitions
+from tests.lab.observing.observer import Observer
+from tests.lab.pictures import demo
+from tests.lab.servers.flavour import Flavour
 
 _STEADY = 1.0
 _TAKEOVER = 300.0

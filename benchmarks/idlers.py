@@ -15,9 +15,9 @@ import select
 import sys
 import time
 
-from tests.lab.accounts import APP_PASSWORD, APP_USER
-from tests.lab.wire import Connection
-from tests.lab.writer import die_with_parent, enter_network
+from tests.lab.hosts.accounts import APP_PASSWORD, APP_USER
+from tests.lab.observing.writer import die_with_parent, enter_network
+from tests.lab.servers.wire import Connection
 
 _SPARE_FILES = 64
 _LOGIN = 10.0  # s

@@ -18,12 +18,13 @@ from typing import Any
 
 from benchmarks.failovers import SERVER_OPTIONS, SUITES
 from benchmarks.machine import heading, machine
-from tests.lab import evidence, sequence
 from tests.lab.error import LabError
-from tests.lab.flavour import FLAVOURS, Flavour
-from tests.lab.observe import Observer
-from tests.lab.pair import VIP, Pair
-from tests.lab.timeline import bars_for, picture, table
+from tests.lab.hosts.pair import VIP, Pair
+from tests.lab.matrix import sequence
+from tests.lab.observing import evidence
+from tests.lab.observing.observer import Observer
+from tests.lab.pictures.timeline import bars_for, picture, table
+from tests.lab.servers.flavour import FLAVOURS, Flavour
 
 
 def play(flavour: Flavour, suite: str, lag: int) -> sequence.Played:

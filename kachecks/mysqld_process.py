@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from kachecks.named_tuple import NamedTuple
+from kachecks.lean import NamedTuple
 
 NAMES = frozenset({"mysqld", "mariadbd"})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kachecks.suppress import suppress
+from kachecks.lean import suppress
 
 LOG_PATIENCE = 0.3
 """Seconds to wait for the log daemon."""
@@ -16,8 +16,8 @@ def log(text: str, problem: bool = False) -> None:
     """
     import syslog
 
-    from kachecks.deadline import within
-    from kachecks.session_error import NoAnswer
+    from kachecks.bounded import within
+    from kachecks.mysql.errors import NoAnswer
 
     syslog.openlog("kachecks", syslog.LOG_PID, syslog.LOG_DAEMON)
     priority = syslog.LOG_WARNING if problem else syslog.LOG_NOTICE
@@ -43,8 +43,8 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """One line, within LOG_PATIENCE seconds."""
-        from kachecks.deadline import within
-        from kachecks.session_error import NoAnswer
+        from kachecks.bounded import within
+        from kachecks.mysql.errors import NoAnswer
 
         if not self._stuck:
             try:

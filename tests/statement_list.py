@@ -1,10 +1,10 @@
-"""What kachecks.session.Session.execute_each does, for the sessions that are not real ones."""
+"""What mysql.session.Session.execute_each does, for the sessions that are not real ones."""
 
 from __future__ import annotations
 
 from typing import Callable
 
-from kachecks.session import ServerError
+from kachecks.mysql.session import ServerError
 
 
 def execute_until(

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tests.lab import cache
 from tests.lab.error import LabError
-from tests.lab.flavour import FLAVOURS, Flavour
+from tests.lab.hosts import cache
+from tests.lab.servers.flavour import FLAVOURS, Flavour
 
 #: A program that the lab runs, and the Debian package that it comes from.
 PACKAGES = {

@@ -2,7 +2,8 @@
 
     python -m tests.rows.capture mariadb|mysql|mariadb-11.8   (root; 20 s)
 
-The statements are those of kachecks.queries, the server that of tests/lab, A open and B closed.
+The statements are those of kachecks.mysql.queries, the server that of tests/lab, A open and B
+closed.
 """
 
 import json
@@ -11,12 +12,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from kachecks import queries, session  # before the lab: it must load the driver first
-from kachecks.config import Login
-from kachecks.probe import version_of
-from tests.lab.flavour import ALL_FLAVOURS
-from tests.lab.node import Node
-from tests.lab.pair import Pair
+from kachecks.config.options import Login
+from kachecks.mysql import queries, session  # before the lab: it must load the driver first
+from kachecks.mysql.probe import version_of
+from tests.lab.hosts.node import Node
+from tests.lab.hosts.pair import Pair
+from tests.lab.servers.flavour import ALL_FLAVOURS
 
 ROWS = Path(__file__).parent
 SEMI_SYNC = {  # plugins of MySQL are built in on MariaDB

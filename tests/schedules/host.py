@@ -1,4 +1,4 @@
-"""kachecks.host.Host of one program on one node: every method that the real one has.
+"""kachecks.node.Host of one program on one node: every method that the real one has.
 
 Each is a point where the program may be stalled, killed or overtaken.
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from kachecks.disks import Disks
-from kachecks.keepalived_process import KeepalivedError
-from kachecks.marks import LEAVING_IS_FRESH, NO_PROCESS, GaveWay, Look
+from kachecks.keepalived.process import KeepalivedError
+from kachecks.mysql.disks import Disks
+from kachecks.mysql.session import Unreachable
 from kachecks.mysqld_process import Process
-from kachecks.session import Unreachable
+from kachecks.state.marks import LEAVING_IS_FRESH, NO_PROCESS, GaveWay, Look
 from tests.schedules.sessions import SimulatedSession
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ FILE = 0.00003
 
 
 class SimulatedNetwork:
-    """kachecks.network.Network, in the simulated one."""
+    """kachecks.network.link.Network, in the simulated one."""
 
     def __init__(self, node: Node, program: Program) -> None:
         self._node, self._program = node, program

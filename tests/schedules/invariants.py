@@ -9,7 +9,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING
 
-from kachecks.marks import LEAVING_IS_FRESH
+from kachecks.state.marks import LEAVING_IS_FRESH
 from tests.schedules.vrrp import MASTER
 
 if TYPE_CHECKING:

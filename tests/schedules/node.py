@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from kachecks.config import Config
+from kachecks.config.options import Config
 from tests.schedules.replication import Receiver
 from tests.schedules.scheduler import Program
 from tests.schedules.server import Server

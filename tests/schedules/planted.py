@@ -12,28 +12,15 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from kachecks import (
-    demotion,
-    giving_way,
-    isolation,
-    peer,
-    positions,
-    promotion,
-    promotion_sessions,
-    queries,
-    reconcile,
-)
-from kachecks.pair_lock import lock_to_demote
-from kachecks.presence import must_see_a_witness
-from kachecks.probe import probe, probe_access
-from kachecks.promotion_sessions import (
-    PEER_STATEMENT,
-    STATEMENT,
-    Refusal,
-    Sessions,
-    own_server,
-)
-from kachecks.steps import Steps
+from kachecks.check import look as isolation
+from kachecks.mysql import positions, queries
+from kachecks.mysql.probe import probe, probe_access
+from kachecks.transitions import demotion, giving_way, peer, promotion, reconcile
+from kachecks.transitions import sessions as promotion_sessions
+from kachecks.transitions.lock import lock_to_demote
+from kachecks.transitions.presence import must_see_a_witness
+from kachecks.transitions.record import Steps
+from kachecks.transitions.sessions import PEER_STATEMENT, STATEMENT, Refusal, Sessions, own_server
 from tests.schedules import programs
 from tests.schedules.host import SimulatedHost, SimulatedNetwork
 

@@ -10,9 +10,9 @@ from random import Random
 from typing import NamedTuple
 from unittest import mock
 
-from kachecks import facts, probe
-from kachecks.config import Config, parse
-from kachecks.facts import Channel, Row
+from kachecks.config.options import Config, parse
+from kachecks.mysql import facts, probe
+from kachecks.mysql.facts import Channel, Row
 from tests.schedules.faults import Faults, heal
 from tests.schedules.node import Node
 from tests.schedules.vrrp import BACKUP, MASTER

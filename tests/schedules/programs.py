@@ -6,11 +6,14 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kachecks import examination, notify_down, reconcile, watch
-from kachecks.keepalived_process import KeepalivedError
-from kachecks.notify_backup import STOP_PATIENCE
-from kachecks.state import StateError
-from kachecks.switchover import handing_over, preflight
+from kachecks.check import run as examination
+from kachecks.check import watch
+from kachecks.commands.switchover import handing_over, preflight
+from kachecks.hooks import notify_down
+from kachecks.hooks.notify_backup import STOP_PATIENCE
+from kachecks.keepalived.process import KeepalivedError
+from kachecks.state.files import StateError
+from kachecks.transitions import reconcile
 from tests.schedules.host import SimulatedHost
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 """One mysqld, across its restarts: open or closed, what it has committed, received and applied.
 
 Transactions are numbers. Each server counts its own; of the other's it has received and applied
-so many. Statements are those of kachecks.queries, looked up as they stand; an unknown one is an
-error, so that this model cannot silently fall behind the code.
+so many. Statements are those of kachecks.mysql.queries, looked up as they stand; an unknown one is
+an error, so that this model cannot silently fall behind the code.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Union
 
-from kachecks import queries
-from kachecks.facts import Row, Version
+from kachecks.mysql import queries
+from kachecks.mysql.facts import Row, Version
+from kachecks.mysql.session import ServerError
 from kachecks.mysqld_process import Process
-from kachecks.session import ServerError
 from tests.rows import rows
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kachecks.facts import Row
-from kachecks.session import Lost, NoAnswer, Refused, ServerError, Unreachable
+from kachecks.mysql.facts import Row
+from kachecks.mysql.session import Lost, NoAnswer, Refused, ServerError, Unreachable
 from tests.schedules.server import GREETING, Pending, Server
 from tests.statement_list import execute_until
 
@@ -26,7 +26,7 @@ NEVER = 28800.0
 
 
 class SimulatedSession:
-    """kachecks.session.Session, as far as the steps use it."""
+    """kachecks.mysql.session.Session, as far as the steps use it."""
 
     def __init__(self, node: Node, program: Program, server: Server, timeout: float) -> None:
         """Connect from ``node``. Raises SessionError."""

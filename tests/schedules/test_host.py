@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from kachecks.host import Host
-from kachecks.network import Network
-from kachecks.session import Session
+from kachecks.mysql.session import Session
+from kachecks.network.link import Network
+from kachecks.node import Host
 from tests.schedules.host import SimulatedHost, SimulatedNetwork
 from tests.schedules.sessions import SimulatedSession
 

@@ -13,7 +13,7 @@ from tests.schedules.scheduler import Scheduler
 from tests.schedules.vrrp import MASTER
 
 if TYPE_CHECKING:
-    from kachecks.config import Config
+    from kachecks.config.options import Config
     from tests.schedules.scheduler import Program
 
 RESTART = (0.3, 1.0)

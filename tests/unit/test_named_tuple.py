@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kachecks.named_tuple import NamedTuple
+from kachecks.lean import NamedTuple
 
 
 class Ours(NamedTuple):

@@ -1,6 +1,6 @@
 """Two pairs on one host share its directories, and nothing else: each has its own name.
 
-The node is the real one (kachecks.host.Host), its files are real; no server and no keepalived.
+The node is the real one (kachecks.node.Host), its files are real; no server and no keepalived.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 
-from kachecks import check, report
-from kachecks.config import Config, parse
-from kachecks.disks import Disks
-from kachecks.giving_way import give_way
-from kachecks.host import Host
-from kachecks.marks import Look
+from kachecks import report
+from kachecks.check import program
+from kachecks.config.options import Config, parse
+from kachecks.mysql.disks import Disks
 from kachecks.mysqld_process import Process
-from kachecks.promotion import promote
-from kachecks.state import Lock
-from kachecks.steps import Steps
-from tests.unit.simulation import World
+from kachecks.node import Host
+from kachecks.state.files import Lock
+from kachecks.state.marks import Look
+from kachecks.transitions.giving_way import give_way
+from kachecks.transitions.promotion import promote
+from kachecks.transitions.record import Steps
+from tests.unit.doubles.simulation import World
 
 FIRST, SECOND = Process(4711, 1000), Process(4712, 2000)
 
@@ -41,7 +42,7 @@ class Syslog:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.lines: list[str] = []
-        for module in (check, report):
+        for module in (program, report):
             monkeypatch.setattr(module, "log", self._take)
 
     def _take(self, text: str, problem: bool = False) -> None:  # noqa: ARG002 - as log has it
@@ -64,7 +65,7 @@ def pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pairs:
     for directory in ("run", "state"):
         (tmp_path / directory).mkdir()
     Syslog(monkeypatch)
-    monkeypatch.setattr(check._End, "comes_after", lambda *_: None)  # it would end pytest
+    monkeypatch.setattr(program._End, "comes_after", lambda *_: None)  # it would end pytest
     return Pairs(Host(options(tmp_path, "main", 0)), Host(options(tmp_path, "second", 1)))
 
 
@@ -194,14 +195,14 @@ def test_a_hook_of_one_pair_does_not_wait_for_the_other(pairs: Pairs) -> None:
 def test_a_check_of_one_pair_does_not_answer_for_the_other(tmp_path: Path, pairs: Pairs) -> None:
     """While a check of main hangs, another copy of it repeats its last verdict; second looks."""
     main, second = pairs
-    fence = check.Options(fence=True)
+    fence = program.Options(fence=True)
     main.verdict_changed("LAG 24")
     at_work = Lock(f"{main.config.run_dir}/main.check")
     assert at_work.try_to_take(f"{main.now():.3f}")
     before = files(tmp_path, "main.")
-    assert check.check(second.config, fence) == 10
+    assert program.check(second.config, fence) == 10
     assert files(tmp_path, "main.") == before
-    assert check.check(main.config, fence) == 24
+    assert program.check(main.config, fence) == 24
 
 
 def test_locks_in_the_servers() -> None:
@@ -255,13 +256,13 @@ def test_without_names_two_pairs_are_one(tmp_path: Path) -> None:
 def check_thrice(*files: Path) -> None:
     for _ in range(3):
         for file in files:
-            check.run(["--fence", f"--defaults-file={file}"], lambda _path: False)
+            program.run(["--fence", f"--defaults-file={file}"], lambda _path: False)
 
 
 @pytest.fixture
 def unusable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An option file that cannot be used; what is known of such files lies in this directory."""
-    monkeypatch.setattr(check, "UNUSABLE_NOTES", str(tmp_path / "run"))
+    monkeypatch.setattr(program, "UNUSABLE_NOTES", str(tmp_path / "run"))
     file = tmp_path / "unusable.cnf"
     file.write_text("[kachecks]\npeer = 10.254.254.2\n")
     return file

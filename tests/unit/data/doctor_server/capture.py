@@ -11,8 +11,8 @@ import re
 import sys
 from pathlib import Path
 
-from tests.lab.flavour import ALL_FLAVOURS
-from tests.lab.pair import Pair
+from tests.lab.hosts.pair import Pair
+from tests.lab.servers.flavour import ALL_FLAVOURS
 
 HERE = Path(__file__).parent
 KACHECKS = HERE.parents[3] / "kachecks"
@@ -22,12 +22,13 @@ SEMI_SYNC = "rpl_semi_sync_"
 INSIDE = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
-from kachecks import doctor_server_files, doctor_server_probe, host, probe, session
-from kachecks.config import load
+from kachecks import node
+from kachecks.commands.doctor.server import probe
+from kachecks.config.options import load
 
 asked = {"here": {}, "peer": {}}
 
-class Host(host.Host):
+class Host(node.Host):
     def connect_local(self, timeout):
         return self.recorded("here", super().connect_local(timeout))
 
@@ -47,7 +48,7 @@ class Host(host.Host):
         asking.query = record
         return asking
 
-found = doctor_server_probe.ask(Host(load()))
+found = probe.ask(Host(load()))
 asked["here"]["options"] = found.here.options
 json.dump(asked, sys.stdout)
 """
@@ -68,7 +69,7 @@ def main() -> None:
 
 
 def _modules() -> list[Path]:
-    return sorted(KACHECKS.glob("doctor_server*.py"))
+    return sorted((KACHECKS / "commands/doctor/server").glob("*.py"))
 
 
 def _read(path: Path) -> str:

@@ -1,0 +1,155 @@
+"""Work that may hang and must not hold us: given up when its time is over.
+
+In a thread (``within``, ``Asking``): what waits in C code that releases the interpreter's lock, as
+the MySQL drivers, sockets and syslog do. A signal handler would not interrupt them, and an
+abandoned thread ends with the process. In a child (``apart``): what touches a disk, since not even
+SIGKILL ends a process in uninterruptible sleep.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from _thread import allocate_lock, start_new_thread
+
+from kachecks.lean import NamedTuple
+from kachecks.mysql.errors import NoAnswer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+def within(seconds: float, work: Callable[..., Any], *arguments: Any) -> Any:
+    """What ``work`` returns or raises, or NoAnswer after ``seconds``; it is then abandoned."""
+    outcome: list[tuple[bool, Any]] = []
+    done = allocate_lock()
+    done.acquire()
+
+    def run() -> None:
+        try:
+            outcome.append((True, work(*arguments)))
+        except BaseException as error:  # noqa: BLE001 - raised again by the caller
+            outcome.append((False, error))
+        finally:
+            done.release()
+
+    start_new_thread(run, ())
+    if not done.acquire(True, max(seconds, 0.001)):
+        raise NoAnswer(f"no answer within {seconds:g} s")
+    succeeded, result = outcome[0]
+    if succeeded:
+        return result
+    raise result
+
+
+LONGEST_TEXT = 4000
+"""Bytes; less than a pipe holds, so that the child never waits for its reader."""
+
+
+class Answer(NamedTuple):
+    """What came back."""
+
+    text: str | None  # None: the work has not ended in time, or failed
+    pid: int  # of the child
+    ended: bool
+
+
+def apart(work: Callable[[], str], patience: float) -> Answer:
+    """Run ``work`` in a child and wait ``patience`` seconds at most for its text.
+
+    Nothing that goes wrong in the child is raised here. Raises OSError: no child can be made.
+    """
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            # All others are the parent's: held here, a lock or a pipe would outlive it.
+            os.closerange(0, writer)
+            os.closerange(writer + 1, 1024)
+            os.write(writer, b"." + work().encode("utf-8", "replace")[:LONGEST_TEXT])
+        except BaseException:  # noqa: BLE001, S110 - nothing may escape from this child
+            pass
+        finally:
+            os._exit(0)
+    os.close(writer)
+    try:
+        return _wait_for(child, reader, time.monotonic() + patience)
+    finally:
+        os.close(reader)
+
+
+def _wait_for(child: int, reader: int, until: float) -> Answer:
+    import select  # a library of its own, which the healthy check does not need
+
+    said = b""
+    while select.select([reader], [], [], max(0.0, until - time.monotonic()))[0]:
+        more = os.read(reader, LONGEST_TEXT + 1)
+        if not more:  # the pipe ends when the child does
+            os.waitpid(child, 0)
+            text = said[1:].decode("utf-8", "replace") if said else None
+            return Answer(text, child, ended=True)
+        said += more
+    return Answer(None, child, ended=False)
+
+
+class _Question:
+    """One question in a thread of its own, which is abandoned if it does not end."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self._work = work
+        self._done = allocate_lock()
+        self._done.acquire()
+        self._outcome: tuple[bool, Any] = (False, None)
+        self.read = False
+        start_new_thread(self._run, ())
+
+    def _run(self) -> None:
+        try:
+            self._outcome = (True, self._work())
+        except BaseException as error:  # noqa: BLE001 - raised again by who asks
+            self._outcome = (False, error)
+        finally:
+            self._done.release()
+
+    def answer(self, seconds: float) -> Any:
+        if not self._done.acquire(True, max(seconds, 0.001)):
+            raise NoAnswer(f"no answer within {seconds:.1f} s")
+        self._done.release()
+        self.read = True
+        succeeded, result = self._outcome
+        if succeeded:
+            return result
+        raise result
+
+
+class Asking:
+    """Questions by name. One that has not been answered in time is not asked again beside itself:
+    its answer, when it comes, is the next one of that name."""
+
+    def __init__(self) -> None:
+        self._questions: dict[str, _Question] = {}
+        self._begun: dict[str, float] = {}
+
+    def ask(self, name: str, work: Callable[[], Any]) -> None:
+        """Begin ``work``, unless the last answer of this name is still to come, or to be read."""
+        last = self._questions.get(name)
+        if last is None or last.read:
+            self._questions[name] = _Question(work)
+        self._begun[name] = time.monotonic()
+
+    def answer(self, name: str, seconds: float) -> Any:
+        """What the question of this name has brought, at most ``seconds`` after ``ask``.
+
+        Raises:
+            NoAnswer: nothing yet.
+            Exception: whatever the work has raised.
+        """
+        left = self._begun[name] + seconds - time.monotonic()
+        try:
+            return self._questions[name].answer(left)
+        except NoAnswer:
+            if self._questions[name].read:
+                raise  # the work's own
+            raise NoAnswer(f"no answer within {seconds:g} s") from None

@@ -1,0 +1,262 @@
+"""check_mysql: its command line, its deadline, what it says. The look itself is examination.
+
+The healthy path runs every second on every node, so what only a failure or a person needs is
+imported there.
+"""
+
+from __future__ import annotations
+
+import os
+
+from kachecks.check.run import examine
+from kachecks.check.verdict import Verdict, explain
+from kachecks.config.options import DEFAULT_PATH, Config, ConfigError, load
+from kachecks.lean import NamedTuple, suppress
+from kachecks.node import Host
+from kachecks.report import log, say
+from kachecks.state.files import Lock, StateError, forget, is_news, read_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+    from typing import NoReturn
+
+    from kachecks.mysqld_process import Process
+
+UNKNOWN = 30
+
+UNUSABLE_NOTES = "/run/kachecks"
+"""Where syslog's last word on an option file that cannot be used is kept: no name is known then."""
+
+LONGEST_RUN = 9.5
+"""Seconds; keepalived.conf has ``timeout 10``, which also counts the start of this process."""
+
+OTHER_COPY_PATIENCE = 8.0
+"""Seconds for which a second copy trusts the first one, still at work, and repeats the last
+verdict. keepalived 2.1.3 to 2.3.2 starts such copies when a check overruns its interval."""
+
+
+class Options(NamedTuple):
+    """The command line."""
+
+    defaults_file: str = DEFAULT_PATH
+    fence: bool = False
+    json: bool = False
+    explain: bool = False
+    verbose: bool = False
+
+
+def run(arguments: list[str], vip_is_here: Callable[[str], bool]) -> int:
+    """Parse, and answer with the exit status; UNKNOWN whatever goes wrong on the way.
+
+    Args:
+        vip_is_here: whether the VIP that an unusable option file names is on this host.
+    """
+    options = _quick_options(arguments) or _parsed_options(arguments)
+    if options.explain:
+        print(explain())
+        return 0
+    try:
+        config = load(options.defaults_file)
+        if options.fence:
+            forget(_unusable_note(options))
+        return check(config, options)
+    except ConfigError as error:
+        return _unusable(options, str(error), vip_is_here)
+    except Exception as error:  # every escape must become a defined status
+        if options.verbose:
+            raise
+        why = f"unexpected {type(error).__name__}: {error}"
+        return _unusable(options, why, vip_is_here)
+
+
+def check(config: Config, options: Options) -> int:
+    """One run with a valid option file; the exit status."""
+    host = Host(config)
+    end = _End(host)
+    end.comes_after(config.hung_after + (config.fence_timeout if options.fence else 0.0))
+    servers: list[Process | None] = []
+    status = _look(host, options, end, servers.append)
+    by_keepalived = options.fence and not options.json  # who gets one answer, in any case
+    watches = by_keepalived and config.watch and not status and servers
+    if watches and _is_void(host, options, servers[-1]):
+        status = _look(host, options, end)
+    return status
+
+
+def _is_void(host: Host, options: Options, process: Process | None) -> bool:
+    """What happens to mysqld until the next check is due makes a good verdict void."""
+    with suppress(Exception):  # it stands, whether or not mysqld can be watched
+        from kachecks.check.watch import watch
+
+        watched = watch(host, process)
+        if options.verbose:
+            say(watched.said)
+        return watched.look_again
+    return False
+
+
+def _look(
+    host: Host,
+    options: Options,
+    end: _End,
+    answered: Callable[[Process | None], None] = lambda _: None,
+) -> int:
+    """Look, act and tell; the exit status."""
+    end.forget_verdict()
+    stalled = ""
+    path = f"{host.config.run_dir}/{host.config.name}.check"
+    copies = Lock(path)
+    if options.fence:
+        with suppress(StateError):  # examine finds the same trouble, and judges by it
+            if not copies.try_to_take(f"{host.now():.3f}"):
+                age = _age_of_first_copy(host, path)
+                if age <= OTHER_COPY_PATIENCE:
+                    return _status_of_first_copy(host)
+                stalled = f"the check before this one has been at work for {age:.0f} s"
+    try:
+        verdict = examine(host, options.fence, stalled, end.judged, answered)
+        vip_here = host.vip_here()
+        with suppress(Exception):  # a verdict stands, whether or not it can be told
+            _say(host, options, verdict, vip_here)
+    finally:
+        copies.release()
+    return verdict.status
+
+
+def _say(host: Host, options: Options, verdict: Verdict, vip_here: bool) -> None:
+    """Tell syslog what is new, and the person at the terminal everything."""
+    entry: dict[str, object] = {
+        "reason": verdict.reason,
+        "exit": verdict.status,
+        "sentence": f"{verdict.reason}: {verdict.sentence}",
+        "role": verdict.role,
+        "vip": vip_here,
+    }
+    if options.fence and host.verdict_changed(f"{verdict.reason} {verdict.status}"):
+        host.announce(entry, verdict.problem)
+    if options.json:
+        import json
+
+        say(json.dumps(entry, ensure_ascii=False))
+    else:
+        say(str(entry["sentence"]))
+        if options.verbose:
+            say(f"exit {verdict.status}, {verdict.role}, option file {host.config.path}")
+
+
+def _age_of_first_copy(host: Host, path: str) -> float:
+    """Seconds for which the copy at work has been at it."""
+    try:
+        return host.now() - float(read_text(path))
+    except ValueError:
+        return 0.0  # it has just begun, or just ended
+
+
+def _status_of_first_copy(host: Host) -> int:
+    """What the last finished run said."""
+    status = host.last_verdict().rpartition(" ")[2]
+    if status.isdigit():
+        return int(status)
+    return 0 if host.vip_here() else UNKNOWN
+
+
+def _unusable(options: Options, why: str, vip_is_here: Callable[[str], bool]) -> int:
+    """UNKNOWN without an option file: exit 0 where the VIP it names is, else 30."""
+    status = 0 if vip_is_here(options.defaults_file) else UNKNOWN
+    sentence = f"UNKNOWN: {why}"
+    if options.fence and is_news(_unusable_note(options), sentence):
+        log(sentence, problem=True)
+    if options.json:
+        import json
+
+        entry = {"reason": "UNKNOWN", "exit": status, "sentence": sentence}
+        say(json.dumps(entry, ensure_ascii=False))
+    else:
+        say(sentence)
+    return status
+
+
+def _unusable_note(options: Options) -> str:
+    return f"{UNUSABLE_NOTES}/{options.defaults_file.strip('/').replace('/', '_')}.unusable"
+
+
+class _End:
+    """The process's own end, whatever hangs: 3 s of margin, but before keepalived's timeout.
+
+    With the verdict on a server that is not closed, if there is a verdict by then: what is still at
+    work is the fencing. Without one this process is too slow (an overloaded machine) and cannot
+    tell: UNKNOWN, the VIP stays.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._status: int | None = None
+
+    def judged(self, verdict: Verdict) -> None:
+        """There is a verdict."""
+        self._status = verdict.status_if_open
+
+    def forget_verdict(self) -> None:
+        """Another look begins."""
+        self._status = None
+
+    def comes_after(self, seconds: float) -> None:
+        """Start the clock."""
+        from _thread import start_new_thread
+
+        start_new_thread(self._wait, (min(seconds + 3.0, LONGEST_RUN),))
+
+    def _wait(self, seconds: float) -> NoReturn:
+        from time import sleep
+
+        status = UNKNOWN
+        try:
+            sleep(seconds)
+            status = self.status
+            log(f"UNKNOWN: the check has not ended within {seconds:g} s: exit {status}", True)
+        finally:
+            os._exit(status)
+
+    @property
+    def status(self) -> int:
+        """For keepalived, if the end came now."""
+        if self._status is not None:
+            return self._status
+        return 0 if self._host.vip_here() else UNKNOWN
+
+
+def _quick_options(arguments: list[str]) -> Options | None:
+    """The two options keepalived.conf uses, without argparse, which costs as much as the check."""
+    options = Options()
+    for argument in arguments:
+        if argument == "--fence":
+            options = options._replace(fence=True)
+        elif argument.startswith("--defaults-file="):
+            options = options._replace(defaults_file=argument.partition("=")[2])
+        else:
+            return None
+    return options
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line as people use it."""
+    from kachecks.command_line import parser as with_common_options
+    from kachecks.command_line import rule_statuses
+
+    parsing = with_common_options("check_mysql", "May this node hold the VIP?", rule_statuses())
+    parsing.add_argument(
+        "--fence",
+        action="store_true",
+        help="for keepalived: before failing, close a server that was open, by killing it if"
+        " stuck_mysqld says so; without this option nothing is ever changed",
+    )
+    parsing.add_argument("--json", action="store_true", help="one JSON object instead of a line")
+    parsing.add_argument("--explain", action="store_true", help="print the table of rules and exit")
+    return parsing
+
+
+def _parsed_options(arguments: list[str]) -> Options:
+    found = parser().parse_args(arguments)
+    return Options(found.defaults_file, found.fence, found.json, found.explain, found.verbose)

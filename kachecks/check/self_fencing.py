@@ -1,0 +1,35 @@
+"""The check closes this node's server: before the VIP leaves, or because it has left."""
+
+from __future__ import annotations
+
+from kachecks.check.verdict import Verdict
+from kachecks.node import Host
+from kachecks.transitions import company
+from kachecks.transitions.demotion import demote, demote_mute, kill_open_server
+from kachecks.transitions.lock import lock_to_demote
+from kachecks.transitions.record import Outcome, Steps
+
+
+def close_for(host: Host, verdict: Verdict, mute: str, patience: float) -> Outcome | None:
+    """Close it for this verdict; None where a hook has taken the matter over.
+
+    Args:
+        mute: why the server counts as hung, "" where it does not.
+        patience: seconds to close it in.
+    """
+    steps = Steps(host)
+    locked = lock_to_demote(host, patience)
+    try:
+        if not verdict.status and (not locked or host.vip_here()):
+            return None  # a hook is at work, or has just brought the VIP here
+        outcome = demote_mute(host, steps, mute) if mute else demote(host, steps, patience)
+        if verdict.reason == "ISOLATED" and outcome.outcome == "not closed":
+            # The other node counts on it: closed or dead when its own time is over (two_clocks).
+            outcome = kill_open_server(host, steps, outcome.why)
+        if outcome.done or host.trouble_changed(outcome.why):
+            steps.record(outcome, f"check_mysql: {verdict.reason}")
+        if outcome.changed and verdict.reason != "ISOLATED":  # it cannot be asked then
+            company.closing(host)
+        return outcome
+    finally:
+        host.unlock()

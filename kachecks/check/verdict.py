@@ -1,0 +1,389 @@
+"""May this node hold the VIP? One ordered table of rules over facts; the first that fits decides.
+
+Pure: no connection, no clock. The same table is printed by ``--explain`` and by the manual.
+A dead server gives way; where the check cannot tell, the VIP stays where it is.
+"""
+
+from __future__ import annotations
+
+from kachecks.config.options import Config
+from kachecks.lean import NamedTuple
+from kachecks.mysql.facts import Channel, Facts, channels_from
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kachecks.state.maintenance import Maintenance
+
+
+class Findings(NamedTuple):
+    """What was found; sentences are "" where nothing is wrong."""
+
+    peer: str = ""  # open, closed, refused, silent, unanswered; "" not asked
+    others: str = ""  # where the peer is gone: GTIDs here that this server has not made
+    peer_fit: bool = False  # it answers, is closed, replicates and has no lag
+    gives_way: bool = False  # the peer has been fit for long enough to take over at once
+    stalled: str = ""
+    disk_full: str = ""
+    disk_read_only: str = ""
+    two_writers: str = ""
+    ours_to_close: bool = False  # of two writers this node is the one that gives way
+    errant: str = ""
+    up_to_date: bool = False  # all that the peer has committed has been received here
+    behind: str = ""  # this standby has lacked what the peer had for more than max_lag
+    wanted: str = ""  # GTIDs that the open peer had and this standby did not have yet ...
+    wanted_at: float = 0.0  # ... at this time
+
+    @property
+    def wrong(self) -> bool:
+        """Something is: look again at the next check."""
+        return bool(self.degraded or self.two_writers or self.errant or self.behind)
+
+    @property
+    def degraded(self) -> str:
+        """What keeps this server from writing, "" if nothing does."""
+        return self.stalled or self.disk_full or self.disk_read_only
+
+
+NOTHING_FOUND = Findings()
+
+
+class Observation(NamedTuple):
+    """All that one run has seen."""
+
+    vip_here: bool
+    promoting: bool  # a promotion is at work on this node
+    facts: Facts | None  # None: the server could not be asked, failure says why
+    failure: str = ""  # down, hung, busy, unknown
+    detail: str = ""  # of the failure, in words
+    peer: str = ""  # open, closed, gone, unanswered; "" where it was not asked
+    isolated: str = ""  # that nobody answers, in words
+    gave_way: str = ""  # why this node is unfit until it may return
+    vip_elsewhere: bool = False  # another host answers for the VIP
+    found: Findings = NOTHING_FOUND  # by a closer look, where one was due
+    maintenance: Maintenance | None = None  # in force on this node
+
+    @property
+    def holder(self) -> bool:
+        """The VIP is here and this node is open or promoting; unknown counts as open."""
+        return self.vip_here and (self.facts is None or self.facts.writable or self.promoting)
+
+
+class Effect(NamedTuple):
+    """What a rule makes of a node: fails it, unless an option or what was seen says otherwise."""
+
+    fails: bool
+    option: str = ""
+    value: str = ""  # with this value of the option, the other way round
+    only_if: Callable[[Observation], bool] | None = None  # fails only then
+    words: str = ""  # of only_if
+
+    def failing(self, seen: Observation, config: Config) -> bool:
+        """Whether the check fails on what was seen, under this option file."""
+        if self.only_if is not None and not self.only_if(seen):
+            return False
+        swapped = bool(self.option) and getattr(config, self.option) == self.value
+        return self.fails != swapped
+
+    def __str__(self) -> str:
+        if self.only_if is not None:
+            return f"fail {self.words}, else keep, alert"
+        text = "fail" if self.fails else "keep, alert"
+        if not self.option:
+            return text
+        other = "keep, alert" if self.fails else "fail"
+        return f"{text} ({self.option} = {self.value}: {other})"
+
+
+FAIL = Effect(True)
+KEEP = Effect(False)
+IF_PEER_IS_FIT = Effect(
+    True, only_if=lambda seen: seen.found.gives_way, words="if the peer is fit to take over"
+)
+WHILE_VIP_IS_ELSEWHERE = Effect(
+    True,
+    only_if=lambda seen: seen.vip_elsewhere or bool(seen.gave_way),
+    words="while another host answers for the VIP or this node gave way",
+)
+IF_OURS_TO_CLOSE = Effect(
+    True,
+    only_if=lambda seen: seen.found.ours_to_close,
+    words="with the higher server_id, or at the third look",
+)
+
+
+class Rule(NamedTuple):
+    """A reason, its exit status, and what it means for the node that holds the VIP or stands by."""
+
+    reason: str
+    status: int
+    holder: Effect
+    standby: Effect
+    meaning: str
+    fits: Callable[[Observation, Config], str]  # the sentence, "" where the rule does not fit
+
+
+GONE_ANYWAY = frozenset({"MYSQLD_DOWN", "MYSQLD_HUNG", "ISOLATED"})
+"""Reasons for which a holder fails whether or not its server could be closed."""
+
+
+class Verdict(NamedTuple):
+    """What the check answers."""
+
+    reason: str
+    status: int  # for keepalived: 0 may hold the VIP
+    sentence: str
+    role: str  # holder or standby
+
+    @property
+    def problem(self) -> bool:
+        """Worth an alert, whether or not the node fails."""
+        return self.reason != "OK"
+
+    @property
+    def status_if_open(self) -> int:
+        """For keepalived while this node's server could not be closed, or not yet.
+
+        A living server that may be open keeps the VIP: the other node could only open beside it.
+        A dead or hung one gives way all the same, and a cut-off one, whose peer opens by the clock,
+        is worse with the VIP than without.
+        """
+        leaves = self.role == "standby" or self.reason in GONE_ANYWAY
+        return self.status if leaves else 0
+
+
+def judge(seen: Observation, config: Config) -> Verdict:
+    """The first rule that fits."""
+    role = "holder" if seen.holder else "standby"
+    for rule in RULES:
+        sentence = rule.fits(seen, config)
+        if sentence:
+            effect = rule.holder if seen.holder else rule.standby
+            status = rule.status if effect.failing(seen, config) else 0
+            return Verdict(rule.reason, status, sentence, role)
+    return Verdict("OK", 0, _healthy(seen, config), role)
+
+
+def needs_peer(seen: Observation, config: Config) -> bool:
+    """The verdict on a standby hangs on whether the peer is open, and it was not asked yet."""
+    if seen.holder or seen.peer or seen.facts is None:
+        return False
+    asked = seen._replace(peer="open")
+    return judge(asked, config).reason in ("RECEIVER_STOPPED", "LAG")
+
+
+def explain() -> str:
+    """The table of rules, for people."""
+    lines = []
+    for rule in RULES:
+        lines.append(f"{rule.reason} (exit {rule.status}): {rule.meaning}")
+        if str(rule.holder) == str(rule.standby):
+            lines.append(f"    holder and standby: {rule.holder}")
+        else:
+            lines.append(f"    holder:  {rule.holder}")
+            lines.append(f"    standby: {rule.standby}")
+    lines.append("OK (exit 0): none of these")
+    return "\n".join(lines)
+
+
+def _failure(kind: str) -> Callable[[Observation, Config], str]:
+    return lambda seen, _config: (seen.detail or kind) if seen.failure == kind else ""
+
+
+def _found(what: str) -> Callable[[Observation, Config], str]:
+    return lambda seen, _config: str(getattr(seen.found, what))
+
+
+def _not_replicating(seen: Observation, config: Config) -> str:
+    if seen.facts is None or seen.facts.channels:
+        return ""
+    return f"this server does not replicate from {config.peer}: CHANGE REPLICATION SOURCE TO it"
+
+
+def _applier_stopped(seen: Observation, config: Config) -> str:
+    for channel in _channels(seen, config):
+        if not channel.applier:
+            if channel.applier_errno:
+                error = f"error {channel.applier_errno}: {channel.applier_error}"
+            else:
+                error = "no error: was it stopped by hand? START REPLICA SQL_THREAD"
+            return f"the applier{_named(channel)} has stopped: {error}"
+    return ""
+
+
+def _receiver_stopped(seen: Observation, config: Config) -> str:
+    """A receiver that is down because the peer is dead never makes a standby unfit: that is when
+    it is needed. On the holder only one that has given up counts."""
+    for channel in _channels(seen, config):
+        down = channel.receiver == "No" if seen.holder else not channel.receiving
+        if down and (seen.holder or seen.peer == "open"):
+            error = f"error {channel.receiver_errno}: {channel.receiver_error}"
+            said = error if channel.receiver_errno else "no error"
+            source = f"{channel.source_host} port {channel.source_port}"
+            return f"the receiver{_named(channel)} is not connected to {source}: {said}"
+    return ""
+
+
+def _lag(seen: Observation, config: Config) -> str:
+    for channel in _channels(seen, config):
+        lag = channel.lag_seconds
+        late = lag is not None and lag > config.max_lag
+        if late and (seen.holder or seen.peer == "open"):
+            return f"{lag} s behind {channel.source_host}{_named(channel)}: max_lag is " + (
+                f"{config.max_lag:g} s"
+            )
+    return "" if seen.holder else seen.found.behind
+
+
+RULES = (
+    Rule(
+        "MYSQLD_DOWN",
+        10,
+        FAIL,
+        FAIL,
+        "nobody listens: connection refused, or no socket (2002, 2003)",
+        _failure("down"),
+    ),
+    Rule(
+        "MYSQLD_HUNG",
+        11,
+        FAIL,
+        FAIL,
+        "no answer within hung_after (2013, 3024)",
+        _failure("hung"),
+    ),
+    Rule(
+        "WRITES_STALLED",
+        12,
+        IF_PEER_IS_FIT,
+        WHILE_VIP_IS_ELSEWHERE,
+        "writers have waited 10 s for disk space, commit or semi-sync",
+        _found("stalled"),
+    ),
+    Rule(
+        "DISK_FULL",
+        13,
+        IF_PEER_IS_FIT,
+        WHILE_VIP_IS_ELSEWHERE,
+        "less than min_free is left for datadir, binary log or tmpdir",
+        _found("disk_full"),
+    ),
+    Rule(
+        "FILESYSTEM_READ_ONLY",
+        14,
+        IF_PEER_IS_FIT,
+        WHILE_VIP_IS_ELSEWHERE,
+        "the file system of datadir, binary log or tmpdir is mounted read-only",
+        _found("disk_read_only"),
+    ),
+    Rule(
+        "ISOLATED",
+        15,
+        FAIL,
+        FAIL,
+        "neither the peer's host nor a witness has answered for isolation_timeout",
+        lambda seen, _config: seen.isolated,
+    ),
+    Rule(
+        "GAVE_WAY",
+        16,
+        FAIL,
+        FAIL,
+        "this node was superseded, or its promotion was refused; until it may return",
+        lambda seen, _config: seen.gave_way,
+    ),
+    Rule(
+        "TWO_WRITERS",
+        17,
+        IF_OURS_TO_CLOSE,
+        FAIL,
+        "this node and the peer are both open",
+        _found("two_writers"),
+    ),
+    Rule(
+        "MAINTENANCE",
+        18,
+        KEEP,
+        FAIL,
+        "an operator keeps this node out of the election until a time (kachecks maintenance)",
+        lambda seen, _config: seen.maintenance.sentence if seen.maintenance else "",
+    ),
+    Rule(
+        "APPLIER_STOPPED",
+        20,
+        KEEP,
+        Effect(True, "on_broken_replica", "open"),
+        "what the peer writes is not applied here",
+        _applier_stopped,
+    ),
+    Rule(
+        "NOT_REPLICATING",
+        21,
+        KEEP,
+        Effect(True, "on_broken_replica", "open"),
+        "no replication channel is configured",
+        _not_replicating,
+    ),
+    Rule(
+        "ERRANT_TRANSACTIONS",
+        22,
+        KEEP,
+        FAIL,
+        "this standby has transactions of its own that the peer lacks",
+        _found("errant"),
+    ),
+    Rule(
+        "RECEIVER_STOPPED",
+        23,
+        KEEP,
+        FAIL,
+        "standby: not connected to a peer that is open; holder: the receiver has given up",
+        _receiver_stopped,
+    ),
+    Rule(
+        "LAG",
+        24,
+        KEEP,
+        FAIL,
+        "further behind than max_lag; standby: while the peer is open",
+        _lag,
+    ),
+    Rule(
+        "TOO_MANY_CONNECTIONS",
+        25,
+        Effect(False, "too_many_connections", "fail"),
+        FAIL,
+        "alive, but no connection is left for this check (1040, 1203, 1226)",
+        _failure("busy"),
+    ),
+    Rule(
+        "UNKNOWN",
+        30,
+        KEEP,
+        FAIL,
+        "the check cannot tell: access denied, missing privilege, unexpected error",
+        _failure("unknown"),
+    ),
+)
+
+
+def _channels(seen: Observation, config: Config) -> tuple[Channel, ...]:
+    return () if seen.facts is None else channels_from(seen.facts.channels, config.peer)
+
+
+def _named(channel: Channel) -> str:
+    return f" of channel {channel.name}" if channel.name else ""
+
+
+def _healthy(seen: Observation, config: Config) -> str:
+    facts = seen.facts
+    if facts is None:
+        return "nothing is known to be wrong"
+    access = "open" if facts.writable else "closed" if facts.closed else "closed for most"
+    place = "the VIP is here" if seen.vip_here else "the VIP is elsewhere"
+    said = []
+    for channel in _channels(seen, config):
+        lag = "lag unknown" if channel.lag_seconds is None else f"{channel.lag_seconds} s behind"
+        said.append(f"{lag}, receiver {channel.receiver}")
+    return f"{facts.version} {access}, {place}; {', '.join(said)}"

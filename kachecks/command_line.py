@@ -1,0 +1,88 @@
+"""Command lines: what all programs share, and the texts of --help."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NoReturn
+
+from kachecks import __version__
+from kachecks.check.verdict import RULES
+from kachecks.config.options import DEFAULT_PATH
+
+HOOK_STATUSES = """\
+exit status:
+  0  done, or nothing to do
+  1  refused, or the server could not be closed; the line printed says why
+  2  wrong command line
+  3  not root, or the option file, the run directory or keepalived cannot be used"""
+
+UNUSABLE = 3
+"""Exit status of every part of ``kachecks``: a file, the peer or the command line is no use."""
+
+
+def parser(program: str, description: str, epilog: str) -> argparse.ArgumentParser:
+    """A parser with the options every program has."""
+    return _with_common_options(_parser(argparse.ArgumentParser, program, description, epilog))
+
+
+def operator_parser(program: str, description: str, epilog: str) -> argparse.ArgumentParser:
+    """A parser for a part of ``kachecks``, whose exit statuses 1 and 2 are answers."""
+    return _with_common_options(bare_operator_parser(program, description, epilog))
+
+
+def bare_operator_parser(program: str, description: str, epilog: str) -> argparse.ArgumentParser:
+    """The same without any option, for what needs no option file."""
+    return _parser(_OperatorParser, program, description, epilog)
+
+
+class _OperatorParser(argparse.ArgumentParser):
+    """A wrong command line is UNUSABLE."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage()
+        self.exit(UNUSABLE, f"{self.prog}: {message}\n")
+
+
+def _parser(
+    kind: type[argparse.ArgumentParser], program: str, description: str, epilog: str
+) -> argparse.ArgumentParser:
+    return kind(
+        prog=program,
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def _with_common_options(parsing: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    parsing.add_argument(
+        "--defaults-file",
+        metavar="FILE",
+        default=DEFAULT_PATH,
+        help=f"the option file (default {DEFAULT_PATH})",
+    )
+    parsing.add_argument("-v", "--verbose", action="store_true", help="say more; tracebacks too")
+    parsing.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    return parsing
+
+
+def hook_parser(program: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """A parser for the programs that act."""
+    parsing = parser(program, description, f"{HOOK_STATUSES}\n\nexamples:\n{examples}")
+    parsing.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="change nothing: print each statement and each act instead",
+    )
+    return parsing
+
+
+def rule_statuses() -> str:
+    """The exit statuses of check_mysql, from the table that also decides."""
+    lines = ["exit status (see --explain; 0 also where a rule keeps the VIP on its holder):"]
+    lines.append("   0  OK")
+    lines += [f"  {rule.status:>2}  {rule.reason}: {rule.meaning}" for rule in RULES]
+    lines.append("   2  wrong command line")
+    lines += ["", "examples:", "  check_mysql -v", "  check_mysql --json | jq .reason"]
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""kachecks, the command in the operator's hand: one package per part."""

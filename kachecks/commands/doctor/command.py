@@ -1,0 +1,165 @@
+"""kachecks doctor: is the setup right? Every precondition as a rule, with a cure.
+
+Looks at keepalived.conf, this host, and both nodes' servers, and changes nothing. The check is run
+twice as keepalived runs it: as it is, without --fence, and with a server that does not exist.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from kachecks.command_line import UNUSABLE, operator_parser
+from kachecks.commands.doctor.conf.file import Reading, read_conf
+from kachecks.commands.doctor.conf.setup import Setup, canonical, setup, vips
+from kachecks.commands.doctor.host.facts import Keepalived
+from kachecks.commands.doctor.host.keepalived import conf_of, config_id_of
+from kachecks.commands.doctor.host.kernel import addresses
+from kachecks.commands.doctor.host.look import look
+from kachecks.commands.doctor.host.run import keepalived, running_arguments
+from kachecks.commands.doctor.report import as_json, as_text, rule_as_json, rule_list, rule_text
+from kachecks.commands.doctor.rule import HERE, PEER, Finding
+from kachecks.commands.doctor.server import tables as doctor_server
+from kachecks.commands.doctor.tables import RULES, of_both, of_conf, of_host
+from kachecks.config.options import Config, load
+from kachecks.node import Host
+from kachecks.report import say
+
+_EPILOG = """\
+exit status:
+  0  all is as it should be
+  1  there are warnings, or rules that could not be checked
+  2  there are failures
+  3  a file cannot be used, or wrong command line
+
+examples:
+  kachecks doctor
+  kachecks doctor --peer-config node2.conf   compare both nodes' keepalived.conf
+  kachecks doctor --explain CHECK_FENCES     why a rule is there, and its cure
+  kachecks doctor --explain                  all rules
+  kachecks doctor --json | jq '.findings[].rule'"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Look, judge, print; the exit status of the worst finding. Raises ConfigError."""
+    options = parser().parse_args(argv)
+    if options.explain is not None:
+        return _explain(options.explain, options.json)
+    config = load(os.path.abspath(options.defaults_file))
+    seen = _look(config, options)
+    if seen is None:
+        return UNUSABLE
+    status = max((finding.level for finding in seen.findings), default=0)
+    if options.json:
+        say(json.dumps(as_json(seen.findings, status, seen.looked_at), indent=2))
+    else:
+        looked_at = {name.replace("_", " "): value for name, value in seen.looked_at.items()}
+        said = [f"{name}: {value}" for name, value in looked_at.items() if value]
+        say(as_text(seen.findings, RULES, said))
+    return status
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parsing = operator_parser(
+        "kachecks doctor",
+        "Say what is wrong with the setup of this node and its pair, why it matters, and the cure."
+        "\nRun it as root; it changes nothing.",
+        _EPILOG,
+    )
+    parsing.add_argument(
+        "--keepalived-conf",
+        metavar="FILE",
+        help="this node's keepalived.conf (default: what the running keepalived reads,"
+        " else /etc/keepalived/keepalived.conf)",
+    )
+    parsing.add_argument(
+        "--config-id",
+        metavar="ID",
+        help="what keepalived gets with -i, for @ID lines (default: as the running keepalived,"
+        " else this host's name)",
+    )
+    parsing.add_argument(
+        "--peer-config", metavar="FILE", help="a copy of the other node's keepalived.conf"
+    )
+    parsing.add_argument(
+        "--peer-config-id", metavar="ID", help="the same for the other node's keepalived.conf"
+    )
+    parsing.add_argument("--json", action="store_true", help="for programs")
+    parsing.add_argument(
+        "--explain",
+        metavar="RULE",
+        nargs="?",
+        const="",
+        help="what a rule looks at, why, and the cure; all rules in short without RULE",
+    )
+    return parsing
+
+
+class _Seen(NamedTuple):
+    """What was found, and in what."""
+
+    findings: list[Finding]
+    looked_at: dict[str, Any]
+
+
+def _look(config: Config, options: argparse.Namespace) -> _Seen | None:
+    """None where a file that was named cannot be used; that has been said."""
+    host = Host(config)
+    running = running_arguments()
+    path = options.keepalived_conf or conf_of(running or ())
+    config_id = options.config_id or config_id_of(running or ())
+    program = keepalived(path, config_id)._replace(arguments=running)
+    reading = read_conf(HERE, path, config_id)
+    peer = None
+    if options.peer_config:
+        peer = read_conf(PEER, options.peer_config, options.peer_config_id)
+        if peer.error:
+            say(f"kachecks doctor: {peer.error}")
+            return None
+    here = _setup(config, reading, program)
+    findings = [
+        *of_conf(reading, here),
+        *(_of_peer(config, peer, here) if peer else []),
+        *of_host(look(host, here, program)),
+        *doctor_server.look(host),
+    ]
+    looked_at = {
+        "option_file": config.path,
+        "keepalived_conf": path,
+        "peer_config": options.peer_config,
+        "keepalived": ".".join(map(str, program.version or ())) or None,
+    }
+    return _Seen(findings, looked_at)
+
+
+def _setup(config: Config, reading: Reading, program: Keepalived) -> Setup | None:
+    if reading.conf is None:
+        return None
+    return setup(HERE, config, reading.conf, frozenset({canonical(config.peer)}), program.version)
+
+
+def _of_peer(config: Config, reading: Reading, here: Setup | None) -> list[Finding]:
+    """The peer's file by the rules of one node, as if its option file were like ours; then both."""
+    assert reading.conf
+    own = frozenset(entry.address for entry in addresses()) - vips(config)
+    peer = setup(PEER, config, reading.conf, own)
+    return of_conf(reading, peer) + (of_both(here, peer) if here else [])
+
+
+def _explain(name: str, as_data: bool) -> int:
+    chosen = [rule for rule in RULES if not name or rule.name == name.upper()]
+    if not chosen:
+        near = get_close_matches(name.upper(), [rule.name for rule in RULES], 1)
+        hint = f"did you mean {near[0]}?" if near else "--explain alone lists them all"
+        say(f"kachecks doctor: there is no rule {name}; {hint}")
+        return UNUSABLE
+    if as_data:
+        say(json.dumps([rule_as_json(rule) for rule in chosen], indent=2))
+    else:
+        say(rule_text(chosen[0]) if name else rule_list(chosen))
+    return 0

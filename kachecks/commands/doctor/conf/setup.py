@@ -1,0 +1,213 @@
+"""What one node's keepalived.conf says about one pair: frozen values for doctor's rules. Pure.
+
+The file itself is read by keepalived_conf, its instances by vrrp_instance; here only what belongs
+to our pair is picked out of them: the instance with the VIP, the check, the hooks, the permit.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import shlex
+from typing import NamedTuple
+
+from kachecks.config.options import DEFAULT_PATH, Config
+from kachecks.keepalived.conf import Conf, Statement
+from kachecks.keepalived.instance import Instance, instances
+from kachecks.keepalived.tracker import Tracker
+
+CHECK = "check_mysql"
+HOOKS = ("notify_master", "notify_backup", "notify_fault", "notify_stop")
+WIRED_TO = {
+    "notify_master": "notify_master",
+    "notify_backup": "notify_backup",
+    "notify_fault": "notify_backup",
+    "notify_stop": "notify_backup",
+}
+"""Which program of ours each event of keepalived calls."""
+
+_OURS = (CHECK, "notify_master", "notify_backup", "notify_down")
+_OPTION = "--defaults-file"
+
+
+class Command(NamedTuple):
+    """A command line in keepalived.conf."""
+
+    role: str  # the statement that holds it, such as notify_stop
+    words: tuple[str, ...]  # program and arguments
+    where: str  # FILE:LINE
+    user: str  # "" the default of the file
+
+    @property
+    def ours(self) -> str:
+        """Which of our programs it runs, "" another's. Also behind an interpreter or a nice(1)."""
+        names = [word.rpartition("/")[2] for word in self.words]
+        return next((name for name in names if name in _OURS), "")
+
+    @property
+    def program(self) -> str:
+        """What keepalived executes, "" nothing."""
+        return self.words[0] if self.words else ""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Files that must be there and be safe: the program, and ours if that is an argument."""
+        own = [word for word in self.words[1:] if word.rpartition("/")[2] in _OURS]
+        return tuple(dict.fromkeys([*self.words[:1], *own]))
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What our program gets."""
+        for number, word in enumerate(self.words):
+            if word.rpartition("/")[2] in _OURS:
+                return self.words[number + 1 :]
+        return self.words[1:]
+
+    @property
+    def option_file(self) -> str:
+        """The option file that our program reads."""
+        found = DEFAULT_PATH
+        for number, word in enumerate(self.arguments):
+            if word.startswith(f"{_OPTION}="):
+                found = word.partition("=")[2]
+            elif word == _OPTION and number + 1 < len(self.arguments):
+                found = self.arguments[number + 1]
+        return found
+
+
+class Check(NamedTuple):
+    """Our check as an instance tracks it."""
+
+    tracker: Tracker
+    definition: Statement
+    command: Command
+
+    def seconds(self, name: str) -> int | None:
+        """A whole number of the definition, None where it is not given or is none."""
+        statement = self.definition.last(name)
+        value = statement.value if statement else ""
+        return int(value) if value.isdecimal() else None
+
+
+class Setup(NamedTuple):
+    """One node's keepalived.conf, as far as it is about the pair of one option file."""
+
+    node: str  # HERE or PEER
+    config: Config  # of this node
+    conf: Conf
+    other_end: frozenset[str]  # addresses of the node at the other end; empty: not known
+    version: tuple[int, ...] | None  # of keepalived, None: not known
+    instances: tuple[Instance, ...]
+    instance: Instance | None  # the one with the VIP
+    block: Statement  # its block; an empty one without an instance
+    check: Check | None
+    hooks: tuple[Command, ...]
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        """Everything that keepalived runs for this pair."""
+        return ((self.check.command,) if self.check else ()) + self.hooks
+
+    def setting(self, *names: str) -> Statement | None:
+        """The last such statement of global_defs."""
+        found = [entry for entry in self.conf.root.entries("global_defs") if entry.name in names]
+        return found[-1] if found else None
+
+    def carried(self, instance: Instance) -> frozenset[str]:
+        """Every address that an instance brings, those not in its adverts included."""
+        entries = self.block_of(instance).entries("virtual_ipaddress_excluded")
+        return instance.vips | {canonical(entry.name) for entry in entries}
+
+    def block_of(self, instance: Instance) -> Statement:
+        """Its block in the file."""
+        for statement in self.conf.root.all("vrrp_instance"):
+            if statement.where == instance.where and statement.value == instance.name:
+                return statement
+        return _NOTHING
+
+    def real_servers(self) -> list[Statement]:
+        """Blocks of real_server below a virtual_server with one of our addresses."""
+        wanted = vips(self.config)
+        return [
+            server
+            for statement in self.conf.root.all("virtual_server")
+            if canonical(statement.value) in wanted
+            for server in statement.all("real_server")
+        ]
+
+    def checked_by_real_server(self) -> bool:
+        """Our check runs as MISC_CHECK, the older way."""
+        return any(
+            command_of(path, "misc_path").ours == CHECK
+            for server in self.real_servers()
+            for path in server.entries("MISC_CHECK")
+            if path.name == "misc_path"
+        )
+
+
+_NOTHING = Statement((), "", ())
+
+
+def setup(
+    node: str,
+    config: Config,
+    conf: Conf,
+    other_end: frozenset[str],
+    version: tuple[int, ...] | None = None,
+) -> Setup:
+    """Pick out what belongs to the pair of ``config``."""
+    found = instances(conf)
+    made = Setup(node, config, conf, other_end, version, found, None, _NOTHING, None, ())
+    wanted = vips(config)
+    carriers = [one for one in found if made.carried(one) & wanted]
+    carriers.sort(key=lambda one: made.carried(one) != wanted)
+    if not carriers:
+        return made
+    instance = carriers[0]
+    block = made.block_of(instance)
+    return made._replace(
+        instance=instance,
+        block=block,
+        check=_check(conf, instance),
+        hooks=tuple(
+            command_of(statement, statement.name) for statement in block.all(*HOOKS, "notify")
+        ),
+    )
+
+
+def vips(config: Config) -> frozenset[str]:
+    """The pair's virtual addresses, in the one way to write them."""
+    return frozenset(canonical(vip) for vip in config.vips)
+
+
+def canonical(text: str) -> str:
+    """An address without its prefix length; what is none, unchanged."""
+    bare = text.partition("/")[0]
+    try:
+        return str(ipaddress.ip_address(bare))
+    except ValueError:
+        return bare
+
+
+def command_of(statement: Statement, role: str) -> Command:
+    """The command line of a statement such as ``notify_master "PROGRAM ARGUMENT" USER``."""
+    try:
+        words = tuple(shlex.split(statement.value))
+    except ValueError:
+        words = tuple(statement.value.split())
+    user = statement.words[2] if len(statement.words) > 2 else ""
+    return Command(role, words, statement.where, user)
+
+
+def _check(conf: Conf, instance: Instance) -> Check | None:
+    for tracker in instance.trackers:
+        if tracker.kind != "script":
+            continue
+        for definition in conf.root.all("vrrp_script"):
+            script = definition.last("script")
+            if definition.value == tracker.name and script:
+                user = definition.last("user")
+                role = f"vrrp_script {definition.value}"
+                command = command_of(script, role)._replace(user=user.value if user else "")
+                if command.ours == CHECK:
+                    return Check(tracker, definition, command)
+    return None

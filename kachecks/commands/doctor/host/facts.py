@@ -1,0 +1,123 @@
+"""What doctor knows of this host: frozen values. None where it could not be found out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from kachecks.commands.doctor.conf.setup import Setup
+from kachecks.config.options import Config
+
+
+class Part(NamedTuple):
+    """A directory on the way to a file, or the file itself, as stat(2) has it."""
+
+    path: str
+    uid: int
+    gid: int
+    mode: int  # type and permissions
+
+
+class File(NamedTuple):
+    """A file that root runs or believes."""
+
+    path: str
+    found: bool | None  # None: this user may not look
+    why: str = ""  # why it is not found, or was not looked at
+    parts: tuple[Part, ...] = ()  # of the path as written, where its links lead, the interpreter
+    executable: bool = True  # by somebody, as keepalived asks
+    interpreter: str | None = ""  # named by #!; "" a binary; None neither, execve(2) refuses it
+    interpreter_found: bool = True
+    text: str = ""  # of a script
+
+
+class Directory(NamedTuple):
+    """A directory of kachecks."""
+
+    path: str
+    found: bool | None
+    uid: int = 0
+    mode: int = 0o40700
+    writable: bool | None = True  # None: not root, who alone has to write there
+    file_system: str = ""  # type as in /proc/mounts, such as tmpfs; "" not known
+
+
+class Run(NamedTuple):
+    """The check, run once as keepalived runs it."""
+
+    command: str
+    user: str
+    status: int | None  # exit status, negative for a signal; None: not started, or not ended
+    said: str = ""  # its last line
+    error: str = ""  # why it was not started, or that it did not end
+    reason: str = ""  # of check_mysql --json, such as APPLIER_STOPPED
+
+
+class Keepalived(NamedTuple):
+    """The program, and the process that runs."""
+
+    path: str = ""  # "" there is none
+    version: tuple[int, ...] | None = None
+    test_status: int | None = None  # of keepalived -t: 0 fine, 4 to 6 it complains; None: not run
+    complaints: tuple[str, ...] = ()
+    arguments: tuple[str, ...] | None = None  # of the running one, () none runs, None not known
+
+
+class Pair(NamedTuple):
+    """Another option file on this host."""
+
+    path: str
+    name: str
+    vips: tuple[str, ...]
+    server: str  # socket, or host and port
+
+
+class Address(NamedTuple):
+    """An address of this host."""
+
+    interface: str
+    address: str
+    prefix: int
+
+
+class HostFacts(NamedTuple):
+    """Everything about this host."""
+
+    config: Config
+    setup: Setup | None  # None: keepalived.conf cannot be read
+    root: bool
+    keepalived: Keepalived
+    option_file: File
+    files: Mapping[str, File]  # programs that keepalived runs, and the alert program
+    users: Mapping[str, int | None]  # uid of names in keepalived.conf; None: no such user
+    run_dir: Directory
+    state_dir: Directory
+    systemd: Mapping[str, str] | None = None  # of keepalived.service; None: no systemd here
+    made_at_boot: frozenset[str] | None = None  # by tmpfiles.d; None: no systemd here
+    interface_towards_peer: str = ""  # "" no way there, or not known
+    interfaces: Mapping[str, int] | None = None  # name: flags as in <net/if.h>
+    addresses: tuple[Address, ...] = ()
+    sysctl: Mapping[str, str] = {}
+    ip_vs: bool | None = None  # the kernel has it, or can load it
+    clock_synchronised: bool | None = None
+    check_age: float | None = None  # s since keepalived last ran the check; None: never
+    silent_witnesses: tuple[str, ...] | None = ()  # None: not allowed to ask
+    adverts_heard: bool | None = None  # of the holder, by a standby; None: nothing to hear here
+    other_pairs: tuple[Pair, ...] = ()
+    passing: Run | None = None  # None: not run, see not_run
+    failing: Run | None = None  # with an option file whose server does not exist
+    not_run: str = ""
+
+    def user(self, name: str) -> str:
+        """Who runs a command of keepalived.conf: its own user, else the default of the file."""
+        if name or self.setup is None:
+            return name or "root"
+        default = self.setup.setting("script_user")
+        if default:
+            return default.value
+        return "keepalived_script" if self.users.get("keepalived_script") is not None else "root"
+
+
+def server(config: Config) -> str:
+    """This node's server of a pair, as a word to compare."""
+    return config.local.socket or f"{config.local.host} port {config.local.port}"

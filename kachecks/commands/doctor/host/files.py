@@ -1,0 +1,118 @@
+"""doctor asks: files and directories, as keepalived will look at them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import time
+from contextlib import suppress
+
+from kachecks.commands.doctor.host.facts import Directory, File, Part
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""What systemd gives its services."""
+
+_MOST_TEXT = 65536
+
+
+def look_at_file(path: str) -> File:
+    """A program or a file that is believed; nothing is raised."""
+    try:
+        info = os.stat(path)
+        parts = _parts(path)
+    except FileNotFoundError as error:
+        return File(path, False, error.strerror or str(error))
+    except OSError as error:
+        denied = isinstance(error, PermissionError)
+        return File(path, None if denied else False, error.strerror or str(error))
+    if not stat.S_ISREG(info.st_mode):
+        return File(path, False, "it is not a regular file", parts)
+    executable = bool(info.st_mode & 0o111)
+    try:
+        with open(path, "rb") as stream:
+            head = stream.read(_MOST_TEXT)
+    except OSError:
+        return File(path, True, "", parts, executable)
+    interpreter = _interpreter(head)
+    if interpreter and interpreter.startswith("/"):
+        with suppress(OSError):  # that it is not there is told by interpreter_found
+            parts = tuple(dict.fromkeys([*parts, *_parts(interpreter)]))
+    return File(
+        path,
+        True,
+        "",
+        parts,
+        executable,
+        interpreter,
+        not interpreter or _runs(interpreter),
+        head.decode("utf-8", "replace") if interpreter else "",
+    )
+
+
+def look_at_directory(path: str) -> Directory:
+    """A directory of kachecks; nothing is raised."""
+    try:
+        info = os.stat(path)
+    except PermissionError:
+        return Directory(path, None)
+    except OSError:
+        return Directory(path, False)
+    if not stat.S_ISDIR(info.st_mode):
+        return Directory(path, False)
+    writable = os.access(path, os.W_OK | os.X_OK) if os.geteuid() == 0 else None
+    return Directory(path, True, info.st_uid, info.st_mode, writable, file_system(path))
+
+
+def age(path: str) -> float | None:
+    """Seconds since it was last written, None where there is none."""
+    try:
+        return max(time.time() - os.stat(path).st_mtime, 0.0)
+    except OSError:
+        return None
+
+
+def file_system(path: str, mounts: str = "/proc/self/mounts") -> str:
+    """Its type, such as tmpfs; "" where that cannot be told."""
+    try:
+        with open(mounts, encoding="utf-8", errors="surrogateescape") as stream:
+            rows = [line.split() for line in stream]
+    except OSError:
+        return ""
+    found = ""
+    real, longest = os.path.realpath(path), -1
+    for row in rows:
+        point = row[1].replace("\\040", " ")
+        inside = real == point or real.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= longest:  # of two on one point the later one covers the other
+            found, longest = row[2], len(point)
+    return found
+
+
+def _parts(path: str) -> tuple[Part, ...]:
+    """Raises OSError."""
+    found: dict[str, Part] = {}
+    for each in (os.path.abspath(path), os.path.realpath(path)):
+        while each not in found:
+            info = os.stat(each)
+            found[each] = Part(each, info.st_uid, info.st_gid, info.st_mode)
+            each = os.path.dirname(each)
+    return tuple(sorted(found.values()))
+
+
+def _interpreter(head: bytes) -> str | None:
+    if head.startswith(b"\x7fELF"):
+        return ""
+    if not head.startswith(b"#!"):
+        return None
+    words = head.partition(b"\n")[0][2:].decode("utf-8", "replace").split()
+    if not words:
+        return None
+    if words[0].endswith("/env"):
+        named = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
+        return named[0] if named and os.access(words[0], os.X_OK) else words[0]
+    return words[0]
+
+
+def _runs(interpreter: str) -> bool:
+    return shutil.which(interpreter, path=PATH) is not None

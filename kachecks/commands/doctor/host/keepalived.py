@@ -1,0 +1,190 @@
+"""doctor on the program keepalived and the process that runs. Rules over facts. Pure."""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Iterator
+
+from kachecks.commands.doctor.host.facts import HostFacts
+from kachecks.commands.doctor.rule import FAILURE, WARNING, Found, Rule, Table, not_checked
+
+OLDEST, NEWEST = (2, 1), (2, 4)
+_CONF = "/etc/keepalived/keepalived.conf"
+_SECURITY_ALONE = 6  # of keepalived -t: nothing but enable_script_security, a rule of its own
+_LONGEST_SILENCE = 20.0  # s; a check that hangs is ended after 10
+_NOT_RELEASED = ("-V", "--dont-release-vrrp")
+
+
+def conf_of(arguments: tuple[str, ...]) -> str:
+    """The configuration that a keepalived with these arguments reads."""
+    return _option(arguments, "-f", "--use-file") or _CONF
+
+
+def config_id_of(arguments: tuple[str, ...]) -> str | None:
+    """Its configuration id, None the default."""
+    return _option(arguments, "-i", "--config-id")
+
+
+def _option(arguments: tuple[str, ...], short: str, long: str) -> str | None:
+    for number, word in enumerate(arguments):
+        if word in (short, long) and number + 1 < len(arguments):
+            return arguments[number + 1]
+        if word.startswith(f"{long}="):
+            return word.partition("=")[2]
+        if word.startswith(short) and not word.startswith("--"):
+            return word[len(short) :]
+    return None
+
+
+def _installed(facts: HostFacts) -> Iterator[Found]:
+    if not facts.keepalived.path:
+        yield Found("there is no program keepalived on this host")
+
+
+def _version(facts: HostFacts) -> Iterator[Found]:
+    program = facts.keepalived
+    if not program.path:
+        return
+    if program.version is None:
+        yield not_checked(f"{program.path} --version does not tell its version")
+    elif not OLDEST <= program.version[:2] <= NEWEST:
+        said = ".".join(map(str, program.version))
+        yield Found(f"{program.path} is version {said}", program.path)
+
+
+def _accepts(facts: HostFacts) -> Iterator[Found]:
+    program = facts.keepalived
+    conf = facts.setup.conf.path if facts.setup else ""
+    if not program.path or not conf:
+        return
+    if program.test_status is None:
+        yield not_checked("keepalived -t needs root" if not facts.root else "keepalived -t hangs")
+    elif program.test_status not in (0, _SECURITY_ALONE):
+        for line in program.complaints[:5] or (f"exit {program.test_status}",):
+            yield Found(f"keepalived -t: {line.strip()}", conf)
+
+
+def _runs(facts: HostFacts) -> Iterator[Found]:
+    program = facts.keepalived
+    if program.path and program.arguments is None:
+        yield not_checked("only root can tell which keepalived serves this host: run it as root")
+    elif program.path and not program.arguments:
+        yield Found("no keepalived runs on this host")
+
+
+def _reads(facts: HostFacts) -> Iterator[Found]:
+    arguments = facts.keepalived.arguments
+    if not arguments or facts.setup is None:
+        return
+    used = conf_of(arguments)
+    if os.path.normpath(used) != os.path.normpath(facts.setup.conf.path):
+        yield Found(
+            f"the running keepalived reads {used}, this is about {facts.setup.conf.path}",
+            facts.setup.conf.path,
+            cure=f"call doctor with --keepalived-conf {used}",
+        )
+
+
+def _releases(facts: HostFacts) -> Iterator[Found]:
+    for argument in facts.keepalived.arguments or ():
+        if argument in _NOT_RELEASED:
+            yield Found(
+                f"the running keepalived was started with {argument}",
+                cure=f"remove {argument} where keepalived is started (/etc/default/keepalived,"
+                " /etc/sysconfig/keepalived)",
+            )
+
+
+def _at_work(facts: HostFacts) -> Iterator[Found]:
+    """The running keepalived's own check has left its traces."""
+    setup = facts.setup
+    if not facts.keepalived.arguments or setup is None or setup.check is None:
+        return
+    age = facts.check_age
+    if age is None and not facts.root:
+        yield not_checked("only root can see what the check has left: run doctor as root")
+    elif age is None or age > _LONGEST_SILENCE:
+        since = "has never run" if age is None else f"has not run for {age:.0f} s"
+        yield Found(
+            f"keepalived runs, but the check with --fence {since}",
+            setup.check.command.where,
+            cure="reload keepalived, then look into its log for `SECURITY VIOLATION`, `Disabling"
+            " track script`, and for denials of SELinux (ausearch -m avc)",
+        )
+
+
+TABLE: Table[HostFacts] = (
+    (
+        Rule(
+            "KEEPALIVED_INSTALLED",
+            FAILURE,
+            "keepalived is installed",
+            "nobody moves the VIP.",
+            "install the package keepalived",
+        ),
+        _installed,
+    ),
+    (
+        Rule(
+            "KEEPALIVED_VERSION",
+            WARNING,
+            f"keepalived is {OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}",
+            "kachecks has been tried with these. 2.0 does not know track_file and runs without the"
+            " permit. (2.1.3 to 2.3.2 start a second copy of a check that overruns its interval;"
+            " check_mysql copes with that.)",
+            "install keepalived 2.1 to 2.4",
+        ),
+        _version,
+    ),
+    (
+        Rule(
+            "KEEPALIVED_ACCEPTS",
+            FAILURE,
+            "keepalived -t has nothing to say about the file",
+            "keepalived starts nevertheless, without what it does not like.",
+            "correct the line that it names",
+        ),
+        _accepts,
+    ),
+    (
+        Rule(
+            "KEEPALIVED_RUNS",
+            WARNING,
+            "keepalived runs",
+            "without it this node neither takes the VIP nor is watched; nothing is switched over.",
+            "when doctor has nothing else to say: systemctl start keepalived",
+        ),
+        _runs,
+    ),
+    (
+        Rule(
+            "KEEPALIVED_READS",
+            WARNING,
+            "the running keepalived reads the file that is looked at here",
+            "a file that nobody reads can be as right as it likes.",
+            "call doctor with --keepalived-conf FILE",
+        ),
+        _reads,
+    ),
+    (
+        Rule(
+            "VIP_RELEASED",
+            FAILURE,
+            "keepalived does not run with --dont-release-vrrp",
+            "a keepalived that stops leaves the VIP on this host, while the other one takes it.",
+            "remove -V from keepalived's arguments",
+        ),
+        _releases,
+    ),
+    (
+        Rule(
+            "CHECK_AT_WORK",
+            FAILURE,
+            "the running keepalived does run the check",
+            "keepalived drops a check that it does not like when it starts (security, SELinux, a"
+            " path that was not there yet), and holds the VIP without it.",
+            "reload keepalived, and look into its log",
+        ),
+        _at_work,
+    ),
+)

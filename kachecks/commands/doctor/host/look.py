@@ -1,0 +1,108 @@
+"""doctor asks: everything about this host, put together."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from kachecks.commands.doctor.conf.setup import Setup
+from kachecks.commands.doctor.host import files, kernel, reach, run
+from kachecks.commands.doctor.host.facts import File, HostFacts, Keepalived, Run
+from kachecks.commands.doctor.host.safety import unsafe
+from kachecks.config.options import Config
+from kachecks.node import Host
+
+_PATIENCE = 10.0  # s, for a check whose timeout keepalived.conf does not say
+
+
+def look(host: Host, setup: Setup | None, program: Keepalived) -> HostFacts:
+    """All facts; at most two runs of the check, no more than its timeout each."""
+    config = host.config
+    facts = HostFacts(
+        config=config,
+        setup=setup,
+        root=os.geteuid() == 0,
+        keepalived=program,
+        option_file=files.look_at_file(config.path),
+        files={path: files.look_at_file(path) for path in _paths(config, setup)},
+        users={name: _uid(name) for name in _names(setup)},
+        run_dir=files.look_at_directory(config.run_dir),
+        state_dir=files.look_at_directory(config.state_dir),
+        systemd=run.systemd_unit(),
+        made_at_boot=kernel.made_at_boot(),
+        interface_towards_peer=reach.interface_towards_peer(host),
+        interfaces=kernel.interfaces(),
+        addresses=kernel.addresses(),
+        sysctl=kernel.sysctl(setup.instance.interface if setup and setup.instance else ""),
+        ip_vs=kernel.ip_vs(),
+        clock_synchronised=kernel.clock_synchronised(),
+        check_age=files.age(f"{config.run_dir}/{config.name}.check"),
+        silent_witnesses=reach.silent_witnesses(host),
+        adverts_heard=reach.adverts_heard(host),
+        other_pairs=kernel.other_pairs(config),
+    )
+    runs = _run(facts)
+    return facts._replace(passing=runs.passing, failing=runs.failing, not_run=runs.why_not)
+
+
+class _Runs(NamedTuple):
+    passing: Run | None
+    failing: Run | None
+    why_not: str
+
+
+def _run(facts: HostFacts) -> _Runs:
+    check = facts.setup.check if facts.setup else None
+    if check is None:
+        return _Runs(None, None, "")
+    user = facts.user(check.command.user)
+    wrong = _unfit(facts.files[path] for path in check.command.paths if path in facts.files)
+    if os.geteuid() not in (0, _uid(user)):
+        wrong = f"the check cannot be run as {user}, as keepalived runs it: run doctor as root"
+    if wrong:
+        return _Runs(None, None, wrong)
+    seconds = float(check.seconds("timeout") or _PATIENCE)
+    return _Runs(
+        run.passing(check.command, user, seconds),
+        run.failing(check.command, user, seconds, facts.config),
+        "",
+    )
+
+
+def _unfit(programs: Iterable[File]) -> str:
+    """What root should not run even once."""
+    for file in programs:
+        if not file.found:
+            return f"the check was not run, as {file.path} is not there"
+        for part in file.parts:
+            if unsafe(part) and os.geteuid() == 0:
+                return f"the check was not run as root, as {unsafe(part)}"
+    return ""
+
+
+def _paths(config: Config, setup: Setup | None) -> list[str]:
+    """Programs to look at; those by a bare name are another rule's."""
+    found = [config.alert] if config.alert else []
+    for command in setup.commands if setup else ():
+        found += command.paths
+    for server in setup.real_servers() if setup else ():
+        down = server.last("notify_down")
+        found += down.value.split()[:1] if down else []
+    return [path for path in dict.fromkeys(found) if path.startswith("/")]
+
+
+def _names(setup: Setup | None) -> list[str]:
+    if setup is None:
+        return []
+    default = setup.setting("script_user")
+    named = [command.user for command in setup.commands if command.user]
+    return [*named, "keepalived_script", *([default.value] if default else [])]
+
+
+def _uid(name: str) -> int | None:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return None

@@ -1,0 +1,41 @@
+"""doctor asks the network: do the witnesses answer, is the other node's VRRP heard."""
+
+from __future__ import annotations
+
+from kachecks.network.link import interface_towards
+from kachecks.node import Host
+
+_PATIENCE = 1.0  # s, for each witness
+
+
+def interface_towards_peer(host: Host) -> str:
+    """Where kachecks listens and asks unless the option file says otherwise; "" not known."""
+    try:
+        return interface_towards(host.config.peer)
+    except OSError:
+        return ""
+
+
+def silent_witnesses(host: Host) -> tuple[str, ...] | None:
+    """Those that do not answer ping; None where we may not ask."""
+    try:
+        return tuple(
+            witness
+            for witness in host.config.witnesses
+            if not host.network.answers([witness], _PATIENCE)
+        )
+    except OSError:
+        return None
+
+
+def adverts_heard(host: Host) -> bool | None:
+    """Where the VIP is on another host: that host's adverts arrive. None where it is not.
+
+    Takes two adverts' time where nothing is heard.
+    """
+    try:
+        if host.vip_here() or not host.network.holder_elsewhere():
+            return None
+        return host.network.hears_peer()
+    except OSError:  # no CAP_NET_RAW, no such interface
+        return None

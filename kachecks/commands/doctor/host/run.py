@@ -1,0 +1,205 @@
+"""doctor runs: the check as keepalived runs it, keepalived -t, systemctl. Each has a deadline."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from kachecks.commands.doctor.conf.setup import CHECK, Command
+from kachecks.commands.doctor.host.facts import Keepalived, Run
+from kachecks.commands.doctor.host.files import PATH
+from kachecks.config.options import Config
+from kachecks.keepalived import process as keepalived_process
+
+_PATIENCE = 3.0  # s, for keepalived and systemctl
+_TERM_PATIENCE = 2.0  # s that keepalived itself waits before SIGKILL
+_SHOWN = 300  # letters of what a program says
+_UNIT_PROPERTIES = (
+    "LoadState",
+    "ExecStop",
+    "ExecStopPost",
+    "TimeoutStopUSec",
+    "Restart",
+)
+
+
+def keepalived(conf: str, config_id: str | None) -> Keepalived:
+    """The program on this host, and what it says about the file."""
+    path = shutil.which("keepalived", path=f"{os.environ.get('PATH', '')}:{PATH}") or ""
+    if not path:
+        return Keepalived()
+    told = _output([path, "--version"])
+    command = [path, "-t", "-f", conf, *(["-i", config_id] if config_id else [])]
+    tested = _output(command) if os.geteuid() == 0 else None
+    return Keepalived(
+        path,
+        _version(told[1]) if told else None,
+        tested[0] if tested else None,
+        tuple(line for line in tested[1].splitlines() if line.strip()) if tested else (),
+    )
+
+
+def systemd_unit() -> Mapping[str, str] | None:
+    """Properties of keepalived.service; None where no systemd runs, none where it is mute."""
+    if not os.path.isdir("/run/systemd/system"):  # sd_booted(3)
+        return None
+    names = ",".join(_UNIT_PROPERTIES)
+    told = _output(["systemctl", "show", "keepalived.service", f"--property={names}"])
+    if told is None or told[0] != 0:
+        return {}
+    found: dict[str, str] = {}
+    for line in told[1].splitlines():
+        name, _, value = line.partition("=")
+        found[name] = f"{found[name]}\n{value}" if name in found else value
+    return found
+
+
+def passing(command: Command, user: str, seconds: float) -> Run:
+    """The check once, without --fence: it changes nothing, and says what is.
+
+    Args:
+        seconds: what keepalived gives it.
+    """
+    words = [word for word in command.words if word != "--fence"]
+    return _run([*words, "--json"], user, seconds)
+
+
+def failing(command: Command, user: str, seconds: float, config: Config) -> Run:
+    """The same with a server that does not exist: it must fail."""
+    with tempfile.TemporaryDirectory(prefix="kachecks-doctor-") as directory:
+        os.chmod(directory, 0o755)  # noqa: S103 - for the user of the script; nothing secret in it
+        file = Path(directory, "kachecks.cnf")
+        file.write_text(_dead_end(config, directory), encoding="utf-8")
+        file.chmod(0o644)
+        words: list[str] = []
+        dropped = False
+        for word in command.words:
+            if dropped or word == "--fence" or word.startswith("--defaults-file"):
+                dropped = word == "--defaults-file"
+                continue
+            words.append(word)
+        at = next(n for n, word in enumerate(words) if word.rpartition("/")[2] == CHECK)
+        words[at + 1 : at + 1] = [f"--defaults-file={file}", "--json"]
+        return _run(words, user, seconds)
+
+
+def _dead_end(config: Config, directory: str) -> str:
+    return (
+        f"[kachecks]\nvip = {', '.join(config.vips)}\npeer = {config.peer}\nname = doctor\n"
+        f"run_dir = {directory}\nstate_dir = {directory}\n"
+        f"[client]\nuser = nobody\nsocket = {directory}/no-server.sock\n"
+    )
+
+
+def environment() -> dict[str, str]:
+    """What the running keepalived hands down to its scripts, else what systemd would give it."""
+    with suppress(keepalived_process.KeepalivedError, OSError):
+        found = keepalived_process.find()
+        if found:
+            entries = Path(f"/proc/{found.pid}/environ").read_bytes().split(b"\0")
+            pairs = (os.fsdecode(entry).partition("=") for entry in entries if entry)
+            return {name: value for name, _, value in pairs}
+    return {"PATH": PATH}
+
+
+def _run(words: Sequence[str], user: str, seconds: float) -> Run:
+    """As keepalived does it: its environment, /, no supplementary groups, a session of its own."""
+    command = " ".join(words)
+    try:
+        account = pwd.getpwnam(user)
+    except KeyError:
+        return Run(command, user, None, error=f"there is no user {user}")
+    identity: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        identity = {
+            "user": account.pw_uid,
+            "group": account.pw_gid,
+            "extra_groups": [account.pw_gid],
+        }
+    try:
+        process = subprocess.Popen(
+            words,
+            **identity,
+            env=environment(),
+            cwd="/",
+            umask=0o022,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+    except OSError as error:
+        return Run(command, user, None, error=f"{error.strerror}: {error.filename or words[0]}")
+    try:
+        output, _ = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        status = _end(process)
+        error_ = f"it had not ended after {seconds:g} s"
+        return Run(command, user, None, error=error_ + ("" if status == -15 else ", nor by TERM"))
+    said, reason = _said(output)
+    return Run(command, user, process.returncode, said, reason=reason)
+
+
+def _end(process: subprocess.Popen[bytes]) -> int | None:
+    """TERM, then KILL, to the group; one in uninterruptible sleep is left behind."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=_TERM_PATIENCE)
+            return process.returncode
+    return None
+
+
+def _said(output: bytes) -> tuple[str, str]:
+    """The last line for people, and the reason, of JSON or of anything else."""
+    lines = output.decode("utf-8", "replace").strip().splitlines()
+    last = lines[-1] if lines else ""
+    with suppress(ValueError, TypeError, KeyError):
+        entry = json.loads(last)
+        return str(entry["sentence"])[:_SHOWN], str(entry["reason"])
+    return last[:_SHOWN], ""
+
+
+def _output(words: Sequence[str]) -> tuple[int, str] | None:
+    """Exit status and everything said; None where it cannot be run or does not end."""
+    try:
+        done = subprocess.run(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_PATIENCE,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.returncode, done.stdout.decode("utf-8", "replace")
+
+
+def _version(text: str) -> tuple[int, ...] | None:
+    """(2, 2, 7) of "Keepalived v2.2.7 (01/16,2022)"."""
+    for word in text.split():
+        numbers = word[1:].split(".")
+        if word[:1] == "v" and len(numbers) > 1 and all(number.isdecimal() for number in numbers):
+            return tuple(int(number) for number in numbers)
+    return None
+
+
+def running_arguments() -> tuple[str, ...] | None:
+    """Command line of the keepalived that serves this host, () there is none, None not allowed."""
+    import psutil
+
+    with suppress(keepalived_process.KeepalivedError, psutil.Error, OSError):
+        found = keepalived_process.find()
+        return tuple(found.process.cmdline()) if found else ()
+    return None

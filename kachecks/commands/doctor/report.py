@@ -1,0 +1,150 @@
+"""How `kachecks doctor` says it: text for 80 columns, JSON for programs, the rules themselves."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kachecks.commands.doctor.rule import FAILURE, PEER, Finding, Rule
+
+_WIDTH = 80
+_INDENT = "    "
+
+
+def as_text(findings: Sequence[Finding], rules: Sequence[Rule], looked_at: Sequence[str]) -> str:
+    """Findings, the worst first, and a last line that counts them."""
+    lines = [*looked_at, ""] if looked_at else []
+    found = ordered(findings)
+    for same in _grouped([one for one in found if one.checked], _rule_and_node):
+        lines += [*_found(same), ""]
+    for same in _grouped([one for one in found if not one.checked], _obstacle):
+        lines += [*_not_checked(same), ""]
+    lines += _wrapped(_count(findings, rules), "")
+    return "\n".join(lines)
+
+
+def ordered(findings: Sequence[Finding]) -> list[Finding]:
+    """Failures, warnings, then what could not be checked."""
+    return sorted(findings, key=lambda finding: (-finding.level, not finding.checked))
+
+
+def as_json(findings: Sequence[Finding], status: int, looked_at: dict[str, Any]) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "status": status,
+        **looked_at,
+        "findings": [
+            {
+                "rule": finding.rule.name,
+                "level": word(finding.level) if finding.level else None,
+                "checked": finding.checked,
+                "node": finding.node or None,
+                "sentence": finding.sentence,
+                "where": finding.where or None,
+                "why": finding.rule.why,
+                "cure": finding.cure if finding.checked else None,
+            }
+            for finding in ordered(findings)
+        ],
+    }
+
+
+def rule_list(rules: Sequence[Rule]) -> str:
+    """All rules, two lines each or so."""
+    lines: list[str] = []
+    for rule in rules:
+        lines += [f"{rule.name} ({word(rule.level)})", *_wrapped(rule.checked, _INDENT)]
+    return "\n".join(lines)
+
+
+def rule_text(rule: Rule) -> str:
+    """One rule in full."""
+    return "\n".join(
+        [
+            f"{rule.name} ({word(rule.level)})",
+            *_wrapped(rule.checked, _INDENT),
+            *_wrapped(f"why:  {rule.why}", _INDENT),
+            *_wrapped(f"cure: {rule.cure}", _INDENT),
+        ]
+    )
+
+
+def rule_as_json(rule: Rule) -> dict[str, str]:
+    """One rule for programs."""
+    return {**rule._asdict(), "level": word(rule.level)}
+
+
+def word(level: int) -> str:
+    """What a level is called."""
+    return "failure" if level == FAILURE else "warning"
+
+
+def _grouped(findings: Sequence[Finding], key: Callable[[Finding], object]) -> list[list[Finding]]:
+    """What is alike put together, each group where its first one stood."""
+    groups: dict[object, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(key(finding), []).append(finding)
+    return list(groups.values())
+
+
+def _rule_and_node(finding: Finding) -> object:
+    return finding.rule.name, finding.node
+
+
+def _obstacle(finding: Finding) -> object:
+    return finding.sentence, finding.where, finding.node
+
+
+def _found(same: Sequence[Finding]) -> list[str]:
+    """Each place and sentence of a rule, why it matters once, and every cure."""
+    rule = same[0].rule
+    lines = [f"{word(rule.level).upper()} {rule.name}{_whose(same[0])}"]
+    for finding in same:
+        lines += _place(finding)
+    lines += _wrapped(f"why:  {rule.why}", _INDENT)
+    for cure in dict.fromkeys(finding.cure for finding in same):
+        lines += _wrapped(f"cure: {cure}", _INDENT)
+    return lines
+
+
+def _not_checked(same: Sequence[Finding]) -> list[str]:
+    names = ", ".join(finding.rule.name for finding in same)
+    return [*_wrapped(f"not checked: {names}{_whose(same[0])}", ""), *_place(same[0])]
+
+
+def _whose(finding: Finding) -> str:
+    return " (the peer)" if finding.node == PEER else ""
+
+
+def _place(finding: Finding) -> list[str]:
+    where = [f"{_INDENT}{finding.where}"] if finding.where else []  # in one piece, to be copied
+    return [*where, *_wrapped(finding.sentence, _INDENT)]
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    hanging = indent + "      " if text.startswith(("why:", "cure:")) else indent
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=hanging,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _count(findings: Sequence[Finding], rules: Sequence[Rule]) -> str:
+    checked = [finding for finding in findings if finding.checked]
+    failures = sum(finding.level == FAILURE for finding in checked)
+    skipped = len({finding.rule.name for finding in findings if not finding.checked})
+    if not findings:
+        return f"All is as it should be: {len(rules)} rules."
+    said = f"{_some(failures, 'failure')}, {_some(len(checked) - failures, 'warning')}"
+    if skipped:
+        said += f", {_some(skipped, 'rule')} not checked"
+    return f"{said}, of {len(rules)} rules. --explain RULE tells about one."
+
+
+def _some(number: int, noun: str) -> str:
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"

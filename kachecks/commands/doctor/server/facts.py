@@ -1,0 +1,172 @@
+"""What doctor knows of the two servers, as frozen values. Version differences in rows end here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from kachecks.commands.doctor.server.my_cnf import Option
+from kachecks.commands.doctor.server.privileges import Grant
+from kachecks.config.options import Config
+from kachecks.mysql.facts import Access, Channel, Row, Version, parse_channel
+
+FILTERS = (
+    "Replicate_Do_DB",
+    "Replicate_Ignore_DB",
+    "Replicate_Do_Table",
+    "Replicate_Ignore_Table",
+    "Replicate_Wild_Do_Table",
+    "Replicate_Wild_Ignore_Table",
+    "Replicate_Ignore_Server_Ids",
+    "Replicate_Do_Domain_Ids",
+    "Replicate_Ignore_Domain_Ids",
+)
+"""Columns of the replication status that leave something out. MariaDB alone has the domains."""
+
+
+class Origin(NamedTuple):
+    """Where the value of a variable comes from."""
+
+    kind: str  # file, command line, mysqld-auto.cnf, statement, default, unknown
+    path: str  # of the file; MySQL alone tells
+
+
+_KINDS = {
+    "COMPILED": "default",  # MySQL manual, performance_schema.variables_info
+    "GLOBAL": "file",
+    "SERVER": "file",
+    "EXPLICIT": "file",
+    "EXTRA": "file",
+    "USER": "file",
+    "LOGIN": "file",
+    "COMMAND_LINE": "command line",
+    "PERSISTED": "mysqld-auto.cnf",
+    "DYNAMIC": "statement",
+    "COMPILE-TIME": "default",  # MariaDB manual, information_schema.SYSTEM_VARIABLES
+    "AUTO": "default",
+    "CONFIG": "file",
+    "COMMAND-LINE": "command line",
+    "SQL": "statement",
+}
+
+
+def parse_origins(rows: list[Row]) -> dict[str, Origin]:
+    """By the variable's name in lower case."""
+    return {
+        (row["name"] or "").lower(): Origin(
+            _KINDS.get(row["source"] or "", "unknown"), row["path"] or ""
+        )
+        for row in rows
+    }
+
+
+class Source(NamedTuple):
+    """One replication channel, with what only a setup is judged by."""
+
+    channel: Channel
+    connect_retry: int  # s
+    retry_count: int | None  # None: the server does not tell (MariaDB before 12)
+    heartbeat_period: float | None  # s; None: not told (MySQL, without more privileges)
+    delay: int  # s
+    filters: tuple[str, ...]  # "Replicate_Ignore_DB = test"
+    encrypted: bool
+    has_key: bool | None  # asks for, or has, the source's public key; None: no such thing (MariaDB)
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        name = f"channel {self.channel.name}, " if self.channel.name else ""
+        return f"{name}source {self.channel.source_host} port {self.channel.source_port}"
+
+
+def parse_source(row: Row) -> Source:
+    """One row of the replication status. Raises KeyError as parse_channel does."""
+    retry_count = row.get("Source_Retry_Count") or row.get("Master_Retry_Count")
+    period = row.get("Slave_heartbeat_period")
+    key_columns = [name for name in row if name.lower().endswith("_public_key")]
+    key_paths = [name for name in row if name.endswith("_public_key_path")]
+    has_key = any(row[name] == "1" for name in key_columns) or any(row[n] for n in key_paths)
+    allowed = row.get("Source_SSL_Allowed") or row.get("Master_SSL_Allowed") or "No"
+    return Source(
+        channel=parse_channel(row),
+        connect_retry=int(row["Connect_Retry"] or 0),
+        retry_count=int(retry_count) if retry_count else None,
+        heartbeat_period=float(period) if period else None,
+        delay=int(row.get("SQL_Delay") or 0),
+        filters=tuple(f"{name} = {row[name]}" for name in FILTERS if row.get(name)),
+        encrypted=allowed != "No",
+        has_key=has_key if key_columns else None,
+    )
+
+
+class Server(NamedTuple):
+    """One server. What could not be asked is None, and then why is in ``troubles``."""
+
+    node: str  # HERE or PEER
+    address: str  # where the other node reaches it, "" unknown
+    version: Version
+    access: Access
+    variables: Mapping[str, str]  # by the name in lower case
+    origins: Mapping[str, Origin] | None  # None: the server does not tell (MySQL 5.7)
+    persisted: Mapping[str, str]  # mysqld-auto.cnf
+    options: tuple[Option, ...] | None  # of its files and command line; None: not to be seen
+    sources: tuple[Source, ...] | None
+    account: str  # user@host that let us in
+    grants: tuple[Grant, ...]
+    cipher: str  # of our session, "" in clear
+    view: bool | None  # kachecks.read_only_exempt can be read; None: not needed
+    clock_ahead: float | None  # s before this host's clock
+    clock_error: float  # s that clock_ahead may be wrong by
+    troubles: Mapping[str, str]  # by the field's name
+
+    def value(self, *names: str) -> str | None:
+        """The first of these variables that this server has; None if it has none of them."""
+        name = self.name_of(*names)
+        return None if name is None else self.variables[name]
+
+    def name_of(self, *names: str) -> str | None:
+        """What this server calls it."""
+        return next((name for name in names if name in self.variables), None)
+
+    def number(self, *names: str) -> float | None:
+        """A variable that is a number; None where there is none."""
+        try:
+            return float(self.value(*names) or "")
+        except ValueError:
+            return None
+
+    def is_on(self, *names: str) -> bool:
+        """A switch. One that this server does not have is off."""
+        return is_on(self.value(*names) or "")
+
+    @property
+    def identity(self) -> str:
+        """What the other server calls this one: server_uuid (MySQL) or server_id."""
+        return self.value("server_uuid") or self.value("server_id") or ""
+
+    def came_from(self, name: str) -> Origin:
+        """Where the value of a variable comes from."""
+        return (self.origins or {}).get(name) or Origin("unknown", "")
+
+
+class Servers(NamedTuple):
+    """Both, and the pair that they are."""
+
+    config: Config
+    here: Server | None
+    here_trouble: str  # why it could not be asked
+    peer: Server | None
+    peer_trouble: str
+    peer_spoke: bool  # the peer's server itself refuses us: not a matter of network or process
+    errant: Mapping[str, str]  # by node: transactions that only this closed server has
+    errant_trouble: str  # why that could not be told
+
+    @property
+    def both(self) -> tuple[Server, Server] | None:
+        """The pair, where both could be asked."""
+        return (self.here, self.peer) if self.here and self.peer else None
+
+
+def is_on(value: str) -> bool:
+    """As servers and option files write a switch."""
+    return value.upper() in ("ON", "1", "YES", "TRUE")

@@ -1,0 +1,50 @@
+"""What doctor alone asks a server. Every statement only reads, and waits for no lock."""
+
+from __future__ import annotations
+
+from kachecks.mysql.facts import Version
+
+VARIABLES = "SHOW GLOBAL VARIABLES"
+"""All settings as they are now. Needs no privilege."""
+
+GRANTS = "SHOW GRANTS"
+"""Of the account that asks, with the privileges of the roles that are active in its session.
+
+Needs no privilege. MariaDB shows the hash of the account's password too: it is never kept.
+"""
+
+ACCOUNT = "SELECT CURRENT_USER() AS account"
+"""The row of the accounts' table that let us in, such as kachecks@10.0.0.1."""
+
+CIPHER = "SHOW SESSION STATUS LIKE 'Ssl_cipher'"
+"""An empty value: this very connection is not encrypted."""
+
+CLOCK = "SELECT UTC_TIMESTAMP(6) AS now"
+"""The server's clock, in microseconds."""
+
+PERSISTED = (
+    "SELECT VARIABLE_NAME AS name, VARIABLE_VALUE AS value"
+    " FROM performance_schema.persisted_variables"
+)
+"""mysqld-auto.cnf, which overrides every option file at the next start. MySQL 8.0 and later.
+Needs no privilege (measured on 9.7)."""
+
+
+def origins(version: Version) -> str:
+    """Where each value comes from: a file, the command line, a statement, the default; "" unknown.
+
+    Neither needs a privilege (measured on MySQL 9.7, MariaDB 10.11 and 11.8). MySQL 5.7 has
+    nothing of the kind. MySQL names the file; after SET GLOBAL read_only = 0 it goes on naming it
+    for super_read_only, although that has been switched off by the same statement (9.7).
+    """
+    if version.mariadb:
+        return (
+            "SELECT VARIABLE_NAME AS name, GLOBAL_VALUE_ORIGIN AS source, '' AS path"
+            " FROM information_schema.SYSTEM_VARIABLES"
+        )
+    if version.number < (8, 0, 0):
+        return ""
+    return (
+        "SELECT VARIABLE_NAME AS name, VARIABLE_SOURCE AS source, VARIABLE_PATH AS path"
+        " FROM performance_schema.variables_info"
+    )

@@ -1,0 +1,192 @@
+"""kachecks elect A.conf B.conf: who holds the VIP, by the election rules of VRRP.
+
+Reads the keepalived.conf of both nodes and says who holds the VIP in every situation, and in words
+why a pair of configurations never fails over. Nothing is asked of a running keepalived.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+
+from kachecks import __version__
+from kachecks.command_line import UNUSABLE, bare_operator_parser
+from kachecks.commands.elect.report import as_json, as_text
+from kachecks.keepalived.conf import Conf, ConfError, own_config_id, read
+from kachecks.keepalived.election import higher_address
+from kachecks.keepalived.findings import FAILURE, Finding, findings
+from kachecks.keepalived.instance import Instance, instances
+from kachecks.keepalived.situations import Sides, rows
+from kachecks.report import say
+
+_STATUSES = """\
+exit status:
+  0  the VIP fails over as it should
+  1  it does, with warnings
+  2  it never fails over, or both nodes hold it at once
+  3  a file cannot be used, or wrong command line
+
+examples:
+  kachecks elect /etc/keepalived/keepalived.conf /tmp/the-other-node.conf
+  kachecks elect --config-id-a=db1 --config-id-b=db2 keepalived.conf keepalived.conf"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Compare, print, return the exit status of the worst finding."""
+    options = parser().parse_args(argv)
+    try:
+        confs = [
+            read(options.a, options.config_id_a),
+            read(options.b, options.config_id_b),
+        ]
+        elections = list(_elections(confs[0], confs[1], options))
+    except ConfError as error:
+        say(f"kachecks elect: {error}")
+        return UNUSABLE
+    status = max(
+        (finding.level for _, found in elections for finding in found),
+        default=0,
+    )
+    told = [(sides, rows(sides), found) for sides, found in elections]
+    say(json.dumps(as_json(told, status), indent=2) if options.json else as_text(told, status))
+    return status
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parsing = bare_operator_parser(
+        "kachecks elect",
+        "Say who holds the VIP in every situation of two nodes, by the election rules of VRRP.",
+        _STATUSES,
+    )
+    parsing.add_argument("a", metavar="A.conf", help="keepalived.conf of one node")
+    parsing.add_argument("b", metavar="B.conf", help="keepalived.conf of the other")
+    parsing.add_argument("--instance", metavar="NAME", help="this vrrp_instance alone")
+    for node in "ab":
+        parsing.add_argument(
+            f"--config-id-{node}",
+            metavar="ID",
+            help=f"what keepalived gets with -i on {node.upper()}; for @ID lines"
+            " (default: this host's name)",
+        )
+        parsing.add_argument(
+            f"--address-{node}",
+            metavar="IP",
+            default="",
+            help=f"address of {node.upper()} on the VRRP interface, which decides between equal"
+            " priorities (default: unicast_src_ip or mcast_src_ip)",
+        )
+    parsing.add_argument("--json", action="store_true", help="for programs")
+    parsing.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    return parsing
+
+
+def _elections(
+    one: Conf, other: Conf, options: argparse.Namespace
+) -> Iterator[tuple[Sides, list[Finding]]]:
+    """The pairs of instances to hold an election between, and what is found about each."""
+    lone: list[Finding] = []
+    pairs = _paired(one, other, options.instance, lone)
+    general = [
+        *_unchosen(one, options.config_id_a, "a"),
+        *_unchosen(other, options.config_id_b, "b"),
+        *_untracked(one),
+        *_untracked(other),
+        *(Finding(1, "PASSED_OVER", *_split(note)) for note in one.notes + other.notes),
+        *lone,
+    ]
+    for a, b in pairs:
+        addresses = (options.address_a or a.source, options.address_b or b.source)
+        sides = Sides(a, b, higher_address(*addresses))
+        yield sides, sorted([*findings(sides), *general], key=lambda finding: -finding.level)
+        general = []  # once is enough
+
+
+def _paired(
+    one: Conf, other: Conf, name: str | None, lone: list[Finding]
+) -> list[tuple[Instance, Instance]]:
+    """Instances that belong together: by name, else by VRID and family, else each file's only one.
+
+    Raises:
+        ConfError: no pair can be made.
+    """
+    left, right = list(instances(one)), list(instances(other))
+    for conf, found in ((one, left), (other, right)):
+        if name is not None and not any(instance.name == name for instance in found):
+            raise ConfError(f"{conf.path}: has no vrrp_instance {name}")
+        if not found:
+            raise ConfError(f"{conf.path}: has no vrrp_instance")
+    if name is not None:
+        left = [instance for instance in left if instance.name == name]
+        right = [instance for instance in right if instance.name == name]
+    pairs = []
+    for same in (_name, _network):
+        for a in list(left):
+            match = next((b for b in right if same(a) == same(b)), None)
+            if match:
+                pairs.append((a, match))
+                left.remove(a)
+                right.remove(match)
+    if len(left) == len(right) == 1:
+        pairs.append((left.pop(), right.pop()))
+    if not pairs:
+        raise ConfError(
+            f"{one.path}: none of its instances is one of {other.path}: --instance NAME"
+        )
+    for instance, path in [(a, other.path) for a in left] + [(b, one.path) for b in right]:
+        lone.append(
+            Finding(
+                FAILURE,
+                "ONE_NODE_ONLY",
+                f"vrrp_instance {instance.name} has no partner in {path}: nobody takes over",
+                instance.where,
+            )
+        )
+    return pairs
+
+
+def _name(instance: Instance) -> object:
+    return instance.name
+
+
+def _network(instance: Instance) -> object:
+    return instance.family, instance.vrid
+
+
+def _unchosen(conf: Conf, config_id: str | None, node: str) -> Iterator[Finding]:
+    """The file has lines for named hosts, and nobody said which one this is."""
+    if conf.ids and config_id is None:
+        named = ", ".join(f"@{name}" for name in sorted(conf.ids))
+        yield Finding(
+            1,
+            "CONFIG_ID_GUESSED",
+            f"there are lines for {named}, read as on {own_config_id()};"
+            f" --config-id-{node} ID says otherwise",
+            conf.path,
+        )
+
+
+def _untracked(conf: Conf) -> Iterator[Finding]:
+    """Checks that are defined and then forgotten: keepalived does not even run them."""
+    blocks = conf.root.all("vrrp_instance", "vrrp_sync_group")
+    for definition, keyword in (
+        ("vrrp_script", "track_script"),
+        ("track_file", "track_file"),
+        ("vrrp_track_file", "track_file"),
+        ("vrrp_track_process", "track_process"),
+    ):
+        used = {entry.name for block in blocks for entry in block.entries(keyword)}
+        for statement in conf.root.all(definition):
+            if statement.value not in used:
+                yield Finding(
+                    1,
+                    "NOT_TRACKED",
+                    f"{definition} {statement.value} is in no {keyword}: it has no effect",
+                    statement.where,
+                )
+
+
+def _split(note: str) -> tuple[str, str]:
+    where, _, sentence = note.partition(": ")
+    return sentence, where

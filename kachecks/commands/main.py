@@ -1,0 +1,89 @@
+"""kachecks: the command in the operator's hand. Finds the part asked for and guards it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from importlib import import_module
+from typing import NoReturn
+
+from kachecks import __version__
+from kachecks.command_line import UNUSABLE
+from kachecks.config.options import ConfigError
+from kachecks.keepalived.process import KeepalivedError
+from kachecks.mysql.session import SessionError
+from kachecks.state.files import StateError
+
+PARTS = {
+    "status": "both nodes side by side: who holds the VIP, who is open, replication, verdict",
+    "doctor": "is the setup right? Every precondition as a rule, with a cure",
+    "elect": "who holds the VIP in every situation, by keepalived.conf of both nodes",
+    "switchover": "hand the VIP and the writes over to the other node, losing nothing",
+    "maintenance": "keep this node out of the election for a while, with a reason",
+    "rejoin": "may this node come back? Which transactions it alone has",
+}
+"""Every part, a package of this name each, with what it is for."""
+
+INTERRUPTED = 130
+"""As shells have it: 128 + SIGINT."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the part that the first argument names; its exit status."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(usage())
+        return 0 if arguments else UNUSABLE
+    if arguments[0] == "--version":
+        print(f"kachecks {__version__}")
+        return 0
+    name = arguments[0]
+    if name not in PARTS:
+        print(f"kachecks: there is no {name}; there are {', '.join(PARTS)}", file=sys.stderr)
+        return UNUSABLE
+    try:
+        status: int = import_module(f"kachecks.commands.{name}.command").main(arguments[1:])
+    except (ConfigError, StateError, KeepalivedError, SessionError) as error:
+        return _unusable(name, str(error))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        if {"-v", "--verbose"} & set(arguments):
+            raise
+        return _unusable(name, f"unexpected {type(error).__name__}: {error}")
+    return status
+
+
+def run() -> NoReturn:
+    """The program: the interpreter is not taken down beside threads that still wait for a server.
+
+    It may crash then, after all was said (SIGSEGV, seen with the check).
+    """
+    status = main()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)
+
+
+def usage() -> str:
+    """The text of --help."""
+    width = max(map(len, PARTS))
+    parts = "\n".join(f"  {name:<{width}}  {purpose}" for name, purpose in PARTS.items())
+    return (
+        "usage: kachecks PART [options]\n\n"
+        "keepalived's virtual IP follows a healthy, writable, sole MySQL: for the operator.\n\n"
+        f"{parts}\n\n"
+        "kachecks PART --help says more. A file, a server or a command line that is no use:"
+        f" exit {UNUSABLE}."
+    )
+
+
+def _unusable(name: str, sentence: str) -> int:
+    print(f"kachecks {name}: {sentence}", file=sys.stderr)
+    return UNUSABLE
+
+
+if __name__ == "__main__":
+    run()

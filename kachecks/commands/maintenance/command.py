@@ -1,0 +1,172 @@
+"""kachecks maintenance: an operator keeps this node out of the election for a while."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import time
+from collections.abc import Sequence
+
+from kachecks.command_line import UNUSABLE, operator_parser
+from kachecks.commands.switchover.command import switch
+from kachecks.config.options import load
+from kachecks.node import Host
+from kachecks.report import say
+from kachecks.state import maintenance
+from kachecks.state.maintenance import Maintenance
+
+LONGEST = 30 * 86400.0
+"""Seconds; what shall last longer is no maintenance, and somebody has to look at it again."""
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(?:\d+[smhd])+")
+
+_EPILOG = """\
+While it lasts the check fails here (MAINTENANCE), so a standby does not take the VIP, whatever
+happens to the other node. An active node keeps the VIP, and serves; with --leave it hands over
+first, as kachecks switchover does, and goes on serving without maintenance if that is refused or
+rolled back. A server that dies or hangs loses the VIP all the same.
+
+exit status:
+  0  done; without on or off: no maintenance is in force
+  1  without on or off: it is in force; with --leave: the switchover was refused or rolled back
+  2  with --leave: as of kachecks switchover
+  3  the option file, a directory or the command line cannot be used
+
+examples:
+  kachecks maintenance on --for 2h --reason 'new disks'
+  kachecks maintenance on --for 1d --reason 'new kernel' --leave
+  kachecks maintenance
+  kachecks maintenance off"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parsing = operator_parser(
+        "kachecks maintenance",
+        "Keep this node out of the election until a time, with a reason that everybody sees;"
+        " or say what is in force.",
+        _EPILOG,
+    )
+    parsing.add_argument("what", nargs="?", choices=["on", "off"], help="nothing: say what is so")
+    parsing.add_argument(
+        "--for",
+        dest="seconds",
+        metavar="TIME",
+        type=duration,
+        help="how long, such as 30m, 2h or 1d12h; at most 30d",
+    )
+    parsing.add_argument("--reason", metavar="TEXT", help="why, for everybody who looks")
+    parsing.add_argument("--owner", metavar="NAME", help="who is at work (default: who runs this)")
+    parsing.add_argument(
+        "--leave",
+        action="store_true",
+        help="hand over first, where this is the active node",
+    )
+    return parsing
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Declare, end or show it; the exit status. Raises ConfigError, StateError."""
+    parsing = parser()
+    options = parsing.parse_args(argv)
+    if options.what == "on" and not (options.seconds and (options.reason or "").strip()):
+        parsing.error("on needs --for TIME and --reason TEXT")
+    if options.what != "on" and (options.seconds or options.reason or options.leave):
+        parsing.error("--for, --reason and --leave go with on")
+    host = Host(load(options.defaults_file))
+    if options.what is None:
+        return _show(host)
+    if os.geteuid() != 0:
+        say("kachecks maintenance must run as root: it writes to run_dir and state_dir")
+        return UNUSABLE
+    return _declare(host, options) if options.what == "on" else _end(host)
+
+
+def duration(text: str) -> float:
+    """Seconds of ``1d12h``, ``30m``. Raises argparse.ArgumentTypeError."""
+    if not _DURATION.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 30m, 2h or 1d12h")
+    parts = re.findall(r"(\d+)([smhd])", text)
+    seconds = float(sum(int(number) * _UNITS[unit] for number, unit in parts))
+    if not 0 < seconds <= LONGEST:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1s and 30d")
+    return seconds
+
+
+def _show(host: Host) -> int:
+    mark = host.maintenance()
+    if mark is None:
+        say("no maintenance is in force on this node")
+        return 0
+    say(f"{mark.sentence} (until then {_words(mark.until - time.time())})")
+    return 1
+
+
+def _declare(host: Host, options: argparse.Namespace) -> int:
+    if options.leave and host.vip_here():
+        status = switch(host)
+        if status:
+            say("not in maintenance: this node has not handed over")
+            return status
+    now = float(int(time.time()))
+    owner = "".join(_owner(options.owner).split())
+    reason = " ".join(options.reason.split())
+    mark = Maintenance(now, now + options.seconds, owner or "unknown", reason)
+    config = host.config
+    maintenance.declare(config.run_dir, config.state_dir, config.name, mark)
+    _record(host, "begun", mark.sentence)
+    say(mark.sentence)
+    say(_consequence(host))
+    return 0
+
+
+def _consequence(host: Host) -> str:
+    if not host.vip_here():
+        return "within a second this node cannot take the VIP; until it ends nobody takes over here"
+    return "this node has the VIP, and keeps it; should its mysqld die, the VIP leaves all the same"
+
+
+def _end(host: Host) -> int:
+    mark = host.maintenance()
+    config = host.config
+    maintenance.end(config.run_dir, config.state_dir, config.name)
+    if mark is None:
+        say("no maintenance was in force on this node")
+        return 0
+    _record(host, "ended", f"ended before its time: {mark.sentence}")
+    say(f"ended: {mark.sentence}")
+    return 0
+
+
+def _record(host: Host, outcome: str, why: str) -> None:
+    entry: dict[str, object] = {
+        "transition": "maintenance",
+        "outcome": outcome,
+        "why": why,
+        "cause": "kachecks maintenance",
+    }
+    host.record(entry, problem=False)
+
+
+def _owner(given: str | None) -> str:
+    """Who is at work: as said, or the account before sudo, or this one."""
+    import getpass
+
+    if given:
+        return given
+    if os.environ.get("SUDO_USER"):
+        return os.environ["SUDO_USER"]
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no name for this uid
+        return str(os.getuid())
+
+
+def _words(seconds: float) -> str:
+    """A duration for people, to the minute."""
+    minutes = max(0, round(seconds / 60))
+    days, rest = divmod(minutes, 1440)
+    parts = [(days, "d"), (rest // 60, "h"), (rest % 60, "min")]
+    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "less than 1 min"

@@ -1,0 +1,99 @@
+"""Statements and commands that ``kachecks rejoin`` names, and never runs."""
+
+from __future__ import annotations
+
+import os
+
+from kachecks.commands.rejoin.facts import Server, Way
+from kachecks.mysql import queries
+from kachecks.mysql.facts import Channel, Version
+
+_OF_VERDICT = {
+    "GAVE_WAY": (
+        "nothing to do: the check lets it return when it hears the other node's adverts again",
+    ),
+    "MAINTENANCE": ("kachecks maintenance off, if the work is done",),
+    "DISK_FULL": ("make room, or lower min_free",),
+    "UNKNOWN": ("check_mysql -v, kachecks doctor",),
+}
+
+
+def of_verdict(reason: str) -> tuple[str, ...]:
+    """What to do about a verdict of the check that this command does not look into."""
+    return _OF_VERDICT.get(reason, ("check_mysql --explain says what it means",))
+
+
+def start_applier(version: Version, channel: Channel, node: str) -> str:
+    """The statement, and where."""
+    return f"on {node}: {queries.start_applier(version, channel.name)}"
+
+
+def start_receiver(version: Version, channel: Channel, node: str) -> str:
+    """The statement, and where."""
+    return f"on {node}: {queries.start_receiver(version, channel.name)}"
+
+
+def replicate(replica: Server, source: str) -> str:
+    """How to make it a replica again. MySQL 8.0.23 has the new words."""
+    version = replica.facts.version
+    if version.mariadb:
+        statement = f"CHANGE MASTER TO MASTER_HOST='{source}', ..., MASTER_USE_GTID=slave_pos"
+    elif version.number >= (8, 0, 23):
+        statement = (
+            f"CHANGE REPLICATION SOURCE TO SOURCE_HOST='{source}', ..., SOURCE_AUTO_POSITION=1"
+        )
+    else:
+        statement = f"CHANGE MASTER TO MASTER_HOST='{source}', ..., MASTER_AUTO_POSITION=1"
+    return f"{statement}, then {queries.start_replication(version, '')}"
+
+
+def rebuild(version: Version, node: str, source: str) -> str:
+    """The last resort: what the node alone has is gone with it."""
+    if version.mariadb:
+        tool = "mariadb-backup"
+    else:
+        tool = "CLONE INSTANCE" if version.number >= (8, 0, 17) else "xtrabackup"
+    return (
+        f"rebuild {node} from {source} ({tool}, or a backup): what {node} alone has is lost,"
+        " so save that first"
+    )
+
+
+def details(version: Version, node: str) -> tuple[str, ...]:
+    """Where MySQL's appliers say more: the status often tells only that a worker has failed."""
+    if version.mariadb:
+        return ()
+    table = "performance_schema.replication_applier_status_by_worker"
+    return (f"the failing transaction: last_error_message in {table} on {node}",)
+
+
+def show(way: Way, source: Server) -> str:
+    """The command that prints the transactions the replica lacks, to be run on the source's host.
+
+    "" where the binary log is not known. ``--include-gtids``: MySQL; a GTID as position: MariaDB
+    10.8 and later, older ones print everything.
+    """
+    version, base = source.facts.version, source.binlog
+    if not base or not way.left:
+        return ""
+    files = f"{base}.[0-9]*"
+    if source.position.file is not None:
+        return _from_file(way, base, version)
+    if not version.mariadb:
+        return f"mysqlbinlog -vv --base64-output=decode-rows --include-gtids='{way.left}' {files}"
+    command = "mariadb-binlog -vv --base64-output=decode-rows"
+    if version.number < (10, 8, 0) or not way.after:
+        return f"{command} {files}"
+    return f"{command} --start-position={way.after} --stop-position={way.upto} {files}"
+
+
+def _from_file(way: Way, base: str, version: Version) -> str:
+    """Without GTIDs: from where the replica has got to."""
+    program = "mariadb-binlog" if version.mariadb else "mysqlbinlog"
+    command = f"{program} -vv --base64-output=decode-rows"
+    for channel in way.channels:
+        name, position = channel.applied_file
+        if name:
+            path = os.path.join(os.path.dirname(base), name)
+            return f"{command} --start-position={position} {path}"
+    return f"{command} {base}.[0-9]*"

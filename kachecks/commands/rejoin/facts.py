@@ -1,0 +1,68 @@
+"""What ``kachecks rejoin`` knows of the pair, as frozen values. Unknown is None, never a guess."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kachecks.check.verdict import Verdict
+from kachecks.mysql.facts import Channel, Facts
+from kachecks.mysql.positions import Position
+
+HERE, THERE = "this node", "the other node"
+"""As people are told which server is meant."""
+
+
+class Server(NamedTuple):
+    """A mysqld that has answered."""
+
+    facts: Facts
+    position: Position
+    purged: str  # MySQL: gtid_purged, what its binary logs no longer hold; "" on MariaDB
+    binlog: str  # path and base name of its binary logs, "" without
+
+
+class Way(NamedTuple):
+    """What one server has committed and the other lacks, and the replication that brings it."""
+
+    source: str  # HERE or THERE
+    replica: str
+    channels: tuple[Channel, ...]  # of the replica, those that read from the source
+    left: str  # "" nothing; GTIDs, or the file and position that is not reached
+    transactions: int | None  # in left; None: they cannot be counted
+    listed: tuple[str, ...]  # left, in parts for people
+    after: str  # MariaDB: the GTIDs after which they begin, "" where one is not known
+    upto: str  # MariaDB: the last of each domain
+    purged: str  # of left: neither received nor still in the source's binary logs
+    lost: str  # of left: made by the replica itself, which no longer has them
+    rate: float | None  # transactions a second that it got less while it was watched
+
+
+class Seen(NamedTuple):
+    """All of it."""
+
+    vip_here: bool
+    verdict: Verdict  # of the check, on this node
+    gave_way: str  # why this node has given way, "" if it did not
+    proven: bool  # it was up to date with the other node, or alone with the writes
+    here: Server
+    there: Server | None
+    trouble: str = ""  # why there is no other server, in words
+    answers: bool = False  # yet it sends errors, so it is alive
+    strange: str = ""  # why the other one is no pair of this one
+    to_here: Way | None = None  # what the other node has and this one lacks
+    to_there: Way | None = None
+
+
+MAY, NOT_YET, DECIDE = 0, 1, 2
+"""Exit statuses: nothing is in the way; it passes by itself; an operator has to decide."""
+
+WORDS = {MAY: "fine", NOT_YET: "not yet", DECIDE: "needs a decision"}
+
+
+class Finding(NamedTuple):
+    """One thing in the way."""
+
+    code: str
+    status: int  # NOT_YET or DECIDE
+    sentence: str
+    choices: tuple[str, ...] = ()

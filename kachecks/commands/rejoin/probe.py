@@ -1,0 +1,185 @@
+"""A look at both servers for ``kachecks rejoin``: what each lacks of the other. Changes nothing."""
+
+from __future__ import annotations
+
+from kachecks.check.run import examine
+from kachecks.commands.rejoin import queries as rejoin_queries
+from kachecks.commands.rejoin.facts import HERE, THERE, Seen, Server, Way
+from kachecks.mysql import positions, queries
+from kachecks.mysql.facts import Channel, channels_from, channels_of
+from kachecks.mysql.gtid_count import count, mariadb_count, mariadb_spans
+from kachecks.mysql.positions import Position
+from kachecks.mysql.probe import probe
+from kachecks.mysql.session import ServerError, Session, SessionError
+from kachecks.node import Budget, Host
+from kachecks.transitions.peer import PEER_CONNECT, stranger
+
+STATEMENT = 1.0
+"""Seconds for one statement."""
+
+WATCH = 1.0
+"""Seconds for which the ways are watched: what both still lack afterwards is really missing, and
+not just on its way; how fast it gets less can be told."""
+
+
+def ask(host: Host) -> Seen:
+    """Look at both nodes.
+
+    Raises:
+        SessionError: this node's server cannot be asked.
+        OSError: the kernel's tables cannot be read.
+    """
+    verdict = examine(host, act=False)
+    local = host.connect_local(STATEMENT)
+    try:
+        here = _server(local)
+        mark = host.gave_way()
+        others = positions.others_of(local, here.facts.version, here.facts.identity, STATEMENT)
+        seen = Seen(
+            vip_here=host.vip_here(),
+            verdict=verdict,
+            gave_way=mark.why if mark else "",
+            proven=host.had_contact(host.server_process(local)) or host.was_alone(others),
+            here=here,
+            there=None,
+        )
+        return _with_peer(host, local, seen)
+    finally:
+        local.close()
+
+
+def _with_peer(host: Host, local: Session, seen: Seen) -> Seen:
+    try:
+        peer = host.connect_peer(PEER_CONNECT)
+    except SessionError as error:
+        return seen._replace(trouble=str(error), answers=isinstance(error, ServerError))
+    try:
+        there = _server(peer)
+        strange = stranger(seen.here.facts, there.facts, host.config)
+        seen = seen._replace(there=there, strange=strange)
+        if seen.strange:
+            return seen
+        return _compared(host, local, peer, seen, there)
+    except SessionError as error:
+        trouble = f"it answers, but not all that is asked: {error}"
+        return seen._replace(there=None, trouble=trouble, answers=True)
+    finally:
+        peer.close()
+
+
+def _server(session: Session) -> Server:
+    """Raises SessionError."""
+    facts = probe(session, STATEMENT)
+    purged = ""
+    if not facts.version.mariadb:
+        row = session.query(rejoin_queries.PURGED, STATEMENT)[0]
+        purged = (row["purged"] or "").replace("\n", "")
+    where = session.query(queries.DIRECTORIES, STATEMENT)[0]
+    position = positions.executed(session, facts.version, STATEMENT)
+    return Server(facts, position, purged, where["binlog"] or "")
+
+
+def _compared(host: Host, local: Session, peer: Session, seen: Seen, there: Server) -> Seen:
+    """Watch both ways until nothing is missing any more, or for WATCH seconds.
+
+    Raises SessionError.
+    """
+    to_here = _Watched(THERE, HERE, local, seen.here, there)
+    to_there = _Watched(HERE, THERE, peer, there, seen.here)
+    watched = Budget(host, WATCH)
+    while True:
+        left = [each.look(host.now()) for each in (to_here, to_there)]
+        if not any(left) or watched.over:
+            break
+        host.sleep(watched.left(at_most=0.1))
+    mine = probe(local, STATEMENT)
+    theirs = probe(peer, STATEMENT)
+    return seen._replace(
+        to_here=to_here.way(channels_from(mine.channels, host.config.peer)),
+        to_there=to_there.way(channels_of(theirs.channels, mine.identity)),
+    )
+
+
+class _Watched:
+    """One way, looked at again and again."""
+
+    def __init__(
+        self, source: str, replica: str, session: Session, here: Server, there: Server
+    ) -> None:
+        """``session`` is with the replica, ``here``; ``there`` is the source."""
+        self._names = (source, replica)
+        self._session = session
+        self._version = here.facts.version
+        self._identity = here.facts.identity
+        self._source = there
+        self._own = here.position
+        self._left = ""
+        self._counts: list[tuple[float, int]] = []
+
+    def look(self, now: float) -> str:
+        """What of the source's position at the beginning is missing. Raises SessionError."""
+        channels = self._channels()
+        session, version = self._session, self._version
+        wanted = self._source.position
+        self._left = positions.missing(session, version, wanted, channels, STATEMENT)
+        self._own = positions.executed(session, version, STATEMENT)
+        number = self._count()
+        if number is not None:
+            self._counts.append((now, number))
+        return self._left
+
+    def way(self, channels: tuple[Channel, ...]) -> Way:
+        """What came out of it. Raises SessionError."""
+        source, replica = self._names
+        spans = []
+        if self._left and self._version.mariadb and self._own.gtids:
+            spans = mariadb_spans(self._source.position.gtids, self._own)
+        known = spans and all(span.after is not None for span in spans)
+        return Way(
+            source=source,
+            replica=replica,
+            channels=channels,
+            left=self._left,
+            transactions=self._count(),
+            listed=tuple(map(str, spans)) or tuple(filter(None, self._left.split(","))),
+            after=",".join(span.start for span in spans) if known else "",
+            upto=",".join(span.end for span in spans),
+            purged=self._purged(channels) if self._left else "",
+            lost=positions.lost_of(self._identity, self._left),
+            rate=self._rate(),
+        )
+
+    def _channels(self) -> tuple[Channel, ...]:
+        """Only files and positions need the latest. Raises SessionError."""
+        by_file = self._source.position.file is not None
+        return probe(self._session, STATEMENT).channels if by_file else ()
+
+    def _count(self) -> int | None:
+        if not self._left:
+            return 0
+        if self._version.mariadb and self._source.position.gtids:
+            return mariadb_count(self._source.position.gtids, self._own)
+        return count(self._left)
+
+    def _rate(self) -> float | None:
+        if not self._counts:
+            return None
+        (begun, before), (now, after) = self._counts[0], self._counts[-1]
+        return (before - after) / (now - begun) if now > begun else None
+
+    def _purged(self, channels: tuple[Channel, ...]) -> str:
+        """Of what has not even been received, the part that the source's logs no longer hold.
+
+        Raises SessionError.
+        """
+        if not self._source.purged:
+            return ""
+        session, version = self._session, self._version
+        wanted = Position(self._left, "", None)
+        coming = positions.not_received(session, version, wanted, channels, STATEMENT)
+        held = self._without(coming, self._source.purged)
+        return self._without(coming, held)
+
+    def _without(self, gtids: str, others: str) -> str:
+        row = self._session.query(queries.gtid_missing(gtids, others), STATEMENT)[0]
+        return (row["missing"] or "").replace("\n", "")

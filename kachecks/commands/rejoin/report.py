@@ -1,0 +1,144 @@
+"""What ``kachecks rejoin`` says: for people, and for programs (--json)."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from kachecks.commands.rejoin import advice
+from kachecks.commands.rejoin.facts import HERE, THERE, WORDS, Finding, Seen, Server, Way
+from kachecks.commands.rejoin.rules import COVERED, conclusion, next_steps
+
+_LISTED = 12
+"""Lines of GTIDs at most; --json has them all."""
+
+
+def as_text(seen: Seen, found: list[Finding]) -> str:
+    """For a terminal; only what is to be copied is longer than a line."""
+    status, answer = conclusion(seen, found)
+    width = max(60, min(120, shutil.get_terminal_size((80, 24)).columns))
+    lines = [*_wrapped(f"{WORDS[status]}: {answer}", width), ""]
+    place = "the VIP is here" if seen.vip_here else "the VIP is not here"
+    lines += _wrapped(f"{HERE}: {_server(seen.here)}, {place}", width, "  ")
+    there = _server(seen.there) if seen.there else "not reached"
+    lines += _wrapped(f"{THERE}: {there}", width, "  ")
+    lines += _wrapped(f"the check here: {_check(seen, found)}", width, "  ")
+    for number, (way, source) in enumerate(_ways(seen)):
+        lines += [] if number else [""]
+        lines += _only(way, source, width)
+    for each in found:
+        lines += ["", *_wrapped(f"{each.code}: {each.sentence}", width, "  ")]
+        for choice in each.choices:
+            lines += _wrapped(f"  - {choice}", width, "    ")
+    for step in next_steps(seen):
+        lines += ["", *_wrapped(f"next: {step}", width, "  ")]
+    return "\n".join(lines)
+
+
+def as_json(seen: Seen, found: list[Finding]) -> dict[str, Any]:
+    """Unknown is null."""
+    status, answer = conclusion(seen, found)
+    verdict = seen.verdict
+    return {
+        "status": status,
+        "word": WORDS[status],
+        "sentence": answer,
+        "vip": seen.vip_here,
+        "check": {
+            "reason": verdict.reason,
+            "exit": verdict.status,
+            "sentence": verdict.sentence,
+        },
+        "gave_way": seen.gave_way or None,
+        "this": _server_json(seen.here),
+        "other": None if seen.there is None else _server_json(seen.there),
+        "trouble": seen.trouble or None,
+        "only_here": _way_json(seen.to_there, seen.here),
+        "only_there": None if seen.there is None else _way_json(seen.to_here, seen.there),
+        "findings": [each._asdict() for each in found],
+        "next": next_steps(seen),
+    }
+
+
+def _check(seen: Seen, found: list[Finding]) -> str:
+    """Its verdict; the reason is not said twice."""
+    verdict = seen.verdict
+    said = f"{verdict.reason}, exit {verdict.status}"
+    compared = seen.to_here is not None and bool(found)
+    told = any(verdict.reason == each.code for each in found)
+    if told or (compared and verdict.reason in COVERED):
+        return f"{said}, see below"
+    return f"{said}: {verdict.sentence}"
+
+
+def _ways(seen: Seen) -> Iterator[tuple[Way, Server]]:
+    if seen.to_there is not None:
+        yield seen.to_there, seen.here
+    if seen.to_here is not None and seen.there is not None:
+        yield seen.to_here, seen.there
+
+
+def _only(way: Way, source: Server, width: int) -> Iterator[str]:
+    """The transactions that one node alone has."""
+    if not way.left:
+        yield f"only on {way.source}: nothing"
+        return
+    number = "transactions, their number is not known"
+    if way.transactions is not None:
+        number = f"{way.transactions:,} transaction{'' if way.transactions == 1 else 's'}"
+    yield f"only on {way.source}: {number}"
+    if source.position.file is not None:
+        yield from _wrapped(
+            f"  (without GTIDs they cannot be named; not reached: {way.left})", width, "  "
+        )
+    else:
+        for part in way.listed[:_LISTED]:
+            yield f"    {part.strip()}"
+        if len(way.listed) > _LISTED:
+            yield f"    ... and {len(way.listed) - _LISTED} more (--json)"
+    command = advice.show(way, source)
+    if command:
+        yield f"  to see what they are, on the host of {way.source}:"
+        yield f"    {command}"
+
+
+def _server(server: Server) -> str:
+    facts = server.facts
+    access = "open" if facts.writable else "closed" if facts.closed else "closed for most"
+    return f"{facts.version}, {access}, server_id {facts.server_id}"
+
+
+def _server_json(server: Server) -> dict[str, Any]:
+    facts = server.facts
+    return {
+        "version": str(facts.version),
+        "open": facts.writable,
+        "closed": facts.closed,
+        "server_id": facts.server_id,
+        "server_uuid": facts.server_uuid or None,
+        "position": server.position.text or None,
+        "purged": server.purged or None,
+    }
+
+
+def _way_json(way: Way | None, source: Server) -> dict[str, Any] | None:
+    if way is None:
+        return None
+    return {
+        "gtids": way.left,
+        "listed": [each.strip() for each in way.listed],
+        "transactions": way.transactions,
+        "rate": None if way.rate is None else round(way.rate, 1),
+        "purged": way.purged or None,
+        "lost": way.lost or None,
+        "command": advice.show(way, source) or None,
+    }
+
+
+def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    clean = "".join(each if each.isprintable() else " " for each in text)
+    return textwrap.wrap(
+        clean, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )

@@ -1,0 +1,218 @@
+"""What stands in each cell of the screen: words for every fact, and how bad it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from kachecks.commands.status.facts import NO_KEEPALIVED, Lacks, Node, Server, Status
+from kachecks.commands.status.judgement import role
+from kachecks.mysql.facts import Channel
+
+PLAIN, GOOD, WARN, BAD = "plain", "good", "warn", "bad"
+FAINT, TITLE = "faint", "title"
+
+
+class Cell(NamedTuple):
+    """Text of one or more lines, and its style. The words say it all: the style only repeats it."""
+
+    text: str
+    style: str = PLAIN
+
+
+class Row(NamedTuple):
+    """A label, and a cell for each node."""
+
+    label: str
+    here: Cell
+    there: Cell
+
+
+def rows(status: Status, room: bool) -> Iterator[Row]:
+    """The table, from top to bottom.
+
+    Args:
+        room: for long sentences and full GTIDs.
+    """
+    nodes, now = (status.here, status.there), status.time
+
+    def row(label: str, *cells: Cell) -> Row:
+        return Row(label, *cells)
+
+    yield row("", *(Cell(_title(node, which), TITLE) for node, which in zip(nodes, _WHICH)))
+    yield row("role", *(_role(node) for node in nodes))
+    yield row("VIP", *(_vip(node, room) for node in nodes))
+    yield row("VRRP", *(_vrrp(node, now, room) for node in nodes))
+    yield row("writes", *(_writes(node) for node in nodes))
+    yield row("server", *(_server(node, room) for node in nodes))
+    yield row("receives", *(_replication(node.server, room) for node in nodes))
+    yield row("lacks", *(_lacks(node.server, room) for node in nodes))
+    if room:
+        yield row("has", *(_position(node.server) for node in nodes))
+    yield row("verdict", *(_verdict(node, ok, room) for node, ok in zip(nodes, _OK)))
+    yield row("marks", _signs(status), Cell("(kachecks status there)", FAINT))
+
+
+_WHICH = ("this node", "other node")
+_OK = ("OK, may hold the VIP", "OK, as far as SQL tells")
+
+
+def _title(node: Node, which: str) -> str:
+    address = f" {node.address}" if node.address not in ("", node.name) else ""
+    return f"{node.name}{address} ({which})"
+
+
+def _role(node: Node) -> Cell:
+    word = role(node)
+    styles = {"active": GOOD, "standby": GOOD, "open without the VIP": BAD}
+    return Cell(word, styles.get(word, WARN))
+
+
+def _vip(node: Node, room: bool) -> Cell:
+    word = {True: "here", False: "no", None: "unknown"}[node.vip]
+    said = f": {node.vip_said}" if room or node.vip is None else ""
+    return Cell(f"{word}{said}", WARN if node.vip is None else PLAIN)
+
+
+def _vrrp(node: Node, now: float, room: bool) -> Cell:
+    vrrp = node.vrrp
+    if vrrp is None:
+        if node.vrrp_state == NO_KEEPALIVED:
+            return Cell(node.vrrp_said, BAD)
+        if not node.vrrp_state:
+            return Cell(f"unknown: {node.vrrp_said}", FAINT)
+        return Cell(f"{node.vrrp_state}: {node.vrrp_said}")
+    text = f"{vrrp.state} for {span(now - vrrp.since)}, prio {vrrp.priority}"
+    if room:
+        text += f" (base {vrrp.base_priority}), instance {vrrp.instance}"
+    return Cell(text, PLAIN if vrrp.state in ("MASTER", "BACKUP") else WARN)
+
+
+def _writes(node: Node) -> Cell:
+    if node.server is None:
+        return Cell("unknown", WARN)
+    facts = node.server.facts
+    if facts.writable:
+        return Cell("OPEN", GOOD if node.vip else BAD if node.vip is False else WARN)
+    if facts.closed:
+        return Cell("closed", WARN if node.vip else PLAIN)
+    return Cell("closed, but not to privileged accounts", WARN)
+
+
+def _server(node: Node, room: bool) -> Cell:
+    server = node.server
+    if server is None:
+        return Cell(node.trouble, BAD)
+    up = "" if server.uptime is None else f", up {span(server.uptime)}"
+    identity = f", server_id {server.facts.server_id}" if room else ""
+    return Cell(f"{server.facts.version}{up}{identity}")
+
+
+def _replication(server: Server | None, room: bool) -> Cell:
+    if server is None:
+        return _UNKNOWN
+    if not server.channels:
+        return Cell("nothing: no replication channel", BAD)
+    cells = [_channel(channel, server.lacks, room) for channel in server.channels]
+    worst = next((s for s in (BAD, WARN) if s in {cell.style for cell in cells}), PLAIN)
+    return Cell("\n".join(cell.text for cell in cells), worst)
+
+
+_UNKNOWN = Cell("unknown", FAINT)
+
+
+def _channel(channel: Channel, lacks: Lacks | None, room: bool) -> Cell:
+    name = f"{channel.name}: " if channel.name else ""
+    source = f" from {channel.source_host} port {channel.source_port}" if room else ""
+    behind = "lag unknown"
+    if channel.lag_seconds is not None:
+        behind = f"{channel.lag_seconds} s behind"
+    if lacks is not None and lacks.transactions is not None:
+        behind += f", {counted(lacks.transactions)}"
+    if channel.receiving and channel.applier:
+        return Cell(f"{name}{'receiving' + source + ', ' if room else 'yes, '}{behind}")
+    parts = []
+    if not channel.receiving:
+        state = "stopped" if channel.receiver == "No" else channel.receiver.lower()
+        parts.append(
+            f"receiver{source} {state}{_error(channel.receiver_errno, channel.receiver_error)}"
+        )
+    if not channel.applier:
+        parts.append(f"applier stopped{_error(channel.applier_errno, channel.applier_error)}")
+    return Cell(f"{name}{'; '.join([*parts, behind])}", WARN if channel.applier else BAD)
+
+
+def _error(errno: int, text: str) -> str:
+    return f" with error {errno}: {text}" if errno else ""
+
+
+def _lacks(server: Server | None, room: bool) -> Cell:
+    """Of the other node's transactions."""
+    if server is None or server.lacks is None:
+        return _UNKNOWN
+    gtids, transactions = server.lacks
+    if not gtids:
+        return Cell("nothing the other node has")
+    if transactions is None:
+        return Cell(spaced(gtids), WARN)
+    return Cell(f"{counted(transactions)}{': ' + spaced(gtids) if room else ''}", WARN)
+
+
+def _position(server: Server | None) -> Cell:
+    return (
+        _UNKNOWN if server is None or not server.position else Cell(spaced(server.position), FAINT)
+    )
+
+
+def _verdict(node: Node, ok: str, room: bool) -> Cell:
+    verdict = node.verdict
+    if verdict is None:
+        return Cell(f"none: {node.verdict_said}", WARN)
+    basis = f" ({node.verdict_said})" if room else ""
+    if not verdict.problem:
+        return Cell(f"OK: {verdict.sentence}{basis}" if room else ok, GOOD)
+    status = f"exit {verdict.status}" if verdict.status else "kept, exit 0"
+    said = verdict.sentence
+    if said == node.trouble and not room:
+        said = "see server"
+    text = f"{verdict.reason} ({status}): {said}{basis}"
+    return Cell(text, BAD if verdict.status else WARN)
+
+
+def _signs(status: Status) -> Cell:
+    signs, now = status.signs, status.time
+    if signs is None:
+        return Cell(f"unknown: {status.signs_said}", FAINT)
+    found = []
+    if signs.maintenance is not None:
+        found.append(f"{signs.maintenance.sentence}, {span(signs.maintenance.until - now)} left")
+    if signs.gave_way:
+        found.append(f"gave way {span(signs.gave_way_ago)} ago: {signs.gave_way}")
+    if signs.permit is False:
+        found.append("permit withdrawn")
+    if signs.leaving:
+        found.append("leaving")
+    if signs.at_work:
+        found.append(f"at work: {signs.at_work}")
+    return Cell("\n".join(found), WARN) if found else Cell("none", FAINT)
+
+
+def spaced(gtids: str) -> str:
+    """With room to wrap between the parts."""
+    return gtids.replace(" ", "").replace(",", ", ")
+
+
+def counted(transactions: int) -> str:
+    """``1 transaction``, ``12,345 transactions``."""
+    return f"{transactions:,} transaction{'' if transactions == 1 else 's'}"
+
+
+def span(seconds: float) -> str:
+    """Two units at most: ``42 s``, ``3 min 5 s``, ``2 h 10 min``, ``12 d 3 h``."""
+    whole = max(0, int(seconds))
+    units = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+    for (large, word), (small, below) in zip(units, units[1:]):
+        if whole >= large:
+            rest = whole % large // small
+            return f"{whole // large} {word}" + (f" {rest} {below}" if rest else "")
+    return f"{whole} s"

@@ -1,0 +1,91 @@
+"""What ``kachecks status`` knows of the pair, as frozen values. Unknown is None, never a guess."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kachecks.check.verdict import Verdict
+from kachecks.keepalived.state import Vrrp
+from kachecks.mysql.facts import Channel, Facts
+from kachecks.state.maintenance import Maintenance
+
+
+class Lacks(NamedTuple):
+    """What a server has not applied of what the other one has committed."""
+
+    gtids: str  # "" nothing; without GTIDs the file and position that is not reached
+    transactions: int | None  # None: they cannot be counted
+
+
+NO_KEEPALIVED = "none"
+"""The VRRP state of a node on which no keepalived runs."""
+
+
+class Server(NamedTuple):
+    """A mysqld that has answered."""
+
+    facts: Facts
+    host: str | None  # the name of its host
+    uptime: int | None  # s
+    position: str | None  # all that it has committed: GTIDs, or file and position
+    lacks: Lacks | None = None  # None: the two could not be compared
+    channels: tuple[Channel, ...] = ()  # those of facts that read from the other node
+
+
+class Node(NamedTuple):
+    """One side of the screen."""
+
+    name: str  # host name or address
+    address: str  # "" where it is not known
+    vip: bool | None  # every VIP of the pair is there
+    vip_said: str  # how that is known, or why it is not
+    vrrp: Vrrp | None
+    vrrp_state: str  # MASTER, BACKUP, ..., NO_KEEPALIVED; "" unknown
+    vrrp_said: str  # how that is known, or why it is not
+    server: Server | None
+    trouble: str  # why there is no server, in words
+    promoting: bool  # a promotion is at work
+    verdict: Verdict | None
+    verdict_said: str  # what it is made from, or why there is none
+
+    @property
+    def open(self) -> bool | None:
+        """An ordinary account may write."""
+        return None if self.server is None else self.server.facts.writable
+
+
+class Signs(NamedTuple):
+    """The marks that kachecks has set on this node."""
+
+    gave_way: str  # why it gave way, "" if it did not
+    gave_way_ago: float  # s
+    leaving: bool
+    permit: bool | None  # keepalived may hold the VIP; None: there is no permit file
+    maintenance: Maintenance | None
+    at_work: str  # what the hook at work is about, "" none
+    last_verdict: str  # reason and exit status that the check has come to last, "" none
+
+
+class Transition(NamedTuple):
+    """One line of the audit log."""
+
+    time: str  # as in the log: UTC, ISO 8601
+    transition: str
+    outcome: str
+    why: str
+    cause: str
+    milliseconds: float | None
+
+
+class Status(NamedTuple):
+    """All of it."""
+
+    time: float  # s since the epoch
+    pair: str  # its name
+    vips: tuple[str, ...]
+    here: Node
+    there: Node
+    signs: Signs | None
+    signs_said: str  # why they are not known
+    transitions: tuple[Transition, ...] | None  # of this node, the latest first
+    transitions_said: str  # why they are not known

@@ -1,0 +1,150 @@
+"""What the pair is up to, from what was seen of it: pure rules, no I/O and no clock."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kachecks.check.verdict import NOTHING_FOUND, Observation, Verdict, judge
+from kachecks.commands.status.facts import NO_KEEPALIVED, Node, Status
+from kachecks.config.options import Config
+from kachecks.mysql.facts import Facts
+
+FINE, DEGRADED, NOT_SERVING = 0, 1, 2
+"""Exit statuses."""
+
+
+class Summary(NamedTuple):
+    """The answer in one line, and what is wrong."""
+
+    status: int
+    word: str  # OK, DEGRADED, NOT SERVING, TWO WRITERS, ONE SERVER
+    sentence: str
+    problems: tuple[str, ...]
+
+
+_ONE_SERVER = (
+    "both sides have one server_id (and UUID): peer in the option file names this very node, or the"
+    " servers need a server_id each"
+)
+
+
+def summary(status: Status) -> Summary:
+    """Who serves, whether the other one could take over, and what is wrong."""
+    here, there = status.here, status.there
+    problems = _problems(status)
+    if _the_same(here, there):
+        return Summary(NOT_SERVING, "ONE SERVER", _ONE_SERVER, problems)
+    if here.open and there.open:
+        both = f"{here.name} and {there.name} are both open"
+        return Summary(NOT_SERVING, "TWO WRITERS", both, problems)
+    for node, other in ((here, there), (there, here)):
+        if not node.open or node.vip is False:
+            continue
+        if node.vip is None:
+            sentence = f"{node.name} is open; whether it has the VIP cannot be seen"
+            return Summary(DEGRADED, "DEGRADED", sentence, problems)
+        fit = _why_unfit(other)
+        # Its disks, its marks and its maintenance are seen on that node alone.
+        known = "is fit" if other is here else "looks fit from here"
+        stands_by = f"{other.name} {fit or f'stands by and {known}'}"
+        bad = bool(fit or problems)
+        why = "" if fit else _first(problems)
+        sentence = f"{node.name} serves, {stands_by}{why}"
+        return Summary(DEGRADED if bad else FINE, "DEGRADED" if bad else "OK", sentence, problems)
+    return Summary(NOT_SERVING, "NOT SERVING", _why_nobody(here, there), problems)
+
+
+def role(node: Node) -> str:
+    """What the node is in the pair, in the words of the manual; "unknown" where that is so."""
+    if node.vip and node.promoting:
+        return "holder, being promoted"
+    if node.open is None:
+        return {True: "holder, not answering", False: "not answering", None: "unknown"}[node.vip]
+    if node.open:
+        return {True: "active", False: "open without the VIP", None: "open"}[node.vip]
+    return {True: "holder, closed", False: "standby", None: "closed"}[node.vip]
+
+
+def judged(
+    facts: Facts | None, failure: str, trouble: str, vip: bool | None, other: str, config: Config
+) -> Verdict:
+    """The other node's verdict as far as SQL tells: by the check's own rules.
+
+    Its disks, its marks, its view of the network and its GTIDs against ours are not in it.
+
+    Args:
+        failure: as in Observation, where there are no facts.
+        other: what this node is to that one: open, closed, gone.
+        config: of this node, with this node's address as the peer's.
+    """
+    seen = Observation(bool(vip), False, facts, failure, trouble, peer=other, found=NOTHING_FOUND)
+    return judge(seen, config)
+
+
+def _the_same(here: Node, there: Node) -> bool:
+    """By what replication tells servers apart."""
+    if here.server is None or there.server is None:
+        return False
+    return here.server.facts.identity == there.server.facts.identity
+
+
+def _first(problems: tuple[str, ...]) -> str:
+    """For the end of a sentence."""
+    if not problems:
+        return ""
+    more = f" (and {len(problems) - 1} more)" if problems[1:] else ""
+    return f"; {problems[0]}{more}"
+
+
+def _why_unfit(node: Node) -> str:
+    """Why it could not take over, "" if it could."""
+    if node.server is None and node.verdict is None:
+        return "cannot be reached"
+    if node.verdict is None:
+        return "has no verdict yet"
+    if node.vrrp_state == NO_KEEPALIVED:
+        return "is not fit: no keepalived runs there"
+    return f"is not fit: {node.verdict.reason}" if node.verdict.status else ""
+
+
+def _why_nobody(here: Node, there: Node) -> str:
+    parts = []
+    for node in (here, there):
+        parts.append(f"{node.name} is {role(node)}")
+    if here.vip is False and there.vip is False:
+        parts.append("nobody has the VIP")
+    return ", ".join(parts)
+
+
+def _problems(status: Status) -> tuple[str, ...]:
+    here, there = status.here, status.there
+    found = []
+    if here.vip and there.vip:
+        found.append(f"the VIP is here and another host answers for it too: {there.vip_said}")
+    for node in (here, there):
+        verdict = node.verdict
+        if verdict is not None and verdict.problem:
+            found.append(f"{node.name}: {verdict.reason}: {verdict.sentence}")
+        elif node.server is None:
+            found.append(f"{node.name}: {node.trouble}")
+        elif verdict is None:
+            found.append(f"{node.name}: {node.verdict_said}")
+        if node.open and node.vip is False:
+            found.append(f"{node.name} is open without the VIP")
+    for node, other in ((here, there), (there, here)):
+        lacks = None if node.server is None else node.server.lacks
+        if node.open and other.open is False and lacks is not None and lacks.transactions:
+            found.append(
+                f"{node.name} is open, and lacks transactions ({lacks.transactions}) that"
+                f" {other.name} has: kachecks rejoin on {other.name} says which"
+            )
+    if here.vrrp_state in ("FAULT", "INIT"):
+        found.append(f"{here.name}: keepalived is {here.vrrp_state}: the VIP cannot come here")
+    if here.vrrp_state == NO_KEEPALIVED:
+        found.append(f"{here.name}: {here.vrrp_said}: nothing moves the VIP")
+    if status.signs is not None and status.signs.permit is False:
+        found.append(f"{here.name}: the permit to hold the VIP is withdrawn")
+    if here.vrrp is not None and (here.vrrp_state == "MASTER") is not here.vip:
+        place = "here" if here.vip else "not here"
+        found.append(f"{here.name}: keepalived is {here.vrrp_state} and the VIP is {place}")
+    return tuple(found)

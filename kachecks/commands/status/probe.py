@@ -1,0 +1,265 @@
+"""A look at both nodes at once: everything is asked at the same time, and nobody is waited for."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from contextlib import suppress
+from typing import Any
+
+from kachecks.bounded import Asking
+from kachecks.check.run import examine
+from kachecks.check.verdict import Verdict
+from kachecks.commands.status.facts import NO_KEEPALIVED, Node, Server, Signs, Status, Transition
+from kachecks.commands.status.judgement import judged
+from kachecks.commands.status.servers import compared, failure, reach
+from kachecks.keepalived import state as vrrp_state
+from kachecks.keepalived.process import KeepalivedError, NotFound
+from kachecks.keepalived.state import Vrrp
+from kachecks.mysql.driver import prepare
+from kachecks.mysql.session import NoAnswer, Session, SessionError, Unreachable
+from kachecks.node import Host
+from kachecks.state.audit_log import History, NoHistory
+
+LOOK = 0.95
+"""Seconds for all that is asked at the same time. A silent peer takes 0.7 of them (session)."""
+
+VERDICT = 2.5
+"""Seconds for the rules of the check where both servers have answered: some of them look twice,
+a second apart."""
+
+PEER_CONNECT = 0.4
+"""Seconds for the driver to connect to the peer; a second SYN follows for 0.3 s (session)."""
+
+ADVERT = 1.15
+"""Advert intervals for which a standby waits for the other node's advert, LONGEST_ADVERT at most:
+one is lost now and then, and the kernel is not always on time."""
+
+LONGEST_ADVERT = 1.2
+"""Seconds."""
+
+
+class HurriedHost(Host):
+    """The real node, for somebody at a terminal: the check's rules wait longer for a peer."""
+
+    def connect_peer(self, timeout: float) -> Session:
+        """As Host does, and not longer than PEER_CONNECT. Raises SessionError."""
+        return super().connect_peer(min(timeout, PEER_CONNECT))
+
+
+class Looking:
+    """Looks at the pair as often as one likes. What hangs is not asked again beside itself."""
+
+    def __init__(self, host: Host, asking: Asking) -> None:
+        prepare()
+        self._host = host
+        self._asking = asking
+        self._history = History(host.config.state_dir, host.config.name)
+
+    def look(self) -> Status:
+        """One look, about a second. Raises OSError: the kernel's tables cannot be read."""
+        host, config = self._host, self._host.config
+        ask = self._asking.ask
+        # In a child, which is best made before any thread.
+        transitions, transitions_said = self._transitions()
+        ask("here", lambda: reach(host.connect_local(LOOK)))
+        ask("there", lambda: reach(host.connect_peer(PEER_CONNECT)))
+        ask("holder", host.network.holder_elsewhere)
+        ask("on link", host.network.peer_on_link)
+        ask("adverts", host.network.hears_peer)
+        ask("no vrrp", host.network.peer_has_no_vrrp)
+        ask("vrrp", lambda: vrrp_state.ask(config.vips))
+        ask("verdict", lambda: examine(host, act=False))
+        reached_here, trouble_here = self._answer("here", LOOK)
+        reached_there, trouble_there = self._answer("there", LOOK)
+        own = own_address(config.peer)
+        try:
+            here_now = compared(reached_here, reached_there, config.peer)
+            there_now = compared(reached_there, reached_here, own)
+        finally:
+            for each in (reached_here, reached_there):
+                if each is not None:
+                    each.session.close()
+        patience = LOOK if here_now is None or there_now is None else VERDICT
+        here = self._here(here_now, trouble_here, own, patience)
+        there = self._there(there_now, trouble_there, here)
+        marks, marks_said = signs(host)
+        return Status(
+            time=time.time(),
+            pair=config.name,
+            vips=config.vips,
+            here=here,
+            there=there,
+            signs=marks,
+            signs_said=marks_said,
+            transitions=transitions,
+            transitions_said=transitions_said,
+        )
+
+    # --- the two nodes ---
+
+    def _here(
+        self, server: Server | None, trouble: Exception | None, address: str, patience: float
+    ) -> Node:
+        host = self._host
+        vip = host.vip_here()
+        vrrp, vrrp_state, vrrp_said = self._vrrp()
+        verdict, verdict_said = self._verdict(patience)
+        return Node(
+            name=os.uname().nodename,
+            address=address,
+            vip=vip,
+            vip_said="in the kernel's address table" if vip else "not among this host's addresses",
+            vrrp=vrrp,
+            vrrp_state=vrrp_state,
+            vrrp_said=vrrp_said,
+            server=server,
+            trouble=_said(trouble),
+            promoting=vip and host.lock_purpose() == "promote",
+            verdict=verdict,
+            verdict_said=verdict_said,
+        )
+
+    def _there(self, server: Server | None, trouble: Exception | None, here: Node) -> Node:
+        config = self._host.config
+        vip, vip_said = self._vip_elsewhere(here.address, reached=server is not None)
+        state, said = self._adverts(wait=not here.vip)
+        other = {True: "open", False: "closed", None: "gone"}[here.open]
+        verdict, verdict_said = None, "nothing answers at its address"
+        if not isinstance(trouble, Unreachable):
+            verdict_said = "as far as SQL tells: not its disks, its marks, its network"
+            verdict = judged(
+                None if server is None else server.facts,
+                failure(trouble),
+                _said(trouble),
+                vip,
+                other,
+                config._replace(peer=here.address),
+            )
+        name = server.host if server is not None and server.host != here.name else None
+        return Node(
+            name=name or config.peer,
+            address=config.peer,
+            vip=vip,
+            vip_said=vip_said,
+            vrrp=None,
+            vrrp_state=state,
+            vrrp_said=said,
+            server=server,
+            trouble=_said(trouble),
+            promoting=False,
+            verdict=verdict,
+            verdict_said=verdict_said,
+        )
+
+    def _vrrp(self) -> tuple[Vrrp | None, str, str]:
+        """As keepalived has it, its state again, and how that is known or why not."""
+        vrrp, error = self._answer("vrrp", LOOK)
+        if isinstance(error, NotFound):
+            return None, NO_KEEPALIVED, str(error)
+        if error is not None:
+            return None, "", _said(error)
+        return vrrp, vrrp.state, "told by keepalived"
+
+    def _verdict(self, patience: float) -> tuple[Verdict | None, str]:
+        verdict, error = self._answer("verdict", patience)
+        if error is None:
+            return verdict, "by the rules of check_mysql, just now"
+        if not isinstance(error, NoAnswer):
+            return None, f"the check cannot look: {_said(error)}"
+        last = self._host.last_verdict()
+        said = f"the check needs longer than {patience:g} s"
+        return None, f"{said}; keepalived's last one said {last}" if last else said
+
+    # --- the network ---
+
+    def _vip_elsewhere(self, own: str, reached: bool) -> tuple[bool | None, str]:
+        """Whether another host has the VIP: SQL cannot tell, the link can."""
+        mac, error = self._answer("holder", LOOK)
+        if error is not None:
+            return None, _said(error, "only root may ask the link")
+        if mac:
+            return True, f"{mac} answers for it on the link"
+        if not self._host.config.interface and not own:
+            return None, "no route to the peer, so no link to ask on"
+        if reached and not self._answer("on link", LOOK)[0]:
+            return None, "nothing answers on the link, not even the peer for its own address"
+        return False, "no other host answers for it on the link"
+
+    def _adverts(self, wait: bool) -> tuple[str, str]:
+        """MASTER where the other node's adverts are heard; its other states cannot be told."""
+        seconds = min(ADVERT * self._host.config.advert_int, LONGEST_ADVERT) if wait else 0.0
+        heard, error = self._answer("adverts", seconds)
+        if error is not None and not isinstance(error, NoAnswer):
+            return "", _said(error, "only root may listen")
+        if heard:
+            return "MASTER", "its adverts are heard"
+        if self._answer("no vrrp", LOOK)[0]:
+            return NO_KEEPALIVED, "its kernel says that no keepalived runs there"
+        return "", "no advert of it is heard"
+
+    # --- answers ---
+
+    def _answer(self, name: str, seconds: float) -> tuple[Any, Exception | None]:
+        """The answer, or why there is none: what goes wrong on one side must not hide the rest."""
+        try:
+            return self._asking.answer(name, seconds), None
+        except Exception as error:  # noqa: BLE001 - shown in its place on the screen
+            return None, error
+
+    def _transitions(self) -> tuple[tuple[Transition, ...] | None, str]:
+        try:
+            return self._history.last_transitions(), ""
+        except NoHistory as error:
+            return None, str(error)
+
+
+def _said(error: Exception | None, not_permitted: str = "") -> str:
+    """For people."""
+    if error is None:
+        return ""
+    if isinstance(error, PermissionError) and not_permitted:
+        return not_permitted
+    if isinstance(error, (SessionError, KeepalivedError, OSError)):
+        return str(error)
+    return f"unexpected {type(error).__name__}: {error}"
+
+
+def own_address(peer: str) -> str:
+    """This host's own address on the way to the peer, "" without a route. Sends nothing."""
+    family = socket.AF_INET6 if ":" in peer else socket.AF_INET
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probing:
+        probing.connect((peer, 9))
+        return str(probing.getsockname()[0])
+    return ""
+
+
+def signs(host: Host) -> tuple[Signs | None, str]:
+    """What the marks say, or why they cannot be read."""
+    config = host.config
+    hidden = _hidden(config.run_dir, config.name)
+    if hidden:
+        return None, hidden
+    mark = host.gave_way()
+    found = Signs(
+        gave_way="" if mark is None else mark.why,
+        gave_way_ago=0.0 if mark is None else host.now() - mark.at,
+        leaving=host.is_leaving(),
+        permit=host.read_permit(),
+        maintenance=host.maintenance(),
+        at_work=host.lock_purpose(),
+        last_verdict=host.last_verdict(),
+    )
+    return found, ""
+
+
+def _hidden(run_dir: str, name: str) -> str:
+    """Why the marks cannot be read, "" if they can."""
+    try:
+        files = [each for each in os.listdir(run_dir) if each.startswith(f"{name}.")]
+    except OSError as error:
+        return f"{run_dir} cannot be read: {error.strerror}"
+    if all(os.access(f"{run_dir}/{each}", os.R_OK) for each in files):
+        return ""
+    return f"only root may read them in {run_dir}"

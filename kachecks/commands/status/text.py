@@ -1,0 +1,134 @@
+"""The screen of ``kachecks status``: two columns of cells, for any window."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from kachecks.commands.status.cells import BAD, FAINT, GOOD, TITLE, WARN, Cell, Row, rows
+from kachecks.commands.status.facts import Status, Transition
+from kachecks.commands.status.judgement import FINE, NOT_SERVING, Summary
+from kachecks.commands.status.terminal import Painter, Window
+
+ROOM = 120
+"""Columns from which on sentences are long and GTIDs full."""
+
+NARROWEST = 60
+"""Columns; a narrower window has to wrap."""
+
+_LABEL = 10
+_GAP = 2
+
+
+class _Limits(NamedTuple):
+    """Lines at most of one cell, of one transition, and of each sentence below."""
+
+    cell: int
+    transition: int
+    sentence: int
+
+
+_LIMITS = {
+    True: (_Limits(8, 4, 4), _Limits(4, 2, 2), _Limits(2, 1, 1)),
+    False: (_Limits(3, 2, 3), _Limits(2, 1, 2), _Limits(1, 1, 1)),
+}
+"""By room; the first that the window is high enough for."""
+
+
+def screen(status: Status, summary: Summary, window: Window, paint: Painter) -> list[str]:
+    """Every line, at most as wide as the window; shorter texts where it is not high enough."""
+    width = max(window.width, NARROWEST)
+    lines: list[str] = []
+    for limits in _LIMITS[width >= ROOM]:
+        lines = list(_Screen(width, limits, paint).lines(status, summary))
+        if window.height is None or len(lines) <= window.height:
+            break
+    return lines
+
+
+def clean(text: str) -> str:
+    """Without anything that moves a cursor: texts of servers and people end up here."""
+    return "".join(each if each.isprintable() or each == "\n" else " " for each in text)
+
+
+class _Screen:
+    def __init__(self, width: int, limits: _Limits, paint: Painter) -> None:
+        self._width = width
+        self._room = width >= ROOM
+        self._limits = limits
+        self._paint = paint
+
+    def lines(self, status: Status, summary: Summary) -> Iterator[str]:
+        paint, room = self._paint, self._room
+        yield paint(self._header(status), FAINT)
+        style = {FINE: GOOD, NOT_SERVING: BAD}.get(summary.status, WARN)
+        yield from self._sentence(f"{summary.word}: {summary.sentence}", "", style)
+        yield ""
+        for row in rows(status, room):
+            yield from self._row(row)
+        yield ""
+        yield paint(f"Last transitions of {clean(status.here.name)}", TITLE)
+        for transition in status.transitions or ():
+            yield from self._transition(transition)
+        if not status.transitions:
+            why = status.transitions_said
+            yield paint(f"  unknown: {clean(why)}" if why else "  none in the audit log", FAINT)
+        if room and summary.problems:
+            yield ""
+            for problem in summary.problems:
+                yield from self._sentence(f"wrong: {problem}", "  ", WARN)
+
+    def _header(self, status: Status) -> str:
+        left = f"kachecks {status.pair}  VIP {', '.join(status.vips)}"
+        right = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(status.time))
+        room = self._width - len(right)
+        return f"{left[: room - 1]:<{room}}{right}"
+
+    def _row(self, row: Row) -> Iterator[str]:
+        width = (self._width - _LABEL - 2 * _GAP) // 2
+        here, there = self._cell(row.here, width), self._cell(row.there, width)
+        for at in range(max(len(here), len(there))):
+            label = f"{row.label if at == 0 else '':<{_LABEL}}"
+            left = here[at] if at < len(here) else ""
+            right = there[at] if at < len(there) else ""
+            painted = self._paint(left, row.here.style) + " " * (width - len(left))
+            line = f"{label}{' ' * _GAP}{painted}{' ' * _GAP}{self._paint(right, row.there.style)}"
+            yield line.rstrip()
+
+    def _cell(self, cell: Cell, width: int) -> list[str]:
+        lines = [
+            line
+            for paragraph in clean(cell.text).split("\n")
+            for line in textwrap.wrap(paragraph, width, break_on_hyphens=False) or [""]
+        ]
+        return _cut(lines, self._limits.cell, width)
+
+    def _transition(self, transition: Transition) -> list[str]:
+        took = ""
+        if transition.milliseconds is not None:
+            took = f" in {transition.milliseconds / 1000:.3f} s"
+        when = transition.time.replace("T", " ")[:19]
+        by = f" ({transition.cause})" if self._room and transition.cause else ""
+        text = f"{when}  {transition.transition}: {transition.outcome}{took}: {transition.why}{by}"
+        lines = textwrap.wrap(
+            clean(text).replace("\n", " "),
+            self._width,
+            initial_indent="  ",
+            subsequent_indent="    ",
+        )
+        return _cut(lines, self._limits.transition, self._width)
+
+    def _sentence(self, text: str, indent: str, style: str) -> list[str]:
+        lines = textwrap.wrap(clean(text).replace("\n", " "), self._width, subsequent_indent=indent)
+        return [
+            self._paint(line, style) for line in _cut(lines, self._limits.sentence, self._width)
+        ]
+
+
+def _cut(lines: list[str], most: int, width: int) -> list[str]:
+    """The first of them; dots say that there were more."""
+    if len(lines) <= most:
+        return lines
+    return [*lines[: most - 1], f"{lines[most - 1][: width - 3]}..."]

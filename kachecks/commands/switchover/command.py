@@ -1,0 +1,130 @@
+"""kachecks switchover: hand the VIP and the writes over to the other node, losing nothing."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+from collections.abc import Sequence
+
+from kachecks.command_line import UNUSABLE, operator_parser
+from kachecks.commands.switchover.handing_over import hand_over
+from kachecks.commands.switchover.preflight import LONGEST_LAG, LONGEST_TRANSACTION, ask, objections
+from kachecks.config.options import load
+from kachecks.hooks.common import host_for
+from kachecks.node import Host
+from kachecks.report import Terminal, say
+from kachecks.transitions.dry_run import RehearsalHost, RehearsalOver
+from kachecks.transitions.progress import Telling
+from kachecks.transitions.record import Outcome
+
+CATCH_UP = 10.0
+"""Seconds for the peer to apply the rest once writes are closed."""
+
+IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
+"""Half-way is no place to stop: a lost terminal, Ctrl-C, Ctrl-Z must not leave this node closed."""
+
+STATUSES = {"handed over": 0, "refused": 1, "rolled back": 1, "not serving": 2}
+
+_EPILOG = f"""\
+Run it on the active node. First everything that speaks against it is listed, and nothing is
+changed if anything does. Then: close here and cut the clients, wait for the other node to apply
+everything, withdraw the permit so that keepalived gives the VIP away, see the other node open.
+If that does not come about while the VIP is still here, this node opens again.
+
+exit status:
+  0  handed over
+  1  refused, or rolled back: this node serves as before
+  2  neither node serves yet; the checks go on trying (kachecks status)
+  3  the option file, the run directory or the command line cannot be used
+
+examples:
+  kachecks switchover --dry-run
+  kachecks switchover
+  kachecks switchover --catch-up 60      # a peer that applies slowly
+
+--force goes on in spite of four things: this node could not take the VIP back; lag of more than
+{LONGEST_LAG:g} s; transactions open for more than {LONGEST_TRANSACTION:g} s; a peer whose host says
+that no keepalived runs there."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parsing = operator_parser(
+        "kachecks switchover",
+        "Hand the VIP and the writes over to the other node, losing nothing.",
+        _EPILOG,
+    )
+    parsing.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="change nothing: print each statement and each act instead",
+    )
+    parsing.add_argument(
+        "--force",
+        action="store_true",
+        help="cut long transactions, wait for a peer that lags, do not knock at its keepalived",
+    )
+    parsing.add_argument(
+        "--catch-up",
+        type=_seconds,
+        default=CATCH_UP,
+        metavar="S",
+        help=f"seconds for the peer to apply the rest once writes are closed ({CATCH_UP:g})",
+    )
+    return parsing
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit status. Raises ConfigError, StateError."""
+    options = parser().parse_args(argv)
+    host = host_for(load(options.defaults_file), options)
+    if not options.dry_run and os.geteuid() != 0:
+        say("kachecks switchover must run as root: it acts on mysqld and on run_dir")
+        return UNUSABLE
+    if isinstance(host, RehearsalHost):
+        return _rehearse(host, options)
+    return switch(host, options.catch_up, options.force)
+
+
+def switch(host: Host, catch_up: float = CATCH_UP, force: bool = False) -> int:
+    """Look, hand over, tell; the exit status. Raises StateError."""
+    if _refused(host, force):
+        return STATUSES["refused"]
+    for ignored in IGNORED:
+        signal.signal(ignored, signal.SIG_IGN)
+    outcome = hand_over(host, catch_up, Telling(host.now, Terminal().say))
+    return _told(outcome)
+
+
+def _told(outcome: Outcome) -> int:
+    say(f"{outcome.outcome}: {outcome.why}")
+    return STATUSES[outcome.outcome]
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"found {text}, expected more than 0 to 3600 seconds")
+    return seconds
+
+
+def _refused(host: Host, force: bool) -> bool:
+    found = objections(ask(host), host.config, force)
+    for each in found:
+        say(f"refused: {each}")
+    return bool(found)
+
+
+def _rehearse(host: RehearsalHost, options: argparse.Namespace) -> int:
+    if _refused(host, options.force):
+        return STATUSES["refused"]
+    try:
+        return _told(hand_over(host, options.catch_up))
+    except RehearsalOver as over:
+        if not host.permit_withdrawn:
+            say(f"  {over}")
+            return 0
+        say("  would see the VIP leave; the other node's notify_master opens it")
+        say("  (notify_master --dry-run there shows how), and this one would wait for that")
+    return 0

@@ -1,0 +1,225 @@
+"""Before a switchover: may this node hand over, and would the other one be able to take over?
+
+Asking and judging apart: ``ask`` looks at both nodes and changes nothing, ``objections`` is pure.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import NamedTuple
+
+from kachecks.check.verdict import Observation, judge
+from kachecks.config.options import Config
+from kachecks.keepalived.process import KeepalivedError
+from kachecks.mysql import positions, queries
+from kachecks.mysql.facts import Channel, Facts, channels_of
+from kachecks.mysql.probe import probe
+from kachecks.mysql.session import Session, SessionError
+from kachecks.node import Host
+from kachecks.transitions.clients import SYSTEM_USERS
+from kachecks.transitions.demotion import own_users
+from kachecks.transitions.peer import stranger
+
+CONNECT = 1.0
+"""Seconds to connect, and for one statement."""
+
+
+class Transaction(NamedTuple):
+    """An open transaction of a client, which closing would roll back."""
+
+    connection: str
+    user: str
+    seconds: int  # since it began
+
+
+class Seen(NamedTuple):
+    """What was found on both nodes."""
+
+    vip_here: bool
+    maintenance: str = ""  # in force on this node, in words
+    gave_way: str = ""  # why this node is unfit
+    at_work: str = ""  # a hook that holds this node's lock
+    keepalived: bool | None = None  # it runs here; None: that could not be told
+    keepalived_trouble: str = ""
+    local: Facts | None = None
+    local_trouble: str = ""
+    transactions: tuple[Transaction, ...] = ()
+    peer: Facts | None = None
+    peer_trouble: str = ""
+    peer_without_vrrp: bool = False  # its kernel says that no keepalived runs there
+    left: str = ""  # what the peer lacks of this server's transactions, by GTID or position
+
+
+def ask(host: Host) -> Seen:
+    """Look at both nodes. Raises OSError: the kernel's address tables cannot be read."""
+    mark, maintenance = host.gave_way(), host.maintenance()
+    seen = Seen(
+        vip_here=host.vip_here(),
+        maintenance=maintenance.sentence if maintenance else "",
+        gave_way=mark.why if mark else "",
+        at_work=host.lock_purpose(),
+    )
+    if not seen.vip_here:
+        return seen
+    try:
+        seen = seen._replace(keepalived=host.find_keepalived())
+    except KeepalivedError as error:
+        seen = seen._replace(keepalived_trouble=str(error))
+    with suppress(OSError):
+        seen = seen._replace(peer_without_vrrp=host.network.peer_has_no_vrrp())
+    try:
+        local = host.connect_local(CONNECT)
+    except SessionError as error:
+        return seen._replace(local_trouble=str(error))
+    try:
+        return _ask_servers(host, local, seen)
+    finally:
+        local.close()
+
+
+def _ask_servers(host: Host, local: Session, seen: Seen) -> Seen:
+    try:
+        facts = probe(local, CONNECT)
+        seen = seen._replace(local=facts, transactions=_transactions(host, local))
+        wanted = positions.executed(local, facts.version, CONNECT)
+    except SessionError as error:
+        return seen._replace(local=None, local_trouble=str(error))
+    try:
+        peer = host.connect_peer(CONNECT)
+    except SessionError as error:
+        return seen._replace(peer_trouble=str(error))
+    try:
+        there = probe(peer, CONNECT)
+        left = positions.missing(peer, there.version, wanted, there.channels, CONNECT)
+        return seen._replace(peer=there, left=left)
+    except SessionError as error:
+        return seen._replace(peer_trouble=str(error))
+    finally:
+        peer.close()
+
+
+def _transactions(host: Host, session: Session) -> tuple[Transaction, ...]:
+    """Those of clients that would be cut. Raises SessionError."""
+    users = {
+        row["Id"]: row["User"] or ""
+        for row in session.query(queries.PROCESSLIST, CONNECT)
+        if not (row["Command"] or "").startswith(("Binlog Dump", "Daemon"))
+    }
+    spared = SYSTEM_USERS | own_users(host)
+    return tuple(
+        Transaction(row["id"] or "", users[row["id"]], int(row["seconds"] or 0))
+        for row in session.query(queries.TRANSACTIONS, CONNECT)
+        if row["id"] in users and users[row["id"]] not in spared
+    )
+
+
+LONGEST_LAG = 2.0
+"""Seconds; what the peer still has to apply is time without writes."""
+
+LONGEST_TRANSACTION = 5.0
+"""Seconds; a transaction that is cut has to be done again."""
+
+
+def objections(seen: Seen, config: Config, force: bool = False) -> list[str]:
+    """Why this node had better not hand over now, each with its cure; none: it may.
+
+    Args:
+        force: leave out what an operator may know better.
+    """
+    if not seen.vip_here:
+        return ["the VIP is not on this node: run this on the active node (kachecks status)"]
+    found = [*_here(seen, config), *_there(seen, config)]
+    return found if force else [*found, *_in_the_way(seen, config)]
+
+
+def _here(seen: Seen, config: Config) -> list[str]:
+    found = []
+    if seen.maintenance:
+        found.append(f"{seen.maintenance}; end it first: kachecks maintenance off")
+    if seen.gave_way:
+        found.append(f"this node has given way: {seen.gave_way}")
+    if seen.at_work:
+        found.append(f"another program of this pair is at work here, to {seen.at_work}: wait")
+    if seen.keepalived is False:
+        found.append("no keepalived runs here, so nobody would hand the VIP over: start it")
+    if seen.keepalived_trouble:
+        found.append(f"whether keepalived runs cannot be told: {seen.keepalived_trouble}")
+    if seen.local_trouble:
+        found.append(f"this node's server: {seen.local_trouble}; check [client] in {config.path}")
+    elif seen.local is not None and not seen.local.writable:
+        found.append("this node's server is closed: see check_mysql -v and the audit log")
+    return found
+
+
+def _in_the_way(seen: Seen, config: Config) -> list[str]:
+    """What --force overrides."""
+    found = [*_no_way_back(seen, config)]
+    found += [
+        f"connection {each.connection} of {each.user} has a transaction open for {each.seconds} s,"
+        " which would be rolled back: wait for it, end it, or --force"
+        for each in seen.transactions
+        if each.seconds > LONGEST_TRANSACTION
+    ]
+    if seen.peer_without_vrrp:
+        found.append(
+            "the peer's host says that no keepalived runs there, so nobody would take the VIP:"
+            " start it; or --force"
+        )
+    if seen.peer is not None:
+        lags = [each.lag_seconds or 0 for each in _from_here(seen, seen.peer)]
+        if seen.left and max(lags, default=0) > LONGEST_LAG:
+            found.append(
+                f"the peer is {max(lags)} s behind, more than {LONGEST_LAG:g} s: wait, or --force"
+            )
+    return found
+
+
+def _no_way_back(seen: Seen, config: Config) -> list[str]:
+    """Closed, this node is judged as a standby: one that is unfit could not take the VIP back."""
+    if seen.local is None or not seen.local.writable:
+        return []
+    closed = seen.local._replace(writable=False, closed=True)
+    verdict = judge(Observation(False, False, closed, peer="open"), config)
+    if not verdict.status:
+        return []
+    return [
+        f"this node could not take the VIP back: {verdict.reason}: {verdict.sentence};"
+        " mend it, or --force"
+    ]
+
+
+def _there(seen: Seen, config: Config) -> list[str]:
+    peer = seen.peer
+    if seen.peer_trouble or peer is None:
+        if not seen.peer_trouble:
+            return []
+        return [f"the peer: {seen.peer_trouble}; check [peer] in {config.path}"]
+    strange = "" if seen.local is None else stranger(seen.local, peer, config)
+    if strange:
+        return [strange]
+    if peer.writable:
+        return ["the peer is open too: see kachecks status at once"]
+    if not peer.closed:
+        return ["the peer is not closed to everybody: SET GLOBAL super_read_only = 1 there"]
+    return _replication(seen, peer)
+
+
+def _replication(seen: Seen, peer: Facts) -> list[str]:
+    if not peer.channels:
+        return ["the peer does not replicate from this node"]
+    found = []
+    for channel in _from_here(seen, peer):
+        if not channel.applier:
+            error = f": error {channel.applier_errno}: {channel.applier_error}"
+            found.append(f"the peer's applier has stopped{error if channel.applier_errno else ''}")
+        elif not channel.receiving:
+            error = f": error {channel.receiver_errno}: {channel.receiver_error}"
+            found.append(
+                f"the peer's receiver is not connected{error if channel.receiver_errno else ''}"
+            )
+    return found
+
+
+def _from_here(seen: Seen, peer: Facts) -> tuple[Channel, ...]:
+    """The peer's channels from this node."""
+    return channels_of(peer.channels, "" if seen.local is None else seen.local.identity)

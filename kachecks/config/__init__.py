@@ -1,0 +1,1 @@
+"""The option file: its form, its table of keys, one checked value."""

@@ -1,0 +1,154 @@
+"""MySQL's own option-file form: lines, groups, quotes, escapes.
+
+What MySQL's programs do with the same text is done here too (verified against my_print_defaults):
+`#` and `;` begin a whole-line comment, only `#` begins one after a value and not inside quotes,
+`-` and `_` are alike in keys, groups may be repeated, and the escapes of _ESCAPES hold with or
+without quotes. Where MySQL would skip what it does not know, this raises ConfigError.
+
+Read by check_mysql once a second: nothing is imported here that `os` has not loaded.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from kachecks.lean import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_LARGEST_FILE = 1 << 20
+SPACE = " \t\n\v\f\r"  # what MySQL strips; str.strip() alone would also eat a no-break space
+_ESCAPES = {
+    "b": "\b",
+    "t": "\t",
+    "n": "\n",
+    "r": "\r",
+    "s": " ",
+    "\\": "\\",
+    '"': '"',
+    "'": "'",
+}
+
+
+class ConfigError(Exception):
+    """The option file cannot be used: one sentence with the file, the line and what is expected."""
+
+
+class Line(NamedTuple):
+    """One `key = value` of the file."""
+
+    where: str  # FILE:LINE, for messages
+    number: int
+    group: str
+    name: str
+    value: str | None  # None where there is no `=`
+
+
+def read(path: str) -> tuple[str, int]:
+    """Text and mode of the file, both of the same open file; never waits (a FIFO would block)."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
+                raise ConfigError(f"{path}: is not a regular file, expected an option file")
+            data = os.read(descriptor, _LARGEST_FILE + 1)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: cannot be read: {error.strerror}; --defaults-file=FILE names another"
+        ) from None
+    if not data:
+        raise ConfigError(f"{path}: is empty, expected an option file with [kachecks]")
+    if len(data) > _LARGEST_FILE:
+        raise ConfigError(f"{path}: is larger than {_LARGEST_FILE} bytes, expected an option file")
+    if data.startswith(b"\xef\xbb\xbf"):  # the byte order mark of a Windows editor
+        data = data[3:]
+    try:
+        return data.decode(), mode
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+    raise ConfigError(f"{path}:{line}: is not UTF-8, expected text in UTF-8")
+
+
+def lines(text: str, path: str, groups: Sequence[str]) -> Iterator[Line]:
+    """The keys and values of a text, in order; `path` is for messages only.
+
+    Raises: ConfigError for a group that is not one of `groups`, and for what MySQL would skip.
+    """
+    group = ""
+    for number, raw in enumerate(text.split("\n"), 1):
+        line = raw.strip(SPACE)
+        where = f"{path}:{number}"
+        if "\0" in line:
+            raise ConfigError(f"{where}: holds a NUL byte, expected text")
+        if not line or line[0] in "#;":
+            continue
+        if line[0] == "!":
+            raise ConfigError(f"{where}: !include and !includedir are not supported")
+        if line[0] == "[":
+            group = _group(line, where, groups)
+            continue
+        if not group:
+            raise ConfigError(
+                f"{where}: found a key before any group, expected [{groups[0]}] first"
+            )
+        yield Line(where, number, group, *_split(line))
+
+
+def _group(line: str, where: str, groups: Sequence[str]) -> str:
+    """The group of a `[group]` line; what follows the bracket is ignored, as MySQL does."""
+    name, bracket, _ = line[1:].partition("]")
+    if not bracket:
+        raise ConfigError(f"{where}: found `[` without `]`, expected {_listed(groups)}")
+    if name.lower() in groups:
+        return name.lower()
+    raise ConfigError(f"{where}: unknown group [{shown(name)}], expected {_listed(groups)}")
+
+
+def _split(line: str) -> tuple[str, str | None]:
+    """Key and value of a line, no value without `=`: what mysys/my_default.c does, in its order."""
+    quote, escaped = "", False
+    for position, char in enumerate(line):
+        if char in "'\"" and not escaped:
+            if not quote:
+                quote = char
+            elif quote == char:
+                quote = ""
+        if char == "#" and not quote:
+            line = line[:position]
+            break
+        escaped = bool(quote) and char == "\\" and not escaped
+    name, equals, value = line.partition("=")
+    name, value = name.strip(SPACE), value.strip(SPACE)
+    if len(value) > 1 and value[0] in "'\"" and value[0] == value[-1]:
+        value = value[1:-1]
+    return name, _unescape(value) if equals else None
+
+
+def _unescape(value: str) -> str:
+    if "\\" not in value:
+        return value
+    parts, rest = [], value
+    while True:
+        before, backslash, rest = rest.partition("\\")
+        parts.append(before)
+        if not rest:
+            return "".join(parts) + backslash
+        parts.append(_ESCAPES.get(rest[0], "\\" + rest[0]))
+        rest = rest[1:]
+
+
+def _listed(groups: Sequence[str]) -> str:
+    *first, last = (f"[{group}]" for group in groups)
+    return f"{', '.join(first)} or {last}"
+
+
+def shown(text: str) -> str:
+    """Someone's text inside one line of a message: no control characters, not too long."""
+    plain = "".join(char if char.isprintable() else "?" for char in text)
+    return plain if len(plain) <= 60 else plain[:57] + "..."

@@ -1,0 +1,1 @@
+"""The programs that keepalived and systemd call when the VIP moves."""

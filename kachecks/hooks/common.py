@@ -1,0 +1,106 @@
+"""What the three hooks share: option file, real or rehearsed node, and a guard around it all.
+
+Between a dead server and the next write lies the start of notify_master: so what only -v, --dry-run
+or an odd command line needs is imported there.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from kachecks.config.options import DEFAULT_PATH, Config, ConfigError, load
+from kachecks.lean import NamedTuple
+from kachecks.node import Host, TalkingHost
+from kachecks.report import log, say
+from kachecks.state.files import StateError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+    from typing import Any
+
+DONE = 0
+REFUSED = 1
+UNUSABLE = 3
+
+
+class Options(NamedTuple):
+    """The command line that keepalived.conf has for notify_master and notify_backup."""
+
+    defaults_file: str = DEFAULT_PATH
+    stop: bool = False
+    verbose: bool = False
+    dry_run: bool = False
+
+
+def quick_options(arguments: list[str], stop: bool = False) -> Options | None:
+    """Those options without argparse, whose import takes as long as Python's own start.
+
+    Args:
+        stop: the program knows --stop.
+    """
+    options = Options()
+    for argument in arguments:
+        if argument.startswith("--defaults-file="):
+            options = options._replace(defaults_file=argument.partition("=")[2])
+        elif argument == "--stop" and stop:
+            options = options._replace(stop=True)
+        else:
+            return None
+    return options
+
+
+def run_hook(
+    program: str,
+    options: Options | argparse.Namespace,
+    body: Callable[[Host, Any], int],
+    *expected: type[Exception],
+) -> int:
+    """Load the option file, run ``body`` on this node; the exit status.
+
+    Args:
+        expected: what ``body`` raises with a sentence for people.
+    """
+    told: tuple[type[Exception], ...] = (ConfigError, StateError, *expected)
+    try:
+        config = load(options.defaults_file)
+        if options.dry_run:
+            return _rehearse(config, options, body)
+        if os.geteuid() != 0:
+            return _unusable(f"{program} must run as root: it acts on mysqld and on /run")
+        return body(host_for(config, options), options)
+    except told as error:
+        return _unusable(f"{program}: {error}")
+    except Exception as error:
+        if options.verbose:
+            raise
+        return _unusable(f"{program}: unexpected {type(error).__name__}: {error}")
+
+
+def _rehearse(
+    config: Config, options: Options | argparse.Namespace, body: Callable[[Host, Any], int]
+) -> int:
+    from kachecks.transitions.dry_run import RehearsalOver
+
+    try:
+        return body(host_for(config, options), options)
+    except RehearsalOver as over:
+        say(f"  {over}")
+        return DONE
+
+
+def host_for(config: Config, options: Options | argparse.Namespace) -> Host:
+    """The node of this option file: real, talking, or rehearsed."""
+    if options.dry_run:
+        from kachecks.transitions.dry_run import RehearsalHost
+
+        return RehearsalHost(config)
+    return TalkingHost(config) if options.verbose else Host(config)
+
+
+def _unusable(sentence: str) -> int:
+    log(sentence, problem=True)
+    print(sentence, file=sys.stderr)
+    return UNUSABLE

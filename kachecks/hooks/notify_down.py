@@ -1,0 +1,164 @@
+"""notify_down: this node gives up; close first, stop keepalived last.
+
+keepalived has no hook before it releases the VIP, so whoever decides to leave must close the
+server before keepalived hears of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from kachecks.command_line import hook_parser
+from kachecks.config.options import load
+from kachecks.hooks.common import DONE, REFUSED, host_for, run_hook
+from kachecks.keepalived.process import KeepalivedError
+from kachecks.lean import suppress
+from kachecks.node import Budget, Host
+from kachecks.report import say
+from kachecks.state.files import StateError
+from kachecks.transitions.catching_up import wait_for_peer
+from kachecks.transitions.lock import lock_to_demote
+from kachecks.transitions.reconcile import demotion
+from kachecks.transitions.record import Outcome, Steps
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PEER_PATIENCE = 2.0
+"""Seconds for the peer to get everything, where it answers; it fetches the rest by itself."""
+
+VIP_PATIENCE = 2.0
+"""Seconds to hold the lock until keepalived has removed the VIP."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Close, wait for the peer, then stop keepalived as the very last act."""
+    return run_hook("notify_down", parser().parse_args(argv), _leave_all, KeepalivedError)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parsing = hook_parser(
+        "notify_down",
+        "Give this node up: close writes and cut the clients, wait up to 2 s for the peer to have"
+        " everything, and only then stop keepalived, which releases the VIP.",
+        "  notify_down                # this host is about to be shut down\n"
+        "  notify_down --dry-run\n"
+        "  notify_down --also=/etc/kachecks/second.cnf",
+    )
+    parsing.add_argument(
+        "--keep-keepalived",
+        action="store_true",
+        help="do not stop keepalived: for ExecStop=, where systemd does",
+    )
+    parsing.add_argument(
+        "--drop-vip",
+        action="store_true",
+        help="remove a VIP that a dead keepalived has left behind: for ExecStopPost=",
+    )
+    parsing.add_argument(
+        "--force",
+        action="store_true",
+        help="stop keepalived on a standby too, and where the server could not be closed",
+    )
+    parsing.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="option file of another pair on this host: keepalived serves it too, so it is closed"
+        " as well (may be given several times)",
+    )
+    return parsing
+
+
+def _leave_all(host: Host, options: argparse.Namespace) -> int:
+    return leave(host, options, [host_for(load(file), options) for file in options.also])
+
+
+def leave(host: Host, options: argparse.Namespace, others: Sequence[Host] = ()) -> int:
+    """Close, and let go of the VIP; the exit status.
+
+    Args:
+        others: the other pairs on this host, which the same keepalived serves. All are closed,
+            and their locks held, before it is stopped.
+
+    Raises:
+        KeepalivedError: the keepalived to stop cannot be told for sure; nothing was done.
+        StateError, OSError: as lock, marks and address tables have it.
+    """
+    hosts = [host, *others]
+    was_here = any(each.vip_here() for each in hosts)
+    stops = not (options.keep_keepalived or options.drop_vip)
+    if stops and (was_here or options.force):
+        host.find_keepalived()  # a node that could not let go of the VIP is better left open
+    # Whoever stops keepalived leaves, even from a standby: the VIP may come at this very moment.
+    if was_here or not stops or options.force:
+        for each in hosts:  # first of all: a promotion at work stands aside, and the lock is free
+            _stay_closed(each)
+    try:
+        outcomes = [_close(each, options) for each in hosts]
+        if not options.force and not all(outcome.done for outcome in outcomes):
+            for each in hosts:
+                each.unmark_leaving()
+            say("keepalived goes on: a VIP that left now would leave an open server behind")
+            return REFUSED
+        if options.drop_vip:
+            for each in hosts:
+                say(each.drop_vip())
+        if stops and not was_here and not options.force:
+            say("the VIP is elsewhere: keepalived is left running (--force stops it too)")
+            return DONE
+        for each, outcome in zip(hosts, outcomes):
+            _wait_for_peer(each, outcome)
+        for each in hosts:
+            _stay_closed(each)
+        if not stops:
+            return DONE
+        say(host.stop_keepalived())
+        # A promotion that had the lock may have opened in between: nobody else would look now.
+        again = [_look_once_more(each) for each in hosts]
+        return DONE if options.force or all(outcome.done for outcome in again) else REFUSED
+    finally:
+        for each in hosts:
+            each.unlock()
+
+
+def _close(host: Host, options: argparse.Namespace) -> Outcome:
+    steps = Steps(host)
+    lock_to_demote(host, host.config.fence_timeout)
+    outcome = demotion(host, steps, "notify_down", host.config.fence_timeout)
+    if not options.verbose and not options.dry_run:
+        say(f"{outcome.transition}: {outcome.outcome}: {outcome.why}")
+    return outcome
+
+
+def _look_once_more(host: Host) -> Outcome:
+    _wait_for_vip_to_leave(host)
+    return demotion(host, Steps(host), "notify_down", host.config.fence_timeout)
+
+
+def _stay_closed(host: Host) -> None:
+    """Renew the leaving mark: neither a check nor a hook opens while the VIP is on its way out."""
+    with suppress(StateError):  # without a run directory nothing can be opened either
+        host.mark_leaving()
+
+
+def _wait_for_peer(host: Host, outcome: Outcome) -> None:
+    """Let the peer fetch what this node has committed, while both are there to do it."""
+    if outcome.position:
+        say(wait_for_peer(host, PEER_PATIENCE, lambda _: _stay_closed(host)).said)
+
+
+def _wait_for_vip_to_leave(host: Host) -> None:
+    """Keep the lock, so that no hook opens this node again before the VIP is off it."""
+    budget = Budget(host, VIP_PATIENCE)
+    while host.vip_here() and not budget.over:
+        _stay_closed(host)
+        host.sleep(0.02)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

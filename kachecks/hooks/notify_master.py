@@ -1,0 +1,45 @@
+"""notify_master: the VIP has come; open this node's server, if that is safe."""
+
+from __future__ import annotations
+
+import sys
+
+from kachecks.hooks.common import DONE, REFUSED, Options, quick_options, run_hook
+from kachecks.node import Host
+from kachecks.report import say
+from kachecks.transitions.reconcile import reconcile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Bring MySQL to match the VIP; see ``reconcile``."""
+    arguments = sys.argv[1:] if argv is None else argv
+    options = quick_options(arguments) or parser().parse_args(arguments)
+    return run_hook("notify_master", options, _promote)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line, as people use it."""
+    from kachecks.command_line import hook_parser
+
+    return hook_parser(
+        "notify_master",
+        "The VIP has come: see to it that the other node does not write, apply all that was"
+        " received, open writes. Without the VIP on this host it closes instead.",
+        "  notify_master --dry-run    # what a promotion would do here, statement by statement\n"
+        "  notify_master -v           # promote now, and say how far it is",
+    )
+
+
+def _promote(host: Host, options: Options | argparse.Namespace) -> int:
+    outcome = reconcile(host, "notify_master", host.config.fence_timeout)
+    if not options.verbose and not options.dry_run:
+        say(f"{outcome.transition}: {outcome.outcome}: {outcome.why}")
+    return DONE if outcome.done else REFUSED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""keepalived: its process, its state, its configuration file, its election."""

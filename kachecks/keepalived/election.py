@@ -1,0 +1,151 @@
+"""VRRP's election between two nodes, as keepalived holds it. Pure: no file, no clock, no network.
+
+Who holds the VIP depends on the priorities of the moment and on history. A MASTER yields only to
+a higher priority, or to an equal one from a higher address. A BACKUP takes the VIP when it hears no
+advert that it accepts, and it accepts an equal or higher priority, or any under nopreempt (RFC 5798
+6.4; vrrp_state_backup and vrrp_state_master_rx of keepalived). So under nopreempt on both nodes the
+VIP stays where it is for as long as its holder sends adverts at all.
+
+Only states that last are reckoned. Over in seconds, and not said here: the wait before a takeover,
+and preempt_delay.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+from kachecks.keepalived.instance import OWNER, Instance
+
+_LEAST, _MOST = 1, OWNER - 1  # of a priority that weights have changed: RFC 5798 5.2.4
+NOBODY: frozenset[str] = frozenset()
+
+
+def effective_priority(instance: Instance, failed: AbstractSet[str]) -> int | None:
+    """The priority in the adverts while the trackers with these labels fail; None in FAULT."""
+    effects = [tracker.effect(tracker.label in failed) for tracker in instance.trackers]
+    total = instance.priority
+    for effect in effects:
+        if effect is None:
+            return None
+        total += effect
+    return OWNER if instance.priority == OWNER else min(max(total, _LEAST), _MOST)
+
+
+class Node(NamedTuple):
+    """One side of an election at one moment."""
+
+    priority: int | None  # None: down or in FAULT, it sends nothing
+    nopreempt: bool
+    hears: bool = True  # the other's adverts arrive and are accepted
+
+
+class Pair(NamedTuple):
+    """Both sides."""
+
+    a: Node
+    b: Node
+    higher: str = ""  # which of the two, A or B, has the higher address; "" unknown
+
+    def settle(self, masters: AbstractSet[str]) -> frozenset[str] | None:
+        """Who holds the VIP once nothing changes any more, if ``masters`` held it before.
+
+        Of "A" and "B" none, one or both. None where the addresses decide and are not known. Where
+        nobody held it and both may, the one whose timer is shorter begins: the higher priority.
+        """
+        now = {name for name in masters if self._node(name).priority is not None}
+        for _ in range(4):  # each of the two changes at most twice
+            before = set(now)
+            if len(now) == 2:
+                yielding = self._yielding()
+                if yielding is None:
+                    return None
+                now -= yielding
+            for name in self._by_timer():
+                if name not in now and not self._content(name, now):
+                    now.add(name)
+                    break
+            if now == before:
+                break
+        return frozenset(now)
+
+    def _node(self, name: str) -> Node:
+        return self.a if name == "A" else self.b
+
+    def _other(self, name: str) -> Node:
+        return self.b if name == "A" else self.a
+
+    def _by_timer(self) -> list[str]:
+        """Names, the one that becomes MASTER first in front: 3 advert_int + skew, RFC 5798 6.1."""
+        return sorted("AB", key=lambda name: (-(self._node(name).priority or 0), name))
+
+    def _content(self, name: str, masters: AbstractSet[str]) -> bool:
+        """This node, BACKUP or out of it, stays so."""
+        own, other = self._node(name), self._other(name)
+        if own.priority is None:
+            return True
+        if not own.hears or not masters - {name} or other.priority is None:
+            return False
+        return own.nopreempt or other.priority >= own.priority
+
+    def _yielding(self) -> set[str] | None:
+        """Of two MASTERs those that yield to what they hear; None if unknown addresses decide."""
+        yielding = set()
+        for name in "AB":
+            own, other = self._node(name), self._other(name)
+            if not own.hears or own.priority is None or other.priority is None:
+                continue
+            if own.priority == other.priority and not self.higher:
+                return None
+            if (own.priority, name == self.higher) < (other.priority, name != self.higher):
+                yielding.add(name)
+        return yielding
+
+
+def why_dropped(receiver: Instance, sender: Instance) -> str:
+    """Why ``receiver`` drops the adverts of ``sender``, "" if it accepts them.
+
+    As far as the two files can tell: vrrp_check_packet of keepalived. A firewall or a switch may
+    still stand between them.
+    """
+    if receiver.family != sender.family:
+        return f"one carries IPv{sender.family} addresses, the other IPv{receiver.family}"
+    if receiver.vrid != sender.vrid:
+        return f"virtual_router_id {sender.vrid} is not {receiver.vrid}"
+    if bool(receiver.peers) != bool(sender.peers):
+        how = "unicast" if sender.peers else "multicast"
+        listening = "unicast" if receiver.peers else "multicast"
+        return f"it is sent by {how}, and {listening} is listened to"
+    if not sender.peers and receiver.multicast_group != sender.multicast_group:
+        return f"it is sent to {sender.multicast_group}, not to {receiver.multicast_group}"
+    if sender.peers and receiver.source and receiver.source not in sender.peers:
+        return f"its unicast_peer does not name {receiver.source}"
+    if (
+        receiver.checks_source
+        and receiver.peers
+        and sender.source
+        and sender.source not in receiver.peers
+    ):
+        return f"it comes from {sender.source}, which the receiver's unicast_peer does not name"
+    if receiver.version != sender.version:
+        return f"VRRP version {sender.version} is not {receiver.version}"
+    if receiver.auth != sender.auth:
+        return "the authentication is not the same"
+    if receiver.version == 2 and receiver.advert_int != sender.advert_int:
+        return f"advert_int {sender.advert_int:g} s is not {receiver.advert_int:g} s"
+    if receiver.vips != sender.vips:
+        only = ", ".join(sorted(receiver.vips ^ sender.vips))
+        return f"virtual_ipaddress is not the same list: only one node has {only}"
+    return ""
+
+
+def higher_address(a: str, b: str) -> str:
+    """A or B, whichever of these addresses is the higher; "" where that cannot be told."""
+    try:
+        one, other = ipaddress.ip_address(a), ipaddress.ip_address(b)
+    except ValueError:
+        return ""
+    if one == other or one.version != other.version:
+        return ""
+    return "A" if int(one) > int(other) else "B"

@@ -1,0 +1,237 @@
+"""In words: why two configurations do not fail over as they should. Pure.
+
+The rule of thumb for weights, |priority A - priority B| < |weight|, is the special case of what is
+reckoned here in which both nodes have the same check with the same weight, no sum leaves 1 to 254,
+and nopreempt is not set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from kachecks.keepalived.election import why_dropped
+from kachecks.keepalived.instance import OWNER, Instance
+from kachecks.keepalived.situations import WELL, Sides
+from kachecks.keepalived.tracker import Tracker
+
+WARNING, FAILURE = 1, 2
+
+
+class Finding(NamedTuple):
+    """One thing that is not as it should be."""
+
+    level: int  # WARNING or FAILURE, the exit status it asks for
+    code: str
+    sentence: str
+    where: str  # FILE:LINE
+
+
+def findings(sides: Sides) -> list[Finding]:
+    """Everything found, the worst first."""
+    found = [
+        *_dropped_instances(sides),
+        *_dropped_adverts(sides),
+        *_checks(sides),
+        *_settings(sides),
+        *_corrections(sides),
+    ]
+    return sorted(found, key=lambda finding: -finding.level)
+
+
+def _dropped_instances(sides: Sides) -> Iterator[Finding]:
+    for name in "AB":
+        instance = sides.instance(name)
+        if instance.dropped:
+            yield Finding(
+                FAILURE,
+                "INSTANCE_DROPPED",
+                f"keepalived runs without the instance on {name}: {instance.dropped}",
+                instance.where,
+            )
+
+
+def _dropped_adverts(sides: Sides) -> Iterator[Finding]:
+    if sides.a.dropped or sides.b.dropped:
+        return
+    for receiver, sender in ("AB", "BA"):
+        own, other = sides.instance(receiver), sides.instance(sender)
+        why = why_dropped(own, other)
+        if why:
+            held = sides.pair().settle({sender})
+            end = "two MASTERs" if held == frozenset("AB") else "no election worth the name"
+            yield Finding(
+                FAILURE,
+                "ADVERTS_DROPPED",
+                f"{receiver} does not accept an advert of {sender}: {why}; the end is {end}",
+                own.where,
+            )
+    one, other = sides.a, sides.b
+    if one.version == other.version == 3 and one.advert_int != other.advert_int:
+        yield Finding(
+            WARNING,
+            "ADVERT_INTERVALS",
+            f"advert_int is {one.advert_int:g} s on A and {other.advert_int:g} s on B: a node that"
+            " starts waits three of its own, and may be MASTER beside the other before it hears it",
+            other.where,
+        )
+
+
+def _checks(sides: Sides) -> Iterator[Finding]:
+    """Whether the failure of a check moves the VIP from each node that can hold it for long."""
+    a, b = sides.a, sides.b
+    if a.dropped or b.dropped or why_dropped(a, b) or why_dropped(b, a):
+        return  # there is no election
+    for name in "AB":
+        holder, other = sides.instance(name), "B" if name == "A" else "A"
+        if sides.pair().settle({name}) != frozenset(name):
+            continue  # with both well the other one takes it: nothing to move from here
+        if not holder.trackers:
+            yield Finding(
+                WARNING,
+                "NO_CHECK",
+                f"{name} tracks nothing: the VIP leaves it only when keepalived, the host or the"
+                " link fails, not when the service does",
+                holder.where,
+            )
+            continue
+        stuck = [t for t in holder.trackers if not _moves(sides, name, other, [t])]
+        never = bool(stuck) and not _moves(sides, name, other, list(holder.trackers))
+        for tracker in stuck:
+            code, why = _why_stuck(sides, name, other, tracker)
+            yield Finding(FAILURE if never else WARNING, code, why, tracker.where)
+
+
+def _moves(sides: Sides, name: str, other: str, trackers: list[Tracker]) -> bool:
+    failed = frozenset(tracker.label for tracker in trackers)
+    return sides.pair_with(name, failed).settle({name}) == frozenset(other)
+
+
+def _why_stuck(sides: Sides, name: str, other: str, tracker: Tracker) -> tuple[str, str]:
+    """Code and sentence for a failure on ``name`` that leaves the VIP there."""
+    holder, standby = sides.instance(name), sides.instance(other)
+    pair = sides.pair_with(name, frozenset([tracker.label]))
+    left, ready = (pair.a, pair.b) if name == "A" else (pair.b, pair.a)
+    said = f"{tracker.label} failing on {name} leaves the VIP there: "
+    if ready.priority is None:
+        return "STANDBY_IN_FAULT", said + f"{other} is in FAULT even when its checks are well"
+    if holder.priority == OWNER:
+        return "OWNER", said + f"priority {OWNER} is never changed by a check; use one below it"
+    well = sides.pair_with(name, WELL)
+    before = (well.a if name == "A" else well.b).priority or 0
+    if left.priority is None:  # `reverse` on one that is well already: told by the table
+        return "NOT_MOVED", said + f"{other} does not take it"
+    fell = f"the priority goes from {before} to {left.priority}"
+    if left.priority >= before:
+        return "WEIGHT_THE_WRONG_WAY", said + f"{fell}, so it does not fall; is `reverse` meant?"
+    if standby.nopreempt:
+        return "WEIGHT_WITH_NOPREEMPT", said + (
+            f"{fell}, but {other} has nopreempt and takes over from nobody who still sends adverts;"
+            " without a weight (weight 0) the failure is FAULT, which it sees"
+        )
+    return "WEIGHT_TOO_SMALL", said + (
+        f"{fell}, {_beside(left.priority, ready.priority)} the {ready.priority} of {other}. The"
+        " rule is |priority A - priority B| < |weight|, here"
+        f" {before - ready.priority} < {before - left.priority}, which does not hold"
+        + _cut(tracker, before - left.priority)
+        + _cure(sides, name, other, tracker, before - ready.priority)
+    )
+
+
+def _beside(left: int, ready: int) -> str:
+    return "no lower than" if left == ready else "still above"
+
+
+def _cut(tracker: Tracker, drop: int) -> str:
+    if drop == abs(tracker.weight):
+        return ""
+    return f" (the weight of {tracker.weight} counts as {drop}: priorities end at 1 and 254)"
+
+
+def _cure(sides: Sides, name: str, other: str, tracker: Tracker, gap: int) -> str:
+    """A weight that does it on both nodes, where there is one, and the one that always does."""
+    least = gap + 1 if tracker.weight > 0 else -(gap + 1)
+    mended = Sides(
+        _with_weight(sides.a, tracker, least), _with_weight(sides.b, tracker, least), sides.higher
+    )
+    if _moves(mended, name, other, [tracker]):
+        return f"; use a weight of {least} or stronger on both nodes, or 0, which makes it FAULT"
+    return "; use weight 0, which makes it FAULT"
+
+
+def _with_weight(instance: Instance, tracker: Tracker, weight: int) -> Instance:
+    return instance._replace(
+        trackers=tuple(
+            one._replace(weight=weight) if one.label == tracker.label else one
+            for one in instance.trackers
+        )
+    )
+
+
+def _settings(sides: Sides) -> Iterator[Finding]:
+    a, b = sides.a, sides.b
+    well = sides.pair()
+    if well.a.priority is not None and well.a.priority == well.b.priority:
+        yield Finding(
+            WARNING,
+            "EQUAL_PRIORITIES",
+            f"both have priority {well.a.priority} when well: who starts first holds the VIP, and"
+            " of two MASTERs that meet the one with the higher address keeps it"
+            + (f" ({sides.higher})" if sides.higher else "")
+            + "; make them differ",
+            b.where,
+        )
+    if a.nopreempt != b.nopreempt:
+        with_it, without = ("A", "B") if a.nopreempt else ("B", "A")
+        yield Finding(
+            WARNING,
+            "NOPREEMPT_ON_ONE_NODE",
+            f"{with_it} has nopreempt and {without} has not: {without} takes the VIP from"
+            f" {with_it} whenever its priority is higher, {with_it} never takes it from {without}",
+            sides.instance(without).where,
+        )
+    if a.state == b.state == "MASTER":
+        yield Finding(
+            WARNING,
+            "BOTH_MASTER",
+            "state MASTER on both: each claims the VIP one advert_int after its start; use BACKUP",
+            b.where,
+        )
+    for name, node in (("A", well.a), ("B", well.b)):
+        instance = sides.instance(name)
+        if node.priority is None and not instance.dropped:
+            yield Finding(
+                FAILURE,
+                "FAULT_WHEN_WELL",
+                f"{name} is in FAULT while all it tracks is well, and never holds the VIP;"
+                " `weight 0 reverse` does that",
+                instance.where,
+            )
+        yield from _clamped(name, instance)
+
+
+def _clamped(name: str, instance: Instance) -> Iterator[Finding]:
+    """Sums outside 1 to 254 make weights count less than they say."""
+    if instance.priority == OWNER:
+        return
+    effects = [
+        [tracker.effect(failed) or 0 for failed in (False, True)] for tracker in instance.trackers
+    ]
+    most = instance.priority + sum(max(pair) for pair in effects)
+    least = instance.priority + sum(min(pair) for pair in effects)
+    for reached, counted in ((most, min(most, OWNER - 1)), (least, max(least, 1))):
+        if reached != counted:
+            yield Finding(
+                WARNING,
+                "PRIORITY_CUT",
+                f"the priority of {name} with its weights can reach {reached}, which counts as"
+                f" {counted}: the weights make less of a difference than they say",
+                instance.where,
+            )
+
+
+def _corrections(sides: Sides) -> Iterator[Finding]:
+    for instance in (sides.a, sides.b):
+        for note in instance.notes:
+            where, _, sentence = note.partition(": ")
+            yield Finding(WARNING, "NOT_AS_WRITTEN", sentence, where)

@@ -1,0 +1,103 @@
+"""Every situation of two nodes, and who holds the VIP in it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from itertools import chain, combinations
+from typing import NamedTuple
+
+from kachecks.keepalived.election import Node, Pair, effective_priority, why_dropped
+from kachecks.keepalived.instance import Instance
+
+_MOST_ROWS = 64  # all combinations up to here; beyond it none, each alone, and all together
+WELL: frozenset[str] = frozenset()
+
+
+class Sides(NamedTuple):
+    """The two instances under election and what the files tell about their addresses."""
+
+    a: Instance
+    b: Instance
+    higher: str = ""  # A or B: who has the higher address; "" unknown
+
+    def instance(self, name: str) -> Instance:
+        return self.a if name == "A" else self.b
+
+    def pair(
+        self,
+        failed_a: AbstractSet[str] | None = WELL,
+        failed_b: AbstractSet[str] | None = WELL,
+        connected: bool = True,
+    ) -> Pair:
+        """Both nodes with these trackers failing; None: the node is down."""
+        return Pair(
+            self._node("A", failed_a, connected), self._node("B", failed_b, connected)
+        )._replace(higher=self.higher)
+
+    def pair_with(self, name: str, failed: AbstractSet[str] | None) -> Pair:
+        """These trackers fail on one node (None: it is down), the other is well."""
+        return self.pair(failed_a=failed) if name == "A" else self.pair(failed_b=failed)
+
+    def _node(self, name: str, failed: AbstractSet[str] | None, connected: bool) -> Node:
+        own, other = self.instance(name), self.instance("B" if name == "A" else "A")
+        runs = failed is not None and not own.dropped
+        return Node(
+            priority=effective_priority(own, failed or WELL) if runs else None,
+            nopreempt=own.nopreempt,
+            hears=connected and not why_dropped(own, other),
+        )
+
+
+class Row(NamedTuple):
+    """One situation."""
+
+    a: str  # what is wrong with A, "" nothing
+    b: str
+    priority_a: int | None  # None: FAULT or down
+    priority_b: int | None
+    from_a: frozenset[str] | None  # who holds the VIP if A held it before; None: the addresses
+    from_b: frozenset[str] | None  # decide and are not known
+
+
+def rows(sides: Sides) -> list[Row]:
+    """Every combination of check results, then each node down, then the adverts lost and heard."""
+    table = [
+        _row(sides.pair(failed_a, failed_b), _names(failed_a), _names(failed_b))
+        for failed_a in _combinations(sides.a, sides.b)
+        for failed_b in _combinations(sides.b, sides.a)
+    ]
+    table.append(_row(sides.pair(failed_a=None), "down", ""))
+    table.append(_row(sides.pair(failed_b=None), "", "down"))
+    table.append(_row(sides.pair(connected=False), "adverts lost", "adverts lost"))
+    both = frozenset("AB")
+    again = sides.pair()
+    held = again.settle(both)
+    table.append(
+        Row(
+            "adverts again",
+            "adverts again",
+            again.a.priority,
+            again.b.priority,
+            held,
+            held,
+        )
+    )
+    return table
+
+
+def _row(pair: Pair, a: str, b: str) -> Row:
+    return Row(a, b, pair.a.priority, pair.b.priority, pair.settle({"A"}), pair.settle({"B"}))
+
+
+def _names(failed: Iterable[str]) -> str:
+    names = ", ".join(sorted(label.partition(" ")[2] for label in failed))
+    return f"{names} failed" if names else ""
+
+
+def _combinations(one: Instance, other: Instance) -> list[frozenset[str]]:
+    labels = [tracker.label for tracker in one.trackers]
+    sizes: Iterable[int] = range(len(labels) + 1)
+    if 2 ** (len(labels) + len(other.trackers)) > _MOST_ROWS:
+        sizes = sorted({0, min(1, len(labels)), len(labels)})
+    return [frozenset(some) for some in chain(*(combinations(labels, size) for size in sizes))]

@@ -1,0 +1,86 @@
+"""typing.NamedTuple for what check_mysql loads every second, without typing and all it imports.
+
+typing takes as long to import as everything of ours. Type checkers see the original; at run time
+this does what is used of it: fields from annotations, defaults, methods and properties,
+``_fields``, ``_replace``, ``_asdict``.
+
+Modules on that path say ``TYPE_CHECKING = False``, which type checkers take for True, and import
+below it what only annotations need.
+"""
+
+from __future__ import annotations
+
+from _operator import itemgetter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NamedTuple
+else:
+
+    class _FieldsFromAnnotations(type):
+        """Makes the fields of each class below NamedTuple."""
+
+        def __new__(kind, name, bases, body):
+            made = super().__new__(kind, name, bases, {"__slots__": (), **body})
+            own = getattr(made, "__annotations__", ())
+            inherited = any(own is getattr(base, "__annotations__", None) for base in bases)
+            fields = () if inherited else tuple(own)  # Python 3.9 inherits annotations
+            if not fields:  # NamedTuple itself, or a class that adds no field
+                return made
+            made._fields = fields
+            made._defaults = {field: body[field] for field in fields if field in body}
+            for position, field in enumerate(fields):
+                setattr(made, field, property(itemgetter(position)))
+            return made
+
+    class NamedTuple(tuple, metaclass=_FieldsFromAnnotations):
+        """A tuple whose items have names; see typing.NamedTuple."""
+
+        def __new__(cls, *values, **named):
+            if named or len(values) != len(cls._fields):
+                values = cls._completed(values, named)
+            return tuple.__new__(cls, values)
+
+        @classmethod
+        def _completed(cls, values, named):
+            """All items in order, from those given by position, by name and by default."""
+            given = dict(zip(cls._fields, values))
+            surplus = [name for name in named if name in given or name not in cls._fields]
+            if surplus or len(values) > len(cls._fields):
+                raise TypeError(f"{cls.__name__}: too many values: {surplus or len(values)}")
+            given = {**cls._defaults, **given, **named}
+            missing = [field for field in cls._fields if field not in given]
+            if missing:
+                raise TypeError(f"{cls.__name__} lacks {', '.join(missing)}")
+            return [given[field] for field in cls._fields]
+
+        def _replace(self, **changed):
+            """The same with some items changed."""
+            return type(self)(**{**self._asdict(), **changed})
+
+        def _asdict(self):
+            """The items by name."""
+            return dict(zip(self._fields, self))
+
+        def __repr__(self):
+            items = ", ".join(f"{name}={value!r}" for name, value in self._asdict().items())
+            return f"{type(self).__name__}({items})"
+
+        def __getnewargs__(self):
+            return tuple(self)
+
+
+__all__ = ["NamedTuple"]
+
+
+class suppress:
+    """``with suppress(OSError):`` goes on after the block when it raises that."""
+
+    def __init__(self, *kinds: type[BaseException]) -> None:
+        self._kinds = kinds
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        return kind is not None and issubclass(kind, self._kinds)

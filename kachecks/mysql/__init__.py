@@ -1,0 +1,1 @@
+"""One server: the driver, all SQL, what comes back as frozen values."""

@@ -1,0 +1,177 @@
+"""What a server is and does, as frozen values. Version differences end here.
+
+Unknown is None, never a guess. Rows come by the column names of every supported version: MySQL
+below 8.0.22 and all of MariaDB say Master and Slave, newer MySQL says Source and Replica.
+"""
+
+from __future__ import annotations
+
+from kachecks.lean import NamedTuple
+
+Row = dict[str, "str | None"]
+
+
+class Version(NamedTuple):
+    """Family and number of a server."""
+
+    mariadb: bool
+    number: tuple[int, int, int]
+
+    def __str__(self) -> str:
+        return f"{'MariaDB' if self.mariadb else 'MySQL'} {'.'.join(map(str, self.number))}"
+
+
+def parse_version(text: str) -> Version:
+    """The version in a server's greeting, such as ``5.5.5-10.11.19-MariaDB-log`` or ``8.4.3``.
+
+    MariaDB before 11 puts ``5.5.5-`` in front, for replicas that know only one digit.
+
+    Raises:
+        ValueError: the text does not begin with a version number.
+    """
+    mariadb = "mariadb" in text.lower()
+    if mariadb and text.startswith("5.5.5-"):
+        text = text[len("5.5.5-") :]
+    parts = text.split("-", 1)[0].split(".")
+    try:
+        major, minor, patch = (int(part) for part in [*parts, "0", "0"][:3])
+    except ValueError:
+        raise ValueError(f"not the version of a MySQL or MariaDB server: {text!r}") from None
+    return Version(mariadb, (major, minor, patch))
+
+
+class Channel(NamedTuple):
+    """One replication channel (MariaDB: connection) of a replica."""
+
+    name: str
+    source_host: str
+    source_port: int
+    receiver: str  # "Yes", "No", "Connecting", MariaDB also "Preparing"
+    applier: bool
+    receiver_errno: int
+    receiver_error: str
+    applier_errno: int
+    applier_error: str
+    lag_seconds: int | None  # NULL while a thread stands still: unknown, not 0
+    gtid: bool  # positions are GTID sets, not files
+    received_gtid: str
+    received_file: tuple[str, int]  # read from the source up to here
+    applied_file: tuple[str, int]  # applied up to here, in the source's coordinates
+    heartbeats: int  # MariaDB: received since the start; a source sends them when it has sent all
+    source_id: str  # server_uuid (MySQL) or server_id (MariaDB) of the source, "" if never seen
+
+    @property
+    def receiving(self) -> bool:
+        """The receiver is connected to its source."""
+        return self.receiver == "Yes"
+
+
+def parse_channel(row: Row) -> Channel:
+    """One row of SHOW REPLICA STATUS, SHOW SLAVE STATUS or SHOW ALL SLAVES STATUS.
+
+    Raises:
+        KeyError: a column that every supported version has is missing; it is named.
+    """
+
+    def text(new: str, old: str = "") -> str:
+        if new in row:
+            return row[new] or ""
+        return row[old or new] or ""
+
+    def number(new: str, old: str = "") -> int:
+        return int(text(new, old) or 0)
+
+    def either(new: str, old: str) -> str | None:
+        return row[new] if new in row else row[old]
+
+    lag = either("Seconds_Behind_Source", "Seconds_Behind_Master")
+    using_gtid = row.get("Using_Gtid")
+    mariadb = using_gtid is not None
+    if mariadb:
+        gtid = using_gtid != "No"
+        received_gtid = row.get("Gtid_IO_Pos") or ""
+        source_id = text("Source_Server_Id", "Master_Server_Id")
+        source_id = "" if source_id == "0" else source_id
+    else:
+        received_gtid = (row.get("Retrieved_Gtid_Set") or "").replace("\n", "")
+        gtid = row.get("Auto_Position") == "1"
+        source_id = row.get("Source_UUID") or row.get("Master_UUID") or ""
+    return Channel(
+        name=row.get("Channel_Name") or row.get("Connection_name") or "",
+        source_host=text("Source_Host", "Master_Host"),
+        source_port=number("Source_Port", "Master_Port"),
+        receiver=text("Replica_IO_Running", "Slave_IO_Running"),
+        applier=text("Replica_SQL_Running", "Slave_SQL_Running") == "Yes",
+        receiver_errno=number("Last_IO_Errno"),
+        receiver_error=text("Last_IO_Error"),
+        applier_errno=number("Last_SQL_Errno"),
+        applier_error=text("Last_SQL_Error"),
+        lag_seconds=None if lag is None else int(lag),
+        gtid=gtid,
+        received_gtid=received_gtid,
+        received_file=(
+            text("Source_Log_File", "Master_Log_File"),
+            number("Read_Source_Log_Pos", "Read_Master_Log_Pos"),
+        ),
+        applied_file=(
+            text("Relay_Source_Log_File", "Relay_Master_Log_File"),
+            number("Exec_Source_Log_Pos", "Exec_Master_Log_Pos"),
+        ),
+        heartbeats=number("Slave_received_heartbeats") if mariadb else 0,
+        source_id=source_id,
+    )
+
+
+class Facts(NamedTuple):
+    """What one look at a server found."""
+
+    version: Version
+    server_id: int
+    server_uuid: str  # "" on MariaDB, which has none
+    writable: bool  # an ordinary account may write
+    closed: bool  # nobody may write, as far as this server version can promise
+    channels: tuple[Channel, ...]
+
+    @property
+    def identity(self) -> str:
+        """What other servers call this one in their replication status and GTIDs."""
+        return self.server_uuid or str(self.server_id)
+
+
+class Access(NamedTuple):
+    """Who may write."""
+
+    writable: bool
+    closed: bool
+
+
+def parse_access(version: Version, row: Row) -> Access:
+    """Open or closed, from ``@@global.read_only`` and ``@@global.super_read_only``.
+
+    Closed means super_read_only on MySQL (5.7.8 and later; nobody writes through it), read_only
+    = NO_LOCK_NO_ADMIN on MariaDB 12.0 and later, where read_only is a word, and read_only on
+    older MariaDB, which has nothing stronger (MariaDB manual, read_only).
+    """
+    read_only = (row["read_only"] or "").upper()
+    writable = read_only in ("0", "OFF")
+    if not version.mariadb:
+        return Access(writable, not writable and (row["super_read_only"] or "") in ("1", "ON"))
+    if version.number >= (12, 0, 0):
+        return Access(writable, read_only in ("NO_LOCK_NO_ADMIN", "3"))
+    return Access(writable, not writable)
+
+
+def channels_of(channels: tuple[Channel, ...], identity: str) -> tuple[Channel, ...]:
+    """The channels that read from the server of this identity; where none is known to, all."""
+    known = tuple(channel for channel in channels if channel.source_id == identity)
+    return known or channels
+
+
+def channels_from(channels: tuple[Channel, ...], peer: str) -> tuple[Channel, ...]:
+    """The channels that read from ``peer``.
+
+    A channel may name its source by host name, which a check does not resolve (that can hang).
+    So where none names the address, all of them count.
+    """
+    named = tuple(channel for channel in channels if channel.source_host == peer)
+    return named or channels

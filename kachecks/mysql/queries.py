@@ -1,0 +1,199 @@
+"""All SQL, by server family and version, with what each statement does to the server.
+
+Privileges are those measured for MySQL 9.7 and MariaDB 10.11; the grants in keepalived-snippets
+give exactly them.
+"""
+
+from __future__ import annotations
+
+from kachecks.mysql.facts import Version
+
+# --- statements that only read -------------------------------------------------------------
+
+
+def globals_of(version: Version) -> str:
+    """Identity and access. Needs no privilege. super_read_only: MySQL 5.7.8 and later."""
+    if version.mariadb:
+        return "SELECT @@global.read_only AS read_only, @@global.server_id AS server_id"
+    return (
+        "SELECT @@global.read_only AS read_only, @@global.super_read_only AS super_read_only,"
+        " @@global.server_id AS server_id, @@global.server_uuid AS server_uuid"
+    )
+
+
+def replication_status(version: Version) -> str:
+    """One row per channel; none means not a replica. Takes no lock that a hung write holds.
+
+    Needs REPLICATION CLIENT (MySQL), SLAVE MONITOR (MariaDB 10.5.9 and later).
+    SHOW REPLICA STATUS: MySQL 8.0.22 and later; SHOW SLAVE STATUS was removed in 8.4.
+    """
+    if version.mariadb:
+        return "SHOW ALL SLAVES STATUS"
+    return "SHOW REPLICA STATUS" if version.number >= (8, 0, 22) else "SHOW SLAVE STATUS"
+
+
+def executed(version: Version) -> str:
+    """All transactions in this server, as a GTID set. Needs no privilege, waits for nothing.
+
+    MariaDB: gtid_binlog_state, the last number of each domain and server in its binary log,
+    and gtid_slave_pos, which also covers what was applied before the binary log began.
+    """
+    if version.mariadb:
+        return (
+            "SELECT @@global.gtid_binlog_state AS executed, @@global.gtid_slave_pos AS applied,"
+            " '' AS gtid_mode"
+        )
+    return (
+        "SELECT @@global.gtid_executed AS executed, '' AS applied, @@global.gtid_mode AS gtid_mode"
+    )
+
+
+def binlog_position(version: Version) -> str:
+    """File and position of the last event written. Can hang on a full disk: never in a check.
+
+    Needs REPLICATION CLIENT (MySQL), BINLOG MONITOR (MariaDB). SHOW BINARY LOG STATUS: MySQL 8.2.
+    """
+    if not version.mariadb and version.number >= (8, 2, 0):
+        return "SHOW BINARY LOG STATUS"
+    return "SHOW MASTER STATUS"
+
+
+def gtid_missing(wanted: str, present: str) -> str:
+    """MySQL: the transactions of one set that another lacks. Both are checked to be GTID sets."""
+    return f"SELECT GTID_SUBTRACT('{_gtid_set(wanted)}', '{_gtid_set(present)}') AS missing"
+
+
+def _gtid_set(text: str) -> str:
+    compact = text.replace("\n", "").replace(" ", "")
+    if any(not (character.isalnum() or character in "-:,_") for character in compact):
+        raise ValueError(f"not a GTID set: {text!r}")
+    return compact
+
+
+DIRECTORIES = (
+    "SELECT @@global.datadir AS datadir, @@global.log_bin_basename AS binlog,"
+    " @@global.tmpdir AS tmpdir"
+)
+"""Where the server writes. Needs no privilege, touches no disk. NULL: it has no binary log."""
+
+
+PROCESSLIST = "SHOW PROCESSLIST"
+"""All sessions. Needs PROCESS, or shows only one's own. Answers on a full disk too, where
+information_schema.processlist of MySQL fails."""
+
+TRANSACTIONS = (
+    "SELECT trx_mysql_thread_id AS id, TIMESTAMPDIFF(SECOND, trx_started,"
+    " COALESCE(CONVERT_TZ(NOW(), @@session.time_zone, 'SYSTEM'), NOW())) AS seconds,"
+    " trx_rows_modified AS modified FROM information_schema.innodb_trx ORDER BY trx_started"
+)
+"""Open transactions, the oldest first. Needs PROCESS. Takes a latch of InnoDB: not in a check.
+trx_started is in the zone of the system, NOW() in that of the session; a named zone whose tables
+are not loaded converts to NULL."""
+
+WRITE_THROUGH_ACCOUNTS = (
+    "SET STATEMENT lock_wait_timeout = 0 FOR SELECT DISTINCT user FROM kachecks.read_only_exempt"
+)
+"""MariaDB before 12: accounts that may write through read_only, ours included. A view that
+grants.mariadb.sql makes, because the server's own tables that tell it also hold the hashes of
+all passwords. Fails with 1146 or 1142 without it, with 1449 when the account that made it is
+gone, and with 1205 at once where somebody has locked the tables below it."""
+
+SEMI_SYNC_SOURCE = (
+    "SHOW GLOBAL VARIABLES WHERE Variable_name IN"
+    " ('rpl_semi_sync_master_enabled', 'rpl_semi_sync_source_enabled') AND Value = 'ON'"
+)
+"""The switch of semi-synchronous replication that is on, by the name this server gives it."""
+
+PING = "SELECT 1 AS one"
+"""Keeps the session, and the lock it holds, from timing out."""
+
+# --- statements that change something ------------------------------------------------------
+
+PREPARE_TO_CLOSE = "SET SESSION lock_wait_timeout = 1, autocommit = 1"
+"""Without it SET GLOBAL read_only waits for any running write up to lock_wait_timeout, a year by
+default, and holds up all other writes meanwhile; with it, error 1205 after a second. With
+autocommit off, an open transaction of this very session makes it fail with 1192."""
+
+LET_GO_WHEN_SILENT = "SET SESSION wait_timeout = 3, autocommit = 1"
+"""The server ends this session, and frees its lock, when its client is dead or cut off."""
+
+
+def close_writes(version: Version) -> str:
+    """Nobody may write. Waits for running writes and for LOCK TABLES ... WRITE (1205 in time).
+
+    Needs SYSTEM_VARIABLES_ADMIN (MySQL 8.0), READ_ONLY ADMIN (MariaDB 10.5 and later, where
+    SUPER does not do), SUPER (MySQL 5.7). MySQL: super_read_only switches read_only on too.
+    """
+    if not version.mariadb:
+        return "SET GLOBAL super_read_only = 1"
+    if version.number >= (12, 0, 0):
+        return "SET GLOBAL read_only = 'NO_LOCK_NO_ADMIN'"
+    return "SET GLOBAL read_only = 1"
+
+
+OPEN_WRITES = "SET GLOBAL read_only = 0"
+"""Everybody may write. MySQL: switches super_read_only off too."""
+
+
+def kill(connection_id: str) -> str:
+    """End a session and roll back its transaction. Returns at once; needs CONNECTION_ADMIN.
+
+    MySQL with a full disk: killing the writer that hangs ends mysqld (binlog_error_action).
+    """
+    return f"KILL {int(connection_id)}"
+
+
+def switch_off(variable: str) -> str:
+    """Semi-sync off: commits that wait for an acknowledgement go on without it."""
+    return f"SET GLOBAL {variable} = 0"
+
+
+def switch_on(variable: str) -> str:
+    """Semi-sync on again, once nobody can write."""
+    return f"SET GLOBAL {variable} = 1"
+
+
+def take_lock(name: str, seconds: int) -> str:
+    """A lock of this session in this server alone; it is not replicated. 1 taken, 0 not."""
+    return f"SELECT GET_LOCK('kachecks.{name}', {seconds}) AS taken"
+
+
+RELEASE_LOCKS = "DO RELEASE_ALL_LOCKS()"
+"""Let go of every lock of this session. MySQL 5.7.5, MariaDB 10.5.2 and later."""
+
+
+def start_applier(version: Version, channel: str) -> str:
+    """Apply what is in the relay log. Needs REPLICATION_SLAVE_ADMIN, or SUPER on MySQL 5.7."""
+    return _threads(version, channel, "START", "SQL_THREAD")
+
+
+def start_replication(version: Version, channel: str) -> str:
+    """Both threads. MariaDB with GTID drops its relay log first and fetches it again."""
+    return _threads(version, channel, "START", "")
+
+
+def stop_receiver(version: Version, channel: str) -> str:
+    """MariaDB with GTID: never while the applier is stopped, or what was received is lost."""
+    return _threads(version, channel, "STOP", "IO_THREAD")
+
+
+def start_receiver(version: Version, channel: str) -> str:
+    """Connect to the source now instead of after connect_retry seconds."""
+    return _threads(version, channel, "START", "IO_THREAD")
+
+
+def _threads(version: Version, channel: str, verb: str, thread: str) -> str:
+    quoted = channel.replace("'", "''")
+    if version.mariadb:
+        name = f"'{quoted}' " if channel else ""
+        return f"{verb} SLAVE {name}{thread}".rstrip()
+    noun = "REPLICA" if version.number >= (8, 0, 22) else "SLAVE"
+    return f"{verb} {noun} {thread}".rstrip() + (f" FOR CHANNEL '{quoted}'" if channel else "")
+
+
+SWITCH_OFF_EVENTS = "SET GLOBAL event_scheduler = 0"
+"""Events of privileged definers write through read_only of MariaDB before 12. Needs SUPER."""
+
+SWITCH_ON_EVENTS = "SET GLOBAL event_scheduler = 1"
+
+EVENTS = "SELECT @@global.event_scheduler AS event_scheduler"

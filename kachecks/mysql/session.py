@@ -1,0 +1,229 @@
+"""A connection to a server, and where every deadline on a server lives.
+
+Time-outs of every MySQL client are per read: a server that sends a byte a second holds it for
+ever. So each call into the driver is given up when its time is over (deadline); a session that was
+given up once is never used again.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+from kachecks.bounded import within
+from kachecks.lean import suppress
+from kachecks.mysql.driver import Address, connect, explained
+from kachecks.mysql.errors import (
+    DriverError,
+    Lost,
+    NoAnswer,
+    Refused,
+    ServerError,
+    SessionError,
+    Unreachable,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    from kachecks.config.options import Login
+    from kachecks.mysql.driver import Connection
+    from kachecks.mysql.facts import Row
+
+__all__ = [
+    "Address",
+    "DriverError",
+    "Lost",
+    "NoAnswer",
+    "Refused",
+    "ServerError",
+    "Session",
+    "SessionError",
+    "Unreachable",
+    "local_address",
+    "peer_address",
+    "within",
+]
+
+
+def local_address(login: Login) -> Address:
+    """Where this host's own server listens."""
+    return Address(login, login.host or "localhost", None if login.host else login.socket)
+
+
+def peer_address(login: Login, peer: str) -> Address:
+    """Where the other node's server listens."""
+    return Address(login, peer, None)
+
+
+KNOCK = 0.3
+"""Seconds to wait for an answer of the kernel at the other end."""
+
+UNUSED_PORT = 9
+"""discard: nobody has listened there for decades, so a living kernel answers with a reset."""
+
+
+class Session:
+    """One connection. Every call takes the seconds it may last.
+
+    Statements that change nothing go through ``query``, those that change something through
+    ``execute``: a rehearsal replaces the second alone.
+    """
+
+    def __init__(self, address: Address, timeout: float, driver: str | None = None) -> None:
+        """Connect within ``timeout`` seconds.
+
+        Raises:
+            SessionError: one of its subclasses, as described there.
+        """
+        self.address = address
+        self._gone = False
+        self._server_pid: int | None = None
+        self._sockets_before = _sockets() if address.socket else {}
+        try:
+            self._connection: Connection = within(timeout + 0.1, connect, address, timeout, driver)
+        except NoAnswer:
+            if address.socket is None:
+                _knock(address.host, address.login.port)
+            raise NoAnswer(f"no answer from {address} within {timeout:g} s") from None
+        except Exception as error:  # noqa: BLE001 - the drivers' own kinds, put in our terms
+            raise explained(error, address) from None
+        self.server_version: str = self._connection.version
+        self.connection_id: int = self._connection.connection_id
+
+    def query(self, sql: str, timeout: float) -> list[Row]:
+        """Run a statement that changes nothing; rows by column name, values as text or None."""
+        return self._run(sql, timeout)
+
+    def execute(self, sql: str, timeout: float) -> None:
+        """Run a statement that changes something."""
+        self._run(sql, timeout)
+
+    def execute_each(
+        self, statements: list[str], seconds: float, timeout: float
+    ) -> list[ServerError | None]:
+        """Run statements that change something: what each was refused with, or None.
+
+        As execute for each with that ``timeout``, without a thread of its own for each. None begins
+        after ``seconds``, except the first: the list may be shorter than ``statements``.
+        """
+        return self._given(seconds + timeout, self._each, (statements, seconds))
+
+    def _each(self, given: tuple[list[str], float]) -> list[ServerError | None]:
+        from time import monotonic
+
+        statements, seconds = given
+        until = monotonic() + seconds
+        found: list[ServerError | None] = []
+        for sql in statements:
+            if found and monotonic() > until:
+                break
+            try:
+                self._connection.run(sql)
+            except Exception as error:
+                trouble = explained(error, self.address)
+                if not isinstance(trouble, ServerError):
+                    raise
+                found.append(trouble)
+            else:
+                found.append(None)
+        return found
+
+    def _run(self, sql: str, timeout: float) -> list[Row]:
+        return self._given(timeout, self._connection.run, sql)
+
+    def _given(self, timeout: float, work: Callable[[Any], list[Any]], what: Any) -> list[Any]:
+        if self._gone:
+            raise Lost(f"the session with {self.address} was given up before")
+        try:
+            rows: list[Any] = within(timeout, work, what)
+        except NoAnswer:
+            self._gone = True
+            raise NoAnswer(f"no answer from {self.address} within {timeout:g} s") from None
+        except Exception as error:  # noqa: BLE001 - as above
+            trouble = explained(error, self.address)
+            self._gone = not isinstance(trouble, ServerError)
+            raise trouble from None
+        return rows
+
+    def close(self) -> None:
+        """Say goodbye, so that the server does not count an aborted connection."""
+        if not self._gone:
+            self._gone = True
+            with suppress(Exception):  # it is gone either way
+                within(0.2, self._connection.close)
+
+    def server_pid(self) -> int | None:
+        """The process that listens on the unix socket, or None where the kernel cannot tell.
+
+        From SO_PEERCRED, so it is the very process that answered. None over TCP, from another
+        pid namespace, and where the driver's descriptor is not to be found.
+        """
+        if self._server_pid is None and self.address.socket is not None:
+            self._server_pid = self._pid_at_the_other_end()
+        return self._server_pid
+
+    def _pid_at_the_other_end(self) -> int | None:
+        import _socket  # socket, the module around it, costs 9 ms more
+
+        for name, descriptor in _sockets().items():
+            if name in self._sockets_before:
+                continue
+            try:
+                connection = _socket.socket(fileno=os.dup(descriptor))
+            except OSError:
+                continue
+            try:
+                if connection.family == _socket.AF_UNIX and connection.getpeername():
+                    raw = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
+                    return int.from_bytes(raw[:4], sys.byteorder) or None
+            except OSError:
+                continue
+            finally:
+                connection.close()
+        return None
+
+
+def _sockets() -> dict[str, int]:
+    """The sockets this process has open: the kernel's name of each, and its descriptor."""
+    found: dict[str, int] = {}
+    for descriptor in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # the listing's own descriptor is closed by now
+            name = os.readlink(f"/proc/self/fd/{descriptor}")
+            if name.startswith("socket:"):
+                found[name] = int(descriptor)
+    return found
+
+
+def _knock(host: str, port: int) -> None:
+    """Tell a mute server from an absent host, after the driver ran out of time.
+
+    A second SYN, since one may get lost; and one to a port where nobody listens, because a
+    server whose queue of connections is full drops SYNs while its kernel answers for other ports.
+
+    Raises:
+        Refused: nobody listens at that port.
+        Unreachable: nothing at all came back within KNOCK seconds.
+    """
+    import select
+    import socket
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    knocking = {socket.socket(family, socket.SOCK_STREAM): at for at in (port, UNUSED_PORT)}
+    try:
+        for each, at in knocking.items():
+            each.setblocking(False)
+            each.connect_ex((host, at))
+        answered = select.select([], list(knocking), [], KNOCK)[1]
+        errors = {
+            knocking[each]: each.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) for each in answered
+        }
+    finally:
+        for each in knocking:
+            each.close()
+    if errors.get(port) == errno.ECONNREFUSED:
+        raise Refused(f"connection refused by {host} port {port}")
+    if not any(error in (0, errno.ECONNREFUSED) for error in errors.values()):
+        raise Unreachable(f"nothing answers at {host}, port {port} or other")

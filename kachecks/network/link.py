@@ -1,0 +1,111 @@
+"""What this node sees of the network around it, and what it tells the network.
+
+A thin composition: who answers pings (echo), who has an address on the link (neighbours), who is
+MASTER for our VIP (adverts). The healthy path of check_mysql needs echo alone; the others are
+imported where they are used.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kachecks.config.options import Config
+
+_DEAF_AFTER_ADVERTS = 2.2  # two adverts must have been lost, and the timer's jitter on top
+_KNOCK_SECONDS = 0.1  # the answer comes in less than 1 ms
+
+
+class Network:
+    """The network of one pair, as this node sees it."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+
+    def answers(self, addresses: Sequence[str], seconds: float) -> bool:
+        """Any of them answers ICMP echo within so many seconds; returns at the first answer.
+
+        Raises: PermissionError, neither root nor allowed to ping.
+        """
+        from kachecks.network import ping
+
+        return ping.answers(addresses, seconds)
+
+    def holder_elsewhere(self) -> str:
+        """MAC address of another host that answers for one of our VIPs, "" when nobody does.
+
+        Takes 90 ms when nobody does. Raises: PermissionError without CAP_NET_RAW.
+        """
+        from kachecks.network import neighbours
+
+        return neighbours.who_answers(self._config.vips, self._interface())
+
+    def peer_on_link(self) -> bool:
+        """Another host answers ARP, or ND, for the peer's own address; ICMP may be filtered.
+
+        An IPv4 address answers on any interface of the peer (Linux, arp_ignore = 0), an IPv6
+        address only on the interface that has it. Raises: PermissionError without CAP_NET_RAW.
+        """
+        from kachecks.network import neighbours
+
+        return bool(neighbours.who_answers([self._config.peer], self._interface()))
+
+    def hears_peer(self) -> bool:
+        """Another host sends adverts for one of our VIPs; returns at the first that is heard.
+
+        Waits for two adverts and a little. Raises: PermissionError without CAP_NET_RAW.
+        """
+        from kachecks.network import vrrp
+
+        seconds = _DEAF_AFTER_ADVERTS * self._config.advert_int
+        return vrrp.heard(self._config.vips, self._interface(), seconds)
+
+    def peer_has_no_vrrp(self) -> bool:
+        """The peer's kernel says that nobody there takes VRRP packets: no keepalived runs.
+
+        False where that cannot be told. Takes 0.1 s then. Raises: PermissionError without
+        CAP_NET_RAW.
+        """
+        from kachecks.network import vrrp
+
+        interface = self._config.interface
+        if interface and interface != interface_towards(self._config.peer):
+            return False
+        return vrrp.nobody_listens(self._config.peer, _KNOCK_SECONDS)
+
+    def announce(self, mac: str) -> None:
+        """Tell the hosts on the link that our VIPs are at this MAC address (`02:00:…`).
+
+        Raises: PermissionError without CAP_NET_RAW; ValueError if it is no MAC address.
+        """
+        from kachecks.network import neighbours
+
+        neighbours.announce(self._config.vips, mac, self._interface())
+
+    def _interface(self) -> str:
+        return self._config.interface or interface_towards(self._config.peer)
+
+
+def interface_towards(address: str) -> str:
+    """The interface of the route to that address, "" where there is none.
+
+    The kernel chooses a source address for the route, and the interface that has it is meant. So
+    it is the wrong one where a route names a source address of another interface (`ip route …
+    src`); `interface` in the option file is for that.
+    """
+    import socket
+
+    import psutil
+
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, 9))  # sends nothing: udp(7)
+            source = probe.getsockname()[0]
+    except OSError:
+        return ""
+    for interface, addresses in psutil.net_if_addrs().items():
+        if source in (entry.address for entry in addresses):
+            return interface
+    return ""

@@ -1,0 +1,111 @@
+"""Who else on this link has an IP address, and telling the link who has: IPv4 and IPv6 alike.
+
+The frames carry our own MAC address as their sender, whatever they say inside: a switch would
+otherwise believe that the other host has moved to our port.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import time
+from collections.abc import Sequence
+from typing import Union
+
+import psutil
+
+from kachecks.network.arp import Arp
+from kachecks.network.ndp import Discovery
+
+_PROBES = 3
+_PROBE_SECONDS = 0.03
+_ANNOUNCEMENTS = 5  # at once, as keepalived's vrrp_garp_master_repeat: one frame may be lost
+_VIRTUAL_MACS = ("00:00:5e:00:01:", "00:00:5e:00:02:")  # RFC 9568 section 7.3
+
+_Link = Union[Arp, Discovery]
+
+
+def who_answers(addresses: Sequence[str], interface: str) -> str:
+    """MAC address (`02:00:…`) of another host that answers for one of these addresses, or "".
+
+    Three probes 30 ms apart, 90 ms when nobody answers. This host's own answers, which reach it
+    from a second card on the same link, do not count. "" also where the interface does not
+    exist, is down or is no Ethernet.
+
+    Raises:
+        PermissionError: CAP_NET_RAW is missing.
+    """
+    own = own_macs()
+    with contextlib.ExitStack() as stack:
+        links = _links(addresses, interface)
+        for link in links:
+            stack.callback(link.close)
+        for _ in range(_PROBES if links else 0):
+            until = time.monotonic() + _PROBE_SECONDS
+            for link in links:
+                link.probe()
+            while (left := until - time.monotonic()) > 0:
+                for ready in select.select(links, [], [], left)[0]:
+                    mac = ready.answer()
+                    if mac and mac not in own:
+                        return str(mac)
+    return ""
+
+
+def announce(addresses: Sequence[str], mac: str, interface: str) -> None:
+    """Tell every host on the link that these addresses are at that MAC address.
+
+    Changes entries that exist and makes none. Nothing happens where the interface does not exist,
+    is down or is no Ethernet.
+
+    Raises:
+        PermissionError: CAP_NET_RAW is missing.
+        ValueError: it is no MAC address.
+    """
+    hardware = bytes.fromhex(mac.replace(":", ""))
+    if len(hardware) != 6:
+        raise ValueError(f"{mac} is no MAC address, expected six bytes as 02:00:0a:00:00:01")
+    for link in _links(addresses, interface):
+        with contextlib.closing(link):
+            for _ in range(_ANNOUNCEMENTS):
+                link.announce(hardware)
+
+
+def own_macs() -> set[str]:
+    """The MAC addresses of this host, without those that VRRP gives to whoever is MASTER.
+
+    With `use_vmac` both nodes have the same one, and it never gets out of the standby's.
+    """
+    entries = (entry for entries in psutil.net_if_addrs().values() for entry in entries)
+    macs = {entry.address.lower() for entry in entries if entry.family == psutil.AF_LINK}
+    return {mac for mac in macs if not mac.startswith(_VIRTUAL_MACS)}
+
+
+def _links(addresses: Sequence[str], interface: str) -> list[_Link]:
+    """One for each family that these addresses have and the interface knows.
+
+    Raises: PermissionError.
+    """
+    own_mac, links = _mac_of(interface), list[_Link]()
+    families: tuple[tuple[type[_Link], list[str]], ...] = (
+        (Arp, [address for address in addresses if ":" not in address]),
+        (Discovery, [address for address in addresses if ":" in address]),
+    )
+    for family, asked in families:
+        if own_mac and asked:
+            try:
+                links.append(family(asked, interface, own_mac))
+            except PermissionError:
+                raise
+            except OSError:
+                continue  # the interface has just gone, or the kernel has no IPv6
+    return links
+
+
+def _mac_of(interface: str) -> bytes:
+    """Empty unless the interface exists and is an Ethernet."""
+    for entry in psutil.net_if_addrs().get(interface, ()):
+        if entry.family == psutil.AF_LINK:
+            mac = bytes.fromhex(entry.address.replace(":", ""))
+            return mac if len(mac) == 6 else b""
+    return b""

@@ -1,0 +1,130 @@
+"""The last transitions of this node: the end of its audit log, on a disk that may hang."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from kachecks.bounded import LONGEST_TEXT, apart
+from kachecks.commands.status.facts import Transition
+
+PATIENCE = 0.3
+"""Seconds for the disk; a healthy one needs a millisecond."""
+
+TAIL = 256 << 10
+"""Bytes read from the end: a record with long GTID sets has some thousand."""
+
+
+class NoHistory(Exception):
+    """The audit log cannot be read; one sentence."""
+
+
+class History:
+    """The audit log of one pair, to look at again and again."""
+
+    def __init__(self, state_dir: str, name: str) -> None:
+        self._path = os.path.join(state_dir, f"{name}.jsonl")
+        self._stuck = 0  # pid of the child that still hangs in the last look
+
+    def last_transitions(self, count: int = 3) -> tuple[Transition, ...]:
+        """The latest first; none where there is no log yet. What is no record is passed over.
+
+        Raises:
+            NoHistory: no permission, or a disk that does not answer.
+        """
+        if self._is_stuck():
+            raise self._no_history("its disk still does not answer")
+        try:
+            text, pid, ended = apart(lambda: _fitting(self._path, count), PATIENCE)
+        except OSError as error:
+            raise self._no_history(error.strerror) from None
+        self._stuck = 0 if ended else pid
+        if text is None:
+            raise self._no_history(f"its disk has not answered in {PATIENCE:g} s")
+        answer = json.loads(text)
+        if isinstance(answer, str):
+            raise self._no_history(answer)
+        return tuple(Transition(*fields) for fields in answer)
+
+    def _is_stuck(self) -> bool:
+        """The child of the last look still hangs: no other one is made beside it."""
+        try:
+            return bool(self._stuck) and os.waitpid(self._stuck, os.WNOHANG) == (0, 0)
+        except ChildProcessError:
+            return False
+
+    def _no_history(self, why: str | None) -> NoHistory:
+        return NoHistory(f"{self._path} cannot be read: {why}")
+
+
+def _fitting(path: str, count: int) -> str:
+    """As JSON, with texts as long as fit into what `apart` carries; a string for an error."""
+    try:
+        found = _tail(path, count)
+    except OSError as error:
+        return json.dumps(error.strerror or str(error))
+    for length in (1000, 300, 100, 30):
+        text = json.dumps([_shortened(each, length) for each in found], ensure_ascii=False)
+        if len(text.encode("utf-8", "replace")) < LONGEST_TEXT:
+            return text
+    return "[]"
+
+
+def _tail(path: str, count: int) -> list[Transition]:
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - TAIL))
+            lines = file.read(TAIL).split(b"\n")
+    except FileNotFoundError:
+        return []
+    found: list[Transition] = []
+    for record in _records(reversed(lines)):
+        found.append(_transition(record))
+        if len(found) == count:
+            break
+    return found
+
+
+def _records(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
+    """Those that are records of transitions: the first line of the tail may be cut, and a full
+    disk leaves half of one in the middle."""
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict) and record.get("transition") and record.get("time"):
+            yield record
+
+
+def _transition(record: dict[str, Any]) -> Transition:
+    def text(key: str) -> str:
+        return str(record.get(key) or "")
+
+    took = record.get("milliseconds")
+    return Transition(
+        time=text("time"),
+        transition=text("transition"),
+        outcome=text("outcome"),
+        why=text("why"),
+        cause=text("cause"),
+        milliseconds=float(took) if isinstance(took, (int, float)) else None,
+    )
+
+
+def _shortened(transition: Transition, length: int) -> Transition:
+    return Transition(
+        time=_cut(transition.time, length),
+        transition=_cut(transition.transition, length),
+        outcome=_cut(transition.outcome, length),
+        why=_cut(transition.why, length),
+        cause=_cut(transition.cause, length),
+        milliseconds=transition.milliseconds,
+    )
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 3]}..."

@@ -1,0 +1,1 @@
+"""Open and close this node: promotion, demotion, and what both need."""

@@ -1,0 +1,183 @@
+"""Apply what was received: nothing that the old node has sent is lost by opening too early."""
+
+from __future__ import annotations
+
+from kachecks.mysql import positions, queries
+from kachecks.mysql.facts import Channel
+from kachecks.mysql.positions import Position
+from kachecks.node import Budget, Host
+from kachecks.transitions.sessions import STATEMENT, Refusal, Sessions, own_server
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kachecks.transitions.progress import Telling
+
+
+def drain(sessions: Sessions, target: Position | None) -> None:
+    """Wait until all that was received, and all of ``target``, is applied.
+
+    Raises:
+        Refusal: it cannot be, or there was no progress for drain_timeout.
+        VipGone, Leaving: this node is not to be promoted any more.
+    """
+    config = sessions.host.config
+    patience = Budget(sessions.host, config.drain_timeout)
+    restarted: set[tuple[str, str]] = set()
+    silence = _Silence()
+    tell = _telling(sessions.host) if sessions.host.talks else None
+    before: object = None
+    pause = 0.002
+    while True:
+        channels = sessions.channels()
+        if _give_up_on(sessions, channels):
+            return
+        left = _left_to_apply(sessions, channels, target)
+        if not left:
+            return
+        if tell is not None:
+            tell(_count_of(sessions, channels, target, left))
+        of_target = sessions.facts.version.mariadb and target is not None
+        if (
+            of_target
+            and not _left_to_apply(sessions, channels, None)
+            and silence.proves_the_end(channels)
+        ):
+            sessions.steps.done(f"the peer's binary log ends before {left}")
+            return
+        _restart_threads(sessions, channels, restarted)
+        progress = _progress(sessions, channels)
+        if progress != before:
+            before, patience = progress, Budget(sessions.host, config.drain_timeout)
+        if patience.over:
+            if config.on_drain_timeout == "open":
+                return
+            raise Refusal(f"no progress for {config.drain_timeout:g} s in applying {left}")
+        sessions.pause(pause)
+        pause = min(pause * 2, 0.05)
+
+
+class _Silence:
+    """Whether the closed peer has sent all that its binary log holds, whatever it says it has.
+
+    MariaDB uses up a GTID for each transaction whose write to the binary log has failed (disk full;
+    measured on 10.11), so its position names transactions that are nowhere. A source sends a
+    heartbeat only when it has nothing else to send, and in order: the first one may have been on
+    its way before the peer was closed, the second one was not.
+    """
+
+    def __init__(self) -> None:
+        self._received: object = None
+        self._heartbeats: dict[str, int] = {}
+
+    def proves_the_end(self, channels: tuple[Channel, ...]) -> bool:
+        received = [(each.name, each.received_gtid, each.received_file) for each in channels]
+        if received != self._received or not all(each.receiving for each in channels):
+            self._received = received
+            self._heartbeats = {each.name: each.heartbeats for each in channels}
+            return False
+        return all(each.heartbeats >= self._heartbeats[each.name] + 2 for each in channels)
+
+
+def _give_up_on(sessions: Sessions, channels: tuple[Channel, ...]) -> bool:
+    """Replication is broken: never skipped or forced unless the operator has said so.
+
+    Raises:
+        Refusal: on_broken_replica = refuse.
+    """
+    broken = "" if channels else "this server does not replicate from the peer"
+    for channel in channels:
+        if not channel.applier and channel.applier_errno:
+            broken = (
+                f"the applier has stopped with error {channel.applier_errno}:"
+                f" {channel.applier_error}"
+            )
+    if broken and sessions.host.config.on_broken_replica == "refuse":
+        raise Refusal(f"{broken}; on_broken_replica = refuse")
+    return bool(broken)
+
+
+def _left_to_apply(
+    sessions: Sessions, channels: tuple[Channel, ...], target: Position | None
+) -> str:
+    """Received and not applied, or committed by the peer and not here; "" when nothing.
+
+    Raises:
+        Refusal: the peer has transactions of this very server that it no longer has itself.
+    """
+    local, facts = sessions.local, sessions.facts
+    with own_server():
+        for channel in channels:
+            left = positions.unapplied(local, facts.version, channel, facts.server_id, STATEMENT)
+            if left:
+                return left
+        if target is None:
+            return ""
+        left = positions.missing(local, facts.version, target, channels, STATEMENT)
+    lost = positions.lost_of(facts.identity, left)
+    if lost:
+        raise Refusal(
+            f"the peer has transactions of this server that it no longer has: {lost};"
+            " it was rebuilt, or has lost data"
+        )
+    return left
+
+
+def _telling(host: Host) -> Telling:
+    from kachecks.transitions.progress import Telling
+
+    return Telling(host.now, host.progress)
+
+
+def _count_of(
+    sessions: Sessions, channels: tuple[Channel, ...], target: Position | None, left: str
+) -> Callable[[], int | None]:
+    """What counts the transactions that are left, for the person at the terminal."""
+    from kachecks.transitions.catching_up import transactions_left
+
+    received = ",".join(each.received_gtid for each in channels)
+    wanted = target or Position(received, "", None)
+    return lambda: transactions_left(sessions.local, sessions.facts.version, wanted, left)
+
+
+def _progress(sessions: Sessions, channels: tuple[Channel, ...]) -> object:
+    """Something that changes whenever a transaction is received or applied."""
+    with own_server():
+        executed = positions.executed(sessions.local, sessions.facts.version, STATEMENT)
+    marks = [(each.received_gtid, each.received_file, each.applied_file) for each in channels]
+    return executed, marks
+
+
+def _restart_threads(
+    sessions: Sessions, channels: tuple[Channel, ...], restarted: set[tuple[str, str]]
+) -> None:
+    """Start a stopped applier; reconnect a receiver now rather than in connect_retry seconds.
+
+    Each once. MariaDB with GTID throws its relay log away when a thread is started while both
+    stand still: only where the peer is there to send it again.
+
+    Raises:
+        Refusal: what was received would be lost.
+    """
+    local, version = sessions.local, sessions.facts.version
+    for channel in channels:
+        thread = "receiver" if channel.applier else "applier"
+        if (thread, channel.name) in restarted:
+            continue
+        with own_server():
+            if not channel.applier and channel.receiver == "No" and version.mariadb:
+                if sessions.peer is None and channel.gtid:
+                    raise Refusal(
+                        "both replication threads are stopped and the peer is not there:"
+                        " MariaDB would throw away what was received; START SLAVE by hand"
+                    )
+                local.execute(queries.start_replication(version, channel.name), STATEMENT)
+            elif not channel.applier:
+                local.execute(queries.start_applier(version, channel.name), STATEMENT)
+            elif sessions.peer is not None and not channel.receiving:
+                local.execute(queries.stop_receiver(version, channel.name), STATEMENT)
+                local.execute(queries.start_receiver(version, channel.name), STATEMENT)
+            else:
+                continue
+        restarted.add((thread, channel.name))

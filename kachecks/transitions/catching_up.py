@@ -1,0 +1,105 @@
+"""The other node fetches and applies all that this closed one has committed."""
+
+from __future__ import annotations
+
+from kachecks.lean import NamedTuple, suppress
+from kachecks.mysql import positions
+from kachecks.mysql.facts import Version, channels_of
+from kachecks.mysql.gtid_count import count, mariadb_count
+from kachecks.mysql.positions import Position
+from kachecks.mysql.probe import probe
+from kachecks.mysql.session import Session, SessionError
+from kachecks.node import Budget, Host
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, Optional
+
+    Count = Callable[[], Optional[int]]
+    EachRound = Callable[[Count], None]
+
+CONNECT = 1.0
+"""Seconds to connect, and for one statement here."""
+
+STATEMENT = 1.0
+"""Seconds for one statement at the peer, however long it is waited for in all: a mute one is found
+out soon, and one that answers is not taken for mute when the time is nearly over."""
+
+
+class CaughtUp(NamedTuple):
+    """Whether the peer has everything, and what to say of it."""
+
+    done: bool
+    said: str
+    left: str = ""  # what it lacks, by GTID or file and position
+
+
+def wait_for_peer(
+    host: Host, seconds: float, each_round: EachRound = lambda _count: None
+) -> CaughtUp:
+    """Wait up to ``seconds`` for the peer to have applied what this node has committed by now.
+
+    Args:
+        each_round: called in each round, with what counts the transactions that are left.
+    """
+    budget = Budget(host, seconds)
+    try:
+        local = host.connect_local(budget.left(at_most=CONNECT))
+        try:
+            peer = host.connect_peer(budget.left(at_most=CONNECT))
+        except SessionError as error:
+            local.close()
+            return CaughtUp(False, f"the peer does not answer: {error}")
+        try:
+            return _wait(host, local, peer, budget, seconds, each_round)
+        finally:
+            local.close()
+            peer.close()
+    except SessionError as error:
+        return CaughtUp(False, f"whether the peer has everything is not known: {error}")
+
+
+def transactions_left(
+    session: Session, version: Version, wanted: Position, left: str
+) -> int | None:
+    """How many of ``wanted`` that server lacks; None where they cannot be counted.
+
+    Args:
+        left: what positions.missing has found it to lack.
+    """
+    if wanted.file is not None:
+        return None
+    if not version.mariadb:
+        return count(left)
+    with suppress(SessionError):
+        return mariadb_count(wanted.gtids, positions.executed(session, version, CONNECT))
+    return None
+
+
+def _count_of(session: Session, version: Version, wanted: Position, left: str) -> Count:
+    return lambda: transactions_left(session, version, wanted, left)
+
+
+def _wait(
+    host: Host,
+    local: Session,
+    peer: Session,
+    budget: Budget,
+    seconds: float,
+    each_round: EachRound,
+) -> CaughtUp:
+    """Raises SessionError."""
+    facts = probe(local, budget.left(at_most=CONNECT))
+    wanted = positions.executed(local, facts.version, budget.left(at_most=CONNECT))
+    pause = 0.002
+    left = "what this node has committed"
+    while not budget.over:
+        there = probe(peer, STATEMENT)
+        channels = channels_of(there.channels, facts.identity)
+        left = positions.missing(peer, there.version, wanted, channels, STATEMENT)
+        if not left:
+            return CaughtUp(True, "the peer has everything")
+        each_round(_count_of(peer, there.version, wanted, left))
+        host.sleep(min(pause, budget.left()))
+        pause = min(pause * 2, 0.05)
+    return CaughtUp(False, f"the peer does not have everything after {seconds:g} s", left)

@@ -1,0 +1,45 @@
+"""How long whoever closes or opens this node's server waits for the pair's lock.
+
+Closing goes on without it, opening never does.
+"""
+
+from __future__ import annotations
+
+from kachecks.node import Budget, Host
+from kachecks.state.files import StateError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DEMOTION_LOCK_PATIENCE = 1.0
+"""Seconds to wait for the lock before closing without it: closing is always safe."""
+
+PROMOTION_LOCK_PATIENCE = 20.0
+"""Seconds to wait for another hook at work before opening: never without the lock."""
+
+
+def lock_to_demote(host: Host, patience: float) -> bool:
+    """Wait a moment for the lock; False: go on without it, closing is always safe."""
+    budget = Budget(host, min(DEMOTION_LOCK_PATIENCE, patience / 3))
+    try:
+        return _wait_for_lock(host, "demote", lambda: budget.over)
+    except StateError as error:
+        host.progress(f"going on without the lock: {error}")
+        return False
+
+
+def lock_to_promote(host: Host) -> bool:
+    """Wait for the lock while the VIP is here. Raises StateError: never without the lock."""
+    budget = Budget(host, PROMOTION_LOCK_PATIENCE)
+    return _wait_for_lock(host, "promote", lambda: budget.over or not host.vip_here())
+
+
+def _wait_for_lock(host: Host, purpose: str, give_up: Callable[[], bool]) -> bool:
+    pause = 0.002
+    while not host.try_lock(purpose):
+        if give_up():
+            return False
+        host.sleep(pause)
+        pause = min(pause * 2, 0.05)
+    return True

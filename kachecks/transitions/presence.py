@@ -1,0 +1,82 @@
+"""What there is of a peer whose server neither answers nor refuses: a holder, a host, nothing.
+
+Only asked when SQL has failed. A kernel answers ARP for its addresses while every process on it
+hangs, so the VIP answered for by another host means: it is still a holder, and cannot be asked.
+"""
+
+from __future__ import annotations
+
+from kachecks.transitions.sessions import Refusal, Sessions
+
+HOLDER_PROBES = 3
+HOLDER_PAUSE = 0.4
+"""Seconds between the probes for the VIP: a node that is just letting go of it has a second."""
+
+ECHO_PATIENCE = 0.3
+"""Seconds for an echo on the way between two nodes of a pair."""
+
+WITNESS_PATIENCE = 0.5
+"""Seconds for the first of the witnesses to answer."""
+
+
+class Presence:
+    """What was found, the strongest sign first."""
+
+    HOLDER = "its host answers for the VIP (mysqld hangs, or a firewall drops its port)"
+    ON_LINK = "its host answers ARP"
+    HOST = "its host is alive (mysqld hangs, or a firewall drops its port)"
+    NONE = "nothing answers"
+
+
+def presence_of_peer(sessions: Sessions, host_answered: bool) -> str:
+    """Look for the peer beside SQL.
+
+    Args:
+        host_answered: its kernel has answered to a connection.
+
+    Raises:
+        Refusal: it cannot be looked for (no right to, no such interface).
+        VipGone, Leaving: as the pauses have it.
+    """
+    network = sessions.host.network
+    try:
+        if _is_holder(sessions):
+            return Presence.HOLDER
+        if network.peer_on_link():
+            return Presence.ON_LINK
+        if host_answered or network.answers([sessions.host.config.peer], ECHO_PATIENCE):
+            return Presence.HOST
+    except OSError as error:
+        raise Refusal(f"whether the peer's host is alive cannot be told: {error}") from None
+    return Presence.NONE
+
+
+def _is_holder(sessions: Sessions) -> bool:
+    for probe in range(HOLDER_PROBES):
+        if probe:
+            sessions.pause(HOLDER_PAUSE)
+        if not sessions.host.network.holder_elsewhere():
+            return False
+    return True
+
+
+def must_see_a_witness(sessions: Sessions, found: str) -> None:
+    """Without one it is this node that is cut off, whatever it believes of the peer.
+
+    Nothing happens where the option file names no witness.
+
+    Raises:
+        Refusal: none answers.
+    """
+    witnesses = sessions.host.config.witnesses
+    if not witnesses:
+        return
+    try:
+        seen = sessions.host.network.answers(witnesses, WITNESS_PATIENCE)
+    except OSError as error:
+        raise Refusal(f"{found}, and the witness cannot be asked: {error}") from None
+    if not seen:
+        raise Refusal(
+            f"{found}, and no witness ({', '.join(witnesses)}) answers: it is this node that is"
+            " cut off"
+        )

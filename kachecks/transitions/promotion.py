@@ -1,0 +1,127 @@
+"""Open this node's server for writes, if it is safe: the VIP has come and MySQL must follow.
+
+Reads top to bottom as the manual's list: own session; the peer, closed and counted, under the
+lock on both servers; everything received applied; the peer once more; open. Every way out but
+the last leaves the server closed.
+"""
+
+from __future__ import annotations
+
+from kachecks.mysql import positions, queries
+from kachecks.node import Host
+from kachecks.transitions.apply_received import drain
+from kachecks.transitions.peer import Settled, peer_is_back, settle_peer
+from kachecks.transitions.record import Outcome, Steps
+from kachecks.transitions.sessions import (
+    STATEMENT,
+    Interrupted,
+    Refusal,
+    Sessions,
+    StandAside,
+    own_server,
+)
+
+__all__ = ["StandAside", "promote"]
+
+
+def promote(host: Host, steps: Steps) -> Outcome:
+    """Open this node's server, or say why not. The caller holds the pair's lock.
+
+    Raises:
+        StandAside: the VIP is not here, left while this was at work, or is about to. The server
+            may have been opened in that very moment, so the caller demotes.
+    """
+    sessions: Sessions | None = None
+    try:
+        sessions = Sessions(host, steps)
+        steps.done("connect")
+        if sessions.facts.writable:
+            return _already_open(sessions)
+        return _promote(sessions)
+    except Interrupted as interruption:
+        return Outcome("promote", "interrupted", str(interruption), done=False, changed=False)
+    except Refusal as refusal:
+        return Outcome("promote", "refused", str(refusal), done=False, changed=False)
+    finally:
+        if sessions is not None:
+            sessions.close()
+
+
+def _promote(sessions: Sessions) -> Outcome:
+    steps = sessions.steps
+    while True:
+        settled = settle_peer(sessions)
+        steps.done("peer")
+        drain(sessions, settled.target)
+        steps.done("drain")
+        _must_not_be_cold(sessions, settled)
+        if sessions.peer is not None or not peer_is_back(sessions, settled):
+            break
+    with own_server():
+        position = positions.executed(sessions.local, sessions.facts.version, STATEMENT).text
+    _open(sessions)
+    steps.done("open")
+    why = f"{settled.said}; all that was received is applied"
+    return Outcome("promote", "opened", why, done=True, changed=True, position=position)
+
+
+def _must_not_be_cold(sessions: Sessions, settled: Settled) -> None:
+    """A node that starts beside an absent peer may be hours behind, and not know it.
+
+    It has everything if it has been up to date with the peer since its own mysqld started, or
+    was open itself while the peer was already away, and has heard nothing of it since. All that it
+    has received must be applied by now, or it could not tell.
+
+    Raises:
+        Refusal: neither, and cold_start = refuse.
+    """
+    host, facts = sessions.host, sessions.facts
+    if settled.target is not None or host.config.cold_start == "open":
+        return
+    if host.had_contact(host.server_process(sessions.local)):
+        return
+    with own_server():
+        others = positions.others_of(sessions.local, facts.version, facts.identity, STATEMENT)
+    if host.was_alone(others):
+        return
+    raise Refusal(
+        f"{settled.said}, and this server has not replicated from it since it started, so it may"
+        " lack what the peer has taken; cold_start = refuse: start the peer, or set cold_start ="
+        " open for once where this node is known to have everything"
+    )
+
+
+def _already_open(sessions: Sessions) -> Outcome:
+    """A second notify_master, or a server that booted open: it stays so, the peer must not."""
+    sessions.host.mark_open(sessions.host.server_process(sessions.local))
+    try:
+        settled = settle_peer(sessions)
+    except Refusal as refusal:
+        why = f"this server is open already, but {refusal}"
+        return Outcome("promote", "already open", why, done=False, changed=False)
+    why = f"this server is open already; {settled.said}"
+    return Outcome("promote", "already open", why, done=True, changed=settled.fenced)
+
+
+def _open(sessions: Sessions) -> None:
+    """Open, with the VIP looked for before and after.
+
+    The mark comes first: if this process dies in between, the next demotion still knows which
+    mysqld may be open.
+    """
+    host, local = sessions.host, sessions.local
+    sessions.ping()
+    process = host.server_process(local)
+    marked = host.open_mark()
+    host.mark_open(process)
+    try:
+        sessions.must_go_on()
+    except StandAside:
+        if marked is None:  # nothing was opened, so nothing may ever be killed for it
+            host.unmark_open()
+        raise
+    with own_server():
+        local.execute(queries.OPEN_WRITES, STATEMENT)
+        sessions.must_go_on()
+        if host.take_events_note(process):
+            local.execute(queries.SWITCH_ON_EVENTS, STATEMENT)

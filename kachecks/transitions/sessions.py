@@ -1,0 +1,171 @@
+"""The two sessions of a promotion: with this node's server and with the peer's.
+
+Both hold the lock and must live until the end; the one with this node's server is also the one
+that will open it. A session found gone ends the promotion and is never reconnected.
+"""
+
+from __future__ import annotations
+
+from kachecks.lean import NamedTuple
+from kachecks.mysql import queries
+from kachecks.mysql.facts import Channel, Facts, channels_from
+from kachecks.mysql.probe import probe
+from kachecks.mysql.session import Session, SessionError
+from kachecks.node import Budget, Host
+from kachecks.transitions.record import Steps
+
+STATEMENT = 2.0
+"""Seconds for one statement; the server ends our sessions after 3 s of silence."""
+
+PEER_STATEMENT = 1.0
+"""Seconds for one statement at the peer."""
+
+PING_AFTER = 0.5
+"""Seconds of silence after which the sessions are used for nothing but to keep them alive."""
+
+LOCK_PATIENCE = 8.0
+"""Seconds to wait for the other node's promotion."""
+
+
+class Refusal(Exception):
+    """This node must not open; the text says why."""
+
+
+class Interrupted(Refusal):
+    """A session ended, and with it our lock: this promotion is over; a new one may begin."""
+
+
+class StandAside(Exception):
+    """This node is not to be promoted any more: the VIP has left, or is about to."""
+
+
+class VipGone(StandAside):
+    """The VIP has left this host."""
+
+
+class Leaving(StandAside):
+    """Somebody on this host is closing it in order to leave."""
+
+
+class Peer(NamedTuple):
+    """The other server, with the session that holds the lock there."""
+
+    session: Session
+    facts: Facts
+
+
+class own_server:
+    """Trouble with this node's own server ends the promotion, and is never taken for the peer's."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> None:
+        if isinstance(error, SessionError):
+            raise Interrupted(f"this node's own server: {error}") from None
+
+
+class Sessions:
+    """This node's session, the peer's where it answers, and the lock on both."""
+
+    def __init__(self, host: Host, steps: Steps) -> None:
+        """Connect to this node's own server.
+
+        Raises:
+            VipGone, Leaving: this node is not to be promoted.
+            Interrupted: the server does not answer.
+        """
+        self.host = host
+        self.steps = steps
+        self.peer: Peer | None = None
+        self.had_to_wait = False
+        self._last_ping = host.now()
+        self.must_go_on()
+        with own_server():
+            self.local = host.connect_local(STATEMENT)
+            try:
+                self.facts = probe(self.local, STATEMENT)
+                self.local.execute(queries.LET_GO_WHEN_SILENT, STATEMENT)
+            except SessionError:
+                self.local.close()
+                raise
+
+    def close(self) -> None:
+        """End both sessions, and with them their locks."""
+        self.local.close()
+        self.forget_peer()
+
+    def forget_peer(self) -> None:
+        """End the peer's session, if there is one."""
+        if self.peer is not None:
+            self.peer.session.close()
+            self.peer = None
+
+    def must_go_on(self) -> None:
+        """The VIP is here, and nobody is about to give it away. Raises VipGone, Leaving."""
+        if not self.host.vip_here():
+            raise VipGone
+        if self.host.is_leaving():
+            raise Leaving
+
+    def channels(self) -> tuple[Channel, ...]:
+        """This node's channels from the peer, as they are now. Raises Interrupted."""
+        with own_server():
+            found = probe(self.local, STATEMENT).channels
+        return channels_from(found, self.host.config.peer)
+
+    def pause(self, seconds: float) -> None:
+        """Wait, while there is reason to and both sessions live.
+
+        Raises:
+            VipGone, Leaving, Interrupted.
+        """
+        self.must_go_on()
+        self.keep_alive()
+        self.host.sleep(seconds)
+
+    def keep_alive(self) -> None:
+        """Use both sessions, if that was not done a moment ago. Raises Interrupted."""
+        if self.host.now() - self._last_ping > PING_AFTER:
+            self.ping()
+
+    def ping(self) -> None:
+        """Both sessions must be alive: with one of them, a lock is gone. Raises Interrupted."""
+        self._last_ping = self.host.now()
+        with own_server():
+            self.local.query(queries.PING, STATEMENT)
+        if self.peer is not None:
+            try:
+                self.peer.session.query(queries.PING, PEER_STATEMENT)
+            except SessionError as error:
+                raise Interrupted(f"the peer stopped answering: {error}") from None
+
+    def lock(self) -> None:
+        """Take the lock on this server and, where it answers, on the peer.
+
+        In the order of their server_id, the same on both nodes, so that two promotions never
+        wait for each other.
+
+        Raises:
+            Refusal: the other node's promotion has not ended within LOCK_PATIENCE seconds.
+            SessionError: the peer's.
+        """
+        budget = Budget(self.host, LOCK_PATIENCE)
+        with own_server():
+            self.local.execute(queries.RELEASE_LOCKS, STATEMENT)
+        peer_first = self.peer is not None and self.peer.facts.server_id < self.facts.server_id
+        if self.peer is not None and peer_first:
+            self._take_lock(self.peer.session, budget)
+        with own_server():
+            self._take_lock(self.local, budget)
+        if self.peer is not None and not peer_first:
+            self._take_lock(self.peer.session, budget)
+
+    def _take_lock(self, session: Session, budget: Budget) -> None:
+        sql = queries.take_lock(self.host.config.name, 1)
+        while session.query(sql, STATEMENT)[0]["taken"] != "1":
+            self.had_to_wait = True
+            self.must_go_on()
+            self.keep_alive()
+            if budget.over:
+                raise Refusal("the other node's promotion has not ended in time")

@@ -1,0 +1,60 @@
+"""MariaDB, as Debian has it."""
+
+from tests.lab.hosts import accounts
+from tests.lab.servers.server import DATADIR, OPTION_FILE, SMALL, Flavour
+
+# mariadb-install-db makes more roots than one: of the loopback, of the node's host name.
+ONE_ROOT = """
+DELETE FROM mysql.global_priv WHERE User = 'root' AND Host <> 'localhost';
+DELETE FROM mysql.proxies_priv WHERE Host <> 'localhost';
+FLUSH PRIVILEGES;
+"""
+
+
+class MariaDB(Flavour):
+    """The MariaDB of the system."""
+
+    name = "mariadb"
+    process = "mariadbd"
+    options_snippet = "my.cnf.mariadb"
+    grants_snippet = "grants.mariadb.sql"
+    close_writes = ("SET GLOBAL read_only = 1",)
+    open_writes = ("SET GLOBAL read_only = 0",)
+    position = "SELECT @@global.gtid_current_pos"
+    semi_sync_source = "rpl_semi_sync_master"
+
+    def program(self, name: str) -> list[str]:
+        return [name]
+
+    def client_command(self) -> list[str]:
+        return [*self.program("mariadb"), f"--defaults-file={OPTION_FILE}", "--user=root"]
+
+    def initialise_command(self) -> list[str]:
+        argv = [*self.program("mariadb-install-db"), "--no-defaults", f"--datadir={DATADIR}"]
+        argv += ["--force", "--skip-test-db", "--skip-name-resolve", "--user=root"]
+        return [*argv, "--auth-root-authentication-method=normal"]
+
+    def accounts(self) -> str:
+        return accounts.STATEMENTS + ONE_ROOT
+
+    def options(self, snippet: str) -> str:
+        small = "innodb_log_file_size = 16M\naria_pagecache_buffer_size = 8M\n"
+        return f"{SMALL}{small}\n{snippet}"
+
+    @property
+    def show_replication(self) -> str:
+        return "SHOW ALL SLAVES STATUS"
+
+    def replicate_from(self, host: str) -> tuple[str, ...]:
+        return (
+            f"CHANGE MASTER TO MASTER_HOST = '{host}', MASTER_USER = '{accounts.REPLICATION_USER}',"
+            f" MASTER_PASSWORD = '{accounts.REPLICATION_PASSWORD}', MASTER_USE_GTID = slave_pos,"
+            " MASTER_CONNECT_RETRY = 1, MASTER_HEARTBEAT_PERIOD = 1",
+            "START SLAVE",
+        )
+
+    def delay(self, seconds: int) -> tuple[str, ...]:
+        return ("STOP SLAVE", f"CHANGE MASTER TO MASTER_DELAY = {seconds}", "START SLAVE")
+
+    def applier(self, action: str) -> tuple[str, ...]:
+        return (f"{action} SLAVE SQL_THREAD",)

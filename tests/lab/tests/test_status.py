@@ -1,0 +1,171 @@
+"""`kachecks status` on a real pair: what it says of each node, and that it waits for nobody."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import signal
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.lab.hosts.node import Node
+from tests.lab.hosts.pair import VIP, Pair
+from tests.lab.servers.flavour import MARIADB, MARIADB_TRIXIE, MYSQL
+
+STATUS = "/opt/kachecks/bin/kachecks"
+FLAVOURS = {"mariadb": MARIADB, "mysql": MYSQL, "keepalived-2.3": MARIADB_TRIXIE}
+
+
+@pytest.fixture(scope="module", params=FLAVOURS.values(), ids=FLAVOURS.keys())
+def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
+    with Pair(request.param, "kachecks") as pair:
+        pair.a.sql("CREATE TABLE app.t (id INT AUTO_INCREMENT PRIMARY KEY, node INT)")
+        pair.wait_replication_caught_up()
+        yield pair
+
+
+def status(node: Node) -> tuple[int, dict[str, Any]]:
+    """Exit status, and what --json says."""
+    done = node.run([STATUS, "status", "--json"], check=False)
+    assert done.stderr == ""
+    assert done.stdout, f"exit {done.returncode}, and nothing said"
+    said = json.loads(done.stdout)
+    assert said["status"] == done.returncode
+    return done.returncode, said
+
+
+def wait_for_status(pair: Pair, node: Node, number: int) -> dict[str, Any]:
+    """What it says as soon as its exit status is this one."""
+    said: dict[str, Any] = {}
+
+    def is_so() -> bool:
+        nonlocal said
+        found, said = status(node)
+        return found == number
+
+    pair.wait_until(is_so, 20, f"exit status {number}")
+    return said
+
+
+def test_both_nodes_see_the_same_pair(pair: Pair) -> None:
+    on_a = wait_for_status(pair, pair.a, 0)
+    on_b = wait_for_status(pair, pair.b, 0)
+    assert on_a["sentence"] == "a serves, b stands by and looks fit from here"
+    assert on_b["sentence"] == "a serves, b stands by and is fit"
+    assert on_a["this"]["vrrp"]["state"] == "MASTER"
+    assert on_b["this"]["vrrp"]["state"] == "BACKUP"
+    assert on_b["other"]["vrrp"]["known_by"] == "its adverts are heard"
+    for active, standby in (
+        (on_a["this"], on_a["other"]),
+        (on_b["other"], on_b["this"]),
+    ):
+        assert (active["role"], standby["role"]) == ("active", "standby")
+        assert (active["vip"], standby["vip"]) == (True, False)
+        assert (active["open"], standby["open"]) == (True, False)
+        for node in (active, standby):
+            assert node["server"]["lacks"] == {"gtids": "", "transactions": 0}
+            assert node["server"]["replication"][0]["lag"] in (0, 1)  # the clock's second turns
+            assert node["verdict"]["reason"] == "OK"
+    assert on_a["transitions"][0]["outcome"] == "opened"
+
+
+def test_what_a_standby_lacks_is_counted_on_both_nodes(pair: Pair) -> None:
+    pair.applier(pair.b, "STOP")
+    for _ in range(5):
+        pair.a.sql("INSERT INTO app.t (node) VALUES (1)")
+    on_a, on_b = (wait_for_status(pair, node, 1) for node in pair.nodes)
+    pair.applier(pair.b, "START")
+    assert on_a["sentence"] == "a serves, b is not fit: APPLIER_STOPPED"
+    assert on_a["other"]["server"]["lacks"]["transactions"] == 5
+    assert on_b["this"]["server"]["lacks"]["transactions"] == 5
+    assert on_b["other"]["server"]["lacks"]["transactions"] == 0
+    assert on_b["this"]["verdict"]["reason"] == "APPLIER_STOPPED"
+    wait_for_status(pair, pair.a, 0)
+
+
+def test_those_who_ask_keepalived_at_the_same_time_all_get_its_answer(pair: Pair) -> None:
+    """Each makes it write the same file anew. Their patience is such that load does not count."""
+    wait_for_status(pair, pair.b, 0)
+    program = (
+        "from kachecks.keepalived import state\n"
+        "for _ in range(5):\n"
+        f"    print(state.ask(['{VIP}'], patience=20).state)"
+    )
+    python = "/opt/kachecks/bin/python"
+    asking = [pair.b.popen([python, "-c", program], stdout=subprocess.PIPE) for _ in range(4)]
+    said = [each.communicate()[0].decode().split() for each in asking]
+    assert said == [["BACKUP"] * 5] * 4
+    assert pair.b.keepalived_state() == "BACKUP"  # and is none the worse for it
+
+
+def test_who_is_not_root_is_told_what_cannot_be_seen(pair: Pair) -> None:
+    pair.b.run(["sh", "-c", "install -o nobody -m 600 /etc/kachecks/kachecks.cnf /tmp/k.cnf"])
+    as_nobody = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"]
+    command = [STATUS, "status", "--json", "--defaults-file=/tmp/k.cnf"]
+    done = pair.b.run([*as_nobody, *command], check=False)
+    said = json.loads(done.stdout)
+    assert done.stderr == ""
+    assert (said["this"]["vip"], said["other"]["vip"]) == (False, None)
+    assert said["this"]["open"] is False
+    assert "only root" in said["this"]["vrrp"]["known_by"]
+    assert "only root" in said["other"]["vip_known_by"]
+    assert (said["marks"], said["transitions"]) == (None, None)
+    assert "Permission denied" in said["marks_unknown"] + said["transitions_unknown"]
+
+
+def test_watch_goes_on_when_a_server_goes_away_and_ends_when_told(pair: Pair) -> None:
+    with terminal() as (screen, slave):
+        watching = pair.a.popen(
+            [STATUS, "status", "--watch", "0.2"],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={"PATH": "/usr/bin:/bin", "TERM": "xterm"},
+        )
+        os.close(slave)
+        read_until(screen, "OK: a serves")
+        pair.b.kill_mysqld()
+        read_until(screen, "MYSQLD_DOWN")
+        pair.b.start_mysqld()
+        read_until(screen, "OK: a serves")
+        programs = pair.a.run(["pgrep", "-f", "status --watch"]).stdout.split()
+        pair.a.kill(int(programs[-1]), signal.SIGTERM)
+        left = read_until(screen, "\x1b[?1049l")
+        assert "Traceback" not in left
+        assert watching.wait(10) == 0
+
+
+def test_a_node_that_is_off_is_said_to_be_silent(pair: Pair) -> None:
+    """The last test: it leaves the pair without B."""
+    pair.b.power_off()
+    said = wait_for_status(pair, pair.a, 1)
+    assert said["sentence"] == "a serves, 10.0.0.2 cannot be reached"
+    assert said["other"]["server"] is None
+    assert said["other"]["trouble"].startswith("nothing answers at 10.0.0.2")
+    pair.a.stop_keepalived()
+    said = wait_for_status(pair, pair.a, 2)
+    assert said["word"] == "NOT SERVING"
+    assert said["this"]["vrrp"]["known_by"] == "no keepalived is running here"
+
+
+@contextlib.contextmanager
+def terminal() -> Iterator[tuple[int, int]]:
+    """Both ends of one; who starts a program on the second closes it."""
+    screen, slave = pty.openpty()
+    try:
+        yield screen, slave
+    finally:
+        os.close(screen)
+
+
+def read_until(screen: int, text: str) -> str:
+    """What a terminal is sent, up to ``text``."""
+    seen = ""
+    while text not in seen:
+        seen += os.read(screen, 65536).decode()
+    return seen

@@ -1,0 +1,61 @@
+"""TLS to the peer: asked for, it is had or the peer is not asked at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab.hosts.pair import Pair
+from tests.lab.servers.flavour import MARIADB, MYSQL
+
+NOTIFY_MASTER = "/opt/kachecks/bin/notify_master"
+PEER_CA = "/etc/kachecks/peer-ca.pem"
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Pair]:
+    """MySQL makes itself certificates."""
+    with Pair(MYSQL, suite="kachecks") as pair:
+        yield pair
+
+
+def promote_again(pair: Pair) -> tuple[int, str]:
+    """notify_master on the active node: it asks the peer, and opens nothing."""
+    result = pair.a.run([NOTIFY_MASTER], check=False)
+    return result.returncode, result.stdout
+
+
+def test_required(pair: Pair) -> None:
+    pair.set_options(pair.a, {"peer.ssl-mode": "REQUIRED"})
+    status, said = promote_again(pair)
+    assert (status, "peer closed" in said) == (0, True), said
+
+
+def test_the_right_authority(pair: Pair) -> None:
+    pair.a.write(PEER_CA, (pair.b.datadir / "ca.pem").read_text())
+    pair.set_options(pair.a, {"peer.ssl-mode": "VERIFY_CA", "peer.ssl-ca": PEER_CA})
+    status, said = promote_again(pair)
+    assert (status, "peer closed" in said) == (0, True), said
+
+
+def test_the_wrong_authority(pair: Pair) -> None:
+    """Somebody else's certificate: neither believed nor opened upon."""
+    subject = ["-subj", "/CN=somebody else", "-keyout", "/dev/null", "-out", PEER_CA]
+    pair.a.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject])
+    pair.set_options(pair.a, {"peer.ssl-mode": "VERIFY_CA", "peer.ssl-ca": PEER_CA})
+    status, said = promote_again(pair)
+    assert status == 1
+    assert "2026" in said
+    for statement in pair.flavour.close_writes:
+        pair.a.sql(statement)
+    assert pair.a.run([NOTIFY_MASTER], check=False).returncode == 1
+    assert not pair.is_open(pair.a)
+
+
+def test_a_server_without_tls() -> None:
+    with Pair(MARIADB, suite="kachecks") as pair:
+        pair.set_options(pair.a, {"peer.ssl-mode": "REQUIRED"})
+        status, said = promote_again(pair)
+        assert status == 1
+        assert "ssl-mode is REQUIRED but 10.0.0.2 port 3306 offers no TLS" in said

@@ -1,0 +1,234 @@
+"""doctor asks: files, directories, the boot's list, the check as it is run. No root, no server."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+from pathlib import Path
+
+import pytest
+
+from kachecks.commands.doctor.conf.setup import Command
+from kachecks.commands.doctor.host import kernel, run
+from kachecks.commands.doctor.host.boot import timespan
+from kachecks.commands.doctor.host.facts import Part
+from kachecks.commands.doctor.host.files import file_system, look_at_directory, look_at_file
+from kachecks.commands.doctor.host.keepalived import conf_of, config_id_of
+from kachecks.commands.doctor.host.safety import unsafe
+from kachecks.config.options import parse
+
+ME = pwd.getpwuid(os.geteuid()).pw_name
+SECONDS = 20.0  # much longer than any of these runs needs
+
+
+def program(directory: Path, text: str, mode: int = 0o755) -> Path:
+    path = directory / "check_mysql"
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+# Files
+
+
+def test_a_script_and_its_interpreter(tmp_path: Path) -> None:
+    found = look_at_file(str(program(tmp_path, "#!/bin/sh -e\nexit 1\n")))
+    assert found.found and found.executable
+    assert (found.interpreter, found.interpreter_found) == ("/bin/sh", True)
+    assert "exit 1" in found.text
+
+
+def test_an_interpreter_that_is_gone(tmp_path: Path) -> None:
+    found = look_at_file(str(program(tmp_path, "#!/opt/gone/bin/python\n")))
+    assert (found.interpreter, found.interpreter_found) == ("/opt/gone/bin/python", False)
+
+
+@pytest.mark.parametrize(
+    ("line", "interpreter", "there"),
+    [
+        ("#!/usr/bin/env -S sh -e", "sh", True),
+        ("#!/usr/bin/env A=b no-such-program", "no-such-program", False),
+        ("#! /bin/sh", "/bin/sh", True),
+    ],
+)
+def test_an_interpreter_by_env(tmp_path: Path, line: str, interpreter: str, there: bool) -> None:
+    found = look_at_file(str(program(tmp_path, line)))
+    assert (found.interpreter, found.interpreter_found) == (interpreter, there)
+
+
+@pytest.mark.parametrize("text", ["exit 1\n", "", "#!\nexit 1\n"])
+def test_a_file_that_execve_refuses(tmp_path: Path, text: str) -> None:
+    assert look_at_file(str(program(tmp_path, text))).interpreter is None
+
+
+def test_a_binary_needs_no_interpreter() -> None:
+    found = look_at_file("/bin/sh")
+    assert (found.interpreter, found.interpreter_found) == ("", True)
+    assert found.text == ""
+
+
+def test_a_file_that_is_not_executable(tmp_path: Path) -> None:
+    assert not look_at_file(str(program(tmp_path, "#!/bin/sh\n", 0o644))).executable
+
+
+def test_no_file_and_no_regular_file(tmp_path: Path) -> None:
+    assert look_at_file(str(tmp_path / "x")).found is False
+    assert look_at_file(str(tmp_path)).found is False
+
+
+def test_the_way_to_a_file_and_to_where_its_links_lead(tmp_path: Path) -> None:
+    for name in ("real", "bin"):
+        (tmp_path / name).mkdir()
+    path = program(tmp_path / "real", "#!/bin/sh\n")
+    link = tmp_path / "bin/check_mysql"
+    link.symlink_to(path)
+    parts = {part.path for part in look_at_file(str(link)).parts}
+    assert {"/", str(tmp_path / "bin"), str(link), str(tmp_path / "real"), str(path)} <= parts
+
+
+@pytest.mark.parametrize(
+    ("part", "word"),
+    [
+        (Part("/x", 0, 0, stat.S_IFDIR | 0o755), ""),
+        (Part("/x", 0, 0, stat.S_IFREG | 0o775), ""),  # group root
+        (Part("/x", 7, 0, stat.S_IFREG | 0o755), "belongs to uid 7"),
+        (Part("/x", 0, 7, stat.S_IFREG | 0o775), "gid 7 may write"),
+        (Part("/x", 0, 0, stat.S_IFREG | 0o757), "anybody may write"),
+        (Part("/tmp", 0, 0, stat.S_IFDIR | 0o1777), ""),  # noqa: S108 - sticky
+        (Part("/tmp", 7, 0, stat.S_IFDIR | 0o1777), "belongs to uid 7"),  # noqa: S108
+    ],
+)
+def test_who_may_change_it(part: Part, word: str) -> None:
+    assert word in unsafe(part)
+    assert bool(word) == bool(unsafe(part))
+
+
+def test_a_directory(tmp_path: Path) -> None:
+    found = look_at_directory(str(tmp_path))
+    assert found.found and found.uid == os.geteuid()
+    assert look_at_directory(str(tmp_path / "x")).found is False
+    assert look_at_directory(str(program(tmp_path, ""))).found is False
+
+
+def test_the_file_system_is_that_of_the_longest_mount_point(tmp_path: Path) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text("a / ext4 rw 0 0\nb /run tmpfs rw 0 0\nc /run xfs rw 0 0\nd /ru nfs rw 0 0\n")
+    assert file_system("/run/kachecks", str(mounts)) == "xfs"
+    assert file_system("/runner", str(mounts)) == "ext4"
+    assert file_system("/run/kachecks", str(tmp_path / "x")) == ""
+
+
+# The kernel and the boot
+
+
+def test_what_the_boot_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    etc, usr = tmp_path / "etc", tmp_path / "usr"
+    for directory, name, text in (
+        (etc, "a.conf", "# comment\nd /run/a 0700 root root -\n"),
+        (usr, "a.conf", "d /run/hidden\n"),  # /etc has a file of this name
+        (usr, "b.conf", "D! /var/run/b/\nf /run/file\nd\n"),
+    ):
+        directory.mkdir(exist_ok=True)
+        (directory / name).write_text(text)
+    monkeypatch.setattr(kernel, "_TMPFILES", (str(etc), str(usr)))
+    assert kernel.directories_made() == {"/run/a", "/run/b"}
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("30s", 30.0), ("1min 30s", 90.0), ("500ms", 0.5), ("infinity", None), ("", None)],
+)
+def test_a_time_span_of_systemd(text: str, seconds: float | None) -> None:
+    assert timespan(text) == seconds
+
+
+def test_addresses_and_interfaces_of_this_host() -> None:
+    loopback = [entry for entry in kernel.addresses() if entry.address == "127.0.0.1"]
+    assert [(entry.interface, entry.prefix) for entry in loopback] == [("lo", 8)]
+    assert (kernel.interfaces() or {})["lo"] & 0x8  # IFF_LOOPBACK
+
+
+def test_other_option_files_of_the_directory(tmp_path: Path) -> None:
+    def write(name: str, pair: str) -> Path:
+        path = tmp_path / name
+        path.write_text(
+            f"[kachecks]\nvip=10.0.0.9\npeer=10.0.0.2\nname={pair}\n[client]\nsocket=/run/{pair}\n"
+        )
+        path.chmod(0o600)
+        return path
+
+    own, _ = write("one.cnf", "one"), write("two.cnf", "two")
+    (tmp_path / "broken.cnf").write_text("[kachecks]\nvip=x\n")
+    (found,) = kernel.other_pairs(parse(own.read_text(), str(own)))
+    assert (found.name, found.vips, found.server) == ("two", ("10.0.0.9",), "/run/two")
+
+
+# keepalived's arguments
+
+
+@pytest.mark.parametrize(
+    ("arguments", "conf", "config_id"),
+    [
+        ("keepalived", "/etc/keepalived/keepalived.conf", None),
+        ("keepalived --dont-fork -f /x.conf -i a", "/x.conf", "a"),
+        ("keepalived --use-file=/x.conf --config-id b", "/x.conf", "b"),
+        ("keepalived -f/x.conf -ia", "/x.conf", "a"),
+    ],
+)
+def test_what_a_running_keepalived_reads(arguments: str, conf: str, config_id: str | None) -> None:
+    words = tuple(arguments.split())
+    assert (conf_of(words), config_id_of(words)) == (conf, config_id)
+
+
+# The check, run
+
+
+def command(path: Path, *arguments: str) -> Command:
+    return Command("script", (str(path), *arguments), "keepalived.conf:1", "")
+
+
+def test_the_check_runs_without_fence(tmp_path: Path) -> None:
+    path = program(tmp_path, '#!/bin/sh\necho "$*; $PWD"\nexit 3\n')
+    found = run.passing(command(path, "--fence", "--defaults-file=/x"), ME, SECONDS)
+    assert (found.status, found.said) == (3, "--defaults-file=/x --json; /")
+
+
+def test_the_reason_is_read_from_json(tmp_path: Path) -> None:
+    path = program(
+        tmp_path, '#!/bin/sh\necho noise\necho \'{"reason": "LAG", "sentence": "LAG: 40 s"}\'\n'
+    )
+    found = run.passing(command(path), ME, SECONDS)
+    assert (found.reason, found.said) == ("LAG", "LAG: 40 s")
+
+
+def test_the_check_gets_a_server_that_does_not_exist(tmp_path: Path) -> None:
+    text = "[kachecks]\nvip=10.0.0.9\npeer=10.0.0.2\n[client]\nuser=a\npassword=secret\nsocket=/x\n"
+    config = parse(text, "kachecks.cnf")
+    copy = tmp_path / "copy"
+    path = program(tmp_path, f'#!/bin/sh\ncat "${{1#--defaults-file=}}" > {copy}\necho "$2 $3"\n')
+    found = run.failing(command(path, "--fence", "--defaults-file", "/x"), ME, SECONDS, config)
+    assert (found.status, found.said) == (0, "--json")
+    given = parse(copy.read_text(), "copy")
+    assert given.vips == config.vips
+    assert "secret" not in copy.read_text()
+    assert given.local.socket and not Path(given.local.socket).exists()
+    assert not Path(given.run_dir).exists()  # it was its own, and is gone
+
+
+def test_a_check_that_cannot_be_executed(tmp_path: Path) -> None:
+    found = run.passing(command(program(tmp_path, "#!/opt/gone/python\n")), ME, SECONDS)
+    assert found.status is None
+    assert "No such file" in found.error
+
+
+def test_a_check_that_does_not_end(tmp_path: Path) -> None:
+    path = program(tmp_path, "#!/bin/sh\nsleep 1000\n")
+    found = run.passing(command(path), ME, 0.1)
+    assert found.status is None
+    assert found.error == "it had not ended after 0.1 s"
+
+
+def test_a_user_that_does_not_exist(tmp_path: Path) -> None:
+    found = run.passing(command(program(tmp_path, "#!/bin/sh\n")), "no-such-user", SECONDS)
+    assert found.error == "there is no user no-such-user"

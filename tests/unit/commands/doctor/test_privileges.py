@@ -1,0 +1,119 @@
+"""SHOW GRANTS as values, and what each version needs."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from kachecks.commands.doctor.server.privileges import (
+    EVERYTHING,
+    beyond,
+    inactive_roles,
+    lacking,
+    needs,
+    parse_grants,
+)
+from kachecks.mysql.facts import Version
+from tests.lab.hosts.snippets import SNIPPETS
+
+SNIPPET = {
+    "grants.mysql57.sql": Version(False, (5, 7, 44)),
+    "grants.mysql8.sql": Version(False, (8, 4, 3)),
+    "grants.mariadb.sql": Version(True, (10, 11, 6)),
+}
+
+
+def lacks(version: Version, *rows: str) -> list[str]:
+    return [need.any_of[0] for need in lacking(version, parse_grants(rows))]
+
+
+@pytest.mark.parametrize(("file", "version"), SNIPPET.items())
+def test_the_grants_files_give_exactly_what_is_needed(file: str, version: Version) -> None:
+    text = re.sub(r"--.*", "", (SNIPPETS / file).read_text())
+    rows = [" ".join(row.split()) for row in re.findall(r"GRANT[^;]*", text)]
+    grants = parse_grants(rows)
+    assert lacking(version, grants) == ()
+    assert beyond(version, grants) == ()
+    for need in needs(version):  # and each of them is needed
+        without = [
+            grant._replace(privileges=grant.privileges - set(need.any_of)) for grant in grants
+        ]
+        assert need in lacking(version, without)
+
+
+@pytest.mark.parametrize(
+    ("version", "rows", "expected"),
+    [
+        (Version(True, (10, 11, 6)), ["GRANT ALL PRIVILEGES ON *.* TO `k`@`h`"], []),
+        (Version(False, (5, 7, 44)), ["GRANT ALL PRIVILEGES ON *.* TO 'k'@'h'"], []),
+        (  # SUPER closes a MariaDB only before 10.11
+            Version(True, (10, 6, 1)), ["GRANT SUPER, PROCESS ON *.* TO `k`@`h`"], [],
+        ),
+        (
+            Version(True, (10, 11, 6)),
+            ["GRANT SUPER, PROCESS ON *.* TO `k`@`h`"],
+            ["READ_ONLY ADMIN"],
+        ),
+        (  # a privilege on a database is none on the server
+            Version(False, (5, 7, 44)),
+            ["GRANT SUPER ON *.* TO 'k'@'h'", "GRANT PROCESS ON `a`.* TO 'k'@'h'"],
+            ["PROCESS"],
+        ),
+        (
+            Version(False, (8, 0, 15)),  # SYSTEM_USER came with 8.0.16
+            ["GRANT SUPER, PROCESS ON *.* TO `k`@`h`"],
+            [],
+        ),
+        (Version(False, (8, 0, 16)), ["GRANT SUPER, PROCESS ON *.* TO `k`@`h`"], ["SYSTEM_USER"]),
+        (
+            Version(True, (10, 11, 6)),  # the other spelling of the same
+            [
+                "GRANT PROCESS, CONNECTION ADMIN, READ_ONLY ADMIN, REPLICATION REPLICA ADMIN,"
+                " REPLICA MONITOR ON *.* TO `k`@`h`"
+            ],
+            [],
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_lacking(version: Version, rows: list[str], expected: list[str]) -> None:
+    assert lacks(version, *rows) == expected
+
+
+def test_what_an_active_role_gives_counts() -> None:
+    """Both families show an active role's privileges in rows of their own."""
+    rows = [
+        "GRANT `checks` TO `k`@`h`",
+        "GRANT USAGE ON *.* TO `k`@`h`",
+        "GRANT SLAVE MONITOR, PROCESS, CONNECTION ADMIN, READ_ONLY ADMIN,"
+        " REPLICATION SLAVE ADMIN ON *.* TO `checks`",
+        "SET DEFAULT ROLE `checks` FOR `k`@`h`",
+    ]
+    grants = parse_grants(rows)
+    assert lacking(Version(True, (10, 11, 6)), grants) == ()
+    assert beyond(Version(True, (10, 11, 6)), grants) == ()
+    assert inactive_roles(grants) == ("checks",)
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ("GRANT SELECT, INSERT ON `shop`.* TO `k`@`h`", ("INSERT, SELECT ON shop.*",)),
+        ("GRANT SELECT (`a`, `b`) ON `x ON y`.`t TO` TO `k`@`h`", ("SELECT ON x ON y.t TO",)),
+        ("GRANT FILE ON *.* TO `k`@`h`", ("FILE ON *.*",)),
+        ("GRANT PROCESS ON *.* TO `k`@`h` WITH GRANT OPTION", ("GRANT OPTION ON *.*",)),
+        ("GRANT EXECUTE ON PROCEDURE `s`.`p` TO `k`@`h`", ("EXECUTE ON s.p",)),
+        ("GRANT SELECT ON `performance_schema`.* TO `k`@`h`", ()),
+        ("GRANT USAGE ON *.* TO `k`@`h` REQUIRE SSL", ()),
+        ("REVOKE SELECT ON `mysql`.* FROM `k`@`h`", ()),
+    ],
+)
+def test_what_is_beyond(row: str, expected: tuple[str, ...]) -> None:
+    assert beyond(Version(False, (8, 4, 3)), parse_grants([row])) == expected
+
+
+def test_no_hash_is_kept() -> None:
+    row = "GRANT PROCESS ON *.* TO `k`@`h` IDENTIFIED BY PASSWORD '*9FB17' WITH GRANT OPTION"
+    (grant,) = parse_grants([row])
+    assert (grant.privileges, grant.on, grant.grant_option) == ({"PROCESS"}, EVERYTHING, True)
+    assert "9FB17" not in repr(grant)

@@ -1,0 +1,311 @@
+"""A look at both nodes: what is asked of whom, and what becomes of errors (simulation.py).
+
+Node B looks, A is its peer. The clock of the simulation is one for all, so the questions are
+asked one after the other here; that they run at the same time is test_status_asking's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kachecks.commands.status import queries as status_queries
+from kachecks.commands.status.facts import NO_KEEPALIVED, Lacks, Status
+from kachecks.commands.status.json import as_json
+from kachecks.commands.status.judgement import summary
+from kachecks.commands.status.probe import PEER_CONNECT, HurriedHost, Looking
+from kachecks.keepalived import state as vrrp_state
+from kachecks.keepalived.process import NoPermission, NotFound
+from kachecks.keepalived.state import Vrrp
+from kachecks.mysql.facts import Row
+from kachecks.mysql.session import NoAnswer, ServerError
+from kachecks.node import Host
+from kachecks.state.marks import GaveWay
+from tests.unit.doubles.simulated_server import UUID, Session
+from tests.unit.doubles.simulation import (
+    CLOSED,
+    MARIADB,
+    MUTE,
+    MYSQL,
+    OPEN,
+    REFUSED,
+    SILENT,
+    World,
+    config,
+)
+
+MAC = "02:00:00:00:00:01"
+BACKUP = Vrrp("mysql", "BACKUP", 1795367442.0, 249, 249)
+MASTER = BACKUP._replace(state="MASTER")
+
+
+class AtOnce:
+    """Asking, without threads."""
+
+    def __init__(self) -> None:
+        self.outcomes: dict[str, tuple[Any, Exception | None]] = {}
+        self.late: set[str] = set()
+
+    def ask(self, name: str, work: Callable[[], Any]) -> None:
+        try:
+            self.outcomes[name] = work(), None
+        except Exception as error:  # noqa: BLE001 - raised again below
+            self.outcomes[name] = None, error
+
+    def answer(self, name: str, seconds: float) -> Any:
+        result, error = self.outcomes[name]
+        if name in self.late:
+            raise NoAnswer(f"no answer within {seconds:g} s")
+        if error is not None:
+            raise error
+        return result
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Servers that know what only status asks, a keepalived, a run directory."""
+    answer = Session.answer
+
+    def answers(self: Session, sql: str, timeout: float) -> list[Row]:
+        if sql == status_queries.UPTIME:
+            return [{"Variable_name": "Uptime", "Value": "93784"}]
+        if sql == status_queries.HOST_NAME:
+            return [{"hostname": self.server.name.lower()}]
+        return answer(self, sql, timeout)
+
+    monkeypatch.setattr(Session, "answer", answers)
+    monkeypatch.setattr(vrrp_state, "ask", lambda _vips: BACKUP)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "main.permit").write_text("1\n")
+
+
+def standby(directory: Path, version: str = MYSQL) -> World:
+    """A serves, B stands by and has everything."""
+    world = World(version, run_dir=str(directory / "run"), state_dir=str(directory))
+    world.vip = False
+    world.host.network.holder, world.host.network.adverts = MAC, True
+    world.host.last = world.b.process
+    return world
+
+
+def look(world: World, asking: AtOnce) -> Status:
+    return Looking(world.host, asking).look()  # type: ignore[arg-type]
+
+
+def seen(world: World, asking: AtOnce | None = None) -> Status:
+    status = look(world, asking or AtOnce())
+    assert [each for each in world.sessions if not each.ended] == []
+    changed = [
+        line for line in world.log if line.startswith(("A: SET", "B: SET", "mark", "unmark"))
+    ]
+    assert changed == []
+    json.dumps(as_json(status, summary(status)))
+    return status
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
+def test_both_nodes_of_a_healthy_pair(tmp_path: Path, version: str) -> None:
+    status = seen(standby(tmp_path, version))
+    here, there = status.here, status.there
+    assert (here.vip, here.open, here.vrrp) == (False, False, BACKUP)
+    assert (there.vip, there.open, there.vrrp_state) == (True, True, "MASTER")
+    assert there.vip_said == f"{MAC} answers for it on the link"
+    assert (there.name, there.address) == ("a", "10.0.0.1")
+    assert here.server and there.server
+    assert here.server.uptime == 93784
+    assert status.signs and status.signs.permit is True
+    assert summary(status).status == 0
+
+
+def test_what_each_side_lacks(tmp_path: Path) -> None:
+    world = standby(tmp_path)
+    world.a.made, world.b.receiver = 9, "No"
+    world.b.made = 8
+    status = seen(world)
+    assert status.here.server and status.there.server
+    assert status.here.server.lacks == Lacks(f"{UUID[1]}:6-9", 4)
+    assert status.there.server.lacks == Lacks(f"{UUID[2]}:8-8", 1)
+
+
+def test_what_each_side_lacks_on_mariadb(tmp_path: Path) -> None:
+    world = standby(tmp_path, MARIADB)
+    world.a.made, world.b.receiver = 9, "No"
+    status = seen(world)
+    assert status.here.server and status.there.server
+    assert status.here.server.lacks == Lacks("1-1-9", 4)
+    assert status.there.server.lacks == Lacks("", 0)
+
+
+def test_without_gtids_positions_are_compared(tmp_path: Path) -> None:
+    world = standby(tmp_path)
+    world.a.by_file = world.b.by_file = True
+    world.a.made, world.b.receiver = 9, "No"
+    status = seen(world)
+    assert status.here.server
+    assert status.here.server.lacks == Lacks("binlog.000001:900", None)
+
+
+def test_servers_of_two_families_are_not_compared(tmp_path: Path) -> None:
+    world = standby(tmp_path)
+    world.a.version = MARIADB
+    status = seen(world)
+    assert status.here.server and status.there.server
+    assert (status.here.server.lacks, status.there.server.lacks) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        (REFUSED, "MYSQLD_DOWN"),
+        (MUTE, "MYSQLD_HUNG"),
+        (SILENT, None),
+        (ServerError(1045, "denied"), "UNKNOWN"),
+        (ServerError(1040, "too many connections"), "TOO_MANY_CONNECTIONS"),
+    ],
+)
+def test_peer_that_cannot_be_asked(tmp_path: Path, trouble: Any, reason: str | None) -> None:
+    world = standby(tmp_path)
+    world.a.trouble = trouble
+    status = seen(world)
+    there = status.there
+    assert (there.server, there.trouble) == (None, str(trouble))
+    assert (there.verdict.reason if there.verdict else None) == reason
+    assert there.name == "10.0.0.1"
+    assert status.here.server and status.here.server.lacks is None
+    assert status.here.verdict and status.here.verdict.reason == "OK"
+
+
+def test_own_server_that_cannot_be_asked(tmp_path: Path) -> None:
+    world = standby(tmp_path)
+    world.b.trouble = REFUSED
+    status = seen(world)
+    assert (status.here.server, status.here.trouble) == (None, str(REFUSED))
+    assert status.here.verdict and status.here.verdict.reason == "MYSQLD_DOWN"
+    assert status.there.open is True
+    assert summary(status).status == 1
+
+
+def test_check_that_takes_long_is_not_waited_for(tmp_path: Path) -> None:
+    world, asking = standby(tmp_path), AtOnce()
+    world.host.verdict = "OK 0"
+    asking.late = {"verdict"}
+    here = seen(world, asking).here
+    assert here.verdict is None
+    assert here.verdict_said.endswith("keepalived's last one said OK 0")
+
+
+def test_servers_that_do_not_answer_in_time(tmp_path: Path) -> None:
+    world, asking = standby(tmp_path), AtOnce()
+    asking.late = {"there", "vrrp", "holder", "adverts"}
+    status = look(world, asking)
+    assert (status.there.server, status.there.vip, status.there.vrrp_state) == (None, None, "")
+    assert (status.here.vrrp, status.here.vrrp_state) == (None, "")
+
+
+def test_who_is_not_root_is_told_what_cannot_be_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_vips: object) -> Vrrp:
+        raise NoPermission("only root may do it")
+
+    world = standby(tmp_path)
+    monkeypatch.setattr(vrrp_state, "ask", refuse)
+    denied = PermissionError(1, "Operation not permitted")
+    world.host.network.errors = {"holder?": denied, "adverts?": denied}
+    (tmp_path / "run" / "main.permit").unlink()
+    (tmp_path / "run").rmdir()
+    status = seen(world)
+    assert (status.there.vip, status.there.vip_said) == (None, "only root may ask the link")
+    assert status.there.vrrp_said == "only root may listen"
+    assert status.here.vrrp_said == "only root may do it"
+    assert status.signs is None
+    assert status.signs_said.endswith("run cannot be read: No such file or directory")
+    assert summary(status).status == 1  # whether A has the VIP is not known
+
+
+def test_no_keepalived_here_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_vips: object) -> Vrrp:
+        raise NotFound("no keepalived is running here")
+
+    monkeypatch.setattr(vrrp_state, "ask", none)
+    status = seen(standby(tmp_path))
+    assert status.here.vrrp_state == NO_KEEPALIVED
+    assert "no keepalived is running here" in summary(status).problems[0]
+
+
+def test_two_writers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vrrp_state, "ask", lambda _vips: MASTER)
+    world = standby(tmp_path)
+    world.vip, world.b.access = True, OPEN
+    told = summary(seen(world))
+    assert (told.status, told.word) == (2, "TWO WRITERS")
+
+
+def test_cut_link_is_no_proof_that_nobody_has_the_vip(tmp_path: Path) -> None:
+    """The peer answers over another network, and nothing answers on the link of the VIP."""
+    world = standby(tmp_path)
+    world.host.network.holder, world.host.network.adverts = "", False
+    assert seen(world).there.vip is None
+    world.host.network.on_link = True
+    assert seen(world).there.vip is False
+    world.host.network.on_link, world.a.trouble = False, SILENT
+    assert seen(world).there.vip is False  # nobody is there at all
+
+
+def test_what_goes_wrong_on_one_side_does_not_hide_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> Vrrp:
+        raise KeyError("Seconds_Behind")
+
+    world, asking = standby(tmp_path), AtOnce()
+    monkeypatch.setattr(vrrp_state, "ask", crash)
+    world.when("A: SHOW REPLICA STATUS", crash)
+    status = look(world, asking)
+    assert status.here.open is False
+    assert status.there.trouble == "unexpected KeyError: 'Seconds_Behind'"
+    assert status.here.vrrp_said == status.there.trouble
+    assert status.there.verdict and status.there.verdict.reason == "UNKNOWN"
+
+
+def test_marks_of_this_node(tmp_path: Path) -> None:
+    world = standby(tmp_path)
+    world.host.gave_way_mark = GaveWay(world.time - 12, "superseded")
+    world.host.network.adverts = False
+    world.a.access = CLOSED
+    world.host.permit = False
+    status = seen(world)
+    assert status.signs and status.signs.gave_way == "superseded"
+    assert status.signs.permit is False
+    assert status.here.verdict and status.here.verdict.reason == "GAVE_WAY"
+
+
+def test_rules_of_the_check_do_not_wait_for_a_silent_peer_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(Host, "connect_peer", lambda _self, timeout: waited.append(timeout))
+    host = HurriedHost(config())
+    for timeout in (1.0, 0.1):
+        host.connect_peer(timeout)
+    assert waited == [PEER_CONNECT, 0.1]
+
+
+def test_holder_does_not_wait_for_adverts(tmp_path: Path) -> None:
+    waited: dict[str, float] = {}
+
+    class Noting(AtOnce):
+        def answer(self, name: str, seconds: float) -> Any:
+            waited[name] = seconds
+            return super().answer(name, seconds)
+
+    world = standby(tmp_path)
+    seen(world, Noting())
+    assert waited["adverts"] > world.host.config.advert_int
+    world.vip = True
+    seen(world, Noting())
+    assert waited["adverts"] == 0

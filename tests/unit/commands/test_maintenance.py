@@ -1,0 +1,278 @@
+"""kachecks maintenance and its mark: expiring, surviving a reboot, never waiting for a disk."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from kachecks.bounded import Answer
+from kachecks.check.run import examine
+from kachecks.commands.maintenance import command as maintenance
+from kachecks.config.options import parse
+from kachecks.node import Host
+from kachecks.state.files import StateError
+from kachecks.state.maintenance import Maintenance, current, declare, end
+from tests.unit.doubles.simulation import CLOSED, OPEN, REFUSED, World
+
+HOUR = 3600.0
+
+
+class Node:
+    """The two directories of a node."""
+
+    def __init__(self, path: Path) -> None:
+        self.run, self.state = path / "run", path / "state"
+        self.run.mkdir()
+        self.state.mkdir()
+
+    def now(self, keep_copy: bool = False) -> Maintenance | None:
+        return current(str(self.run), str(self.state), "main", keep_copy)
+
+    def declare(self, seconds: float = HOUR) -> Maintenance:
+        begun = float(round(time.time()))
+        mark = Maintenance(begun, begun + seconds, "kim", "new disks, slot 3")
+        declare(str(self.run), str(self.state), "main", mark)
+        return mark
+
+    def reboot(self) -> None:
+        for file in self.run.iterdir():
+            file.unlink()
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    return Node(tmp_path)
+
+
+def test_declared_and_ended(node: Node) -> None:
+    assert node.now() is None
+    mark = node.declare()
+    assert node.now() == mark
+    end(str(node.run), str(node.state), "main")
+    assert node.now() is None
+
+
+def test_of_this_pair_alone(node: Node) -> None:
+    node.declare()
+    assert current(str(node.run), str(node.state), "second", False) is None
+
+
+def test_it_expires(node: Node) -> None:
+    node.declare(seconds=-1.0)
+    assert node.now() is None
+
+
+def test_a_clock_that_was_set_back_does_not_end_it(node: Node) -> None:
+    """A node whose clock starts in 1970 must not join the election for it."""
+    begun = time.time() + 10 * HOUR
+    mark = Maintenance(begun, begun + HOUR, "kim", "disks")
+    declare(str(node.run), str(node.state), "main", mark)
+    assert node.now() is not None
+
+
+def test_it_survives_a_reboot(node: Node) -> None:
+    mark = node.declare()
+    node.reboot()
+    assert node.now() == mark
+    assert list(node.run.iterdir()) == []  # without --fence nothing is changed
+    assert node.now(keep_copy=True) == mark
+    (node.state / "main.maintenance").unlink()
+    assert node.now() == mark  # from the copy: the disk is not touched any more
+
+
+def test_without_one_the_disk_is_asked_once(node: Node) -> None:
+    assert node.now(keep_copy=True) is None
+    (node.state / "main.maintenance").write_text("0 9999999999 kim disks")
+    assert node.now() is None
+
+
+@pytest.mark.parametrize("text", ["x", "1 2 kim", "1 tomorrow kim disks", "\xff"])
+def test_a_damaged_mark_holds_nobody_up(node: Node, text: str) -> None:
+    (node.state / "main.maintenance").write_bytes(text.encode("latin-1"))
+    assert node.now() is None
+
+
+def test_a_disk_that_hangs(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It counts as none, is not remembered, and nothing can be declared."""
+    mark = node.declare()
+    node.reboot()
+    from kachecks import bounded
+
+    real = bounded.apart
+    monkeypatch.setattr(bounded, "apart", lambda *_: Answer(None, 1, ended=False))
+    assert node.now(keep_copy=True) is None
+    with pytest.raises(StateError, match="has not answered within 1 s, and may still keep it"):
+        declare(str(node.run), str(node.state), "main", mark)
+    assert list(node.run.iterdir()) == []
+    monkeypatch.setattr(bounded, "apart", real)
+    assert node.now() == mark
+
+
+def test_a_state_directory_that_is_missing(node: Node) -> None:
+    node.state.rmdir()
+    with pytest.raises(StateError, match=r"main\.maintenance.*nothing is changed"):
+        node.declare()
+    assert node.now(keep_copy=True) is None
+
+
+# --- what the check makes of it ------------------------------------------------------------
+
+
+def node_of_a_pair(vip: bool) -> World:
+    world = World()
+    world.vip, world.host.contact = vip, True
+    world.a.access, world.b.access = (CLOSED, OPEN) if vip else (OPEN, CLOSED)
+    if vip:
+        world.host.mark = world.host.told = world.b.process
+    now = time.time()
+    world.host.declared = Maintenance(now, now + HOUR, "kim", "new disks")
+    return world
+
+
+def verdict(world: World) -> tuple[str, int]:
+    found = examine(world.host, True)  # type: ignore[arg-type]
+    return found.reason, found.status
+
+
+def test_a_standby_is_unfit() -> None:
+    world = node_of_a_pair(vip=False)
+    assert verdict(world) == ("MAINTENANCE", 18)
+    assert "keep a copy of the maintenance mark" in world.log
+
+
+def test_an_active_node_keeps_the_vip() -> None:
+    world = node_of_a_pair(vip=True)
+    for _ in range(5):
+        assert verdict(world) == ("MAINTENANCE", 0)
+        world.pass_time(2.0)
+    assert world.b.access == OPEN
+
+
+def test_a_dead_server_leaves_all_the_same() -> None:
+    world = node_of_a_pair(vip=True)
+    world.b.trouble = REFUSED
+    assert verdict(world) == ("MYSQLD_DOWN", 10)
+
+
+# --- the command ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("90s", 90), ("30m", 1800), ("2h", 7200), ("1d12h", 129600), ("30d", 2592000)],
+)
+def test_durations(text: str, expected: float) -> None:
+    assert maintenance.duration(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "2", "h", "-1h", "2 h", "0m", "31d", "1w", "1.5h"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        maintenance.duration(text)
+
+
+@pytest.fixture
+def option_file(node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    file = tmp_path / "k.cnf"
+    file.write_text(
+        "[kachecks]\nvip = 10.254.254.254\npeer = 10.254.254.2\n"
+        f"run_dir = {node.run}\nstate_dir = {node.state}\n"
+    )
+    file.chmod(0o600)
+    return file
+
+
+def run(option_file: Path, *arguments: str) -> int:
+    return maintenance.main([f"--defaults-file={option_file}", *arguments])
+
+
+def test_on_show_off(option_file: Path, node: Node, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(option_file) == 0
+    assert "no maintenance is in force" in capsys.readouterr().out
+    reason = "new disks,\nslot 3"
+    assert run(option_file, "on", "--for", "2h", "--reason", reason, "--owner", "kim lee") == 0
+    said = capsys.readouterr().out
+    assert "by kimlee: new disks, slot 3" in said
+    assert "cannot take the VIP" in said
+    assert run(option_file) == 1
+    assert "2 h" in capsys.readouterr().out
+    assert run(option_file, "off") == 0
+    assert capsys.readouterr().out.startswith("ended: maintenance until ")
+    assert run(option_file) == 0
+    assert run(option_file, "off") == 0
+    log = [json.loads(line) for line in (node.state / "main.jsonl").read_text().splitlines()]
+    assert [(entry["transition"], entry["outcome"]) for entry in log] == [
+        ("maintenance", "begun"),
+        ("maintenance", "ended"),
+    ]
+
+
+@pytest.mark.parametrize(("status", "declared"), [(0, True), (1, False), (2, False)])
+def test_with_leave_it_hands_over_first(
+    option_file: Path, node: Node, monkeypatch: pytest.MonkeyPatch, status: int, declared: bool
+) -> None:
+    """A node in maintenance that nobody has taken over from would serve no more."""
+    before: list[object] = []
+
+    def switch(_host: object) -> int:
+        before.append(node.now())
+        return status
+
+    monkeypatch.setattr(maintenance, "switch", switch)
+    monkeypatch.setattr(Host, "vip_here", lambda _: not before)
+    arguments = ("on", "--for", "2h", "--reason", "disks", "--leave")
+    assert run(option_file, *arguments) == status
+    assert before == [None]
+    assert (node.now() is not None) == declared
+
+
+def test_with_leave_a_standby_has_nothing_to_hand_over(
+    option_file: Path, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintenance, "switch", lambda _: pytest.fail("handed over"))
+    assert run(option_file, "on", "--for", "2h", "--reason", "disks", "--leave") == 0
+    assert node.now() is not None
+
+
+def test_who_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_USER", "kim")
+    assert maintenance._owner(None) == "kim"
+    assert maintenance._owner("lee") == "lee"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["on"],
+        ["on", "--for", "2h"],
+        ["on", "--for", "2h", "--reason", " "],
+        ["on", "--for", "2", "--reason", "disks"],
+        ["off", "--for", "2h"],
+        ["--leave"],
+        ["of"],
+    ],
+)
+def test_wrong_command_lines(option_file: Path, arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(option_file, *arguments)
+    assert ended.value.code == 3
+
+
+def test_not_root(option_file: Path, node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert run(option_file, "on", "--for", "2h", "--reason", "disks") == 3
+    assert node.now() is None
+
+
+def test_the_real_host_reads_it(option_file: Path, node: Node) -> None:
+    host = Host(parse(option_file.read_text(), str(option_file)))
+    assert host.maintenance() is None
+    mark = node.declare()
+    assert host.maintenance() == mark
+    end(str(node.run), str(node.state), "main")
+    assert host.maintenance() is None

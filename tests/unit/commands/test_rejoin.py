@@ -1,0 +1,429 @@
+"""May a node come back: what was seen, judged; what is said; how the servers are asked."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from kachecks.check.verdict import Verdict
+from kachecks.commands.rejoin import queries as rejoin_queries
+from kachecks.commands.rejoin.advice import show
+from kachecks.commands.rejoin.errors import meaning
+from kachecks.commands.rejoin.facts import (
+    DECIDE,
+    HERE,
+    MAY,
+    NOT_YET,
+    THERE,
+    Finding,
+    Seen,
+    Server,
+    Way,
+)
+from kachecks.commands.rejoin.probe import ask
+from kachecks.commands.rejoin.report import as_json, as_text
+from kachecks.commands.rejoin.rules import conclusion, findings, next_steps
+from kachecks.config.options import Config
+from kachecks.mysql.facts import Channel, Facts, Version, parse_channel
+from kachecks.mysql.positions import Position
+from kachecks.mysql.session import ServerError, Unreachable
+from tests.rows import rows
+from tests.unit.doubles import simulated_server
+from tests.unit.doubles.simulated_server import UUID
+from tests.unit.doubles.simulation import CLOSED, MARIADB, OPEN, World, config
+
+MYSQL_9 = Version(False, (9, 7, 4))
+MARIADB_10 = Version(True, (10, 11, 19))
+A, B = UUID[1], UUID[2]
+OK = Verdict("OK", 0, "all is well", "standby")
+RUNS = parse_channel(rows("mysql-9.7", "replica_status_healthy")[0])
+
+
+def server(
+    number: int, writable: bool, version: Version = MYSQL_9, purged: str = "", **position: Any
+) -> Server:
+    uuid = "" if version.mariadb else UUID[number]
+    facts = Facts(version, number, uuid, writable, not writable, (RUNS,))
+    at = Position(position.get("gtids", f"{uuid}:1-9"), "", position.get("file"))
+    return Server(facts, at, purged, "/var/lib/mysql/binlog")
+
+
+def way(source: str, replica: str, *channels: Channel, **fields: Any) -> Way:
+    same = Way(source, replica, channels, "", 0, (), "", "", "", "", None)
+    return same._replace(**fields)
+
+
+def seen(**fields: Any) -> Seen:
+    """This node has come back and is closed, the other one is open; nothing is wrong."""
+    fine = Seen(
+        vip_here=False,
+        verdict=OK,
+        gave_way="",
+        proven=True,
+        here=server(1, writable=False),
+        there=server(2, writable=True),
+        to_here=way(THERE, HERE, RUNS),
+        to_there=way(HERE, THERE, RUNS),
+    )
+    return fine._replace(**fields)
+
+
+def tail(**fields: Any) -> Way:
+    """Three transactions that only this node has."""
+    left = f"{A}:7-9"
+    return way(HERE, THERE, RUNS, left=left, transactions=3, listed=(left,))._replace(**fields)
+
+
+def judged(what: Seen, options: Config | None = None) -> list[tuple[str, int]]:
+    return [(each.code, each.status) for each in findings(what, options or config())]
+
+
+STOPPED = RUNS._replace(applier=False)
+DUPLICATE = STOPPED._replace(applier_errno=1062, applier_error="Duplicate entry '25'")
+NO_RECEIVER = RUNS._replace(receiver="No")
+BROKEN = server(1, False).facts._replace(channels=(DUPLICATE,))
+AWAY = {"there": None, "to_here": None, "to_there": None, "trouble": "nothing answers"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, []),
+        ({"to_there": tail()}, [("NOT_CAUGHT_UP", NOT_YET)]),
+        (
+            {"to_there": tail(channels=(NO_RECEIVER,))},
+            [("RECEIVER_STOPPED", DECIDE)],
+        ),
+        ({"to_there": tail(channels=())}, [("NOT_REPLICATING", DECIDE)]),
+        ({"to_there": tail(channels=(DUPLICATE,))}, [("APPLIER_ERROR", DECIDE)]),
+        ({"to_here": way(THERE, HERE, STOPPED)}, [("APPLIER_STOPPED", DECIDE)]),
+        (
+            {"to_here": way(THERE, HERE, NO_RECEIVER._replace(receiver_errno=13114))},
+            [("RECEIVER_ERROR", DECIDE)],
+        ),
+        (
+            {"to_here": way(THERE, HERE, RUNS._replace(receiver="Connecting"))},
+            [("RECEIVER_CONNECTING", NOT_YET)],
+        ),
+        (
+            {
+                "to_here": way(
+                    THERE, HERE, RUNS._replace(receiver="Connecting", receiver_errno=2003)
+                )
+            },
+            [("RECEIVER_CONNECTING", NOT_YET)],
+        ),
+        (
+            {
+                "to_here": way(
+                    THERE, HERE, RUNS._replace(receiver="Connecting", receiver_errno=1045)
+                )
+            },
+            [("RECEIVER_CONNECTING", DECIDE)],
+        ),
+        (
+            {"to_there": tail(purged=f"{A}:7"), "verdict": OK._replace(reason="LAG", status=24)},
+            [("PURGED", DECIDE), ("NOT_CAUGHT_UP", NOT_YET)],
+        ),
+        (
+            {"to_here": way(THERE, HERE, RUNS, left=f"{A}:3", lost=f"{A}:3", transactions=1)},
+            [("LOST_ITS_OWN", DECIDE), ("NOT_CAUGHT_UP", NOT_YET)],
+        ),
+        ({"here": server(1, writable=True)}, [("TWO_WRITERS", DECIDE)]),
+        ({"strange": "no pair", "to_here": None, "to_there": None}, [("STRANGER", DECIDE)]),
+        ({"verdict": OK._replace(reason="GAVE_WAY", status=16)}, [("GAVE_WAY", NOT_YET)]),
+        ({"verdict": OK._replace(reason="DISK_FULL", status=13)}, [("DISK_FULL", DECIDE)]),
+        ({**AWAY, "answers": True}, [("PEER_UNKNOWN", DECIDE)]),
+        ({**AWAY, "proven": False}, [("COLD_START", DECIDE)]),
+        (AWAY, [("PEER_AWAY", NOT_YET)]),
+        (
+            {**AWAY, "here": server(1, False)._replace(facts=BROKEN)},
+            [("APPLIER_ERROR", DECIDE), ("PEER_AWAY", NOT_YET)],
+        ),
+        (
+            {**AWAY, "verdict": OK._replace(reason="DISK_FULL")},
+            [("DISK_FULL", DECIDE), ("PEER_AWAY", NOT_YET)],
+        ),
+        ({**AWAY, "verdict": OK._replace(reason="RECEIVER_STOPPED")}, [("PEER_AWAY", NOT_YET)]),
+        ({"there": server(2, writable=False)}, [("NOBODY_SERVES", NOT_YET)]),
+        ({**AWAY, "proven": False, "here": server(1, writable=True)}, [("PEER_AWAY", NOT_YET)]),
+    ],
+)
+def test_findings(changes: dict[str, Any], expected: list[tuple[str, int]]) -> None:
+    assert judged(seen(**changes)) == expected
+
+
+def test_cold_start_of_the_option_file_counts() -> None:
+    what = seen(**AWAY, proven=False)
+    assert judged(what, config(cold_start="open")) == [("PEER_AWAY", NOT_YET)]
+
+
+@pytest.mark.parametrize(
+    ("vip", "here", "there", "doomed"),
+    [(False, False, True, HERE), (True, True, False, THERE), (False, False, False, "one node")],
+)
+def test_the_node_that_serves_is_never_to_be_rebuilt(
+    vip: bool, here: bool, there: bool, doomed: str
+) -> None:
+    both = {
+        "vip_here": vip,
+        "here": server(1, here),
+        "there": server(2, there),
+        "to_here": way(THERE, HERE, DUPLICATE, purged="x"),
+        "to_there": way(HERE, THERE, DUPLICATE, purged="x"),
+    }
+    told = [c for each in findings(seen(**both), config()) for c in each.choices]
+    rebuilding = [choice for choice in told if choice.startswith("rebuild ")]
+    assert len(rebuilding) == 4
+    assert all(choice.startswith(f"rebuild {doomed} from ") for choice in rebuilding)
+
+
+def test_no_choice_skips_a_transaction() -> None:
+    for errno in (1062, 1032, 1452, 1396, 1146):
+        for told in (meaning(errno, False), meaning(errno, True)):
+            assert any("do not skip" in each for each in told.choices)
+
+
+@pytest.mark.parametrize(
+    ("errno", "mariadb", "said"),
+    [
+        (13114, False, "the source cannot send"),
+        (1236, True, "the source cannot send"),
+        (1950, True, "gtid_strict_mode"),
+        (1950, False, "see the manual"),  # means something else to MySQL
+        (999, False, "see the manual"),
+    ],
+)
+def test_meaning(errno: int, mariadb: bool, said: str) -> None:
+    assert said in meaning(errno, mariadb).sentence
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "said"),
+    [
+        ({}, MAY, "this node may come back"),
+        ({"vip_here": True, "here": server(1, True), "there": server(2, False)}, MAY, "is back"),
+        ({"to_there": tail()}, NOT_YET, "it may not come back: NOT_CAUGHT_UP"),
+        ({"vip_here": True, "here": server(1, True), **AWAY}, NOT_YET, "this node serves"),
+    ],
+)
+def test_conclusion(changes: dict[str, Any], status: int, said: str) -> None:
+    what = seen(**changes)
+    found = conclusion(what, findings(what, config()))
+    assert found[0] == status
+    assert said in found[1]
+
+
+def test_what_happens_next() -> None:
+    other = way(THERE, HERE, left=f"{B}:4", transactions=1)
+    told = next_steps(seen(to_there=tail(), to_here=other))
+    assert told[0].startswith("what only this node has flows to the other node by itself, as")
+    assert told[1].startswith("what only the other node has stays where it is")
+    assert "collide" in told[2]
+    broken = tail(channels=(DUPLICATE,))
+    assert "once its replication runs again" in next_steps(seen(to_there=broken))[0]
+
+
+@pytest.mark.parametrize(
+    ("version", "fields", "expected"),
+    [
+        (
+            MYSQL_9,
+            {},
+            f"mysqlbinlog -vv --base64-output=decode-rows --include-gtids='{A}:7-9'"
+            " /var/lib/mysql/binlog.[0-9]*",
+        ),
+        (
+            MARIADB_10,
+            {"left": "1-1-9", "after": "1-1-6", "upto": "1-1-9"},
+            "mariadb-binlog -vv --base64-output=decode-rows --start-position=1-1-6"
+            " --stop-position=1-1-9 /var/lib/mysql/binlog.[0-9]*",
+        ),
+        (
+            Version(True, (10, 6, 0)),
+            {"left": "1-1-9", "after": "1-1-6", "upto": "1-1-9"},
+            "mariadb-binlog -vv --base64-output=decode-rows /var/lib/mysql/binlog.[0-9]*",
+        ),
+        (MYSQL_9, {"left": ""}, ""),
+    ],
+)
+def test_the_command_that_shows_them(
+    version: Version, fields: dict[str, Any], expected: str
+) -> None:
+    assert show(tail(**fields), server(1, False, version)) == expected
+
+
+def test_the_command_without_gtids() -> None:
+    by_file = server(1, False, gtids="", file=("binlog.000007", 900))
+    assert show(tail(left="binlog.000007:900"), by_file) == (
+        f"mysqlbinlog -vv --base64-output=decode-rows --start-position={RUNS.applied_file[1]}"
+        f" /var/lib/mysql/{RUNS.applied_file[0]}"
+    )
+
+
+def test_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    what = seen(to_there=tail(channels=(DUPLICATE,)))
+    text = as_text(what, findings(what, config()))
+    assert text.startswith("needs a decision: it may not come back: APPLIER_ERROR\n")
+    assert f"only on this node: 3 transactions\n    {A}:7-9\n" in text
+    assert "only on the other node: nothing" in text
+    assert "1062: Duplicate entry '25'" in " ".join(text.split())
+    long = [line for line in text.splitlines() if len(line) > 80]
+    assert long == [f"    {show(what.to_there or tail(), what.here)}"]
+
+
+def test_text_of_many_gtids_is_short_and_of_control_characters_harmless() -> None:
+    listed = tuple(f"{A}:{number}" for number in range(1000))
+    nasty = Finding("X", DECIDE, "bad \x1b[2J text")
+    text = as_text(seen(to_there=tail(listed=listed)), [nasty])
+    assert "... and 988 more (--json)" in text
+    assert "\x1b" not in text
+
+
+def test_json_keys() -> None:
+    what = seen(to_there=tail(rate=2.55))
+    told = json.loads(json.dumps(as_json(what, findings(what, config()))))
+    assert (told["status"], told["word"]) == (1, "not yet")
+    assert told["only_here"]["transactions"] == 3
+    assert told["only_here"]["gtids"] == f"{A}:7-9"
+    assert told["only_there"]["gtids"] == ""
+    assert told["findings"][0]["code"] == "NOT_CAUGHT_UP"
+    away = as_json(seen(**AWAY), [])
+    assert (away["other"], away["only_there"], away["trouble"]) == (None, None, "nothing answers")
+
+
+# --- asking, in the simulated world: node B has come back, A is its peer ----------------------
+
+
+def numbers(gtids: str) -> set[tuple[str, int]]:
+    """Single transactions of a set of one interval for each UUID."""
+    found = set()
+    for part in filter(None, gtids.split(",")):
+        uuid, _, interval = part.partition(":")
+        first, _, last = interval.partition("-")
+        found |= {(uuid, number) for number in range(int(first), int(last or first) + 1)}
+    return found
+
+
+def as_set(transactions: set[tuple[str, int]]) -> str:
+    parts = []
+    for uuid in sorted({uuid for uuid, _ in transactions}):
+        of_it = [number for each, number in transactions if each == uuid]
+        interval = f"{min(of_it)}-{max(of_it)}" if len(of_it) > 1 else str(of_it[0])
+        parts.append(f"{uuid}:{interval}")
+    return ",".join(parts)
+
+
+@pytest.fixture
+def purged(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """gtid_purged by the name of the server: the simulation knows nothing of it."""
+    found: dict[str, str] = {}
+    answer = simulated_server.Session.answer
+
+    def with_purged(self: simulated_server.Session, sql: str, timeout: float) -> Any:
+        if sql == rejoin_queries.PURGED:
+            return [{"purged": found.get(self.server.name, "")}]
+        if "GTID_SUBTRACT" in sql:
+            wanted, present = map(numbers, re.findall(r"'([^']*)'", sql))
+            return [{"missing": as_set(wanted - present)}]
+        return answer(self, sql, timeout)
+
+    monkeypatch.setattr(simulated_server.Session, "answer", with_purged)
+    return found
+
+
+def returned(version: str) -> World:
+    world = World(version)
+    world.vip = False
+    world.host.mark = None
+    world.a.access, world.b.access = OPEN, CLOSED
+    return world
+
+
+@pytest.mark.usefixtures("purged")
+@pytest.mark.parametrize("version", ["9.7.4", MARIADB])
+def test_nothing_is_missing(version: str) -> None:
+    world = returned(version)
+    found = ask(world.host)
+    assert (found.to_here or tail()).left == (found.to_there or tail()).left == ""
+    assert judged(found) == []
+    changed = [line for line in world.log if "SET" in line or "START" in line or "mark" in line]
+    assert changed == []
+
+
+@pytest.mark.usefixtures("purged")
+@pytest.mark.parametrize("version", ["9.7.4", MARIADB])
+def test_transactions_of_each_side(version: str) -> None:
+    world = returned(version)
+    world.a.of_b, world.a.deaf = 4, True  # it lacks three of B's seven
+    world.a.received = world.a.applied = 4
+    world.a.made, world.b.receiver = 9, "No"  # and B four of A's nine
+    found = ask(world.host)
+    assert found.to_here is not None
+    assert found.to_there is not None
+    assert (found.to_here.transactions, found.to_there.transactions) == (4, 3)
+    mariadb = version == MARIADB
+    assert found.to_there.listed == (("2-2-5 to 2-2-7",) if mariadb else (f"{B}:5-7",))
+    assert found.to_here.rate == pytest.approx(0.0)
+    assert ("RECEIVER_STOPPED", DECIDE) in judged(found)
+
+
+def test_purged_is_told_only_of_what_was_not_received(purged: dict[str, str]) -> None:
+    world = returned("9.7.4")
+    world.a.made = 9
+    world.b.receiver, world.b.applier, world.b.received = "No", "No", 6
+    purged["A"] = f"{A}:1-7"
+    found = ask(world.host)
+    assert found.to_here is not None
+    assert (found.to_here.left, found.to_here.purged) == (f"{A}:6-9", f"{A}:7")
+    assert ("PURGED", DECIDE) in judged(found)
+
+
+@pytest.mark.usefixtures("purged")
+def test_it_is_watched_while_it_comes() -> None:
+    world = returned("9.7.4")
+    world.a.made, world.b.applies = 1005, 100.0
+    found = ask(world.host)
+    assert found.to_here is not None
+    assert 700 < (found.to_here.transactions or 0) < 1000
+    assert found.to_here.rate == pytest.approx(100, rel=0.2)
+    assert judged(found) == [("NOT_CAUGHT_UP", NOT_YET)]
+
+
+@pytest.mark.usefixtures("purged")
+@pytest.mark.parametrize(
+    ("trouble", "code"),
+    [
+        (Unreachable("nothing answers at 10.0.0.1"), "PEER_AWAY"),
+        (ServerError(1045, "Access denied"), "PEER_UNKNOWN"),
+    ],
+)
+def test_a_peer_that_cannot_be_asked(trouble: Exception, code: str) -> None:
+    world = returned("9.7.4")
+    world.a.trouble = trouble  # type: ignore[assignment]
+    found = ask(world.host)
+    assert found.there is None
+    assert code in [each for each, _ in judged(found)]
+    assert "nothing can be compared" in as_text(found, findings(found, config())).replace("\n ", "")
+
+
+@pytest.mark.usefixtures("purged")
+def test_another_pairs_server_is_not_compared() -> None:
+    world = returned("9.7.4")
+    world.b.source_id = 7
+    found = ask(world.host)
+    assert "a different cluster's data" in found.strange
+    assert (found.to_here, found.to_there) == (None, None)
+    assert ("STRANGER", DECIDE) in judged(found)
+
+
+def test_a_copied_datadir_with_its_auto_cnf(purged: dict[str, str]) -> None:
+    world = returned("9.7.4")
+    purged["A"] = ""
+    real = world.a.globals
+    world.a.globals = lambda: {**real(), "server_uuid": B}  # type: ignore[method-assign]
+    assert "auto.cnf" in ask(world.host).strange

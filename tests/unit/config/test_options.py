@@ -1,0 +1,589 @@
+"""The option file: MySQL's form, every key of the design, one clear sentence for each mistake."""
+
+import os
+import shutil
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+
+import pytest
+
+from kachecks.config import file_format, options
+from kachecks.config.options import Config, ConfigError, Login, load, parse
+
+NEEDED = "[kachecks]\nvip = 10.0.0.100\npeer = 10.0.0.2\n"
+SECRET = "hunter2-Tr0ub4dor"  # noqa: S105 - must never be seen in any text
+
+# The sample of the design, with # where it uses ; for its remarks.
+SAMPLE = f"""
+[kachecks]
+vip        = 10.0.0.100        # required
+interface  = eth0
+peer       = 10.0.0.2          # the other node's own address
+witness    = 10.0.0.254
+name       = main
+max_lag    = 30
+hung_after = 3
+fence_timeout = 5
+stuck_mysqld  = kill
+drain_timeout = 30
+on_drain_timeout  = refuse
+on_broken_replica = refuse
+advert_int = 1
+isolation_timeout = 2
+peer_grace = 3
+peer_check = 5
+on_hung_peer      = refuse
+cold_start        = refuse
+too_many_connections = keep
+min_free   = 64M
+watch      = 0.7
+alert      = /usr/local/bin/page
+[client]
+user = kachecks
+password = {SECRET}
+socket = /run/mysqld/mysqld.sock
+[peer]
+user = kachecks
+password = {SECRET}
+port = 3306
+"""
+
+
+def with_lines(kachecks: str = "", client: str = "", peer: str = "") -> Config:
+    return parse(f"{NEEDED}{kachecks}\n[client]\n{client}\n[peer]\n{peer}\n", "k.cnf")
+
+
+def error_of(text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        parse(text, "k.cnf")
+    return str(caught.value)
+
+
+# The values ------------------------------------------------------------------------------------
+
+
+def test_the_sample_of_the_design() -> None:
+    assert parse(SAMPLE, "k.cnf") == Config(
+        path="k.cnf",
+        vips=("10.0.0.100",),
+        interface="eth0",
+        peer="10.0.0.2",
+        witnesses=("10.0.0.254",),
+        name="main",
+        max_lag=30.0,
+        hung_after=3.0,
+        fence_timeout=5.0,
+        stuck_mysqld="kill",
+        drain_timeout=30.0,
+        on_drain_timeout="refuse",
+        on_broken_replica="refuse",
+        isolation_timeout=2.0,
+        advert_int=1.0,
+        peer_grace=3.0,
+        peer_check=5.0,
+        on_hung_peer="refuse",
+        cold_start="refuse",
+        too_many_connections="keep",
+        min_free=64 * 1024 * 1024,
+        watch=0.7,
+        alert="/usr/local/bin/page",
+        run_dir="/run/kachecks",
+        state_dir="/var/lib/kachecks",
+        local=Login("kachecks", SECRET, None, 3306, "/run/mysqld/mysqld.sock"),
+        remote=Login("kachecks", SECRET, "10.0.0.2", 3306, None),
+    )
+
+
+def test_the_defaults_are_those_of_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(options, "SOCKETS", ("/run/mysqld/mysqld.sock",))
+    no_password = Login("kachecks", None, None, 3306, "/run/mysqld/mysqld.sock")
+    assert parse(NEEDED, "k.cnf") == parse(SAMPLE, "k.cnf")._replace(
+        interface=None,
+        witnesses=(),
+        alert=None,
+        local=no_password,
+        remote=no_password._replace(host="10.0.0.2", socket=None),
+    )
+
+
+def test_every_key_of_the_first_group_is_a_field_and_the_other_way_round() -> None:
+    fields = {key.name for key in options.KEYS if key.group == "kachecks"} - {"vip", "witness"}
+    assert set(Config._fields) - fields == {"path", "vips", "witnesses", "local", "remote"}
+    assert fields < set(Config._fields)
+
+
+def test_every_default_is_a_value_that_the_key_accepts_and_every_key_is_explained() -> None:
+    for key in options.KEYS:
+        assert key.meaning, key
+        assert key.default is None or key.kind.convert(key.default) is not None
+        assert not key.required or key.default is None
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "value"),
+    [
+        ("vip = 10.0.0.100, 10.0.0.101", "vips", ("10.0.0.100", "10.0.0.101")),
+        ("vip = 10.0.0.100/24", "vips", ("10.0.0.100",)),
+        ("vip = FD00:0:0:0::0100/64,10.0.0.7/32", "vips", ("fd00::100", "10.0.0.7")),
+        ("vip = fe80::100", "vips", ("fe80::100",)),
+        ("peer = FD00::0002", "peer", "fd00::2"),
+        ("witness = 10.0.0.254,fd00::fe", "witnesses", ("10.0.0.254", "fd00::fe")),
+        ("witness =", "witnesses", ()),
+        ("interface = bond0.100", "interface", "bond0.100"),
+        ("interface =", "interface", None),
+        ("name = Shop_2-a\n[client]\nsocket = /s", "name", "Shop_2-a"),
+        ("max_lag = 1.5", "max_lag", 1.5),
+        ("max-lag = 45s", "max_lag", 45.0),
+        ("hung_after = 1500ms", "hung_after", 1.5),
+        ("fence_timeout = 6", "fence_timeout", 6.0),
+        ("stuck_mysqld = LEAVE", "stuck_mysqld", "leave"),
+        ("drain_timeout = 3600", "drain_timeout", 3600.0),
+        ("on_drain_timeout = open", "on_drain_timeout", "open"),
+        ("on-broken-replica = Open", "on_broken_replica", "open"),
+        ("isolation_timeout = 100ms", "isolation_timeout", 0.1),
+        ("peer_grace = 0", "peer_grace", 0.0),
+        ("peer_check = 60", "peer_check", 60.0),
+        ("on_hung_peer = open", "on_hung_peer", "open"),
+        ("cold_start = open", "cold_start", "open"),
+        ("too_many_connections = fail", "too_many_connections", "fail"),
+        ("min_free = 0", "min_free", 0),
+        ("min_free = 123", "min_free", 123),
+        ("min_free = 10k", "min_free", 10 * 1024),
+        ("min_free = 2G", "min_free", 2 * 1024**3),
+        ("min_free = 1T", "min_free", 1024**4),
+        ("watch = 0", "watch", 0.0),
+        ("watch = .5", "watch", 0.5),
+        ("alert =", "alert", None),
+        ('alert = "/opt/my pager#1"', "alert", "/opt/my pager#1"),
+        ("run_dir = /tmp/r", "run_dir", "/tmp/r"),  # noqa: S108
+        ("state-dir = /tmp/s", "state_dir", "/tmp/s"),  # noqa: S108
+    ],
+)
+def test_value(line: str, field: str, value: object) -> None:
+    found = getattr(with_lines(line), field)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("client", "host", "socket"),
+    [
+        ("socket = /s", None, "/s"),
+        ("socket = /s\nport = 3307", None, "/s"),
+        ("host = localhost\nsocket = /s", None, "/s"),
+        ("host = LOCALHOST\nsocket = /s", None, "/s"),
+        ("host = 127.0.0.1", "127.0.0.1", None),
+        ("host = ::1", "::1", None),
+        ("host = 10.0.0.1\nsocket = /s", "10.0.0.1", None),
+        ("host = 10.0.0.1\nsocket = /s\nprotocol = SOCKET", None, "/s"),
+        ("protocol = tcp", "127.0.0.1", None),
+        ("protocol = TCP\nhost = localhost\nport = 3307", "127.0.0.1", None),
+        ("socket = /s\nprotocol = tcp", "127.0.0.1", None),
+    ],
+)
+def test_the_local_server_by_socket_or_tcp(client: str, host: str, socket: str) -> None:
+    local = with_lines(client=client).local
+    assert (local.host, local.socket) == (host, socket)
+
+
+def test_the_default_socket_is_the_first_that_exists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = tuple(str(tmp_path / name) for name in "abc")
+    monkeypatch.setattr(options, "SOCKETS", paths)
+    assert parse(NEEDED, "k.cnf").local.socket == paths[0]
+    Path(paths[2]).touch()
+    assert parse(NEEDED, "k.cnf").local.socket == paths[2]
+    Path(paths[1]).touch()
+    assert parse(NEEDED, "k.cnf").local.socket == paths[1]
+
+
+@pytest.mark.parametrize(
+    ("client", "peer", "user", "password"),
+    [
+        ("user=a\npassword=p", "", "a", "p"),
+        ("user=a\npassword=p", "user=b\npassword=q", "b", "q"),
+        ("user=a\npassword=p", "password=q", "a", "q"),
+        ("user=a\npassword=p", "user=b", "b", "p"),
+        ("user=a\npassword=p", "password=", "a", ""),
+        ("user=a", "", "a", None),
+        ("", "password=q", "kachecks", "q"),
+    ],
+)
+def test_the_peer_inherits_user_and_password(
+    client: str, peer: str, user: str, password: str
+) -> None:
+    remote = with_lines(client=client, peer=peer).remote
+    assert (remote.user, remote.password) == (user, password)
+
+
+def test_the_peer_inherits_nothing_else() -> None:
+    found = with_lines(
+        client="host=127.0.0.1\nport=3307\nssl-mode=verify_ca\nssl-ca=/ca\nssl-cert=/c\nssl-key=/k",
+        peer="port=3308",
+    )
+    assert found.local[3:] == (3307, None, "/ca", "/c", "/k", "VERIFY_CA")
+    assert found.remote[2:] == ("10.0.0.2", 3308, None, None, None, None, "PREFERRED")
+
+
+# The form: what MySQL's own programs make of the same lines ------------------------------------
+
+FORM = [
+    ("plain = abc", "plain", "abc"),
+    ("tight=abc", "tight", "abc"),
+    ("  wide\t=\t abc \t", "wide", "abc"),
+    ("carriage = abc\r", "carriage", "abc"),
+    ("comment = abc # def", "comment", "abc"),
+    ("hash = ab#c", "hash", "ab"),
+    ('quoted_hash = "ab#c" # def', "quoted_hash", "ab#c"),
+    ("semicolon = abc ; def", "semicolon", "abc ; def"),
+    ('double = "a b"', "double", "a b"),
+    ("single = ' a b '", "single", " a b "),
+    ("mixed = \"a b'", "mixed", "\"a b'"),
+    ('open = "abc # def', "open", '"abc # def'),
+    ("apostrophe = it's # def", "apostrophe", "it's # def"),
+    ("one_quote = '", "one_quote", "'"),
+    ("quote_in_quotes = '\"'", "quote_in_quotes", '"'),
+    ('half = "a" b', "half", '"a" b'),
+    (r"escapes = a\tb\sc\\d\be\"f\'g\xh", "escapes", "a\tb c\\d\be\"f'g\\xh"),
+    (r'quoted_escapes = "a\"b#c\\" # d', "quoted_escapes", 'a"b#c\\'),
+    ("backslash_at_end = abc\\", "backslash_at_end", "abc\\"),
+    (r"escape_unquoted = a\"b#c", "escape_unquoted", 'a"b#c'),
+    ("equals = a = b", "equals", "a = b"),
+    ("empty =", "empty", ""),
+    ('quotes = ""', "quotes", ""),
+    ("alone", "alone", None),
+    ("alone_too # comment", "alone_too", None),
+    ("utf8 = pä", "utf8", "pä"),
+]
+# MySQL takes the last byte of these for a latin1 space, and leaves half a character.
+UNLIKE_MYSQL = [("utf8 = déjà", "utf8", "déjà"), ("utf8 = a\u00a0", "utf8", "a\u00a0")]
+
+
+@pytest.mark.parametrize(("line", "name", "value"), FORM + UNLIKE_MYSQL)
+def test_form_of_a_line(line: str, name: str, value: str) -> None:
+    assert file_format._split(line.strip(" \t\n\v\f\r")) == (name, value)
+
+
+@pytest.mark.skipif(not shutil.which("my_print_defaults"), reason="needs my_print_defaults")
+def test_the_form_is_that_of_mysqls_own_programs(tmp_path: Path) -> None:
+    file = tmp_path / "form.cnf"
+    lines = [line for line, name, _ in FORM]
+    file.write_text("[client]\n" + "\n".join(lines) + "\n")
+    told = subprocess.run(
+        ["my_print_defaults", f"--defaults-file={file}", "client"],
+        capture_output=True, check=True,
+    ).stdout.decode()  # fmt: skip
+    expected = [f"--{name}" + ("" if value is None else f"={value}") for _, name, value in FORM]
+    assert told.split("\n")[:-1] == expected
+
+
+def test_groups_repeat_the_last_value_wins_and_comments_are_skipped() -> None:
+    text = (
+        "\ufeff# kachecks\r\n\r\n ; a comment\r\n\t# another\r\n[peer] # first\r\nport=1\r\n"
+        "[KACHECKS] junk\r\nvip=10.0.0.9\r\npeer=10.0.0.2\r\n[peer]\r\nport=3307\r\n"
+        "[kachecks]\r\nvip=10.0.0.100\r\nmax_lag=1\r\nmax-lag=2\r\n"
+    )
+    found = parse(text.lstrip("\ufeff"), "k.cnf")
+    assert (found.vips, found.max_lag, found.remote.port) == (("10.0.0.100",), 2.0, 3307)
+
+
+# Mistakes: the line, the key, what was found and what is expected ------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("vip =", "vip in [kachecks]: found '', expected one or more IPv4 or IPv6 addresses"),
+        ("vip", "vip in [kachecks]: found no value, expected vip = one or more IPv4"),
+        ("vip = 10.0.0.100 ; the VIP", "; a comment after a value begins with #"),
+        ("vip = 10.0.0.100 dev eth0", "found '10.0.0.100 dev eth0'"),
+        ("vip = 10.0.0.100,", "found '10.0.0.100,'"),
+        ("vip = 10.0.0.100,10.0.0.100/24", "one is listed twice"),
+        ("vip = 10.0.0.100/33", "its prefix is not 1 to 32"),
+        ("vip = 10.0.0.100/0", "its prefix is not 1 to 32"),
+        ("vip = 10.0.0.100/", "its prefix is not 1 to 32"),
+        ("vip = fd00::1/129", "its prefix is not 1 to 128"),
+        ("vip = 10.0.0", "found '10.0.0'"),
+        ("vip = 10.0.0.256", "each part is 0 to 255 without leading zeros"),
+        ("vip = 10.0.0.010", "each part is 0 to 255 without leading zeros"),
+        ("vip = 10.0.0.-1", "found '10.0.0.-1'"),
+        ("vip = 10.0.0.١", "found '10.0.0.١'"),  # noqa: RUF001 - a digit, but not an ASCII one
+        ("vip = vip.example.org", "found 'vip.example.org'"),
+        ("vip = 127.0.0.1", "no other host can be reached by it"),
+        ("vip = 0.0.0.0", "no other host can be reached by it"),
+        ("vip = 224.0.0.18", "no other host can be reached by it"),
+        ("vip = ::", "no other host can be reached by it"),
+        ("vip = 0:0::1", "no other host can be reached by it"),
+        ("vip = ff02::12", "no other host can be reached by it"),
+        ("vip = ::ffff:10.0.0.1", "write an IPv4 address as such"),
+        ("vip = fd00::1::2", "found 'fd00::1::2', expected"),
+        ("peer = 10.0.0.2/24", "found '10.0.0.2/24', expected an IPv4 or IPv6 address"),
+        ("peer = fe80::1", "link-local"),
+        ("peer = febf::1", "link-local"),
+        ("peer = fe80::1%eth0", "a scope such as %eth0 is not supported"),
+        ("witness = gateway", "found 'gateway', expected IPv4 or IPv6 addresses"),
+        ("interface = eth0,eth1,eth2,eth3", "found 'eth0,eth1,eth2,eth3'"),
+        ("interface = a/b", "found 'a/b'"),
+        ("name =", "found '', expected 1 to 32 letters"),
+        ("name = a/b", "found 'a/b', expected 1 to 32 letters"),
+        ("name = é", "found 'é'"),
+        ("name = " + "n" * 33, "expected 1 to 32 letters"),
+        ("max_lag = 0", "found '0', expected 1 to 86400 seconds"),
+        ("max_lag = 30m", "found '30m', expected 1 to 86400 seconds"),
+        ("max_lag = nan", "found 'nan'"),
+        ("max_lag = inf", "found 'inf'"),
+        ("max_lag = 1e3", "found '1e3'"),
+        ("max_lag = -3", "found '-3'"),
+        ("max_lag = 1_0", "found '1_0'"),
+        ("max_lag = 1.2.3", "found '1.2.3'"),
+        ("max_lag = .", "found '.'"),
+        ("max_lag = ms", "found 'ms'"),
+        ("max_lag =", "found ''"),
+        ("max_lag = \u0663", "found '\u0663'"),
+        ("hung_after = 0.5", "expected 1 to 60 seconds"),
+        ("hung_after = 5", "hung_after + fence_timeout is 10 s, expected at most 9"),
+        ("fence_timeout = 6.5", "keepalived's `timeout 10` ends the check"),
+        ("stuck_mysqld = murder", "found 'murder', expected kill or leave"),
+        ("on_drain_timeout = yes", "expected refuse or open"),
+        ("on_broken_replica = skip", "expected refuse or open"),
+        ("on_hung_peer = 1", "expected refuse or open"),
+        ("cold_start = no", "expected refuse or open"),
+        ("too_many_connections = ignore", "expected keep or fail"),
+        ("drain_timeout = 0", "expected 1 to 3600 seconds"),
+        ("isolation_timeout = 0", "expected 0.1 to 60 seconds"),
+        ("peer_grace = 61", "expected 0 to 60 seconds"),
+        ("peer_check = 0", "expected 1 to 60 seconds"),
+        ("watch = 1", "expected 0 to 0.85 seconds"),
+        ("min_free = 64MB", "found '64MB', expected a number of bytes"),
+        ("min_free = M", "found 'M'"),
+        ("min_free = 1.5G", "found '1.5G'"),
+        ("min_free = 64P", "found '64P'"),
+        ("min_free = -1", "found '-1'"),
+        ("alert = page", "found 'page' (keepalived runs its scripts in /), expected an absolute"),
+        ("alert = ~/page", "found '~/page'"),
+        ("run_dir = kachecks", "expected an absolute path"),
+        ("state_dir =", "found ''"),
+        ("max_lagg = 3", "unknown key max_lagg in [kachecks], did you mean max_lag?"),
+        ("fence-time-out = 3", "unknown key fence-time-out in [kachecks], did you mean fence_t"),
+        ("Max_Lag = 3", "unknown key Max_Lag in [kachecks], did you mean max_lag?"),
+        ("colour = blue", "unknown key colour in [kachecks], expected a key of the manual"),
+        ("socket = /s", "unknown key socket in [kachecks], expected it in [client]"),
+        ("max_lagg", "found a line without = in [kachecks], expected key = value"),
+        ("vip 10.0.0.100", "found a line without = in [kachecks], expected key = value"),
+        ("= 3", "unknown key in [kachecks]"),
+        ("!include /etc/x.cnf", "!include and !includedir are not supported"),
+        ("!includedir /etc/mysql", "!include and !includedir are not supported"),
+        ("[mysqld]", "unknown group [mysqld], expected [kachecks], [client] or [peer]"),
+        ("[ client ]", "unknown group [ client ], expected"),
+        ("[client", "found `[` without `]`"),
+        ("name = a\0b", "holds a NUL byte"),
+        ("peer = 10.0.0.100", "peer is 10.0.0.100, one of vip, expected the other node's own"),
+        ("vip = 10.0.0.100,10.0.0.2/24", "peer is 10.0.0.2, one of vip"),
+        ("witness = 10.0.0.254,10.0.0.100", "witness has 10.0.0.100, which is a vip"),
+        ("witness = 10.0.0.2", "witness has 10.0.0.2, which is peer"),
+    ],
+)
+def test_mistake(line: str, words: str) -> None:
+    text = error_of(f"{NEEDED}# a comment\n{line}\n")
+    assert text.startswith("k.cnf:5: ")
+    assert words in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("group", "lines", "words"),
+    [
+        ("client", "user =", "user in [client]: found '', expected the name of an account"),
+        ("client", "socket = mysqld.sock", "expected the absolute path of a unix socket"),
+        ("client", "socket = /" + "s" * 107, "longer than the 107 bytes of a socket address"),
+        ("client", "host = db1.example.org", "expected localhost or an IPv4 or IPv6 address"),
+        ("client", "host = 10.0.0.2", "[client] host is 10.0.0.2, the peer or a vip"),
+        ("client", "host = 10.0.0.100", "[client] host is 10.0.0.100, the peer or a vip"),
+        ("client", "port = 0", "expected a whole number from 1 to 65535"),
+        ("client", "port = 65536", "expected a whole number from 1 to 65535"),
+        ("client", "port = 3306", "found a port without a socket or a host"),
+        ("client", "host=localhost\nport=3307", "found a port without a socket or a host"),
+        ("client", "protocol = pipe", "expected socket or tcp"),
+        ("client", "password", "password in [client]: found no value"),
+        ("client", "default-character-set = utf8", "unknown key default-character-set"),
+        ("client", "max_lag = 3", "expected it in [kachecks]"),
+        (
+            "peer",
+            "host = 10.0.0.2",
+            "unknown key host in [peer], expected it as peer in [kachecks]",
+        ),
+        ("peer", "socket = /s", "expected it in [client]"),
+        ("peer", "ssl-mode = yes", "ssl_mode in [peer]: found 'yes', expected DISABLED or PREFER"),
+        ("peer", "ssl-mode = VERIFY_CA", "[peer] ssl-mode = VERIFY_CA: found no ssl-ca"),
+        ("peer", "ssl-mode = verify_identity", "ssl-mode = VERIFY_IDENTITY: found no ssl-ca"),
+        ("peer", "ssl-cert = /c", "ssl-cert: found no ssl-key, expected both or none"),
+        ("client", "ssl-key = /k", "ssl-key: found no ssl-cert, expected both or none"),
+        ("client", "ssl-ca = ca.pem", "expected an absolute path"),
+    ],
+)
+def test_mistake_in_a_login(group: str, lines: str, words: str) -> None:
+    text = error_of(f"{NEEDED}[{group}]\n{lines}\n")
+    assert text.startswith(f"k.cnf:{5 + lines.count(chr(10))}: ")
+    assert words in text
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[kachecks]\npeer = 10.0.0.2\n", "k.cnf: [kachecks] has no vip, expected vip = one or"),
+        ("[kachecks]\nvip = 10.0.0.9\n", "k.cnf: [kachecks] has no peer, expected peer = an"),
+        ("# nothing\n", "k.cnf: [kachecks] has no vip"),
+        ("vip = 10.0.0.100\n[kachecks]\n", "k.cnf:1: found a key before any group"),
+        # The last line that takes part is named.
+        (NEEDED + "fence_timeout=4\nname=x\nhung_after=7\n", "k.cnf:6: [kachecks] hung_after + "),
+        (NEEDED + "hung_after=7\nfence_timeout=4\nname=x\n", "k.cnf:5: [kachecks] hung_after + "),
+    ],
+)
+def test_mistake_of_the_whole(text: str, words: str) -> None:
+    assert error_of(text).startswith(words)
+
+
+def test_the_longest_times_that_fit() -> None:
+    assert with_lines("hung_after = 3.3\nfence_timeout = 5.7").hung_after == 3.3
+
+
+# Passwords -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f"password = {SECRET}\nport = x",
+        f"password {SECRET}",
+        f"password: {SECRET}",
+        f"password:{SECRET}",
+        f"passwort = {SECRET}",
+        f"password {SECRET}=x",
+        f"password =\n{SECRET}",
+        f"password =\n{SECRET}==",
+        f"pass = {SECRET}",
+        f"!{SECRET}",
+        f"password = {SECRET}\n" + "x" * 3000 + f"{SECRET} = 1",
+    ],
+)
+def test_no_error_shows_a_password(lines: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(f"{NEEDED}[client]\n{lines}\n", "k.cnf")
+    told = "".join(traceback.format_exception(ConfigError, caught.value, caught.tb))
+    assert SECRET not in str(caught.value)
+    assert "k.cnf:" in told
+    assert SECRET not in told.split("ConfigError", 1)[1]
+    assert SECRET not in repr(caught.value)
+
+
+def test_no_repr_shows_a_password() -> None:
+    found = parse(SAMPLE, "k.cnf")
+    for text in (repr(found), str(found), f"{found.local}", str([found.remote]), f"{found!r}"):
+        assert SECRET not in text
+        assert "password='***'" in text
+    assert "password=None" in repr(with_lines().local)
+    assert "password=''" in repr(with_lines(client="password=").local)
+
+
+# The file --------------------------------------------------------------------------------------
+
+
+def written(tmp_path: Path, text: str, mode: int = 0o600) -> str:
+    file = tmp_path / "k.cnf"
+    file.write_text(text)
+    file.chmod(mode)
+    return str(file)
+
+
+def test_load(tmp_path: Path) -> None:
+    path = written(tmp_path, SAMPLE)
+    assert load(path) == parse(SAMPLE, path)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o700])
+def test_a_password_in_a_private_file(tmp_path: Path, mode: int) -> None:
+    assert load(written(tmp_path, SAMPLE, mode)).local.password == SECRET
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o610, 0o644, 0o666])
+@pytest.mark.parametrize("group", ["client", "peer"])
+def test_a_password_that_others_may_read(tmp_path: Path, mode: int, group: str) -> None:
+    path = written(tmp_path, f"{NEEDED}[{group}]\npassword={SECRET}\n", mode)
+    with pytest.raises(ConfigError, match=f"mode is 0{mode:o}.*chmod 600 {path}$") as caught:
+        load(path)
+    assert SECRET not in str(caught.value)
+
+
+def test_without_a_password_others_may_read_but_not_write(tmp_path: Path) -> None:
+    assert load(written(tmp_path, NEEDED, 0o664)).peer == "10.0.0.2"
+    with pytest.raises(ConfigError, match=r"anybody can write to it \(mode 0666\): chmod 600 "):
+        load(written(tmp_path, NEEDED, 0o666))
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", ": is empty, expected an option file"),
+        (NEEDED.encode() + b"name = \xe9\n", ":4: is not UTF-8"),
+        (b"\n" + b"#" * (1 << 20), ": is larger than 1048576 bytes"),
+        (NEEDED.encode() + b"\0", ":4: holds a NUL byte"),
+        (NEEDED.encode("utf-16"), ":1: is not UTF-8"),
+    ],
+)
+def test_a_file_that_is_no_option_file(tmp_path: Path, data: bytes, words: str) -> None:
+    file = tmp_path / "k.cnf"
+    file.write_bytes(data)
+    with pytest.raises(ConfigError) as caught:
+        load(str(file))
+    assert str(caught.value).startswith(f"{file}{words}")
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+    assert load(written(tmp_path, "\ufeff" + NEEDED)).peer == "10.0.0.2"
+
+
+def test_what_is_not_a_readable_file(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    for path, words in (
+        (tmp_path / "none", "cannot be read: No such file or directory; --defaults-file"),
+        (tmp_path, "is not a regular file"),
+        (fifo, "is not a regular file"),  # and does not wait for a writer
+        (Path("/dev/null"), "is not a regular file"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            load(str(path))
+        assert str(caught.value).startswith(f"{path}: {words}")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+def test_a_file_of_somebody_else(tmp_path: Path) -> None:
+    path = written(tmp_path, SAMPLE)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(ConfigError, match="cannot be read: Permission denied"):
+            load(path)
+    finally:
+        os.seteuid(0)
+
+
+def test_reading_it_imports_nothing_that_costs(tmp_path: Path) -> None:
+    """With IPv6 too."""
+    text = NEEDED + "[kachecks]\nvip = fd00::100, 10.0.0.100\npeer = fd00::2\n"
+    code = (
+        "import sys; before = set(sys.modules)\n"
+        "from kachecks.config import options\n"
+        "from kachecks.network import vip\n"
+        f"options.load({written(tmp_path, text)!r}); vip.any_here(['10.0.0.1'])\n"
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    root = str(Path(options.__file__).parents[2])
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+    )
+    ours = ["config", "config.file_format", "config.kinds", "config.options", "lean", "network"]
+    named = [f"kachecks.{name}" for name in [*ours, "network.vip"]]
+    assert ran.stdout.split() == ["__future__", "_operator", "_socket", "kachecks", *named]

@@ -1,0 +1,372 @@
+"""One mysqld in memory: rows, threads, clients, locks. The world it lives in is simulation.py."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kachecks.mysql import queries
+from kachecks.mysql.facts import Row
+from kachecks.mysql.session import Lost, NoAnswer, ServerError, SessionError
+from kachecks.mysqld_process import Process
+from tests.rows import rows
+from tests.statement_list import execute_until
+
+if TYPE_CHECKING:
+    from tests.unit.doubles.simulation import World
+
+UUID = {number: f"9a387c66-e665-11f1-b3c0-02000a00000{number}" for number in range(1, 10)}
+OPEN, CLOSED = "open", "closed"
+ONE_MILLISECOND = 0.001
+
+
+@dataclass
+class Client:
+    """A row of the processlist, and what its session does to those who want to close."""
+
+    user: str
+    command: str = "Sleep"
+    host: str = "10.0.0.10:40000"
+    blocks: bool = False  # SET GLOBAL read_only waits for it
+    unkillable: bool = False
+    returns: int = 0  # as often it connects again when it is cut
+    seconds: int | None = 0  # in its present state
+    state: str | None = ""
+    transaction: int | None = None  # open for so many seconds
+
+
+@dataclass
+class Server:
+    """What one mysqld knows and does. Transactions are those of the other server, by number."""
+
+    world: World
+    name: str
+    number: int
+    version: str
+    access: str = CLOSED
+    read_only: str = ""  # MariaDB 12: the word
+    by_file: bool = False
+    received: float = 5
+    applied: float = 5
+    applies: float = 1000.0  # transactions a second
+    made: int = 7  # its own transactions
+    unwritten: int = 0  # the last so many of them are not in its binary log: its disk was full
+    of_b: int = 7  # on A: B's transactions
+    receiver: str = "Yes"
+    deaf: bool = False  # connected, and nothing comes
+    applier: str = "Yes"
+    applier_errno: int = 0
+    breaks_at: int = 0  # the applier stops with 1062 before this transaction
+    channels: int = 1
+    lag: str | None = "0"
+    datadir: str | None = "/var/lib/mysql/"
+    binlog: str | None = "/var/log/mysql/binlog"
+    tmpdir: str | None = "/tmp"  # noqa: S108 - only a name here
+    heartbeats: int = 3  # received, as SHOW SLAVE STATUS has it
+    heartbeat_period: float = 1.0  # s
+    silent_for: float = 0.0  # s since something else was received
+    source_id: int = 0  # whom it believes to replicate from, the other server by default
+    clients: dict[int, Client] = field(default_factory=dict)
+    held_by: Any = None  # the session that holds the lock
+    events: str = "OFF"
+    semi_sync: str = ""  # the variable
+    semi_sync_on: bool = True
+    view: bool = True  # kachecks.read_only_exempt is there
+    trouble: SessionError | None = None  # met by whoever connects
+    troubles: dict[str, SessionError] = field(default_factory=dict)  # by statement
+    pid: int = 4711
+    last_id: int = 100
+    moved: float = 0.0
+
+    @property
+    def mariadb(self) -> bool:
+        return "MariaDB" in self.version
+
+    @property
+    def other(self) -> Server:
+        return self.world.a if self is self.world.b else self.world.b
+
+    @property
+    def process(self) -> Process:
+        return Process(self.pid, 1000 + self.pid)
+
+    def add(self, client: Client) -> None:
+        self.last_id += 1
+        self.clients[self.last_id] = client
+
+    def move(self) -> None:
+        """Receive and apply as time has passed."""
+        passed, self.moved = self.world.time - self.moved, self.world.time
+        self.receive(passed)
+        if self.applier == "Yes":
+            self.applied = min(self.applied + passed * self.applies, self.received)
+            if (
+                self.breaks_at
+                and self.applied >= self.breaks_at - 1
+                and self.received > self.applied
+            ):
+                self.applied, self.applier, self.applier_errno = self.breaks_at - 1, "No", 1062
+
+    def receive(self, passed: float) -> None:
+        """What the source's binary log holds; a heartbeat when that is nothing new."""
+        if self.deaf or self.receiver != "Yes" or self.other.trouble is not None:
+            self.silent_for = 0.0
+            return
+        sent = self.other.made_for_others
+        self.silent_for = 0.0 if sent > self.received else self.silent_for + passed
+        self.received = max(self.received, sent)
+        heard, self.silent_for = divmod(self.silent_for, self.heartbeat_period)
+        self.heartbeats += int(heard)
+
+    @property
+    def made_for_others(self) -> int:
+        """Of A: what its binary log holds of its own. B's are of no interest here."""
+        return self.made - self.unwritten if self is self.world.a else 5
+
+    # --- rows ---
+
+    def gtids(self, theirs: float, own: bool = True) -> str:
+        """B's: the transactions of A up to ``theirs``, and what it has made itself."""
+        other, me = self.other.number, self.number
+        if self.mariadb:
+            return f"{other}-{other}-{int(theirs)}" + (f",{me}-{me}-{self.made}" if own else "")
+        mine = f",\n{UUID[me]}:1-{self.made}" if own else ""
+        return f"{UUID[other]}:1-{int(theirs)}{mine}"
+
+    def executed(self) -> str:
+        if self is self.world.b:
+            return self.gtids(self.applied)
+        me, other = self.number, self.other.number
+        if self.mariadb:
+            return f"{me}-{me}-{self.made},{other}-{other}-{self.of_b}"
+        return f"{UUID[me]}:1-{self.made},\n{UUID[other]}:1-{self.of_b}"
+
+    def file(self, at: float) -> str:
+        return str(int(at) * 100)
+
+    def status(self) -> list[Row]:
+        server = "mariadb-10.11" if self.mariadb else "mysql-9.7"
+        row = rows(server, "replica_status_by_file" if self.by_file else "replica_status_healthy")[
+            0
+        ]
+        old = {"Source": "Master", "Replica": "Slave"}
+        source = self.source_id or self.other.number
+        changes = {
+            "Source_Host": "10.0.0.1",
+            "Replica_IO_Running": self.receiver,
+            "Replica_SQL_Running": self.applier,
+            "Last_SQL_Errno": str(self.applier_errno),
+            "Last_SQL_Error": "Duplicate entry '25'" if self.applier_errno else "",
+            "Seconds_Behind_Source": self.lag,
+            "Source_Log_File": "binlog.000001",
+            "Relay_Source_Log_File": "binlog.000001",
+            "Read_Source_Log_Pos": self.file(self.received),
+            "Exec_Source_Log_Pos": self.file(self.applied),
+        }
+        if self.mariadb:
+            changes = {
+                re.sub("Source|Replica", lambda m: old[m[0]], k): v for k, v in changes.items()
+            }
+            changes["Gtid_IO_Pos"] = self.gtids(self.received, own=False)
+            changes["Master_Server_Id"] = str(source)
+            changes["Slave_received_heartbeats"] = str(self.heartbeats)
+        else:
+            changes["Retrieved_Gtid_Set"] = self.gtids(self.received, own=False)
+            changes["Source_UUID"] = UUID[source]
+        return [{**row, **changes} for _ in range(self.channels)]
+
+    def globals(self) -> Row:
+        if self.mariadb:
+            word = self.read_only or ("0" if self.access == OPEN else "1")
+            return {"read_only": word, "server_id": str(self.number)}
+        value = "0" if self.access == OPEN else "1"
+        uuid = UUID[self.number]
+        return {
+            "read_only": value, "super_read_only": value, "server_id": str(self.number),
+            "server_uuid": uuid,
+        }  # fmt: skip
+
+    def processlist(self) -> list[Row]:
+        return [
+            {
+                "Id": str(number), "User": one.user, "Host": one.host, "Command": one.command,
+                "Time": None if one.seconds is None else str(one.seconds), "State": one.state,
+            }
+            for number, one in sorted(self.clients.items())
+        ]  # fmt: skip
+
+
+class Session:
+    """Answers the statements of kachecks.mysql.queries as that server would."""
+
+    def __init__(self, world: World, server: Server) -> None:
+        self.world, self.server = world, server
+        self.server_version = server.version
+        server.last_id += 1
+        self.connection_id = server.last_id
+        server.clients[self.connection_id] = Client("kachecks", "Query")
+        world.sessions.append(self)
+        self.ended = False
+        self.abandoned_at = float("inf")
+
+    def query(self, sql: str, timeout: float) -> list[Row]:
+        self.meet(sql, timeout)
+        return self.answer(sql, timeout)
+
+    def execute(self, sql: str, timeout: float) -> None:
+        self.query(sql, timeout)
+
+    def execute_each(
+        self, statements: list[str], seconds: float, timeout: float
+    ) -> list[ServerError | None]:
+        until = self.world.time + seconds
+        return execute_until(
+            lambda sql: self.execute(sql, timeout), statements, lambda: self.world.time > until
+        )
+
+    def meet(self, sql: str, timeout: float) -> None:
+        if not sql.startswith(("SELECT", "SHOW", "SET STATEMENT")):
+            self.world.say(f"{self.server.name}: {sql}")
+        self.world.happening(f"{self.server.name}: {sql}")
+        self.world.pass_time(ONE_MILLISECOND)
+        if self.ended or self.connection_id not in self.server.clients:
+            raise Lost("the session has ended")
+        if timeout < ONE_MILLISECOND:
+            self.abandon(timeout)
+        for text, error in self.server.troubles.items():
+            if text in sql:
+                if isinstance(error, NoAnswer):
+                    self.abandon(timeout)
+                raise error
+        if self.server.trouble is not None:
+            if isinstance(self.server.trouble, NoAnswer):
+                self.abandon(timeout)
+            raise Lost("the server has gone")
+
+    def abandon(self, timeout: float) -> None:
+        self.world.pass_time(timeout)
+        self.ended, self.abandoned_at = True, self.world.time
+        raise NoAnswer(f"no answer within {timeout:g} s")
+
+    def answer(self, sql: str, timeout: float) -> list[Row]:
+        server = self.server
+        if sql.startswith("SELECT @@global.read_only"):
+            return [server.globals()]
+        if re.match("SHOW (ALL SLAVES|SLAVE|REPLICA) STATUS", sql):
+            return server.status() if server.channels else []
+        if "AS gtid_mode" in sql:
+            applied = server.gtids(server.applied, own=False) if server.mariadb else ""
+            mode = "OFF" if server.by_file else "ON"
+            return [{"executed": server.executed(), "applied": applied, "gtid_mode": mode}]
+        if "GTID_SUBTRACT" in sql:
+            wanted, present = re.findall(r"'([^']*)'", sql)
+            return [{"missing": subtract(wanted, present)}]
+        if sql.startswith(("SHOW BINARY", "SHOW MASTER")):
+            return [{"File": "binlog.000001", "Position": server.file(server.made)}]
+        if sql == "SHOW PROCESSLIST":
+            return server.processlist()
+        if sql == queries.TRANSACTIONS:
+            return [
+                {"id": str(number), "seconds": str(one.transaction), "modified": "1"}
+                for number, one in sorted(server.clients.items())
+                if one.transaction is not None
+            ]
+        if sql == queries.DIRECTORIES:
+            return [{"datadir": server.datadir, "binlog": server.binlog, "tmpdir": server.tmpdir}]
+        if "read_only_exempt" in sql:
+            if not server.view:
+                raise ServerError(1146, "no such view")
+            return [{"user": "root"}, {"user": "kachecks"}]
+        if "rpl_semi_sync" in sql and sql.startswith("SHOW"):
+            on = server.semi_sync and server.semi_sync_on
+            return [{"Variable_name": server.semi_sync, "Value": "ON"}] if on else []
+        if "@@global.event_scheduler" in sql:
+            return [{"event_scheduler": server.events}]
+        if "GET_LOCK" in sql:
+            return self.take_lock(sql)
+        if sql == "SELECT 1 AS one":
+            return [{"one": "1"}]
+        return self.act(sql, timeout)
+
+    def take_lock(self, sql: str) -> list[Row]:
+        holder = self.server.held_by
+        if holder not in (None, self) and holder.holds_on():
+            self.world.pass_time(1.0)
+            return [{"taken": "0"}]
+        self.server.held_by = self
+        self.world.say(f"{self.server.name}: lock {re.findall(chr(39) + '(.*)' + chr(39), sql)[0]}")
+        return [{"taken": "1"}]
+
+    def holds_on(self) -> bool:
+        """The server lets go of an abandoned session after wait_timeout, of others at once."""
+        return not self.ended or self.world.time < self.abandoned_at + 3 < float("inf")
+
+    def act(self, sql: str, timeout: float) -> list[Row]:
+        server = self.server
+        if sql.startswith("KILL"):
+            self.kill(int(sql.split()[1]))
+        elif sql == "SET GLOBAL read_only = 0":
+            server.access, server.read_only = OPEN, "OFF" if server.read_only else ""
+        elif sql.startswith("SET GLOBAL") and "read_only" in sql:
+            if any(one.blocks for one in server.clients.values()):
+                if timeout <= 1.0:
+                    self.abandon(timeout)
+                self.world.pass_time(1.0)
+                raise ServerError(1205, "Lock wait timeout exceeded")
+            server.access = CLOSED
+            server.read_only = "NO_LOCK_NO_ADMIN" if server.read_only else ""
+        elif "rpl_semi_sync" in sql:
+            server.semi_sync_on = sql.endswith("1")
+        elif "event_scheduler" in sql:
+            server.events = "ON" if sql.endswith("1") else "OFF"
+        elif sql.startswith(("START", "STOP")):
+            self.threads(sql)
+        elif "RELEASE_ALL_LOCKS" in sql and server.held_by is self:
+            server.held_by = None
+        elif not sql.startswith(("SET SESSION", "DO RELEASE")):
+            raise AssertionError(f"the simulation does not know {sql}")
+        return []
+
+    def threads(self, sql: str) -> None:
+        server, state = self.server, "Yes" if sql.startswith("START") else "No"
+        both_stand_still = server.applier == "No" and server.receiver == "No"
+        if server.mariadb and not server.by_file and both_stand_still and state == "Yes":
+            server.received = server.applied  # the relay log is thrown away (mysql.md, finding 2)
+        if "IO_THREAD" not in sql:
+            server.applier = state
+        if "SQL_THREAD" not in sql:
+            server.receiver = state if state == "No" or not server.other.trouble else "Connecting"
+
+    def kill(self, number: int) -> None:
+        one = self.server.clients.get(number)
+        if one is None:
+            raise ServerError(1094, "Unknown thread id")
+        if one.unkillable:
+            raise ServerError(1095, "You are not owner of thread")
+        del self.server.clients[number]
+        self.world.say(f"{self.server.name}: {one.user} cut")
+        if one.returns:
+            self.server.add(Client(one.user, one.command, one.host, returns=one.returns - 1))
+
+    def close(self) -> None:
+        if not self.ended:
+            self.ended = True
+            self.server.clients.pop(self.connection_id, None)
+            self.world.say(f"{self.server.name}: goodbye")
+
+    def server_pid(self) -> int:
+        return self.server.pid
+
+
+def subtract(wanted: str, present: str) -> str:
+    """GTID_SUBTRACT for sets of one interval each, those of ``present`` beginning at 1."""
+    have = dict(each.rsplit(":1-", 1) for each in present.split(",") if each)
+    left = []
+    for each in filter(None, wanted.split(",")):
+        uuid, interval = each.rsplit(":", 1)
+        first, last = map(int, interval.split("-"))
+        first = max(first, int(have.get(uuid, 0)) + 1)
+        if first <= last:
+            left.append(f"{uuid}:{first}-{last}")
+    return ",".join(left)

@@ -1,0 +1,41 @@
+"""The command line of the hooks: what keepalived.conf has is read without argparse, and alike."""
+
+from __future__ import annotations
+
+import pytest
+
+from kachecks.hooks import common, notify_backup, notify_master
+from kachecks.hooks.common import quick_options
+
+FILE = "--defaults-file=/etc/kachecks/second.cnf"
+
+
+@pytest.mark.parametrize("arguments", [[], [FILE], [FILE, "--defaults-file=/x"], ["--stop", FILE]])
+def test_read_as_argparse_reads_it(arguments: list[str]) -> None:
+    quick = quick_options(arguments, stop=True)
+    slow = notify_backup.parser().parse_args(arguments)
+    assert quick is not None
+    for name, value in quick._asdict().items():
+        assert getattr(slow, name) == value
+
+
+@pytest.mark.parametrize(
+    "argument", ["-v", "--dry-run", "--help", "--stop", "x", "--defaults-file"]
+)
+def test_left_to_argparse(argument: str) -> None:
+    assert quick_options([FILE, argument]) is None
+
+
+def test_a_wrong_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        notify_master.main(["--stop"])
+    assert exit_.value.code == 2
+    assert "unrecognized arguments: --stop" in capsys.readouterr().err
+
+
+def test_the_option_file_named_is_the_one_read(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(common, "log", lambda *_, **__: None)
+    assert notify_master.main(["--defaults-file=/nowhere/k.cnf"]) == 3
+    assert "notify_master: /nowhere/k.cnf: cannot be read" in capsys.readouterr().err

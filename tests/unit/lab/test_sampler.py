@@ -1,0 +1,177 @@
+"""The sampler against scripted servers: what it calls open, closed, down and hung."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.lab.error import LabError
+from tests.lab.observing import evidence
+from tests.lab.observing.record import CLOSED, DOWN, OPEN
+from tests.lab.observing.sampler import Sampler
+from tests.unit.doubles.scripted_server import ScriptedServer, log_in, packet, send_rows, statement
+
+
+class Node:
+    def __init__(self, name: str, path: Path) -> None:
+        self.name = name
+        self.path = path
+        self.on = True
+        self.vip = False
+
+    @property
+    def socket_path(self) -> Path:
+        if not self.on:
+            raise LabError("powered off")
+        return self.path
+
+    def has_vip(self, address: str) -> bool:
+        if not self.on:
+            raise FileNotFoundError(address)
+        return self.vip
+
+
+REPLICATION = ["Slave_IO_Running", "Slave_SQL_Running", "Last_SQL_Errno", "Last_SQL_Error"]
+
+
+def answering(
+    read_only: Callable[[], str], replication: str = "Yes"
+) -> Callable[[socket.socket], None]:
+    def script(session: socket.socket) -> None:
+        log_in(session)
+        while True:
+            _answer(session, statement(session), read_only, replication)
+
+    return script
+
+
+def _answer(
+    session: socket.socket, said: str, read_only: Callable[[], str], replication: str
+) -> None:
+    if "REPLICA STATUS" not in said:
+        send_rows(session, ["value"], ["7" if "server_id" in said else read_only()])
+    elif replication == "denied":
+        session.sendall(packet(1, b"\xff\xcb\x04#42000Access denied"))
+    else:
+        errno, text = ("0", "") if replication == "Yes" else ("1062", "Duplicate entry")
+        send_rows(session, REPLICATION, [replication, replication, errno, text])
+
+
+def serve(path: Path, script: Callable[[socket.socket], None]) -> ScriptedServer:
+    """A session per thread: the sampler has two."""
+
+    def play(session: socket.socket) -> None:
+        threading.Thread(target=_quietly, args=(script, session.dup()), daemon=True).start()
+
+    return ScriptedServer(str(path), play)
+
+
+def _quietly(script: Callable[[socket.socket], None], session: socket.socket) -> None:
+    try:
+        script(session)
+    except OSError:
+        session.close()
+
+
+def states(sampler: Sampler, node: str) -> list[str | None]:
+    """The states of a node without repetitions."""
+    found: list[str | None] = []
+    for sample in sampler.access:
+        if sample.node == node and found[-1:] != [sample.state]:
+            found.append(sample.state)
+    return found
+
+
+def test_open_closed_down_and_the_address(tmp_path: Path) -> None:
+    a, b = Node("a", tmp_path / "a"), Node("b", tmp_path / "b")
+    state = {"a": "0"}
+    servers = [
+        serve(a.path, answering(lambda: state["a"], "No")),
+        serve(b.path, answering(lambda: "ON", "denied")),
+    ]
+    sampler = Sampler([a, b], "10.0.0.100", "sampler", "secret")
+    a.vip = True
+    sampler.start()
+    time.sleep(0.3)
+    state["a"] = "1"
+    a.vip = False
+    time.sleep(0.2)
+    b.on = False
+    time.sleep(0.2)
+    sampler.stop()
+    for server in servers:
+        server.close()
+    assert states(sampler, "a") == [OPEN, CLOSED]
+    assert states(sampler, "b")[0] == CLOSED
+    assert sampler.server_ids[7] in ("a", "b")
+    assert {holding.nodes for holding in sampler.holding} == {frozenset("a"), frozenset()}
+    assert len([sample for sample in sampler.access if sample.node == "a"]) >= 12
+    found = {(seen.node, seen.running, seen.errno, seen.why) for seen in sampler.replicating}
+    assert found == {("a", False, 1062, "Duplicate entry"), ("b", None, 0, "")}
+
+
+def test_a_missing_socket_and_a_node_without_power_are_down(tmp_path: Path) -> None:
+    node = Node("a", tmp_path / "none")
+    sampler = Sampler([node], "10.0.0.100", "sampler", "secret")
+    sampler.start()
+    time.sleep(0.15)
+    node.on = False
+    off = time.monotonic()
+    time.sleep(0.15)
+    sampler.stop()
+    assert states(sampler, "a") == [DOWN]
+    assert not any(holding.nodes for holding in sampler.holding)
+    assert sampler.holding[-1].time > off + 0.1
+
+
+def test_a_server_that_hangs_has_one_question_open_and_delays_nobody(tmp_path: Path) -> None:
+    a, b = Node("a", tmp_path / "a"), Node("b", tmp_path / "b")
+    wake = threading.Event()
+    hang = threading.Event()
+
+    def read_only() -> str:
+        if hang.is_set():
+            wake.wait()
+        return "0"
+
+    servers = [serve(a.path, answering(read_only)), serve(b.path, answering(lambda: "1"))]
+    sampler = Sampler([a, b], "10.0.0.100", "sampler", "secret")
+    sampler.start()
+    time.sleep(0.2)
+    hang.set()
+    time.sleep(0.5)
+    assert time.monotonic() - sampler.asking["a"] > 0.3
+    wake.set()
+    time.sleep(0.1)
+    sampler.stop()
+    for server in servers:
+        server.close()
+    asked = [sample for sample in sampler.access if sample.node == "a"]
+    assert max(sample.answered - sample.asked for sample in asked) > 0.4
+    assert states(sampler, "a") == [OPEN]
+    assert servers[0].sessions == 2  # one for access, one for replication
+    others = [sample for sample in sampler.access if sample.node == "b"]
+    assert max(y.asked - x.answered for x, y in zip(others, others[1:])) < 0.4
+
+
+def test_a_session_that_is_killed_is_renewed_at_once(tmp_path: Path) -> None:
+    node = Node("a", tmp_path / "a")
+
+    def script(session: socket.socket) -> None:
+        log_in(session)
+        for _ in range(3):
+            _answer(session, statement(session), lambda: "0", "Yes")
+        session.close()
+
+    server = serve(node.path, script)
+    sampler = Sampler([node], "10.0.0.100", "sampler", "secret")
+    sampler.start()
+    time.sleep(0.5)
+    sampler.stop()
+    server.close()
+    assert states(sampler, "a") == [OPEN]
+    spans = evidence.open_spans(sampler.access, "a")
+    assert len(spans) == 1

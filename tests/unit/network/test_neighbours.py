@@ -1,0 +1,129 @@
+"""ARP and neighbour discovery: packets as Linux sent them, and those that must not count.
+
+Captured from Linux 6.18: host 02:00:0a:00:00:02, with 10.0.0.2 and fd00::2, answers the questions
+of 02:00:0a:00:00:01.
+"""
+
+import socket
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from kachecks.network import arp, ndp, neighbours
+
+OURS, OTHER = "02:00:0a:00:00:01", "02:00:0a:00:00:02"
+OUR_MAC, OTHER_MAC = bytes.fromhex("02000a000001"), bytes.fromhex("02000a000002")
+IPV4, IPV6 = socket.inet_aton("10.0.0.2"), socket.inet_pton(socket.AF_INET6, "fd00::2")
+
+ARP_REPLY = bytes.fromhex("000108000604000202000a0000020a00000202000a00000100000000")
+ADVERTISEMENT = bytes.fromhex(
+    "8800081a60000000fd000000000000000000000000000002020102000a000002"
+)  # solicited, override
+NOTHING = (b"", "")
+
+
+def test_an_arp_reply_tells_who_answers() -> None:
+    assert arp.answerer(ARP_REPLY) == (IPV4, OTHER)
+
+
+def test_an_arp_reply_may_be_padded_to_the_least_length_of_a_frame() -> None:
+    assert arp.answerer(ARP_REPLY + bytes(18)) == (IPV4, OTHER)
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        ARP_REPLY[:27],
+        b"",
+        arp.question(IPV4, OTHER_MAC),
+        arp.announcement(IPV4, OTHER_MAC),  # somebody may say it for another
+        b"\0\x06" + ARP_REPLY[2:],  # not Ethernet
+        ARP_REPLY[:4] + b"\x08\x04" + ARP_REPLY[6:],  # not six bytes of hardware address
+    ],
+    ids=["short", "empty", "question", "announcement", "hardware", "lengths"],
+)
+def test_no_other_arp_packet_is_an_answer(packet: bytes) -> None:
+    assert arp.answerer(packet) == NOTHING
+
+
+def test_the_arp_question_comes_from_nobody() -> None:
+    expected = "000108000604000102000a000001000000000000000000000a000002"
+    assert arp.question(IPV4, OUR_MAC).hex() == expected
+
+
+def test_the_arp_announcement_is_gratuitous() -> None:
+    # As keepalived 2.2.7 sends it, but for its ff:… in the place of the target's MAC address,
+    # which says nothing in a request.
+    expected = "000108000604000102000a0000010a0000020000000000000a000002"
+    assert arp.announcement(IPV4, OUR_MAC).hex() == expected
+
+
+def test_an_advertisement_tells_who_answers() -> None:
+    assert ndp.answerer(ADVERTISEMENT) == (IPV6, OTHER)
+
+
+def test_the_option_that_names_the_mac_need_not_be_the_first() -> None:
+    unknown = bytes([14, 2]) + bytes(14)  # a nonce (RFC 3971), 16 bytes
+    packet = ADVERTISEMENT[:24] + unknown + ADVERTISEMENT[24:]
+    assert ndp.answerer(packet) == (IPV6, OTHER)
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"",
+        ADVERTISEMENT[:23],
+        ADVERTISEMENT[:24],  # names no MAC address
+        ADVERTISEMENT[:-1],
+        ADVERTISEMENT[:24] + bytes(8),  # an option of length 0 must not hold us for ever
+        ADVERTISEMENT[:24] + bytes([1]) + ADVERTISEMENT[25:],  # the sender's address: no answer
+        b"\x87" + ADVERTISEMENT[1:],
+        ADVERTISEMENT[:1] + b"\1" + ADVERTISEMENT[2:],
+        ndp.question(IPV6, OTHER_MAC),
+    ],
+)
+def test_no_other_icmpv6_packet_is_an_answer(packet: bytes) -> None:
+    assert ndp.answerer(packet) == NOTHING
+
+
+def test_the_solicitation_names_us_so_that_the_answer_finds_us() -> None:
+    expected = "8700000000000000fd000000000000000000000000000002010102000a000001"
+    assert ndp.question(IPV6, OUR_MAC).hex() == expected
+
+
+def test_the_ipv6_announcement_overrides_and_names_the_mac() -> None:
+    expected = "8800000020000000fd000000000000000000000000000002020102000a000001"
+    assert ndp.announcement(IPV6, OUR_MAC).hex() == expected
+
+
+def test_the_group_of_who_has_an_address() -> None:
+    address = socket.inet_pton(socket.AF_INET6, "2001:db8::12ab:cdef")
+    assert ndp.solicited_node(address) == "ff02::1:ffab:cdef"
+
+
+def test_the_mac_that_vrrp_gives_to_the_master_is_not_our_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cards = {
+        "eth0": [
+            SimpleNamespace(family=psutil.AF_LINK, address=OURS.upper()),
+            SimpleNamespace(family=socket.AF_INET, address="10.0.0.1"),
+        ],
+        "vrrp.51": [SimpleNamespace(family=psutil.AF_LINK, address="00:00:5e:00:01:33")],
+    }
+    monkeypatch.setattr(psutil, "net_if_addrs", lambda: cards)
+    assert neighbours.own_macs() == {OURS}
+
+
+@pytest.mark.parametrize("interface", ["no-such-card", ""])
+@pytest.mark.parametrize("address", ["10.0.0.100", "fd00::100"])
+def test_where_there_is_no_interface_nobody_answers(address: str, interface: str) -> None:
+    assert neighbours.who_answers([address], interface) == ""
+    neighbours.announce([address], OURS, interface)
+
+
+@pytest.mark.parametrize("mac", ["", "02:00:0a:00:00", "02:00:0a:00:00:01:02", "eth0"])
+def test_only_a_mac_address_is_announced(mac: str) -> None:
+    with pytest.raises(ValueError, match=r"MAC|hex"):
+        neighbours.announce(["10.0.0.100"], mac, "lo")

@@ -1,0 +1,93 @@
+"""ICMP packets: right bytes out, and only the answer to our own question counts."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kachecks.network.ping import answers, is_answer, request
+
+TOKEN = bytes.fromhex("0123456789abcdef")
+
+
+def answer_to(sent: bytes, kind: int) -> bytes:
+    """As a host answers: another type, another checksum, the rest as it came."""
+    return bytes([kind, 0, 0xAA, 0xBB]) + sent[4:]
+
+
+def test_a_request_is_one_that_linux_answers() -> None:
+    # The checksum over the whole packet, computed as RFC 1071 says, is zero.
+    sent = request(b"\x12\x34", TOKEN, is_ipv6=False)
+    words = [int.from_bytes(sent[i : i + 2], "big") for i in range(0, len(sent), 2)]
+    total = sum(words)
+    total = (total & 0xFFFF) + (total >> 16)
+    assert total == 0xFFFF
+    assert sent[:2] == bytes([8, 0])
+    assert sent[4:] == b"\x12\x34\x00\x01" + TOKEN
+
+
+def test_an_icmpv6_request_has_its_own_type() -> None:
+    assert request(b"\x12\x34", TOKEN, is_ipv6=True)[:2] == bytes([128, 0])
+
+
+@pytest.mark.parametrize(("is_ipv6", "kind"), [(False, 0), (True, 129)])
+def test_the_answer_to_our_request_counts(is_ipv6: bool, kind: int) -> None:
+    sent = request(b"\x12\x34", TOKEN, is_ipv6)
+    assert is_answer(answer_to(sent, kind), sent, is_ipv6)
+
+
+@pytest.mark.parametrize(("is_ipv6", "kind"), [(False, 0), (True, 129)])
+def test_nobody_elses_answer_counts(is_ipv6: bool, kind: int) -> None:
+    sent = request(b"\x12\x34", TOKEN, is_ipv6)
+    others = [
+        answer_to(request(b"\x12\x35", TOKEN, is_ipv6), kind),  # another ping's identifier
+        answer_to(request(b"\x12\x34", TOKEN[::-1], is_ipv6), kind),  # other data
+        answer_to(sent, kind)[:-1],  # cut short
+        answer_to(sent, kind) + b"\0",
+        b"",
+    ]
+    assert not any(is_answer(packet, sent, is_ipv6) for packet in others)
+
+
+@pytest.mark.parametrize(
+    ("is_ipv6", "kind"),
+    [
+        (False, 8),  # our own request, as a raw socket hears it when a host pings itself
+        (False, 3),  # destination unreachable
+        (False, 129),
+        (True, 128),
+        (True, 1),
+        (True, 0),
+    ],
+)
+def test_only_an_echo_reply_is_an_answer(is_ipv6: bool, kind: int) -> None:
+    sent = request(b"\x12\x34", TOKEN, is_ipv6)
+    assert not is_answer(answer_to(sent, kind), sent, is_ipv6)
+
+
+def test_nobody_asked_is_nobody_answering() -> None:
+    assert not answers([], 1.0)
+
+
+def test_a_check_that_pings_loads_little() -> None:
+    loaded = (
+        "import sys, kachecks.network.link as n; n.Network(None).answers([], 0);print(*sys.modules)"
+    )
+    modules = subprocess.run(
+        [sys.executable, "-S", "-c", loaded],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert "kachecks.network.ping" in modules
+    heavy = {
+        "socket",
+        "selectors",
+        "psutil",
+        "struct",
+        "kachecks.network.neighbours",
+        "kachecks.network.vrrp",
+    }
+    assert not heavy & set(modules)

@@ -1,0 +1,314 @@
+"""The marks of a pair: real files, and a clock that the test moves."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from kachecks.mysqld_process import Process
+from kachecks.state.files import StateError
+from kachecks.state.marks import LEAVING_IS_FRESH, GaveWay, Look, Marks
+
+MYSQLD, ANOTHER = Process(4711, 1000), Process(4712, 2000)
+
+
+class TimedMarks(Marks):
+    """Marks whose clock stands still unless it is moved."""
+
+    time = 1000.0
+
+    def now(self) -> float:
+        return self.time
+
+
+@pytest.fixture
+def marks(tmp_path: Path) -> TimedMarks:
+    return TimedMarks(str(tmp_path), "main")
+
+
+@pytest.fixture
+def unusable(tmp_path: Path) -> TimedMarks:
+    return TimedMarks(str(tmp_path / "missing"), "main")
+
+
+def test_the_clock_is_the_one_that_counts_sleep(tmp_path: Path) -> None:
+    before = time.clock_gettime(time.CLOCK_BOOTTIME)
+    now = Marks(str(tmp_path), "main").now()
+    assert before <= now <= time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def test_marks_are_of_one_pair(tmp_path: Path, marks: TimedMarks) -> None:
+    """Several mysqld on one host: each pair has a name."""
+    other = TimedMarks(str(tmp_path), "other")
+    marks.mark_gave_way("refused")
+    marks.mark_leaving()
+    marks.mark_open(MYSQLD)
+    assert other.gave_way() is None
+    assert not other.is_leaving()
+    assert other.open_mark() is None
+
+
+# Which mysqld ------------------------------------------------------------------------------------
+
+
+def test_open_mark(marks: TimedMarks) -> None:
+    assert marks.open_mark() is None
+    marks.mark_open(None)
+    assert marks.open_mark() is None
+    marks.mark_open(MYSQLD)
+    assert marks.open_mark() == MYSQLD
+    marks.mark_open(None)
+    assert marks.open_mark() == MYSQLD
+    marks.unmark_open()
+    marks.unmark_open()
+    assert marks.open_mark() is None
+
+
+def test_the_opening_that_is_told(marks: TimedMarks) -> None:
+    assert marks.opening_told()  # nothing was opened
+    marks.mark_open(MYSQLD)
+    assert not marks.opening_told()
+    marks.note_opening_told()
+    assert marks.opening_told()
+    marks.mark_open(ANOTHER)
+    assert not marks.opening_told()
+
+
+def test_the_same_mysqld_is_opened_again(marks: TimedMarks) -> None:
+    marks.mark_open(MYSQLD)
+    marks.note_opening_told()
+    marks.unmark_open()
+    marks.mark_open(MYSQLD)
+    assert not marks.opening_told()
+
+
+def test_last_server(marks: TimedMarks) -> None:
+    assert marks.last_server() is None
+    assert not marks.remember_server(MYSQLD)
+    assert marks.last_server() == MYSQLD
+    marks.remember_server(ANOTHER)
+    assert marks.last_server() == ANOTHER
+    marks.remember_server(None)
+    assert marks.last_server() == ANOTHER
+
+
+def test_last_server_that_had_contact(marks: TimedMarks) -> None:
+    marks.remember_server(MYSQLD, contact=True)
+    assert marks.last_server() == MYSQLD
+
+
+def test_contact_is_told_once_for_each_mysqld(marks: TimedMarks) -> None:
+    assert not marks.remember_server(MYSQLD)
+    assert marks.remember_server(MYSQLD, contact=True)
+    assert not marks.remember_server(MYSQLD, contact=True)
+    assert not marks.remember_server(MYSQLD)
+    assert marks.had_contact(MYSQLD)
+    assert not marks.remember_server(MYSQLD, contact=True)  # kept, though it was away meanwhile
+    assert marks.remember_server(ANOTHER, contact=True)
+
+
+def test_contact_ends_with_the_mysqld_that_had_it(marks: TimedMarks) -> None:
+    marks.remember_server(MYSQLD, contact=True)
+    assert not marks.had_contact(ANOTHER)
+    assert not marks.had_contact(MYSQLD._replace(started=1001))
+    marks.remember_server(ANOTHER)
+    assert not marks.had_contact(ANOTHER)
+    assert not marks.had_contact(MYSQLD)
+    assert not marks.had_contact(None)
+
+
+def test_contact_where_the_kernel_cannot_tell_the_process(marks: TimedMarks) -> None:
+    """Over TCP: since this host started."""
+    assert not marks.had_contact(None)
+    assert not marks.remember_server(None)
+    assert not marks.had_contact(None)
+    assert marks.remember_server(None, contact=True)
+    assert marks.had_contact(None)
+    assert not marks.remember_server(None)
+    assert marks.had_contact(None)
+
+
+def test_a_healthy_check_writes_nothing(tmp_path: Path, marks: TimedMarks) -> None:
+    """It runs every second."""
+
+    def all_files() -> dict[str, int]:
+        marks.remember_server(MYSQLD, contact=True)
+        marks.mark_open(MYSQLD)
+        marks.grant_permit()
+        marks.verdict_changed("OK 0")
+        marks.forget_trouble()
+        return {file.name: file.stat().st_ino for file in tmp_path.iterdir()}
+
+    assert all_files() == all_files() != {}
+
+
+def test_note_about_events(marks: TimedMarks) -> None:
+    marks.note_events_off(None)
+    assert not marks.take_events_note(None)
+    marks.note_events_off(MYSQLD)
+    assert marks.take_events_note(MYSQLD)
+    assert not marks.take_events_note(MYSQLD)
+    marks.note_events_off(MYSQLD)
+    assert not marks.take_events_note(ANOTHER)
+    assert not marks.take_events_note(MYSQLD)
+
+
+# Who may hold the VIP ----------------------------------------------------------------------------
+
+
+def test_gave_way(marks: TimedMarks) -> None:
+    assert marks.gave_way() is None
+    marks.mark_gave_way("the peer is open; grüße")
+    marks.time += 7
+    assert marks.gave_way() == GaveWay(1000.0, "the peer is open; grüße")
+    marks.mark_gave_way("again")
+    assert marks.gave_way() == GaveWay(1007.0, "again")
+    marks.unmark_gave_way()
+    marks.unmark_gave_way()
+    assert marks.gave_way() is None
+
+
+@pytest.mark.parametrize("text", ["", "why", " why", "x why"])
+def test_a_damaged_gave_way_is_none(tmp_path: Path, marks: TimedMarks, text: str) -> None:
+    (tmp_path / "main.gave_way").write_text(text)
+    assert marks.gave_way() is None
+
+
+def test_leaving_is_fresh_for_a_moment(marks: TimedMarks) -> None:
+    assert LEAVING_IS_FRESH == 2.0
+    assert not marks.is_leaving()
+    marks.mark_leaving()
+    assert marks.is_leaving()
+    marks.time += LEAVING_IS_FRESH - 0.01
+    assert marks.is_leaving()
+    marks.time += 0.02
+    assert not marks.is_leaving()
+    marks.mark_leaving()
+    assert marks.is_leaving()
+
+
+def test_a_damaged_leaving_mark_keeps_nothing_closed(tmp_path: Path, marks: TimedMarks) -> None:
+    (tmp_path / "main.leaving").write_text("now")
+    assert not marks.is_leaving()
+
+
+def test_permit(tmp_path: Path, marks: TimedMarks) -> None:
+    """keepalived's track_file: the number decides."""
+    permit = tmp_path / "main.permit"
+    marks.grant_permit()
+    assert permit.read_text() == "1\n"
+    marks.withdraw_permit()
+    assert permit.read_text() == "0\n"
+    marks.grant_permit()
+    assert permit.read_text() == "1\n"
+    before = permit.stat().st_ino
+    marks.grant_permit()
+    assert permit.stat().st_ino == before  # keepalived would wake up for it
+
+
+# What was seen last ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        Look(1000.0, alone=False),
+        Look(1000.0, wrong=True, alone=False),
+        Look(1000.0, two_writers=2, alone=False),
+        Look(1000.0, alone=True),
+        Look(1000.0),
+        Look(1000.0, degraded_before=True),
+        Look(1000.0, fit_since=900.5),
+        Look(1000.0, wanted_at=900.5, wanted="9a39d64d:1-5,9a387c66:1-7"),
+    ],
+)
+def test_last_look(marks: TimedMarks, look: Look) -> None:
+    assert marks.last_look() is None
+    marks.remember_look(look)
+    assert marks.last_look() == look
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "1000.0 0 0 no",
+        "1000.0 0 0 no 900.5 9a39d64d:1-5",  # of a version before this one
+        "x 0 0 no 0 0 0 ",
+        "1000.0 0 x no 0 0 0 ",
+        "1000.0 0 0 no 0 x 0 ",
+        "1000.0 0 0 no 0 0 x ",
+    ],
+)
+def test_a_damaged_look_is_none(tmp_path: Path, marks: TimedMarks, text: str) -> None:
+    (tmp_path / "main.look").write_text(text)
+    assert marks.last_look() is None
+
+
+def test_verdict(marks: TimedMarks) -> None:
+    assert marks.last_verdict() == ""
+    assert marks.verdict_changed("OK 0")
+    assert marks.last_verdict() == "OK 0"
+    assert not marks.verdict_changed("OK 0")
+    assert marks.verdict_changed("LAG 24")
+    assert marks.last_verdict() == "LAG 24"
+
+
+def test_trouble_and_refusal_are_news_until_they_are_over(marks: TimedMarks) -> None:
+    for changed, forget in (
+        (marks.trouble_changed, marks.forget_trouble),
+        (marks.refusal_changed, marks.forget_refusal),
+    ):
+        forget()
+        assert changed("why")
+        assert not changed("why")
+        assert changed("another")
+        forget()
+        assert changed("another")
+
+
+def test_what_is_news_is_kept_apart(marks: TimedMarks) -> None:
+    """One file for two of them would make each the other's news."""
+    assert marks.verdict_changed("same")
+    assert marks.trouble_changed("same")
+    assert marks.refusal_changed("same")
+    assert not marks.verdict_changed("same")
+    assert not marks.trouble_changed("same")
+    marks.forget_trouble()
+    assert not marks.refusal_changed("same")
+
+
+# Without a run directory -------------------------------------------------------------------------
+
+
+def test_an_unusable_run_directory(unusable: TimedMarks) -> None:
+    """Writing says so; reading finds nothing, and nothing is hidden by it."""
+    for write in (
+        lambda: unusable.mark_open(MYSQLD),
+        lambda: unusable.remember_server(MYSQLD),
+        lambda: unusable.remember_server(MYSQLD, contact=True),
+        lambda: unusable.note_events_off(MYSQLD),
+        lambda: unusable.mark_gave_way("why"),
+        unusable.mark_leaving,
+        unusable.withdraw_permit,
+        unusable.grant_permit,
+        lambda: unusable.remember_look(Look(0.0, alone=False)),
+    ):
+        with pytest.raises(StateError, match=r"kachecks\.tmpfiles\.conf"):
+            write()
+    unusable.unmark_open()
+    unusable.unmark_gave_way()
+    unusable.forget_trouble()
+    unusable.forget_refusal()
+    assert unusable.open_mark() is None
+    assert unusable.last_server() is None
+    assert not unusable.had_contact(MYSQLD)
+    assert unusable.gave_way() is None
+    assert not unusable.is_leaving()
+    assert unusable.last_look() is None
+    for _ in range(2):  # unremembered, all is news
+        assert unusable.verdict_changed("OK 0")
+        assert unusable.trouble_changed("why")
+        assert unusable.refusal_changed("why")

@@ -1,0 +1,104 @@
+"""The alone mark: on a disk, durable, and never waited for."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kachecks.bounded import Answer, apart
+from kachecks.state import served_alone
+
+OTHERS = "0-1-5,7-1-3"
+
+
+@pytest.fixture
+def synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the child notes what it has told the disk to keep, and whether the mark was there."""
+    log, fsync = tmp_path / "synced", os.fsync
+
+    def noting(file: int) -> None:
+        name = Path(f"/proc/self/fd/{file}").readlink().name
+        marked = (tmp_path / "state" / "main.alone").exists()
+        with log.open("a") as lines:
+            lines.write(f"{name} {'marked' if marked else 'not'}\n")
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    (tmp_path / "state").mkdir()
+    return log
+
+
+def test_patience() -> None:
+    """A check has nine seconds for everything, and looks at the disks too."""
+    assert served_alone.PATIENCE == 1.0
+
+
+def test_it_is_set_and_removed(tmp_path: Path) -> None:
+    directory = str(tmp_path)
+    assert not served_alone.is_marked(directory, "main")
+    served_alone.mark(directory, "main", OTHERS)
+    served_alone.mark(directory, "main", OTHERS)
+    assert served_alone.is_marked(directory, "main")
+    assert not served_alone.is_marked(directory, "other")
+    served_alone.unmark(directory, "main")
+    assert not served_alone.is_marked(directory, "main")
+    served_alone.unmark(directory, "main")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_peer_that_has_lived_since(tmp_path: Path) -> None:
+    """It has sent something after the mark was set, so it may have taken more."""
+    directory = str(tmp_path)
+    for others in (OTHERS, ""):
+        served_alone.mark(directory, "main", others)
+        assert served_alone.is_marked(directory, "main", others)
+        assert not served_alone.is_marked(directory, "main", "0-1-6,7-1-3")
+        assert served_alone.is_marked(directory, "main")
+    (tmp_path / "main.alone").write_bytes(b"\xff\xff")
+    assert not served_alone.is_marked(directory, "main", "")
+
+
+def test_it_is_durable(tmp_path: Path, synced: Path) -> None:
+    """A power-off right after it must find it as it was set: the file, then its directory."""
+    directory = str(tmp_path / "state")
+    served_alone.mark(directory, "main", OTHERS)
+    assert synced.read_text() == "main.alone marked\nstate marked\n"
+    synced.unlink()
+    served_alone.unmark(directory, "main")
+    assert synced.read_text() == "state not\n"
+
+
+def test_a_state_directory_that_is_missing(tmp_path: Path) -> None:
+    directory = str(tmp_path / "missing")
+    served_alone.mark(directory, "main", OTHERS)
+    served_alone.unmark(directory, "main")
+    assert not served_alone.is_marked(directory, "main")
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Answer]]:
+    """The child hangs, as on a dead disk."""
+    answers: list[Answer] = []
+
+    def hangs(_work: object, patience: float) -> Answer:
+        assert patience == served_alone.PATIENCE
+        answers.append(apart(lambda: str(time.sleep(30)), 0.05))
+        return answers[-1]
+
+    monkeypatch.setattr(served_alone, "apart", hangs)
+    yield answers
+    for answer in answers:
+        os.kill(answer.pid, 9)
+        os.waitpid(answer.pid, 0)
+
+
+def test_a_dead_disk_has_no_mark(tmp_path: Path, hanging: list[Answer]) -> None:
+    """What cannot be read is not there: the node stays closed, and says why."""
+    served_alone.mark(str(tmp_path), "main", OTHERS)
+    served_alone.unmark(str(tmp_path), "main")
+    assert not served_alone.is_marked(str(tmp_path), "main")
+    assert [answer.ended for answer in hanging] == [False] * 3

@@ -1,0 +1,123 @@
+"""Work in a child: what comes back, and what its hanging or dying leaves behind."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kachecks import bounded as module
+from kachecks.bounded import LONGEST_TEXT, Answer, apart
+
+
+@pytest.fixture
+def children() -> Iterator[list[int]]:
+    """Those that hang: ended and reaped after the test."""
+    hanging: list[int] = []
+    yield hanging
+    for child in hanging:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def hang() -> str:
+    time.sleep(30)
+    return "too late"
+
+
+def test_its_text_comes_back() -> None:
+    answer = apart(lambda: f"from {os.getpid()}", 5.0)
+    assert answer == Answer(f"from {answer.pid}", answer.pid, ended=True)
+    assert answer.pid != os.getpid()
+
+
+@pytest.mark.parametrize("text", ["", "grüße", "a" * LONGEST_TEXT])
+def test_any_text(text: str) -> None:
+    assert apart(lambda: text, 5.0).text == text
+
+
+def test_a_long_text_is_cut_and_never_waited_for() -> None:
+    """More than a pipe holds, or one that ends in the middle of a character."""
+    assert LONGEST_TEXT + 1 <= 4096  # PIPE_BUF: written at once, whatever the pipe's size
+    assert apart(lambda: "a" * 200_000, 5.0).text == "a" * LONGEST_TEXT
+    assert (apart(lambda: "a" + "ü" * LONGEST_TEXT, 5.0).text or "").startswith("aüü")
+
+
+def test_a_text_that_is_no_unicode() -> None:
+    assert apart(lambda: "\udcff", 5.0).text == "?"
+
+
+@pytest.mark.parametrize("error", [OSError("dead disk"), KeyboardInterrupt(), SystemExit(7)])
+def test_nothing_is_raised_here(error: BaseException) -> None:
+    def work() -> str:
+        raise error
+
+    answer = apart(work, 5.0)
+    assert answer.text is None
+    assert answer.ended
+
+
+def test_a_child_that_is_killed() -> None:
+    def work() -> str:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return "never"
+
+    answer = apart(work, 5.0)
+    assert answer.text is None
+    assert answer.ended
+
+
+def test_one_that_hangs_is_not_waited_for(children: list[int]) -> None:
+    begin = time.monotonic()
+    answer = apart(hang, 0.05)
+    children.append(answer.pid)
+    assert 0.04 < time.monotonic() - begin < 0.5
+    assert answer == Answer(None, answer.pid, ended=False)
+    os.kill(answer.pid, 0)  # it is still there
+
+
+def test_no_child_and_no_descriptor_is_left() -> None:
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a number is all
+    answers = [apart(lambda: "done", 5.0) for _ in range(5)]
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    for answer in answers:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(answer.pid, os.WNOHANG)
+
+
+def test_one_that_hangs_holds_no_lock_of_ours(tmp_path: Path, children: list[int]) -> None:
+    """A flock ends when the last process that has its descriptor closes it."""
+    with (tmp_path / "low").open("w") as low:
+        answer = None
+        with (tmp_path / "high").open("w") as high:
+            fcntl.flock(low, fcntl.LOCK_EX)
+            os.dup2(high.fileno(), 700)  # above those of its pipe
+            fcntl.flock(700, fcntl.LOCK_EX)
+            answer = apart(hang, 0.05)
+            children.append(answer.pid)
+            os.close(700)
+    for name in ("low", "high"):
+        with (tmp_path / name).open("w") as again:
+            fcntl.flock(again, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_slow_child_is_waited_for_to_its_end() -> None:
+    def work() -> str:
+        time.sleep(0.05)
+        return "at last"
+
+    assert apart(work, 5.0).text == "at last"
+
+
+def test_no_child_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fork() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(module.os, "fork", fork)
+    with pytest.raises(OSError, match="temporarily unavailable"):
+        apart(lambda: "", 1.0)

@@ -1,0 +1,83 @@
+"""The record of a transition: what is timed, and what is worth a line in the audit log."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from kachecks.node import Host
+from kachecks.state.marks import Marks
+from kachecks.transitions.record import Outcome, Steps
+from tests.unit.doubles.simulation import Host as SimulatedHost
+from tests.unit.doubles.simulation import World
+
+DONE = Outcome("demote", "closed", "closed for writes", done=True, changed=True)
+
+
+def test_milliseconds_of_each_step_and_of_all() -> None:
+    world = World()
+    steps = Steps(world.host)
+    world.pass_time(0.0205)
+    steps.done("lock")
+    world.pass_time(1.5)
+    steps.done("close")
+    world.pass_time(0.25)
+    steps.record(DONE._replace(position="1-1-5"), "notify_backup")
+    assert world.host.recorded == [
+        {
+            "transition": "demote",
+            "outcome": "closed",
+            "why": "closed for writes",
+            "cause": "notify_backup",
+            "milliseconds": 1770.5,
+            "steps": [("lock", 20.5), ("close", 1500.0)],
+            "position": "1-1-5",
+            "problem": False,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("done", "changed", "recorded", "problem"),
+    [
+        (True, True, True, False),
+        (True, False, False, False),  # nothing to do: no line every second
+        (False, True, True, True),
+        (False, False, True, True),
+    ],
+)
+def test_what_is_recorded(done: bool, changed: bool, recorded: bool, problem: bool) -> None:
+    world = World()
+    Steps(world.host).record(DONE._replace(done=done, changed=changed), "check_mysql")
+    assert len(world.host.recorded) == recorded
+    if recorded:
+        assert world.host.recorded[0]["problem"] is problem
+        assert "position" not in world.host.recorded[0]
+
+
+def test_the_person_at_the_terminal_is_told_in_any_case() -> None:
+    world = World()
+    told: list[str] = []
+    world.host.progress = told.append  # type: ignore[method-assign]
+    steps = Steps(world.host)
+    world.pass_time(0.002)
+    steps.done("lock")
+    steps.record(DONE._replace(changed=False), "notify_backup")
+    assert told == ["  lock: 2 ms", "demote: closed: closed for writes"]
+
+
+def test_the_simulated_node_is_like_the_real_one() -> None:
+    """Whatever the steps call on the one must be there, and called alike, on the other."""
+    every = {**vars(Marks), **vars(Host)}
+    real = {name: call for name, call in every.items() if not name.startswith("_")}
+    simulated = vars(SimulatedHost)
+    only_for_programs = {"stop_keepalived", "find_keepalived", "drop_vip", "announce"}
+    only_for_programs |= {"last_verdict"}
+    only_for_programs |= {"verdict_changed", "trouble_changed", "forget_trouble"}
+    assert set(real) - set(simulated) - only_for_programs == set()
+    for name in set(real) & set(simulated):
+        if not callable(real[name]):
+            continue
+        parameters = list(inspect.signature(real[name]).parameters)
+        assert list(inspect.signature(simulated[name]).parameters) == parameters, name
