@@ -244,7 +244,7 @@ def test_a_hanging_directory_is_not_waited_for(hanging: Path, path: str) -> None
 def test_the_child_outlives_its_parent_without_the_lock(hanging: Path, path: str) -> None:
     code = (
         "import os, sys\nfrom kachecks.state import files\nlock = files.Lock(sys.argv[1])\n"
-        "assert lock.try_to_take('demote')\nstate.append_audit(sys.argv[2], 'main', {})\n"
+        "assert lock.try_to_take('demote')\nfiles.append_audit(sys.argv[2], 'main', {})\n"
     )
     subprocess.run(
         [sys.executable, "-c", code, path, hanging],
