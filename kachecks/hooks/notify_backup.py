@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from kachecks.hooks.common import DONE, REFUSED, Options, quick_options, run_hook
-from kachecks.node import Host
+from kachecks.node import Node
 from kachecks.report import say
 from kachecks.transitions.reconcile import reconcile
 
@@ -42,9 +42,9 @@ def parser() -> argparse.ArgumentParser:
     return parsing
 
 
-def _demote(host: Host, options: Options | argparse.Namespace) -> int:
-    patience = STOP_PATIENCE if options.stop else host.config.fence_timeout
-    outcome = reconcile(host, "notify_backup", patience)
+def _demote(node: Node, options: Options | argparse.Namespace) -> int:
+    patience = STOP_PATIENCE if options.stop else node.config.fence_timeout
+    outcome = reconcile(node, "notify_backup", patience)
     if not options.verbose and not options.dry_run:
         say(f"{outcome.transition}: {outcome.outcome}: {outcome.why}")
     return DONE if outcome.done else REFUSED

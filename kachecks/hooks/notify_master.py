@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from kachecks.hooks.common import DONE, REFUSED, Options, quick_options, run_hook
-from kachecks.node import Host
+from kachecks.node import Node
 from kachecks.report import say
 from kachecks.transitions.reconcile import reconcile
 
@@ -34,8 +34,8 @@ def parser() -> argparse.ArgumentParser:
     )
 
 
-def _promote(host: Host, options: Options | argparse.Namespace) -> int:
-    outcome = reconcile(host, "notify_master", host.config.fence_timeout)
+def _promote(node: Node, options: Options | argparse.Namespace) -> int:
+    outcome = reconcile(node, "notify_master", node.config.fence_timeout)
     if not options.verbose and not options.dry_run:
         say(f"{outcome.transition}: {outcome.outcome}: {outcome.why}")
     return DONE if outcome.done else REFUSED

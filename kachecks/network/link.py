@@ -7,6 +7,8 @@ imported where they are used.
 
 from __future__ import annotations
 
+from kachecks.network import vip
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +24,10 @@ class Network:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+
+    def vip_here(self) -> bool:
+        """Every VIP of this pair is on this host at this moment. Raises OSError."""
+        return vip.here(self._config.vips)
 
     def answers(self, addresses: Sequence[str], seconds: float) -> bool:
         """Any of them answers ICMP echo within so many seconds; returns at the first answer.

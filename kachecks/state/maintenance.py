@@ -6,16 +6,18 @@ for that disk, so it reads a copy in run_dir, which is made anew after each boot
 
 from __future__ import annotations
 
-import os
 import time
 
 from kachecks.lean import NamedTuple, suppress
-from kachecks.state import files
-from kachecks.state.marks import NO_MAINTENANCE
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from kachecks.state.files import (
+    MAINTENANCE,
+    NO_MAINTENANCE,
+    Disk,
+    Files,
+    Late,
+    StateError,
+    path_of,
+)
 
 PATIENCE = 0.2
 """Seconds for the disk of state_dir, once after each boot; a healthy one needs a millisecond."""
@@ -39,74 +41,55 @@ class Maintenance(NamedTuple):
         return f"maintenance until {until} by {self.owner}: {self.reason}"
 
 
-def current(run_dir: str, state_dir: str, name: str, keep_copy: bool) -> Maintenance | None:
-    """The maintenance in force at this moment, None if there is none.
+class MaintenanceMark:
+    """The mark of one pair on this node."""
 
-    A disk that hangs counts as none, and is asked again by the next check.
+    def __init__(self, directories: tuple[str, str], name: str, files: Files, disk: Disk) -> None:
+        """
+        Args:
+            directories: run_dir and state_dir.
+        """
+        run_dir, state_dir = directories
+        self._copy = path_of(run_dir, name, MAINTENANCE)
+        self._path = path_of(state_dir, name, MAINTENANCE)
+        self._files = files
+        self._disk = disk
 
-    Args:
-        keep_copy: make the copy in run_dir where there is none.
-    """
-    copy = path_in(run_dir, name)
-    text = files.read_text(copy)
-    if not text:
-        text = _from_disk(state_dir, name)
-        if text and keep_copy:
-            with suppress(files.StateError):  # the disk is asked again then
-                files.write_text(copy, text)
-    mark = _parsed(text)
-    return mark if mark is not None and time.time() < mark.until else None
+    def current(self, keep_copy: bool = False) -> Maintenance | None:
+        """The maintenance in force at this moment, None if there is none.
 
+        A disk that hangs counts as none, and is asked again by the next check.
 
-def declare(run_dir: str, state_dir: str, name: str, mark: Maintenance) -> None:
-    """From now on it is in force. Raises state.StateError: it could not be kept."""
-    _keep(run_dir, state_dir, name, _text(mark))
+        Args:
+            keep_copy: make the copy in run_dir where there is none.
+        """
+        text = self._files.read(self._copy)
+        if not text:
+            with suppress(StateError):
+                text = self._disk.read(self._path, PATIENCE) or NO_MAINTENANCE
+            if text and keep_copy:
+                with suppress(StateError):  # the disk is asked again then
+                    self._files.write(self._copy, text)
+        mark = _parsed(text)
+        return mark if mark is not None and time.time() < mark.until else None
 
+    def declare(self, mark: Maintenance) -> None:
+        """From now on it is in force. Raises StateError: it could not be kept."""
+        self._keep(_text(mark))
 
-def end(run_dir: str, state_dir: str, name: str) -> None:
-    """There is none any more. Raises state.StateError: it could not be kept."""
-    _keep(run_dir, state_dir, name, NO_MAINTENANCE)
+    def end(self) -> None:
+        """There is none any more. Raises StateError: it could not be kept."""
+        self._keep(NO_MAINTENANCE)
 
-
-def _keep(run_dir: str, state_dir: str, name: str, text: str) -> None:
-    """On the disk first: what a reboot would forget must not look as if it held."""
-    path = path_in(state_dir, name)
-    said = _apart(lambda: _write(path, text), WRITE_PATIENCE)
-    if said != "kept":
-        late = f"the disk has not answered within {WRITE_PATIENCE:g} s, and may still keep it"
-        why = f"{said}; nothing is changed" if said else f"{late}: kachecks maintenance off"
-        raise files.StateError(f"cannot write {path}: {why}")
-    files.write_text(path_in(run_dir, name), text)
-
-
-def _write(path: str, text: str) -> str:
-    try:
-        files.write_text(path, text)
-    except files.StateError as error:
-        return str(error)
-    files.make_durable(path)
-    files.make_durable(os.path.dirname(path))
-    return "kept"
-
-
-def _from_disk(state_dir: str, name: str) -> str:
-    """The mark on the disk, NO_MAINTENANCE without such a file, "" where the disk cannot tell."""
-    path = path_in(state_dir, name)
-
-    def read() -> str:
-        text = files.read_text(path)
-        return text if text or os.path.lexists(path) else NO_MAINTENANCE
-
-    return _apart(read, PATIENCE)
-
-
-def _apart(work: Callable[[], str], patience: float) -> str:
-    from kachecks.bounded import apart
-
-    try:
-        return apart(work, patience).text or ""
-    except OSError:  # no child can be made
-        return ""
+    def _keep(self, text: str) -> None:
+        """On the disk first: what a reboot would forget must not look as if it held."""
+        try:
+            self._disk.write(self._path, text, WRITE_PATIENCE)
+        except Late as error:
+            raise Late(f"{error}, and may still keep it: kachecks maintenance off") from None
+        except StateError as error:
+            raise StateError(f"{error}; nothing is changed") from None
+        self._files.write(self._copy, text)
 
 
 def _text(mark: Maintenance) -> str:
@@ -120,8 +103,3 @@ def _parsed(text: str) -> Maintenance | None:
         return Maintenance(float(since), float(until), owner, reason)
     except ValueError:
         return None
-
-
-def path_in(directory: str, name: str) -> str:
-    """The mark's file in run_dir or state_dir."""
-    return f"{directory}/{name}.maintenance"

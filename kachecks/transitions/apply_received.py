@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from kachecks.bounded import Budget
 from kachecks.mysql import positions, queries
 from kachecks.mysql.facts import Channel
 from kachecks.mysql.positions import Position
-from kachecks.node import Budget, Host
+from kachecks.node import Node
 from kachecks.transitions.sessions import STATEMENT, Refusal, Sessions, own_server
 
 TYPE_CHECKING = False
@@ -22,11 +23,11 @@ def drain(sessions: Sessions, target: Position | None) -> None:
         Refusal: it cannot be, or there was no progress for drain_timeout.
         VipGone, Leaving: this node is not to be promoted any more.
     """
-    config = sessions.host.config
-    patience = Budget(sessions.host, config.drain_timeout)
+    config = sessions.node.config
+    patience = Budget(sessions.node.clock, config.drain_timeout)
     restarted: set[tuple[str, str]] = set()
     silence = _Silence()
-    tell = _telling(sessions.host) if sessions.host.talks else None
+    tell = _telling(sessions.node) if sessions.node.telling.talks else None
     before: object = None
     pause = 0.002
     while True:
@@ -49,7 +50,7 @@ def drain(sessions: Sessions, target: Position | None) -> None:
         _restart_threads(sessions, channels, restarted)
         progress = _progress(sessions, channels)
         if progress != before:
-            before, patience = progress, Budget(sessions.host, config.drain_timeout)
+            before, patience = progress, Budget(sessions.node.clock, config.drain_timeout)
         if patience.over:
             if config.on_drain_timeout == "open":
                 return
@@ -93,7 +94,7 @@ def _give_up_on(sessions: Sessions, channels: tuple[Channel, ...]) -> bool:
                 f"the applier has stopped with error {channel.applier_errno}:"
                 f" {channel.applier_error}"
             )
-    if broken and sessions.host.config.on_broken_replica == "refuse":
+    if broken and sessions.node.config.on_broken_replica == "refuse":
         raise Refusal(f"{broken}; on_broken_replica = refuse")
     return bool(broken)
 
@@ -124,10 +125,10 @@ def _left_to_apply(
     return left
 
 
-def _telling(host: Host) -> Telling:
+def _telling(node: Node) -> Telling:
     from kachecks.transitions.progress import Telling
 
-    return Telling(host.now, host.progress)
+    return Telling(node.clock.now, node.telling.progress)
 
 
 def _count_of(

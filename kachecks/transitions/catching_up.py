@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql import positions
 from kachecks.mysql.facts import Version, channels_of
@@ -9,7 +10,7 @@ from kachecks.mysql.gtid_count import count, mariadb_count
 from kachecks.mysql.positions import Position
 from kachecks.mysql.probe import probe
 from kachecks.mysql.session import Session, SessionError
-from kachecks.node import Budget, Host
+from kachecks.node import Node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,23 +36,23 @@ class CaughtUp(NamedTuple):
 
 
 def wait_for_peer(
-    host: Host, seconds: float, each_round: EachRound = lambda _count: None
+    node: Node, seconds: float, each_round: EachRound = lambda _count: None
 ) -> CaughtUp:
     """Wait up to ``seconds`` for the peer to have applied what this node has committed by now.
 
     Args:
         each_round: called in each round, with what counts the transactions that are left.
     """
-    budget = Budget(host, seconds)
+    budget = Budget(node.clock, seconds)
     try:
-        local = host.connect_local(budget.left(at_most=CONNECT))
+        local = node.servers.connect_local(budget.left(at_most=CONNECT))
         try:
-            peer = host.connect_peer(budget.left(at_most=CONNECT))
+            peer = node.servers.connect_peer(budget.left(at_most=CONNECT))
         except SessionError as error:
             local.close()
             return CaughtUp(False, f"the peer does not answer: {error}")
         try:
-            return _wait(host, local, peer, budget, seconds, each_round)
+            return _wait(node, local, peer, budget, seconds, each_round)
         finally:
             local.close()
             peer.close()
@@ -81,7 +82,7 @@ def _count_of(session: Session, version: Version, wanted: Position, left: str) -
 
 
 def _wait(
-    host: Host,
+    node: Node,
     local: Session,
     peer: Session,
     budget: Budget,
@@ -100,6 +101,6 @@ def _wait(
         if not left:
             return CaughtUp(True, "the peer has everything")
         each_round(_count_of(peer, there.version, wanted, left))
-        host.sleep(min(pause, budget.left()))
+        node.clock.sleep(min(pause, budget.left()))
         pause = min(pause * 2, 0.05)
     return CaughtUp(False, f"the peer does not have everything after {seconds:g} s", left)

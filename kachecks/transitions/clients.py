@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple
 from kachecks.mysql import queries
-from kachecks.node import Budget
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from kachecks.mysql.facts import Row
     from kachecks.mysql.session import Session
-    from kachecks.node import Host
+    from kachecks.node import Node
 
 NO_SUCH_THREAD = 1094
 NOT_OURS_TO_KILL = 1095
@@ -37,14 +37,14 @@ class Cutter:
 
     def __init__(
         self,
-        host: Host,
+        node: Node,
         session: Session,
         spared: Collection[str],
         each_round: Callable[[], None],
     ) -> None:
         """``spared``: users that are never cut, besides the server's own and replicas."""
         self.users: list[str] = []  # cut so far
-        self._host = host
+        self._node = node
         self._session = session
         self._spared = spared
         self._each_round = each_round
@@ -59,7 +59,7 @@ class Cutter:
         Raises:
             SessionError: as the server or the network has it.
         """
-        spend = Budget(self._host, seconds)
+        spend = Budget(self._node.clock, seconds)
         rows = self._session.query(queries.PROCESSLIST, budget.left(at_most=2.0))
         clients = [row for row in rows if self._is_client(row)]
         ending = [row["User"] or "" for row in clients if row["Command"] == "Killed"]

@@ -26,7 +26,7 @@ from kachecks.commands.doctor.rule import HERE, PEER, Finding
 from kachecks.commands.doctor.server import tables as doctor_server
 from kachecks.commands.doctor.tables import RULES, of_both, of_conf, of_host
 from kachecks.config.options import Config, load
-from kachecks.node import Host
+from kachecks.node import Node
 from kachecks.report import say
 
 _EPILOG = """\
@@ -109,7 +109,7 @@ class _Seen(NamedTuple):
 
 def _look(config: Config, options: argparse.Namespace) -> _Seen | None:
     """None where a file that was named cannot be used; that has been said."""
-    host = Host(config)
+    node = Node(config)
     running = running_arguments()
     path = options.keepalived_conf or conf_of(running or ())
     config_id = options.config_id or config_id_of(running or ())
@@ -125,8 +125,8 @@ def _look(config: Config, options: argparse.Namespace) -> _Seen | None:
     findings = [
         *of_conf(reading, here),
         *(_of_peer(config, peer, here) if peer else []),
-        *of_host(look(host, here, program)),
-        *doctor_server.look(host),
+        *of_host(look(node, here, program)),
+        *doctor_server.look(node),
     ]
     looked_at = {
         "option_file": config.path,

@@ -32,7 +32,7 @@ class Server(NamedTuple):
     channels: tuple[Channel, ...] = ()  # those of facts that read from the other node
 
 
-class Node(NamedTuple):
+class NodeSeen(NamedTuple):
     """One side of the screen."""
 
     name: str  # host name or address
@@ -83,8 +83,8 @@ class Status(NamedTuple):
     time: float  # s since the epoch
     pair: str  # its name
     vips: tuple[str, ...]
-    here: Node
-    there: Node
+    here: NodeSeen
+    there: NodeSeen
     signs: Signs | None
     signs_said: str  # why they are not known
     transitions: tuple[Transition, ...] | None  # of this node, the latest first

@@ -15,7 +15,7 @@ from kachecks.mysql import positions, queries
 from kachecks.mysql.facts import Channel, Facts, channels_of
 from kachecks.mysql.probe import probe
 from kachecks.mysql.session import Session, SessionError
-from kachecks.node import Host
+from kachecks.node import Node
 from kachecks.transitions.clients import SYSTEM_USERS
 from kachecks.transitions.demotion import own_users
 from kachecks.transitions.peer import stranger
@@ -50,42 +50,42 @@ class Seen(NamedTuple):
     left: str = ""  # what the peer lacks of this server's transactions, by GTID or position
 
 
-def ask(host: Host) -> Seen:
+def ask(node: Node) -> Seen:
     """Look at both nodes. Raises OSError: the kernel's address tables cannot be read."""
-    mark, maintenance = host.gave_way(), host.maintenance()
+    mark, maintenance = node.marks.gave_way(), node.current_maintenance()
     seen = Seen(
-        vip_here=host.vip_here(),
+        vip_here=node.network.vip_here(),
         maintenance=maintenance.sentence if maintenance else "",
         gave_way=mark.why if mark else "",
-        at_work=host.lock_purpose(),
+        at_work=node.lock.purpose_of_holder(),
     )
     if not seen.vip_here:
         return seen
     try:
-        seen = seen._replace(keepalived=host.find_keepalived())
+        seen = seen._replace(keepalived=node.keepalived.find())
     except KeepalivedError as error:
         seen = seen._replace(keepalived_trouble=str(error))
     with suppress(OSError):
-        seen = seen._replace(peer_without_vrrp=host.network.peer_has_no_vrrp())
+        seen = seen._replace(peer_without_vrrp=node.network.peer_has_no_vrrp())
     try:
-        local = host.connect_local(CONNECT)
+        local = node.servers.connect_local(CONNECT)
     except SessionError as error:
         return seen._replace(local_trouble=str(error))
     try:
-        return _ask_servers(host, local, seen)
+        return _ask_servers(node, local, seen)
     finally:
         local.close()
 
 
-def _ask_servers(host: Host, local: Session, seen: Seen) -> Seen:
+def _ask_servers(node: Node, local: Session, seen: Seen) -> Seen:
     try:
         facts = probe(local, CONNECT)
-        seen = seen._replace(local=facts, transactions=_transactions(host, local))
+        seen = seen._replace(local=facts, transactions=_transactions(node, local))
         wanted = positions.executed(local, facts.version, CONNECT)
     except SessionError as error:
         return seen._replace(local=None, local_trouble=str(error))
     try:
-        peer = host.connect_peer(CONNECT)
+        peer = node.servers.connect_peer(CONNECT)
     except SessionError as error:
         return seen._replace(peer_trouble=str(error))
     try:
@@ -98,14 +98,14 @@ def _ask_servers(host: Host, local: Session, seen: Seen) -> Seen:
         peer.close()
 
 
-def _transactions(host: Host, session: Session) -> tuple[Transaction, ...]:
+def _transactions(node: Node, session: Session) -> tuple[Transaction, ...]:
     """Those of clients that would be cut. Raises SessionError."""
     users = {
         row["Id"]: row["User"] or ""
         for row in session.query(queries.PROCESSLIST, CONNECT)
         if not (row["Command"] or "").startswith(("Binlog Dump", "Daemon"))
     }
-    spared = SYSTEM_USERS | own_users(host)
+    spared = SYSTEM_USERS | own_users(node)
     return tuple(
         Transaction(row["id"] or "", users[row["id"]], int(row["seconds"] or 0))
         for row in session.query(queries.TRANSACTIONS, CONNECT)

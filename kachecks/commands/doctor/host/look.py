@@ -12,14 +12,14 @@ from kachecks.commands.doctor.host import files, kernel, reach, run
 from kachecks.commands.doctor.host.facts import File, HostFacts, Keepalived, Run
 from kachecks.commands.doctor.host.safety import unsafe
 from kachecks.config.options import Config
-from kachecks.node import Host
+from kachecks.node import Node
 
 _PATIENCE = 10.0  # s, for a check whose timeout keepalived.conf does not say
 
 
-def look(host: Host, setup: Setup | None, program: Keepalived) -> HostFacts:
+def look(node: Node, setup: Setup | None, program: Keepalived) -> HostFacts:
     """All facts; at most two runs of the check, no more than its timeout each."""
-    config = host.config
+    config = node.config
     facts = HostFacts(
         config=config,
         setup=setup,
@@ -32,15 +32,15 @@ def look(host: Host, setup: Setup | None, program: Keepalived) -> HostFacts:
         state_dir=files.look_at_directory(config.state_dir),
         systemd=run.systemd_unit(),
         made_at_boot=kernel.made_at_boot(),
-        interface_towards_peer=reach.interface_towards_peer(host),
+        interface_towards_peer=reach.interface_towards_peer(node),
         interfaces=kernel.interfaces(),
         addresses=kernel.addresses(),
         sysctl=kernel.sysctl(setup.instance.interface if setup and setup.instance else ""),
         ip_vs=kernel.ip_vs(),
         clock_synchronised=kernel.clock_synchronised(),
         check_age=files.age(f"{config.run_dir}/{config.name}.check"),
-        silent_witnesses=reach.silent_witnesses(host),
-        adverts_heard=reach.adverts_heard(host),
+        silent_witnesses=reach.silent_witnesses(node),
+        adverts_heard=reach.adverts_heard(node),
         other_pairs=kernel.other_pairs(config),
     )
     runs = _run(facts)

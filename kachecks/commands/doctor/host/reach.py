@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 from kachecks.network.link import interface_towards
-from kachecks.node import Host
+from kachecks.node import Node
 
 _PATIENCE = 1.0  # s, for each witness
 
 
-def interface_towards_peer(host: Host) -> str:
+def interface_towards_peer(node: Node) -> str:
     """Where kachecks listens and asks unless the option file says otherwise; "" not known."""
     try:
-        return interface_towards(host.config.peer)
+        return interface_towards(node.config.peer)
     except OSError:
         return ""
 
 
-def silent_witnesses(host: Host) -> tuple[str, ...] | None:
+def silent_witnesses(node: Node) -> tuple[str, ...] | None:
     """Those that do not answer ping; None where we may not ask."""
     try:
         return tuple(
             witness
-            for witness in host.config.witnesses
-            if not host.network.answers([witness], _PATIENCE)
+            for witness in node.config.witnesses
+            if not node.network.answers([witness], _PATIENCE)
         )
     except OSError:
         return None
 
 
-def adverts_heard(host: Host) -> bool | None:
+def adverts_heard(node: Node) -> bool | None:
     """Where the VIP is on another host: that host's adverts arrive. None where it is not.
 
     Takes two adverts' time where nothing is heard.
     """
     try:
-        if host.vip_here() or not host.network.holder_elsewhere():
+        if node.network.vip_here() or not node.network.holder_elsewhere():
             return None
-        return host.network.hears_peer()
+        return node.network.hears_peer()
     except OSError:  # no CAP_NET_RAW, no such interface
         return None

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
-from kachecks.bounded import within
+from kachecks.bounded import Budget, within
 from kachecks.commands.doctor.rule import HERE, PEER
 from kachecks.commands.doctor.server import my_cnf as doctor_server_files
 from kachecks.commands.doctor.server import queries as asking
@@ -19,7 +19,7 @@ from kachecks.mysql import positions, queries
 from kachecks.mysql.facts import Channel, Row, Version, parse_access
 from kachecks.mysql.probe import probe, version_of
 from kachecks.mysql.session import ServerError, Session, SessionError
-from kachecks.node import Budget, Host
+from kachecks.node import Node
 
 LOCAL = 2.0
 """Seconds to connect to this node's server, and for each statement on it."""
@@ -37,24 +37,24 @@ ERRANT_FOR = 1.0
 """Seconds for which one server may lack what the other, closed one has: it may be on its way."""
 
 
-def ask(host: Host) -> Servers:
+def ask(node: Node) -> Servers:
     """Both servers, as far as they answer. Never raises SessionError."""
     sessions: dict[str, Session] = {}
     found: dict[str, Server] = {}
     troubles: dict[str, SessionError] = {}
     try:
-        for node in (HERE, PEER):
+        for side in (HERE, PEER):
             try:
-                session = sessions[node] = _connect(host, node)
-                found[node] = _look(host, session, node)
+                session = sessions[side] = _connect(node, side)
+                found[side] = _look(node, session, side)
             except SessionError as error:
-                troubles[node] = error
-        errant, trouble = _errant(host, sessions, found) if len(found) == 2 else ({}, "")
+                troubles[side] = error
+        errant, trouble = _errant(node, sessions, found) if len(found) == 2 else ({}, "")
     finally:
         for session in sessions.values():
             session.close()
     return Servers(
-        config=host.config,
+        config=node.config,
         here=found.get(HERE),
         here_trouble=str(troubles.get(HERE, "")),
         peer=found.get(PEER),
@@ -65,13 +65,17 @@ def ask(host: Host) -> Servers:
     )
 
 
-def _connect(host: Host, node: str) -> Session:
-    return host.connect_local(LOCAL) if node == HERE else host.connect_peer(PEER_CONNECT)
+def _connect(node: Node, side: str) -> Session:
+    return (
+        node.servers.connect_local(LOCAL)
+        if side == HERE
+        else node.servers.connect_peer(PEER_CONNECT)
+    )
 
 
-def _look(host: Host, session: Session, node: str) -> Server:
+def _look(node: Node, session: Session, side: str) -> Server:
     """Everything about one server. Raises SessionError: it does not answer, or is none of ours."""
-    seconds = LOCAL if node == HERE else STATEMENT
+    seconds = LOCAL if side == HERE else STATEMENT
     version = version_of(session)
     troubles: dict[str, str] = {}
 
@@ -100,11 +104,11 @@ def _look(host: Host, session: Session, node: str) -> Server:
         view = rows("view", queries.WRITE_THROUGH_ACCOUNTS) is not None
     ahead, error = _clock(session, seconds)
     options, origins_by_name = None, None if told is None else parse_origins(told)
-    if node == HERE:
-        options = _options(host, session, version, troubles)
+    if side == HERE:
+        options = _options(node, session, version, troubles)
     return Server(
-        node=node,
-        address=host.config.peer if node == PEER else own_address(host.config),
+        node=side,
+        address=node.config.peer if side == PEER else own_address(node.config),
         version=version,
         access=access,
         variables=variables,
@@ -135,9 +139,9 @@ def _clock(session: Session, seconds: float) -> tuple[float | None, float]:
 
 
 def _options(
-    host: Host, session: Session, version: Version, troubles: dict[str, str]
+    node: Node, session: Session, version: Version, troubles: dict[str, str]
 ) -> tuple[Option, ...] | None:
-    process = host.server_process(session)
+    process = node.servers.process_of(session)
     if process is None:
         troubles["options"] = "its process cannot be told from here (by TCP, or in a container)"
         return None
@@ -158,7 +162,7 @@ def _options(
 
 
 def own_address(config: Config) -> str:
-    """The address that this node speaks to its peer from, by the route; "" without a route.
+    """The address that this side speaks to its peer from, by the route; "" without a route.
 
     Nothing is sent: connecting a UDP socket only asks the kernel (udp(7)).
     """
@@ -173,7 +177,7 @@ def own_address(config: Config) -> str:
 
 
 def _errant(
-    host: Host, sessions: Mapping[str, Session], found: Mapping[str, Server]
+    node: Node, sessions: Mapping[str, Session], found: Mapping[str, Server]
 ) -> tuple[dict[str, str], str]:
     """By node: what a closed server has made itself, and the other has not got in ERRANT_FOR.
 
@@ -181,19 +185,19 @@ def _errant(
     second value is why it could not be told.
     """
     errant: dict[str, str] = {}
-    for node, other in ((HERE, PEER), (PEER, HERE)):
-        maker, lacking = found[node], found[other]
+    for side, other in ((HERE, PEER), (PEER, HERE)):
+        maker, lacking = found[side], found[other]
         if maker.access.writable or maker.version.mariadb != lacking.version.mariadb:
             continue
         try:
-            errant[node] = _lacking(host, sessions[node], maker, sessions[other], lacking)
+            errant[side] = _lacking(node, sessions[side], maker, sessions[other], lacking)
         except (SessionError, ValueError) as error:  # ValueError: GTIDs of no known form
             return errant, str(error)
     return errant, ""
 
 
-def _lacking(host: Host, made: Session, maker: Server, asked: Session, lacking: Server) -> str:
-    budget = Budget(host, ERRANT_FOR)
+def _lacking(node: Node, made: Session, maker: Server, asked: Session, lacking: Server) -> str:
+    budget = Budget(node.clock, ERRANT_FOR)
     wanted = positions.executed(made, maker.version, STATEMENT)
     if wanted.file or positions.executed(asked, lacking.version, STATEMENT).file:
         return ""  # a file and an offset tell nothing of another server
@@ -205,4 +209,4 @@ def _lacking(host: Host, made: Session, maker: Server, asked: Session, lacking: 
         errant = positions.lost_of(maker.identity, left)
         if not errant or budget.over:
             return errant
-        host.sleep(0.1)
+        node.clock.sleep(0.1)

@@ -13,7 +13,7 @@ from kachecks.commands.doctor.server import semi_sync as doctor_server_semi_sync
 from kachecks.commands.doctor.server import settings as doctor_server_settings
 from kachecks.commands.doctor.server.facts import Server, Servers
 from kachecks.commands.doctor.server.probe import ask
-from kachecks.node import Host
+from kachecks.node import Node
 
 OF_BOTH: tuple[Table[Servers], ...] = (
     doctor_server_reach.TABLE,
@@ -38,9 +38,9 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def look(host: Host) -> list[Finding]:
+def look(node: Node) -> list[Finding]:
     """Ask both servers, and judge. Never raises SessionError; changes nothing."""
-    return findings(ask(host))
+    return findings(ask(node))
 
 
 def findings(servers: Servers) -> list[Finding]:

@@ -8,7 +8,7 @@ import pytest
 
 from kachecks.check.verdict import Verdict
 from kachecks.commands.status.cells import rows, span
-from kachecks.commands.status.facts import Lacks, Node, Status
+from kachecks.commands.status.facts import Lacks, NodeSeen, Status
 from kachecks.commands.status.judgement import summary
 from kachecks.commands.status.terminal import Painter, Window, paint
 from kachecks.commands.status.text import screen
@@ -50,7 +50,7 @@ def cells(status: Status, label: str, room: bool = False) -> tuple[str, str]:
     return row.here.text, row.there.text
 
 
-def there(node: Node) -> Status:
+def there(node: NodeSeen) -> Status:
     return STATUS._replace(there=node)
 
 
