@@ -17,6 +17,11 @@ class Version(NamedTuple):
     mariadb: bool
     number: tuple[int, int, int]
 
+    @property
+    def lets_admins_write(self) -> bool:
+        """read_only does not hold those back who have SUPER or READ_ONLY ADMIN (MariaDB < 12)."""
+        return self.mariadb and self.number < (12, 0, 0)
+
     def __str__(self) -> str:
         return f"{'MariaDB' if self.mariadb else 'MySQL'} {'.'.join(map(str, self.number))}"
 

@@ -9,22 +9,19 @@ from __future__ import annotations
 from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql import positions, queries
+from kachecks.mysql.errors import CONNECTIONS_USED_UP, NOT_ALLOWED
 from kachecks.mysql.facts import Version
 from kachecks.mysql.probe import probe_access, version_of
 from kachecks.mysql.session import DriverError, Lost, Refused, ServerError, Session, SessionError
 from kachecks.node import Node
 from kachecks.state.files import StateError
-from kachecks.transitions.clients import Cutter
+from kachecks.transitions.closing import Closed, Closing, NotClosed
 from kachecks.transitions.record import Outcome, Steps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from typing import Callable
+    pass
 
-LOCK_WAIT_TIMEOUT = 1205
-BUSY = frozenset({1040, 1203, 1226})  # connections used up; an administrator's place may get free
-ACCESS_DENIED = frozenset({1142, 1143, 1227})
 
 FRESH_LOOK = 0.5
 """Seconds for the last look at a server before it is killed; half of a shorter patience."""
@@ -35,31 +32,6 @@ SECOND_ATTEMPT = 2.0
 HURRY = 1.0
 """Seconds of patience that leave no time for a second attempt (an isolated node). Fewer than that
 (notify_stop) leave none to cut many clients before closing."""
-
-CUT_FIRST = 0.5
-"""Seconds for cutting clients before the first attempt to close, and no more than a third of all:
-enough for some hundred. The others are cut when it is closed, or waits for one of them."""
-
-CUT_LAST = 0.8
-"""Part of the time left in which the others are cut; the rest is for what comes after."""
-
-CLOSING = 1.0
-"""Seconds for which a server waits for what keeps it from closing (lock_wait_timeout)."""
-
-QUIET = 0.5
-"""Seconds without a session that could write through read_only (MariaDB before 12)."""
-
-
-class NotClosed(Exception):
-    """The server still takes writes, or somebody may; the text says why."""
-
-
-class Closed(NamedTuple):
-    """A server that has been read back as closed."""
-
-    cut: int  # client connections
-    remark: str = ""  # what could not be done after that
-    quiet: bool = True  # False: an account that may write through read_only keeps coming back
 
 
 class ClosedServer(NamedTuple):
@@ -118,14 +90,10 @@ def close_server(
         if access.writable:
             with suppress(StateError):  # what cannot be noted must still be closed
                 node.marks.mark_open(node.servers.process_of(session))
-        closed = close_writes(
-            node,
-            session,
-            own_users(node),
-            budget,
-            lambda: node.servers.connect_local(1.0),
-            cut_first=cut_first,
+        closing = Closing(
+            session, node.clock, budget, own_users(node), lambda: node.servers.connect_local(1.0)
         )
+        closed = closing.close(cut_first)
         steps.done("close")
         _unmark(node)
         position = ""
@@ -152,100 +120,6 @@ def own_users(node: Node) -> frozenset[str]:
     return frozenset({node.config.local.user, node.config.remote.user})
 
 
-def close_writes(
-    node: Node,
-    session: Session,
-    users: Collection[str],
-    budget: Budget,
-    again: Callable[[], Session],
-    each_round: Callable[[], None] = lambda: None,
-    cut_first: bool = True,
-    cut_last: float = float("inf"),
-) -> Closed:
-    """Close the server of ``session``, local or remote, and cut its clients.
-
-    Returns only when it has been read back as closed. Clients are cut first, as many as can be in
-    CUT_FIRST: what they hold (LOCK TABLES, a running statement, a commit that waits for a semi-sync
-    acknowledgement) is what SET GLOBAL read_only would wait for. They are cut again afterwards, so
-    that pooled connections open anew, through the VIP. Semi-sync is switched off only when they are
-    gone: before, it would acknowledge commits to them that the other node does not have.
-
-    Args:
-        users: those never to cut.
-        again: connects to it once more.
-        each_round: called several times a second.
-        cut_first: False where there is no time even for that.
-        cut_last: seconds at most for those that are cut when it is closed.
-
-    Raises:
-        NotClosed: the budget is over.
-        SessionError: as the server or the network has it.
-    """
-    version = version_of(session)
-    cutter = Cutter(node, session, users, each_round)
-    session.execute(queries.PREPARE_TO_CLOSE, budget.left(at_most=1.0))
-    if cut_first:
-        cutter.cut(budget, min(CUT_FIRST, budget.left() / 3))
-    semi_sync: list[str] = []
-    try:
-        while True:
-            waits = False
-            try:
-                session.execute(queries.close_writes(version), budget.left(at_most=2.0))
-                if probe_access(session, budget.left(at_most=1.0)).closed:
-                    break
-            except ServerError as error:
-                if error.errno != LOCK_WAIT_TIMEOUT:
-                    raise
-                waits = True
-            each_round()
-            if budget.over:
-                raise NotClosed("writes that cannot be cut are still running")
-            left = cutter.cut(budget, budget.left() - CLOSING).left
-            if waits and not left:
-                semi_sync += _switch_off_semi_sync(session, budget)
-    except (NotClosed, SessionError):
-        _semi_sync_back_on(session, semi_sync, again)
-        raise
-    try:
-        # Those first that may write all the same.
-        writers = _write_through_accounts(session, version, budget)
-        seconds = min(budget.left() * CUT_LAST, cut_last)
-        last = cutter.cut(budget, seconds, first=writers)
-        if writers.intersection(cutter.users + last.left + last.ending):
-            _cut_until_quiet(node, cutter, writers, budget, each_round)
-        for variable in semi_sync:
-            session.execute(queries.switch_on(variable), budget.left(at_most=1.0))
-    except (NotClosed, SessionError) as error:  # it is closed, whatever else is left to do
-        quiet = not _may_write_through(version)
-        return Closed(len(cutter.users), f"; but {error}", quiet)
-    remark = f"; but there was no time to cut another {len(last.left):,}" if last.left else ""
-    return Closed(len(cutter.users), remark)
-
-
-def _cut_until_quiet(
-    node: Node,
-    cutter: Cutter,
-    writers: frozenset[str],
-    budget: Budget,
-    each_round: Callable[[], None],
-) -> None:
-    """Cut on until no account that may write through read_only has come back for a while.
-
-    Raises:
-        NotClosed: one comes back again and again, or does not end.
-    """
-    quiet = Budget(node.clock, QUIET)
-    while not quiet.over:
-        if budget.over:
-            raise NotClosed("an account that may write through read_only keeps coming back")
-        node.clock.sleep(0.05)
-        each_round()
-        again = cutter.cut(Budget(node.clock, QUIET), QUIET, first=writers)
-        if writers.intersection(again.users + again.left + again.ending):
-            quiet = Budget(node.clock, QUIET)
-
-
 def _connect(node: Node, budget: Budget, seconds: float) -> Session:
     """Connect; a server that is short of connections, or just let go of us, is asked again."""
     pause = 0.005
@@ -256,7 +130,7 @@ def _connect(node: Node, budget: Budget, seconds: float) -> Session:
             if budget.over:
                 raise
         except ServerError as error:
-            if error.errno not in BUSY or budget.over:
+            if error.errno not in CONNECTIONS_USED_UP or budget.over:
                 raise
         node.clock.sleep(pause)
         pause = min(2 * pause, 0.05)
@@ -359,78 +233,27 @@ def _unmark(node: Node) -> None:
         node.marks.unmark_open()
 
 
-def _may_write_through(version: Version) -> bool:
-    """MariaDB's read_only before 12 does not hold those back who have SUPER or READ_ONLY ADMIN."""
-    return version.mariadb and version.number < (12, 0, 0)
-
-
-def _write_through_accounts(session: Session, version: Version, budget: Budget) -> frozenset[str]:
-    """Users that may write through read_only; there are some only where the version has it.
-
-    Where the view that lists them is missing, at least root is taken for one.
-    """
-    if not _may_write_through(version):
-        return frozenset()
-    try:
-        rows = session.query(queries.WRITE_THROUGH_ACCOUNTS, budget.left(at_most=1.0))
-    except ServerError:
-        return frozenset({"root"})
-    return frozenset(row["user"] or "" for row in rows)
-
-
 def _stop_events(node: Node, session: Session, version: Version, budget: Budget) -> None:
     """Events of privileged definers write through read_only of MariaDB before 12.
 
     Needs SUPER, which our account has only if the operator gave it; README says what cannot be
     promised without. A note lets the next promotion switch them on again.
     """
-    if not _may_write_through(version):
+    if not version.lets_admins_write:
         return
     if session.query(queries.EVENTS, budget.left(at_most=1.0))[0]["event_scheduler"] != "ON":
         return
     try:
         session.execute(queries.SWITCH_OFF_EVENTS, budget.left(at_most=1.0))
     except ServerError as error:
-        if error.errno not in ACCESS_DENIED:
+        if error.errno not in NOT_ALLOWED:
             raise
     else:
         with suppress(StateError):
             node.marks.note_events_off(node.servers.process_of(session))
 
 
-def _switch_off_semi_sync(session: Session, budget: Budget) -> list[str]:
-    """Release commits that wait for an acknowledgement; the variables that were switched off."""
-    switched: list[str] = []
-    for row in session.query(queries.SEMI_SYNC_SOURCE, budget.left(at_most=1.0)):
-        variable = row["Variable_name"] or ""
-        try:
-            session.execute(queries.switch_off(variable), budget.left(at_most=1.0))
-        except ServerError as error:
-            if error.errno not in ACCESS_DENIED:
-                raise
-        else:
-            switched.append(variable)
-    return switched
-
-
-def _semi_sync_back_on(session: Session, switched: list[str], again: Callable[[], Session]) -> None:
-    """The server goes on taking writes: as semi-synchronously as before, if it can be reached."""
-    if not switched:
-        return
-    with suppress(SessionError):
-        for variable in switched:
-            session.execute(queries.switch_on(variable), 1.0)
-        return
-    with suppress(SessionError):  # the last attempt to close was given up, and its session with it
-        another = again()
-        try:
-            for variable in switched:
-                another.execute(queries.switch_on(variable), 1.0)
-        finally:
-            another.close()
-
-
 def _cure(error: SessionError) -> str:
-    if isinstance(error, ServerError) and error.errno in ACCESS_DENIED:
+    if isinstance(error, ServerError) and error.errno in NOT_ALLOWED:
         return "; give this account the privileges in keepalived-snippets/grants.*.sql"
     return ""

@@ -23,7 +23,8 @@ from kachecks.mysql.session import (
     SessionError,
     Unreachable,
 )
-from kachecks.transitions.demotion import NotClosed, close_writes, own_users
+from kachecks.transitions.closing import Closing, NotClosed
+from kachecks.transitions.demotion import own_users
 from kachecks.transitions.presence import Presence, must_see_a_witness, presence_of_peer
 from kachecks.transitions.sessions import (
     PEER_STATEMENT,
@@ -200,15 +201,15 @@ def _fence(sessions: Sessions, session: Session) -> None:
     node = sessions.node
     budget = Budget(node.clock, node.config.fence_timeout)
     try:
-        closed = close_writes(
-            node,
+        closing = Closing(
             session,
-            own_users(node),
+            node.clock,
             budget,
+            own_users(node),
             lambda: node.servers.connect_peer(PEER_CONNECT),
             sessions.keep_alive,
-            cut_last=CUT_AT_PEER,
         )
+        closed = closing.close(cut_last=CUT_AT_PEER)
     except (NotClosed, NoAnswer) as error:
         _must_have_closed(sessions, error)
         raise PeerChanged from None

@@ -18,7 +18,8 @@ from kachecks.mysql.session import Session, SessionError
 from kachecks.node import Node
 from kachecks.state.files import StateError
 from kachecks.transitions.catching_up import wait_for_peer
-from kachecks.transitions.demotion import NotClosed, close_server
+from kachecks.transitions.closing import NotClosed
+from kachecks.transitions.demotion import close_server
 from kachecks.transitions.reconcile import reopen
 from kachecks.transitions.record import Outcome, Steps
 
