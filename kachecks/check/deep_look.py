@@ -12,10 +12,11 @@ from kachecks.bounded import Budget
 from kachecks.check.verdict import Findings
 from kachecks.mysql import positions, queries
 from kachecks.mysql.disks import Disks
+from kachecks.mysql.errors import ABSENT, CLOSED, GONE, OPEN, REFUSING, SessionError, word_for
 from kachecks.mysql.facts import Channel, Facts, channels_from
 from kachecks.mysql.positions import Position
 from kachecks.mysql.probe import probe, probe_access
-from kachecks.mysql.session import Refused, Session, SessionError, Unreachable
+from kachecks.mysql.session import Session
 from kachecks.node import Node
 from kachecks.state.marks import Look
 
@@ -68,7 +69,7 @@ def look_closer(
         with suppress(SessionError):  # it has just answered the check, which judges by that
             found = _look_at_server(node, session, holder)
     found = _look_at_peer(node, session, facts, holder, found)
-    if holder and found.peer in ("refused", "silent"):
+    if holder and found.peer in GONE:
         with suppress(SessionError):
             others = positions.others_of(session, facts.version, facts.identity, STATEMENT)
             found = found._replace(others=others)
@@ -112,9 +113,7 @@ def remember(node: Node, found: Findings, holder: bool) -> None:
         node.marks.remember_look(look._replace(alone=None))
         node.served_alone.mark(found.others)
         look = look._replace(alone=True)
-    elif (
-        found.peer in ("open", "closed") and look.alone is not False and node.served_alone.unmark()
-    ):
+    elif found.peer in (OPEN, CLOSED) and look.alone is not False and node.served_alone.unmark():
         look = look._replace(alone=False)
     node.marks.remember_look(look)
 
@@ -124,9 +123,9 @@ def _peer_cannot_take_over(node: Node, found: Findings) -> bool:
 
     Where not even a witness answers it is this node that is cut off.
     """
-    if found.peer == "refused":
+    if found.peer == REFUSING:
         return True
-    if found.peer != "silent":
+    if found.peer != ABSENT:
         return False
     network, witnesses = node.network, node.config.witnesses
     try:
@@ -165,17 +164,11 @@ def _look_at_peer(
 ) -> Findings:
     try:
         peer = node.servers.connect_peer(PEER_PATIENCE)
-    except Refused:
-        return found._replace(peer="refused")
-    except Unreachable:
-        return found._replace(peer="silent")
-    except SessionError:
-        return found._replace(peer="unanswered")
+    except SessionError as error:
+        return found._replace(peer=word_for(error))
     try:
         theirs = probe(peer, PEER_PATIENCE)
-        found = found._replace(
-            peer="open" if theirs.writable else "closed", peer_fit=_is_fit(theirs)
-        )
+        found = found._replace(peer=OPEN if theirs.writable else CLOSED, peer_fit=_is_fit(theirs))
         if holder and theirs.writable:
             return _two_writers(node, session, facts, theirs, found)
         same_family = facts.version.mariadb == theirs.version.mariadb
@@ -183,8 +176,8 @@ def _look_at_peer(
         if theirs.writable and not facts.writable and same_family:
             errant = _errant(node, session, facts, peer, theirs)
             return _behind(node, session, facts, peer, theirs, found._replace(errant=errant))
-    except SessionError:
-        return found._replace(peer="unanswered", peer_fit=False)
+    except SessionError as error:
+        return found._replace(peer=word_for(error), peer_fit=False)
     finally:
         peer.close()
     return found

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from kachecks.bounded import Budget
 from kachecks.check.verdict import Observation
+from kachecks.config.options import Config
+from kachecks.mysql.errors import (
+    ABSENT,
+    CANNOT_LOG_IN,
+    MUTE,
+    NOT_ALLOWED,
+    Lost,
+    ServerError,
+    SessionError,
+    word_for,
+)
 from kachecks.mysql.facts import Facts
 from kachecks.mysql.probe import probe
-from kachecks.mysql.session import DriverError, Lost, Refused, ServerError, Session, SessionError
+from kachecks.mysql.session import Session
 from kachecks.node import Node
-
-BUSY = frozenset({1040, 1203, 1226})
-ACCESS_DENIED = frozenset({1044, 1045, 1130, 1142, 1227, 1698, 2059, 2061})
 
 
 def observe(node: Node) -> tuple[Observation, Session | None]:
@@ -27,18 +35,8 @@ def observe(node: Node) -> tuple[Observation, Session | None]:
             facts = probe(session, budget.left())
             failure = detail = ""
             break
-        except Refused as error:
-            failure, detail = "down", str(error)
-            break
-        except ServerError as error:
-            failure = "busy" if error.errno in BUSY else "unknown"
-            detail = f"{error}{_cure(error, config.path)}"
-            break
-        except DriverError as error:
-            failure, detail = "unknown", str(error)
-            break
         except SessionError as error:
-            failure, detail = "hung", f"{error} (hung_after = {config.hung_after:g} s)"
+            failure, detail = word_for(error), f"{error}{_cure(error, config)}"
             if budget.over or not isinstance(error, Lost):
                 break
         node.clock.sleep(0.05)
@@ -50,9 +48,11 @@ def observe(node: Node) -> tuple[Observation, Session | None]:
     return Observation(here, promoting, facts, failure, detail), session
 
 
-def _cure(error: ServerError, path: str) -> str:
-    if error.errno in ACCESS_DENIED:
-        return f"; check [client] in {path} and the grants in keepalived-snippets"
+def _cure(error: SessionError, config: Config) -> str:
+    if word_for(error) in (MUTE, ABSENT):
+        return f" (hung_after = {config.hung_after:g} s)"
+    if isinstance(error, ServerError) and error.errno in CANNOT_LOG_IN | NOT_ALLOWED:
+        return f"; check [client] in {config.path} and the grants in keepalived-snippets"
     return ""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from kachecks.check.run import examine
+from kachecks.check.run import Run
 from kachecks.check.verdict import Verdict, explain
 from kachecks.config.options import DEFAULT_PATH, Config, ConfigError, load
 from kachecks.lean import NamedTuple, suppress
@@ -44,7 +44,7 @@ class Options(NamedTuple):
     verbose: bool = False
 
 
-def run(arguments: list[str], vip_is_here: Callable[[str], bool]) -> int:
+def main(arguments: list[str], vip_is_here: Callable[[str], bool]) -> int:
     """Parse, and answer with the exit status; UNKNOWN whatever goes wrong on the way.
 
     Args:
@@ -73,13 +73,12 @@ def check(config: Config, options: Options) -> int:
     node = Node(config)
     end = _End(node)
     end.comes_after(config.hung_after + (config.fence_timeout if options.fence else 0.0))
-    servers: list[Process | None] = []
-    status = _look(node, options, end, servers.append)
+    looked = _look(node, options, end)
     by_keepalived = options.fence and not options.json  # who gets one answer, in any case
-    watches = by_keepalived and config.watch and not status and servers
-    if watches and _is_void(node, options, servers[-1]):
-        status = _look(node, options, end)
-    return status
+    watches = by_keepalived and config.watch and not looked.status and looked.answered
+    if watches and _is_void(node, options, looked.process):
+        looked = _look(node, options, end)
+    return looked.status
 
 
 def _is_void(node: Node, options: Options, process: Process | None) -> bool:
@@ -94,13 +93,16 @@ def _is_void(node: Node, options: Options, process: Process | None) -> bool:
     return False
 
 
-def _look(
-    node: Node,
-    options: Options,
-    end: _End,
-    answered: Callable[[Process | None], None] = lambda _: None,
-) -> int:
-    """Look, act and tell; the exit status."""
+class _Looked(NamedTuple):
+    """How one look has ended."""
+
+    status: int
+    answered: bool = False  # by this node's server
+    process: Process | None = None  # the mysqld that has answered, where it is known
+
+
+def _look(node: Node, options: Options, end: _End) -> _Looked:
+    """Look, act and tell."""
     end.forget_verdict()
     stalled = ""
     path = path_of(node.config.run_dir, node.config.name, CHECK)
@@ -110,16 +112,20 @@ def _look(
             if not copies.try_to_take(f"{node.clock.now():.3f}"):
                 age = _age_of_first_copy(node, path)
                 if age <= OTHER_COPY_PATIENCE:
-                    return _status_of_first_copy(node)
+                    return _Looked(_status_of_first_copy(node))
                 stalled = f"the check before this one has been at work for {age:.0f} s"
+    run = Run(node, options.fence)
     try:
-        verdict = examine(node, options.fence, stalled, end.judged, answered)
+        judged = run.look(stalled)
+        end.judged(judged.verdict)
+        verdict = run.act_on(judged)
         vip_here = node.network.vip_here()
         with suppress(Exception):  # a verdict stands, whether or not it can be told
             _say(node, options, verdict, vip_here)
     finally:
+        run.close()
         copies.release()
-    return verdict.status
+    return _Looked(verdict.status, run.answered, run.process)
 
 
 def _say(node: Node, options: Options, verdict: Verdict, vip_here: bool) -> None:

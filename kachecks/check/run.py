@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from kachecks.check.look import Isolation, is_due, observe
 from kachecks.check.verdict import Observation, Verdict, judge, needs_peer
+from kachecks.lean import NamedTuple
+from kachecks.mysql.errors import ABSENT, MUTE, OPEN, UNKNOWN, SessionError
 from kachecks.mysql.facts import Facts
 from kachecks.mysql.probe import probe_access
-from kachecks.mysql.session import Session, SessionError
+from kachecks.mysql.session import Session
 from kachecks.node import Node
 from kachecks.state.files import StateError
 from kachecks.transitions.company import notice_peer
@@ -29,39 +31,41 @@ GIVES_WAY = frozenset({"WRITES_STALLED", "DISK_FULL", "FILESYSTEM_READ_ONLY", "T
 """Reasons for which a living holder fails: it stays unfit until it may return."""
 
 
-def examine(
-    node: Node,
-    act: bool,
-    stalled: str = "",
-    judged: Callable[[Verdict], None] = lambda _: None,
-    answered: Callable[[Process | None], None] = lambda _: None,
-) -> Verdict:
+class Judged(NamedTuple):
+    """What a run has seen, and its verdict before anything is done about it."""
+
+    seen: Observation
+    verdict: Verdict
+
+
+def examine(node: Node, act: bool, stalled: str = "") -> Verdict:
     """The verdict on this node, after what it demands has been done.
 
     Args:
         act: close, mark, promote (--fence).
         stalled: why no disk may be touched: an earlier run of the check hangs.
-        judged: told of the verdict as soon as there is one, before anything is done about it.
-        answered: with ``act``, told which mysqld has answered, if any, None where it is not known.
 
     Raises OSError: the kernel's address tables cannot be read.
     """
-    run = _Run(node, act, answered)
+    run = Run(node, act)
     try:
-        return run.judge(stalled, judged)
+        return run.act_on(run.look(stalled))
     finally:
         run.close()
 
 
-class _Run:
-    """What one run has at hand."""
+class Run:
+    """What one run has at hand: a session with the server, and what went wrong on the way."""
 
-    def __init__(self, node: Node, act: bool, answered: Callable[[Process | None], None]) -> None:
+    def __init__(self, node: Node, act: bool) -> None:
         self._node = node
         self._act = act
-        self._answered = answered
         self._session: Session | None = None
         self._trouble = ""
+        self.answered = False
+        """With ``act``: this node's server has."""
+        self.process: Process | None = None
+        """The mysqld that has; None where it is not known."""
 
     def close(self) -> None:
         """End the session with the server."""
@@ -69,13 +73,17 @@ class _Run:
             self._session.close()
             self._session = None
 
-    def judge(self, stalled: str, judged: Callable[[Verdict], None]) -> Verdict:
-        node = self._node
+    def look(self, stalled: str = "") -> Judged:
+        """Look and judge. Raises OSError."""
         seen, verdict = self._look_and_judge(stalled)
-        if verdict.status and not seen.vip_here and node.network.vip_here():
+        if verdict.status and not seen.vip_here and self._node.network.vip_here():
             self.close()  # it came while this run looked as a standby's
             seen, verdict = self._look_and_judge(stalled)
-        judged(verdict)
+        return Judged(seen, verdict)
+
+    def act_on(self, judged: Judged) -> Verdict:
+        """Do what the verdict demands; the verdict may change by it. Nothing without ``act``."""
+        node, (seen, verdict) = self._node, judged
         if not self._act:
             return verdict
         if not verdict.status and not self._trouble:
@@ -96,7 +104,7 @@ class _Run:
             self._attempt(lambda: self._keep_marks(seen))
         verdict = judge(seen, self._node.config)
         if self._trouble and verdict.reason == "OK":  # it could neither fence nor promote
-            unknown = seen._replace(facts=None, failure="unknown", detail=self._trouble)
+            unknown = seen._replace(facts=None, failure=UNKNOWN, detail=self._trouble)
             verdict = judge(unknown, self._node.config)
         return seen, verdict
 
@@ -181,8 +189,8 @@ class _Run:
         node, session, facts = self._node, self._session, seen.facts
         if session is None or facts is None:
             return
-        process = node.servers.process_of(session)
-        self._answered(process)
+        process = self.process = node.servers.process_of(session)
+        self.answered = True
         if node.marks.remember_server(process, seen.found.up_to_date):
             node.served_alone.unmark()
         if not seen.found.peer:  # this run has not asked it, or a connection that is dead misleads
@@ -221,7 +229,7 @@ class _Run:
 
         if not stays_closed(node):
             return verdict
-        if ask_peer(node) != "open":
+        if ask_peer(node) != OPEN:
             node.keepalived.start_notify_master()
             return verdict
         why = "the VIP is here, but this server is closed and the peer is open: it took over"
@@ -251,7 +259,9 @@ class _Run:
         from kachecks.check.self_fencing import close_for
 
         patience = ISOLATED_PATIENCE if verdict.reason == "ISOLATED" else node.config.fence_timeout
-        outcome = close_for(node, verdict, seen.detail if seen.failure == "hung" else "", patience)
+        outcome = close_for(
+            node, verdict, seen.detail if seen.failure in (MUTE, ABSENT) else "", patience
+        )
         if leaves:
             self._attempt(node.marks.mark_leaving)
         still_holds = seen._replace(vip_here=node.network.vip_here()).holder

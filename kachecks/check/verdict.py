@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from kachecks.config.options import Config
 from kachecks.lean import NamedTuple
+from kachecks.mysql.errors import ABSENT, BUSY, MUTE, OPEN, REFUSING, UNASKABLE, UNKNOWN
 from kachecks.mysql.facts import Channel, Facts, channels_from
 
 TYPE_CHECKING = False
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 class Findings(NamedTuple):
     """What was found; sentences are "" where nothing is wrong."""
 
-    peer: str = ""  # open, closed, refused, silent, unanswered; "" not asked
+    peer: str = ""  # one of the words of mysql.errors; "" where it was not asked
     others: str = ""  # where the peer is gone: GTIDs here that this server has not made
     peer_fit: bool = False  # it answers, is closed, replicates and has no lag
     gives_way: bool = False  # the peer has been fit for long enough to take over at once
@@ -55,9 +56,9 @@ class Observation(NamedTuple):
     vip_here: bool
     promoting: bool  # a promotion is at work on this node
     facts: Facts | None  # None: the server could not be asked, failure says why
-    failure: str = ""  # down, hung, busy, unknown
+    failure: str = ""  # one of the words of mysql.errors
     detail: str = ""  # of the failure, in words
-    peer: str = ""  # open, closed, gone, unanswered; "" where it was not asked
+    peer: str = ""  # one of the words of mysql.errors; "" where it was not asked
     isolated: str = ""  # that nobody answers, in words
     gave_way: str = ""  # why this node is unfit until it may return
     vip_elsewhere: bool = False  # another host answers for the VIP
@@ -169,7 +170,7 @@ def needs_peer(seen: Observation, config: Config) -> bool:
     """The verdict on a standby hangs on whether the peer is open, and it was not asked yet."""
     if seen.holder or seen.peer or seen.facts is None:
         return False
-    asked = seen._replace(peer="open")
+    asked = seen._replace(peer=OPEN)
     return judge(asked, config).reason in ("RECEIVER_STOPPED", "LAG")
 
 
@@ -187,8 +188,8 @@ def explain() -> str:
     return "\n".join(lines)
 
 
-def _failure(kind: str) -> Callable[[Observation, Config], str]:
-    return lambda seen, _config: (seen.detail or kind) if seen.failure == kind else ""
+def _failure(*words: str) -> Callable[[Observation, Config], str]:
+    return lambda seen, _config: (seen.detail or seen.failure) if seen.failure in words else ""
 
 
 def _found(what: str) -> Callable[[Observation, Config], str]:
@@ -217,7 +218,7 @@ def _receiver_stopped(seen: Observation, config: Config) -> str:
     it is needed. On the holder only one that has given up counts."""
     for channel in _channels(seen, config):
         down = channel.receiver == "No" if seen.holder else not channel.receiving
-        if down and (seen.holder or seen.peer == "open"):
+        if down and (seen.holder or seen.peer == OPEN):
             error = f"error {channel.receiver_errno}: {channel.receiver_error}"
             said = error if channel.receiver_errno else "no error"
             source = f"{channel.source_host} port {channel.source_port}"
@@ -229,7 +230,7 @@ def _lag(seen: Observation, config: Config) -> str:
     for channel in _channels(seen, config):
         lag = channel.lag_seconds
         late = lag is not None and lag > config.max_lag
-        if late and (seen.holder or seen.peer == "open"):
+        if late and (seen.holder or seen.peer == OPEN):
             return f"{lag} s behind {channel.source_host}{_named(channel)}: max_lag is " + (
                 f"{config.max_lag:g} s"
             )
@@ -243,7 +244,7 @@ RULES = (
         FAIL,
         FAIL,
         "nobody listens: connection refused, or no socket (2002, 2003)",
-        _failure("down"),
+        _failure(REFUSING),
     ),
     Rule(
         "MYSQLD_HUNG",
@@ -251,7 +252,7 @@ RULES = (
         FAIL,
         FAIL,
         "no answer within hung_after (2013, 3024)",
-        _failure("hung"),
+        _failure(MUTE, ABSENT),
     ),
     Rule(
         "WRITES_STALLED",
@@ -355,7 +356,7 @@ RULES = (
         Effect(False, "too_many_connections", "fail"),
         FAIL,
         "alive, but no connection is left for this check (1040, 1203, 1226)",
-        _failure("busy"),
+        _failure(BUSY),
     ),
     Rule(
         "UNKNOWN",
@@ -363,7 +364,7 @@ RULES = (
         KEEP,
         FAIL,
         "the check cannot tell: access denied, missing privilege, unexpected error",
-        _failure("unknown"),
+        _failure(UNASKABLE, UNKNOWN),
     ),
 )
 

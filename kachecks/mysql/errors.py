@@ -1,9 +1,9 @@
 """How a server answered, or did not: what each kind proves about it is what decisions hang on.
 
 One vocabulary from the driver's error to the sentence that people read: a server is *open* or
-*closed* if it says so; else *refusing* (nobody listens, its host answers), *absent* (nothing at that
-address answers), *mute* (connected, and no answer in time), *busy* (it has no connection left),
-*unaskable* (it answers with another error), or *unknown* (this host cannot ask).
+*closed* if it says so; else *refusing* (nobody listens, its host answers), *absent* (nothing at
+that address answers), *mute* (connected, and no answer in time), *busy* (it has no connection
+left), *unaskable* (it answers with another error), or *unknown* (this host cannot ask).
 """
 
 OPEN, CLOSED = "open", "closed"

@@ -181,7 +181,7 @@ class Closing:
                 self._semi_sync.append(variable)
 
     def _semi_sync_back_on(self) -> None:
-        """The server goes on taking writes: as semi-synchronously as before, if it can be reached."""
+        """The server goes on taking writes: as semi-synchronously as before, if it is reached."""
         if not self._semi_sync:
             return
         with suppress(SessionError):

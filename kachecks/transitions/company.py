@@ -7,6 +7,7 @@ alive, and is looked at once more when this node closes.
 
 from __future__ import annotations
 
+from kachecks.mysql.errors import GONE
 from kachecks.mysql.facts import Facts, channels_from
 from kachecks.node import Node
 
@@ -34,5 +35,5 @@ def closing(node: Node) -> None:
         return
     from kachecks.transitions.giving_way import ask_peer
 
-    if ask_peer(node) != "gone":
+    if ask_peer(node) not in GONE:
         node.served_alone.unmark()

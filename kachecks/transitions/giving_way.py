@@ -8,8 +8,8 @@ between the nodes moves the VIP once, and the two never take turns.
 from __future__ import annotations
 
 from kachecks.bounded import Budget
+from kachecks.mysql.errors import CLOSED, OPEN, SessionError, word_for
 from kachecks.mysql.probe import probe_access
-from kachecks.mysql.session import Refused, SessionError, Unreachable
 from kachecks.node import Node
 
 HOLD = 10.0
@@ -64,7 +64,7 @@ def may_return(node: Node) -> str:
     if node.clock.now() - mark.at < HOLD or node.network.holder_elsewhere():
         return ""
     witnesses = node.config.witnesses
-    if ask_peer(node) != "open":
+    if ask_peer(node) != OPEN:
         return "nobody answers for the VIP, and the peer is not open"
     if witnesses and node.network.answers(witnesses, WITNESS_PATIENCE):
         return "nobody answers for the VIP, and a witness answers here"
@@ -72,19 +72,15 @@ def may_return(node: Node) -> str:
 
 
 def ask_peer(node: Node) -> str:
-    """What the peer's server is: open, closed, gone (refusing, silent) or unanswered."""
+    """What the peer's server is, in the words of mysql.errors."""
     try:
         session = node.servers.connect_peer(PEER_PATIENCE)
-    except (Refused, Unreachable):
-        return "gone"
-    except SessionError:
-        return "unanswered"
-    try:
-        return "open" if probe_access(session, PEER_PATIENCE).writable else "closed"
-    except SessionError:
-        return "unanswered"
-    finally:
-        session.close()
+        try:
+            return OPEN if probe_access(session, PEER_PATIENCE).writable else CLOSED
+        finally:
+            session.close()
+    except SessionError as error:
+        return word_for(error)
 
 
 def stays_closed(node: Node) -> bool:

@@ -20,12 +20,13 @@ from kachecks.commands.status.facts import (
     Transition,
 )
 from kachecks.commands.status.judgement import judged
-from kachecks.commands.status.servers import compared, failure, reach
+from kachecks.commands.status.servers import compared, reach
 from kachecks.config.options import Config
 from kachecks.keepalived import state as vrrp_state
 from kachecks.keepalived.process import KeepalivedError, NotFound
 from kachecks.keepalived.state import Vrrp
 from kachecks.mysql.driver import prepare
+from kachecks.mysql.errors import ABSENT, CLOSED, OPEN, UNKNOWN, word_for
 from kachecks.mysql.session import NoAnswer, Session, SessionError, Unreachable
 from kachecks.node import Node, Outside, Servers
 from kachecks.state.audit_log import History, NoHistory
@@ -54,6 +55,12 @@ class HurriedServers(Servers):
     def connect_peer(self, timeout: float) -> Session:
         """As ever, and not longer than PEER_CONNECT. Raises SessionError."""
         return super().connect_peer(min(timeout, PEER_CONNECT))
+
+
+def _word_for(trouble: Exception | None) -> str:
+    if trouble is None:
+        return ""
+    return word_for(trouble) if isinstance(trouble, SessionError) else UNKNOWN
 
 
 def hurried_node(config: Config) -> Node:
@@ -140,13 +147,13 @@ class Looking:
         config = self._node.config
         vip, vip_said = self._vip_elsewhere(here.address, reached=server is not None)
         state, said = self._adverts(wait=not here.vip)
-        other = {True: "open", False: "closed", None: "gone"}[here.open]
+        other = {True: OPEN, False: CLOSED, None: ABSENT}[here.open]
         verdict, verdict_said = None, "nothing answers at its address"
         if not isinstance(trouble, Unreachable):
             verdict_said = "as far as SQL tells: not its disks, its marks, its network"
             verdict = judged(
                 None if server is None else server.facts,
-                failure(trouble),
+                _word_for(trouble),
                 _said(trouble),
                 vip,
                 other,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from kachecks.check.look import BUSY
 from kachecks.commands.status import queries as status_queries
 from kachecks.commands.status.facts import Lacks, Server
 from kachecks.mysql import positions
@@ -12,7 +11,7 @@ from kachecks.mysql.facts import channels_from
 from kachecks.mysql.gtid_count import count, mariadb_count
 from kachecks.mysql.positions import Position
 from kachecks.mysql.probe import probe
-from kachecks.mysql.session import NoAnswer, Refused, ServerError, Session, SessionError
+from kachecks.mysql.session import Session, SessionError
 
 STATEMENT = 0.3
 """Seconds for one statement on a server that has just answered others."""
@@ -74,14 +73,3 @@ def _lacks(one: Reached, other: Reached, address: str) -> Lacks | None:
         return Lacks(left, mariadb_count(wanted.gtids, own) if left else 0)
     except (SessionError, ValueError):
         return None
-
-
-def failure(trouble: Exception | None) -> str:
-    """The check's word for it: down, hung, busy, unknown; "" for none."""
-    if trouble is None:
-        return ""
-    if isinstance(trouble, Refused):
-        return "down"
-    if isinstance(trouble, ServerError):
-        return "busy" if trouble.errno in BUSY else "unknown"
-    return "hung" if isinstance(trouble, NoAnswer) else "unknown"

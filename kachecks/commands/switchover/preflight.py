@@ -12,6 +12,7 @@ from kachecks.check.verdict import Observation, judge
 from kachecks.config.options import Config
 from kachecks.keepalived.process import KeepalivedError
 from kachecks.mysql import positions, queries
+from kachecks.mysql.errors import OPEN
 from kachecks.mysql.facts import Channel, Facts, channels_of
 from kachecks.mysql.probe import probe
 from kachecks.mysql.session import Session, SessionError
@@ -179,7 +180,7 @@ def _no_way_back(seen: Seen, config: Config) -> list[str]:
     if seen.local is None or not seen.local.writable:
         return []
     closed = seen.local._replace(writable=False, closed=True)
-    verdict = judge(Observation(False, False, closed, peer="open"), config)
+    verdict = judge(Observation(False, False, closed, peer=OPEN), config)
     if not verdict.status:
         return []
     return [
