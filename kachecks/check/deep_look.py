@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from kachecks.bounded import Budget
 from kachecks.check.verdict import Findings
-from kachecks.mysql import positions, queries
+from kachecks.mysql import pair, positions, queries
 from kachecks.mysql.disks import Disks
 from kachecks.mysql.errors import ABSENT, CLOSED, GONE, OPEN, REFUSING, SessionError, word_for
 from kachecks.mysql.facts import Channel, Facts, channels_from
@@ -29,7 +29,7 @@ STATEMENT = 1.0
 ECHO_PATIENCE = 0.3
 """Seconds for an echo of the peer's host."""
 
-NO_LAG = (0, 1)
+NO_LAG = 1.0
 """Seconds behind as servers show them to a standby that has everything: whole ones, and 1 where
 the clock's second has turned between writing and applying."""
 
@@ -184,12 +184,7 @@ def _look_at_peer(
 
 
 def _is_fit(peer: Facts) -> bool:
-    channels = peer.channels
-    return (
-        peer.closed
-        and bool(channels)
-        and all(each.receiving and each.applier and each.lag_seconds in NO_LAG for each in channels)
-    )
+    return peer.closed and not any(pair.obstacles(peer.channels, NO_LAG))
 
 
 def _two_writers(
@@ -226,12 +221,12 @@ def _errant(node: Node, session: Session, facts: Facts, peer: Session, theirs: F
         return ""
     channels = channels_from(theirs.channels, "")
     while True:
-        left = positions.missing(peer, theirs.version, wanted, channels, PEER_PATIENCE)
-        errant = positions.lost_of(facts.identity, left)
-        if not errant:
+        left = positions.not_received(peer, theirs.version, wanted, channels, PEER_PATIENCE)
+        ours = pair.errant(facts, left)
+        if not ours:
             return ""
         if budget.over:
-            return f"the peer lacks transactions of this server: {errant}"
+            return f"the peer lacks transactions of this server: {ours}"
         node.clock.sleep(0.1)
 
 

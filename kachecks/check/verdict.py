@@ -205,11 +205,9 @@ def _not_replicating(seen: Observation, config: Config) -> str:
 def _applier_stopped(seen: Observation, config: Config) -> str:
     for channel in _channels(seen, config):
         if not channel.applier:
-            if channel.applier_errno:
-                error = f"error {channel.applier_errno}: {channel.applier_error}"
-            else:
-                error = "no error: was it stopped by hand? START REPLICA SQL_THREAD"
-            return f"the applier{_named(channel)} has stopped: {error}"
+            cure = ": was it stopped by hand? START REPLICA SQL_THREAD"
+            said = f"{channel.applier_said}{'' if channel.applier_errno else cure}"
+            return f"the applier{_named(channel)} has stopped: {said}"
     return ""
 
 
@@ -219,10 +217,9 @@ def _receiver_stopped(seen: Observation, config: Config) -> str:
     for channel in _channels(seen, config):
         down = channel.receiver == "No" if seen.holder else not channel.receiving
         if down and (seen.holder or seen.peer == OPEN):
-            error = f"error {channel.receiver_errno}: {channel.receiver_error}"
-            said = error if channel.receiver_errno else "no error"
             source = f"{channel.source_host} port {channel.source_port}"
-            return f"the receiver{_named(channel)} is not connected to {source}: {said}"
+            said = f"is not connected to {source}: {channel.receiver_said}"
+            return f"the receiver{_named(channel)} {said}"
     return ""
 
 

@@ -70,6 +70,20 @@ class Channel(NamedTuple):
         """The receiver is connected to its source."""
         return self.receiver == "Yes"
 
+    @property
+    def receiver_said(self) -> str:
+        """Its last error in one line, or that there is none."""
+        return _said(self.receiver_errno, self.receiver_error)
+
+    @property
+    def applier_said(self) -> str:
+        """Its last error in one line, or that there is none."""
+        return _said(self.applier_errno, self.applier_error)
+
+
+def _said(errno: int, text: str) -> str:
+    return f"error {errno}: {' '.join(text.split())}" if errno else "no error"
+
 
 def parse_channel(row: Row) -> Channel:
     """One row of SHOW REPLICA STATUS, SHOW SLAVE STATUS or SHOW ALL SLAVES STATUS.

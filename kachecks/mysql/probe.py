@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from kachecks.mysql import queries
+from kachecks.mysql.errors import CLOSED, OPEN, ServerError, SessionError, word_for
 from kachecks.mysql.facts import Access, Facts, Version, parse_access, parse_channel, parse_version
-from kachecks.mysql.session import ServerError, Session
+from kachecks.mysql.session import Session
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def version_of(session: Session) -> Version:
@@ -28,6 +33,22 @@ def probe_access(session: Session, timeout: float) -> Access:
     """Open or closed: one statement, no privilege. Raises SessionError."""
     version = version_of(session)
     return parse_access(version, session.query(queries.globals_of(version), timeout)[0])
+
+
+def condition(connect: Callable[[float], Session], seconds: float) -> str:
+    """What a server is now, in the words of mysql.errors; closed for most people counts as closed.
+
+    Args:
+        seconds: to connect, and again to ask.
+    """
+    try:
+        session = connect(seconds)
+        try:
+            return OPEN if probe_access(session, seconds).writable else CLOSED
+        finally:
+            session.close()
+    except SessionError as error:
+        return word_for(error)
 
 
 def probe(session: Session, timeout: float) -> Facts:

@@ -90,10 +90,7 @@ def _give_up_on(sessions: Sessions, channels: tuple[Channel, ...]) -> bool:
     broken = "" if channels else "this server does not replicate from the peer"
     for channel in channels:
         if not channel.applier and channel.applier_errno:
-            broken = (
-                f"the applier has stopped with error {channel.applier_errno}:"
-                f" {channel.applier_error}"
-            )
+            broken = f"the applier has stopped with {channel.applier_said}"
     if broken and sessions.node.config.on_broken_replica == "refuse":
         raise Refusal(f"{broken}; on_broken_replica = refuse")
     return bool(broken)

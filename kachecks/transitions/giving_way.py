@@ -8,8 +8,8 @@ between the nodes moves the VIP once, and the two never take turns.
 from __future__ import annotations
 
 from kachecks.bounded import Budget
-from kachecks.mysql.errors import CLOSED, OPEN, SessionError, word_for
-from kachecks.mysql.probe import probe_access
+from kachecks.mysql.errors import CLOSED, OPEN
+from kachecks.mysql.probe import condition
 from kachecks.node import Node
 
 HOLD = 10.0
@@ -73,14 +73,7 @@ def may_return(node: Node) -> str:
 
 def ask_peer(node: Node) -> str:
     """What the peer's server is, in the words of mysql.errors."""
-    try:
-        session = node.servers.connect_peer(PEER_PATIENCE)
-        try:
-            return OPEN if probe_access(session, PEER_PATIENCE).writable else CLOSED
-        finally:
-            session.close()
-    except SessionError as error:
-        return word_for(error)
+    return condition(node.servers.connect_peer, PEER_PATIENCE)
 
 
 def stays_closed(node: Node) -> bool:
@@ -93,18 +86,6 @@ def stays_closed(node: Node) -> bool:
         if not node.network.vip_here() or node.lock.purpose_of_holder():
             return False
         if budget.over:
-            return not node.marks.is_leaving() and _is_closed(node)
+            closed = condition(node.servers.connect_local, PEER_PATIENCE) == CLOSED
+            return closed and not node.marks.is_leaving()
         node.clock.sleep(min(0.05, budget.left()))
-
-
-def _is_closed(node: Node) -> bool:
-    try:
-        session = node.servers.connect_local(PEER_PATIENCE)
-    except SessionError:
-        return False
-    try:
-        return not probe_access(session, PEER_PATIENCE).writable
-    except SessionError:
-        return False
-    finally:
-        session.close()

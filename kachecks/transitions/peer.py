@@ -7,10 +7,9 @@ can be dealt with; alive but not to be closed, this node stays closed.
 from __future__ import annotations
 
 from kachecks.bounded import Budget
-from kachecks.config.options import Config
 from kachecks.lean import NamedTuple
 from kachecks.mysql import positions, queries
-from kachecks.mysql.facts import Facts, channels_from
+from kachecks.mysql.pair import not_our_pair
 from kachecks.mysql.positions import Position
 from kachecks.mysql.probe import probe, probe_access
 from kachecks.mysql.session import (
@@ -177,7 +176,8 @@ def _close_peer(sessions: Sessions, session: Session) -> Settled:
     fenced = False
     try:
         facts = probe(session, PEER_STATEMENT)
-        strange = stranger(sessions.facts, facts, sessions.node.config)
+        config = sessions.node.config
+        strange = not_our_pair(sessions.facts, facts, config.peer, config.path)
         if strange:
             raise Refusal(strange)
         session.execute(queries.LET_GO_WHEN_SILENT, PEER_STATEMENT)
@@ -231,33 +231,6 @@ def _must_have_closed(sessions: Sessions, error: Exception) -> None:
             raise Refusal(f"the peer is open and cannot be closed: {error}") from None
     finally:
         session.close()
-
-
-def stranger(facts: Facts, peer: Facts, config: Config) -> str:
-    """Why the server at the peer's address is not this server's pair; "" if it is."""
-    address, path = config.peer, config.path
-    if facts.version.mariadb != peer.version.mariadb:
-        return f"{facts.version} here and {peer.version} at {address} cannot replicate both ways"
-    if peer.server_id == facts.server_id:
-        return (
-            f"the server at {address} has this server's server_id, {facts.server_id}: peer in"
-            f" {path} names this very node, or the servers need a server_id each"
-        )
-    if facts.server_uuid and peer.server_uuid == facts.server_uuid:
-        return (
-            f"the server at {address} has this server's server_uuid, {facts.server_uuid}: the"
-            " datadir was copied with its auto.cnf; remove that file on the copy and start mysqld"
-            " again"
-        )
-    sources = channels_from(facts.channels, address)
-    known = {channel.source_id for channel in sources if channel.source_id}
-    if known and peer.identity not in known:
-        return (
-            f"the server at {address} is {peer.identity}, but this one replicates from"
-            f" {', '.join(sorted(known))}: a different cluster's data, or the wrong peer or port in"
-            f" {path}"
-        )
-    return ""
 
 
 def _still_connected(sessions: Sessions) -> bool:

@@ -9,11 +9,12 @@ from kachecks.commands.rejoin.facts import HERE, THERE, Seen, Server, Way
 from kachecks.mysql import positions, queries
 from kachecks.mysql.facts import Channel, channels_from, channels_of
 from kachecks.mysql.gtid_count import count, mariadb_count, mariadb_spans
+from kachecks.mysql.pair import not_our_pair
 from kachecks.mysql.positions import Position
 from kachecks.mysql.probe import probe
 from kachecks.mysql.session import ServerError, Session, SessionError
 from kachecks.node import Node
-from kachecks.transitions.peer import PEER_CONNECT, stranger
+from kachecks.transitions.peer import PEER_CONNECT
 
 STATEMENT = 1.0
 """Seconds for one statement."""
@@ -57,7 +58,8 @@ def _with_peer(node: Node, local: Session, seen: Seen) -> Seen:
         return seen._replace(trouble=str(error), answers=isinstance(error, ServerError))
     try:
         there = _server(peer)
-        strange = stranger(seen.here.facts, there.facts, node.config)
+        config = node.config
+        strange = not_our_pair(seen.here.facts, there.facts, config.peer, config.path)
         seen = seen._replace(there=there, strange=strange)
         if seen.strange:
             return seen

@@ -8,6 +8,7 @@ from kachecks.check.verdict import NOTHING_FOUND, Observation, Verdict, judge
 from kachecks.commands.status.facts import NO_KEEPALIVED, NodeSeen, Status
 from kachecks.config.options import Config
 from kachecks.mysql.facts import Facts
+from kachecks.mysql.pair import SERVER_ID, SERVER_UUID, mismatch
 
 FINE, DEGRADED, NOT_SERVING = 0, 1, 2
 """Exit statuses."""
@@ -82,10 +83,11 @@ def judged(
 
 
 def _the_same(here: NodeSeen, there: NodeSeen) -> bool:
-    """By what replication tells servers apart."""
+    """Both answers came from one server, or from a copy of it."""
     if here.server is None or there.server is None:
         return False
-    return here.server.facts.identity == there.server.facts.identity
+    found = mismatch(here.server.facts, there.server.facts, there.address)
+    return found in (SERVER_ID, SERVER_UUID)
 
 
 def _first(problems: tuple[str, ...]) -> str:

@@ -12,8 +12,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from kachecks.bounded import Budget
+from kachecks.mysql.errors import OPEN
 from kachecks.mysql.facts import Facts
-from kachecks.mysql.probe import probe
+from kachecks.mysql.probe import condition, probe
 from kachecks.mysql.session import Session, SessionError
 from kachecks.node import Node
 from kachecks.state.files import StateError
@@ -47,6 +48,10 @@ REOPEN_PATIENCE = 10.0
 LOOK = 0.2
 """Seconds for one attempt to reach a server through the VIP: a SYN that is lost between its two
 owners would be sent again only after a second."""
+
+
+LOOK_AT = 0.5
+"""Seconds for one attempt to reach a server at its own address."""
 
 
 class RolledBack(Exception):
@@ -228,10 +233,10 @@ def _nobody_yet(node: Node, steps: Steps, position: str) -> Outcome:
     why = "the peer has not opened, see its audit log and check_mysql -v there"
     while not budget.over:
         if node.network.vip_here():
-            if _is_open(node.servers.connect_local):
+            if condition(node.servers.connect_local, LOOK_AT) == OPEN:
                 said = f"{why}; the VIP has come back, and this node is open again"
                 return Outcome("switchover", "rolled back", said, done=False, changed=True)
-        elif _is_open(node.servers.connect_peer):
+        elif condition(node.servers.connect_peer, LOOK_AT) == OPEN:
             said = "the peer has the VIP and is open, but that took longer than it should"
             return Outcome(
                 "switchover", "handed over", said, done=True, changed=True, position=position
@@ -239,16 +244,6 @@ def _nobody_yet(node: Node, steps: Steps, position: str) -> Outcome:
         node.clock.sleep(0.05)
     said = f"{why}; and this node does not serve either: see kachecks status on both"
     return Outcome("switchover", "not serving", said, done=False, changed=True, position=position)
-
-
-def _is_open(connect: Callable[[float], Session]) -> bool:
-    with suppress(SessionError):
-        session = connect(0.5)
-        try:
-            return probe(session, 0.5).writable
-        finally:
-            session.close()
-    return False
 
 
 def _recorded(steps: Steps, outcome: Outcome) -> Outcome:

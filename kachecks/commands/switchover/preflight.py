@@ -11,15 +11,15 @@ from typing import NamedTuple
 from kachecks.check.verdict import Observation, judge
 from kachecks.config.options import Config
 from kachecks.keepalived.process import KeepalivedError
-from kachecks.mysql import positions, queries
+from kachecks.mysql import pair, positions, queries
 from kachecks.mysql.errors import OPEN
 from kachecks.mysql.facts import Channel, Facts, channels_of
+from kachecks.mysql.pair import not_our_pair
 from kachecks.mysql.probe import probe
 from kachecks.mysql.session import Session, SessionError
 from kachecks.node import Node
 from kachecks.transitions.clients import SYSTEM_USERS
 from kachecks.transitions.demotion import own_users
-from kachecks.transitions.peer import stranger
 
 CONNECT = 1.0
 """Seconds to connect, and for one statement."""
@@ -167,11 +167,12 @@ def _in_the_way(seen: Seen, config: Config) -> list[str]:
             " start it; or --force"
         )
     if seen.peer is not None:
-        lags = [each.lag_seconds or 0 for each in _from_here(seen, seen.peer)]
-        if seen.left and max(lags, default=0) > LONGEST_LAG:
-            found.append(
-                f"the peer is {max(lags)} s behind, more than {LONGEST_LAG:g} s: wait, or --force"
-            )
+        late = pair.obstacles(_from_here(seen, seen.peer), LONGEST_LAG) if seen.left else ()
+        found += [
+            f"the peer: {each.sentence}: wait, or --force"
+            for each in late
+            if each.lag_seconds is not None
+        ]
     return found
 
 
@@ -195,9 +196,10 @@ def _there(seen: Seen, config: Config) -> list[str]:
         if not seen.peer_trouble:
             return []
         return [f"the peer: {seen.peer_trouble}; check [peer] in {config.path}"]
-    strange = "" if seen.local is None else stranger(seen.local, peer, config)
-    if strange:
-        return [strange]
+    if seen.local is not None:
+        strange = not_our_pair(seen.local, peer, config.peer, config.path)
+        if strange:
+            return [strange]
     if peer.writable:
         return ["the peer is open too: see kachecks status at once"]
     if not peer.closed:
@@ -206,19 +208,9 @@ def _there(seen: Seen, config: Config) -> list[str]:
 
 
 def _replication(seen: Seen, peer: Facts) -> list[str]:
-    if not peer.channels:
-        return ["the peer does not replicate from this node"]
-    found = []
-    for channel in _from_here(seen, peer):
-        if not channel.applier:
-            error = f": error {channel.applier_errno}: {channel.applier_error}"
-            found.append(f"the peer's applier has stopped{error if channel.applier_errno else ''}")
-        elif not channel.receiving:
-            error = f": error {channel.receiver_errno}: {channel.receiver_error}"
-            found.append(
-                f"the peer's receiver is not connected{error if channel.receiver_errno else ''}"
-            )
-    return found
+    """What stands still; a lag is only time."""
+    found = pair.obstacles(_from_here(seen, peer), LONGEST_LAG)
+    return [f"the peer: {each.sentence}" for each in found if each.kind != pair.LAG]
 
 
 def _from_here(seen: Seen, peer: Facts) -> tuple[Channel, ...]:
