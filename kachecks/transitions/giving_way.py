@@ -86,6 +86,7 @@ def stays_closed(node: Node) -> bool:
         if not node.network.vip_here() or node.lock.purpose_of_holder():
             return False
         if budget.over:
-            closed = condition(node.servers.connect_local, PEER_PATIENCE) == CLOSED
-            return closed and not node.marks.is_leaving()
+            if node.marks.is_leaving():
+                return False
+            return condition(node.servers.connect_local, PEER_PATIENCE) == CLOSED
         node.clock.sleep(min(0.05, budget.left()))
