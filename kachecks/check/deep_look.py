@@ -14,7 +14,7 @@ from kachecks.mysql import positions, queries
 from kachecks.mysql.disks import Disks
 from kachecks.mysql.errors import ABSENT, CLOSED, GONE, OPEN, REFUSING, SessionError, word_for
 from kachecks.mysql.facts import Channel, Facts, channels_from
-from kachecks.mysql.positions import Position
+from kachecks.mysql.gtid import Position, lost_of
 from kachecks.mysql.probe import probe, probe_access
 from kachecks.mysql.session import Session
 from kachecks.node import Node
@@ -227,7 +227,7 @@ def _errant(node: Node, session: Session, facts: Facts, peer: Session, theirs: F
     channels = channels_from(theirs.channels, "")
     while True:
         left = positions.missing(peer, theirs.version, wanted, channels, PEER_PATIENCE)
-        errant = positions.lost_of(facts.identity, left)
+        errant = lost_of(facts.identity, left)
         if not errant:
             return ""
         if budget.over:

@@ -11,7 +11,7 @@ from kachecks.config.options import Config
 from kachecks.lean import NamedTuple
 from kachecks.mysql import positions, queries
 from kachecks.mysql.facts import Facts, channels_from
-from kachecks.mysql.positions import Position
+from kachecks.mysql.gtid import Position
 from kachecks.mysql.probe import probe, probe_access
 from kachecks.mysql.session import (
     DriverError,
