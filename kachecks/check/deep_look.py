@@ -9,7 +9,7 @@ import os
 from contextlib import suppress
 
 from kachecks.bounded import Budget
-from kachecks.check.verdict import Findings
+from kachecks.check.verdict import STALLED_AFTER, Findings
 from kachecks.mysql import positions, queries
 from kachecks.mysql.disks import Disks
 from kachecks.mysql.errors import ABSENT, CLOSED, GONE, OPEN, REFUSING, SessionError, word_for
@@ -39,9 +39,6 @@ FIT_FOR = 3.0
 ERRANT_FOR = 1.0
 """Seconds for which the peer may lack what this standby has: what a node that was just demoted
 wrote last is still on its way."""
-
-STALLED_AFTER = 10
-"""Seconds for which a write has waited for something that no client can bring about."""
 
 STALLED_STATES = (
     "waiting for someone to free space",  # MariaDB, disk full

@@ -10,7 +10,7 @@ import os
 
 from kachecks.check.run import Run
 from kachecks.check.verdict import RULES, Verdict, explain
-from kachecks.config.options import DEFAULT_PATH, Config, ConfigError, load
+from kachecks.config.options import DEFAULT_PATH, LONGEST_RUN, Config, ConfigError, load
 from kachecks.lean import NamedTuple, suppress
 from kachecks.node import Node
 from kachecks.report import log, say
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from kachecks.mysqld_process import Process
 
 UNKNOWN = 30
-
-LONGEST_RUN = 9.5
-"""Seconds; keepalived.conf has ``timeout 10``, which also counts the start of this process."""
 
 OTHER_COPY_PATIENCE = 8.0
 """Seconds for which a second copy trusts the first one, still at work, and repeats the last
