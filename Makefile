@@ -29,6 +29,8 @@ lint: $(VENV)/installed
 	$(IN_VENV)/ruff check .
 	$(IN_VENV)/ruff format --check .
 	$(IN_VENV)/mypy
+	$(IN_VENV)/lint-imports
+	$(IN_VENV)/vulture
 
 lab: lab-ready
 	$(IN_VENV)/python -m tests.lab $(LAB)

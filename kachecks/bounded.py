@@ -13,7 +13,6 @@ import time
 from _thread import allocate_lock, start_new_thread
 
 from kachecks.lean import NamedTuple
-from kachecks.mysql.errors import NoAnswer
 from kachecks.mysqld_process import start_of
 
 TYPE_CHECKING = False
@@ -62,8 +61,12 @@ class Budget:
         return self._clock.now() >= self._until
 
 
+class GivenUp(Exception):
+    """The work has not ended in time, and is left to itself."""
+
+
 def within(seconds: float, work: Callable[..., Any], *arguments: Any) -> Any:
-    """What ``work`` returns or raises, or NoAnswer after ``seconds``; it is then abandoned."""
+    """What ``work`` returns or raises, or GivenUp after ``seconds``; it is then abandoned."""
     outcome: list[tuple[bool, Any]] = []
     done = allocate_lock()
     done.acquire()
@@ -78,7 +81,7 @@ def within(seconds: float, work: Callable[..., Any], *arguments: Any) -> Any:
 
     start_new_thread(run, ())
     if not done.acquire(True, max(seconds, 0.001)):
-        raise NoAnswer(f"no answer within {seconds:g} s")
+        raise GivenUp(f"no answer within {seconds:g} s")
     succeeded, result = outcome[0]
     if succeeded:
         return result
@@ -156,7 +159,7 @@ class _Question:
 
     def answer(self, seconds: float) -> Any:
         if not self._done.acquire(True, max(seconds, 0.001)):
-            raise NoAnswer(f"no answer within {seconds:.1f} s")
+            raise GivenUp
         self._done.release()
         self.read = True
         succeeded, result = self._outcome
@@ -184,13 +187,13 @@ class Asking:
         """What the question of this name has brought, at most ``seconds`` after ``ask``.
 
         Raises:
-            NoAnswer: nothing yet.
+            GivenUp: nothing yet.
             Exception: whatever the work has raised.
         """
         left = self._begun[name] + seconds - time.monotonic()
         try:
             return self._questions[name].answer(left)
-        except NoAnswer:
+        except GivenUp:
             if self._questions[name].read:
                 raise  # the work's own
-            raise NoAnswer(f"no answer within {seconds:g} s") from None
+            raise GivenUp(f"no answer within {seconds:g} s") from None

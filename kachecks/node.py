@@ -32,7 +32,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kachecks.keepalived.process import Keepalived as Found
     from kachecks.mysql.disks import Disks
-    from kachecks.state.maintenance import Maintenance, MaintenanceMark
+    from kachecks.state.maintenance import Maintenance
+    from kachecks.state.maintenance_mark import MaintenanceMark
     from kachecks.state.served_alone import ServedAlone
 
 
@@ -230,7 +231,7 @@ class Node:
     @property
     def maintenance_mark(self) -> MaintenanceMark:
         """What keeps this node out of the election; it survives a reboot."""
-        from kachecks.state.maintenance import MaintenanceMark
+        from kachecks.state.maintenance_mark import MaintenanceMark
 
         directories = self.config.run_dir, self.config.state_dir
         return MaintenanceMark(directories, self.config.name, self.files, self._disk)

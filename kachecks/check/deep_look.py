@@ -9,12 +9,12 @@ import os
 from contextlib import suppress
 
 from kachecks.bounded import Budget
-from kachecks.check.verdict import Findings
+from kachecks.check.verdict import STALLED_AFTER, Findings
 from kachecks.mysql import pair, positions, queries
 from kachecks.mysql.disks import Disks
 from kachecks.mysql.errors import ABSENT, CLOSED, GONE, OPEN, REFUSING, SessionError, word_for
 from kachecks.mysql.facts import Channel, Facts, channels_from
-from kachecks.mysql.positions import Position
+from kachecks.mysql.gtid import Position
 from kachecks.mysql.probe import probe, probe_access
 from kachecks.mysql.session import Session
 from kachecks.node import Node
@@ -39,9 +39,6 @@ FIT_FOR = 3.0
 ERRANT_FOR = 1.0
 """Seconds for which the peer may lack what this standby has: what a node that was just demoted
 wrote last is still on its way."""
-
-STALLED_AFTER = 10
-"""Seconds for which a write has waited for something that no client can bring about."""
 
 STALLED_STATES = (
     "waiting for someone to free space",  # MariaDB, disk full

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 
 from kachecks.check.run import Run
-from kachecks.check.verdict import Verdict, explain
-from kachecks.config.options import DEFAULT_PATH, Config, ConfigError, load
+from kachecks.check.verdict import RULES, Verdict, explain
+from kachecks.config.options import DEFAULT_PATH, LONGEST_RUN, Config, ConfigError, load
 from kachecks.lean import NamedTuple, suppress
 from kachecks.node import Node
 from kachecks.report import log, say
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from kachecks.mysqld_process import Process
 
 UNKNOWN = 30
-
-LONGEST_RUN = 9.5
-"""Seconds; keepalived.conf has ``timeout 10``, which also counts the start of this process."""
 
 OTHER_COPY_PATIENCE = 8.0
 """Seconds for which a second copy trusts the first one, still at work, and repeats the last
@@ -247,9 +244,8 @@ def _quick_options(arguments: list[str]) -> Options | None:
 def parser() -> argparse.ArgumentParser:
     """The command line as people use it."""
     from kachecks.command_line import parser as with_common_options
-    from kachecks.command_line import rule_statuses
 
-    parsing = with_common_options("check_mysql", "May this node hold the VIP?", rule_statuses())
+    parsing = with_common_options("check_mysql", "May this node hold the VIP?", _exit_statuses())
     parsing.add_argument(
         "--fence",
         action="store_true",
@@ -259,6 +255,16 @@ def parser() -> argparse.ArgumentParser:
     parsing.add_argument("--json", action="store_true", help="one JSON object instead of a line")
     parsing.add_argument("--explain", action="store_true", help="print the table of rules and exit")
     return parsing
+
+
+def _exit_statuses() -> str:
+    """The exit statuses of check_mysql, from the table that also decides."""
+    lines = ["exit status (see --explain; 0 also where a rule keeps the VIP on its holder):"]
+    lines.append("   0  OK")
+    lines += [f"  {rule.status:>2}  {rule.reason}: {rule.meaning}" for rule in RULES]
+    lines.append("   2  wrong command line")
+    lines += ["", "examples:", "  check_mysql -v", "  check_mysql --json | jq .reason"]
+    return "\n".join(lines)
 
 
 def _parsed_options(arguments: list[str]) -> Options:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from kachecks.state.maintenance import Maintenance
 
 
+STALLED_AFTER = 10
+"""Seconds for which a write has waited for something that no client can bring about."""
+
+
 class Findings(NamedTuple):
     """What was found; sentences are "" where nothing is wrong."""
 

@@ -48,6 +48,10 @@ SOCKETS = (
     "/tmp/mysql.sock",  # noqa: S108 - the default of a server built from source; only looked up
 )
 
+LONGEST_RUN = 9.5
+"""Seconds after which a check ends itself; keepalived.conf has ``timeout 10``, which also counts
+the start of the process."""
+
 _LONGEST_CHECK = 9  # seconds; keepalived's `timeout 10` ends the check
 
 

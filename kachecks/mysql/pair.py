@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from kachecks.lean import NamedTuple
 from kachecks.mysql.facts import Channel, Facts, channels_from
-from kachecks.mysql.positions import lost_of
+from kachecks.mysql.gtid import lost_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,35 +1,14 @@
-"""How far a server is, and what it lacks of another's transactions.
+"""Servers asked how far they are, and what they lack of another's transactions.
 
-MySQL's GTID sets are subtracted by the server. MariaDB has no set arithmetic, so its GTIDs
-(domain-server-sequence) are compared here: binlog_state names the last sequence of every domain
-and server, slave_pos the last applied of every domain.
+MySQL's GTID sets are subtracted by the server, MariaDB's are compared here (gtid).
 """
 
 from __future__ import annotations
 
-from kachecks.lean import NamedTuple
 from kachecks.mysql import queries
 from kachecks.mysql.facts import Channel, Version
+from kachecks.mysql.gtid import Position, mariadb_missing, of_others, parse_gtid, split_gtids
 from kachecks.mysql.session import Session
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-class Position(NamedTuple):
-    """All that a server has committed."""
-
-    gtids: str  # MySQL: gtid_executed; MariaDB: gtid_binlog_state; "" without GTIDs
-    applied: str  # MariaDB: gtid_slave_pos
-    file: tuple[str, int] | None  # end of the binary log, where there are no GTIDs
-
-    @property
-    def text(self) -> str:
-        """For people and the audit log."""
-        if self.gtids or self.file is None:
-            return self.gtids
-        return f"{self.file[0]}:{self.file[1]}"
 
 
 def executed(session: Session, version: Version, timeout: float) -> Position:
@@ -94,24 +73,12 @@ def unapplied(
         return "{}:{}".format(*channel.received_file)
     if version.mariadb:
         others = ",".join(
-            gtid for gtid in _split(channel.received_gtid) if parse_gtid(gtid)[1] != server_id
+            gtid for gtid in split_gtids(channel.received_gtid) if parse_gtid(gtid)[1] != server_id
         )
         return ",".join(mariadb_missing(others, executed(session, version, timeout)))
     own = executed(session, version, timeout)
     row = session.query(queries.gtid_missing(channel.received_gtid, own.gtids), timeout)[0]
     return (row["missing"] or "").replace("\n", "")
-
-
-def lost_of(identity: str, missing_gtids: str) -> str:
-    """The part of a missing set that this very server once made: it can never come back by itself.
-
-    ``identity`` is Facts.identity: server_uuid on MySQL, server_id on MariaDB.
-    """
-    parts = [part.strip() for part in _split(missing_gtids)]
-    if "-" in identity:
-        return ",".join(part for part in parts if part.lower().startswith(identity.lower()))
-    lost = [part for part in parts if _is_mariadb(part) and str(parse_gtid(part)[1]) == identity]
-    return ",".join(lost)
 
 
 def others_of(session: Session, version: Version, identity: str, timeout: float) -> str:
@@ -124,62 +91,6 @@ def others_of(session: Session, version: Version, identity: str, timeout: float)
         return ""
     gtids = (row["executed"] or "").replace("\n", "")
     return of_others(Position(gtids, row["applied"] or "", None), identity)
-
-
-def of_others(position: Position, identity: str) -> str:
-    """All GTIDs here that this very server has not made: equal texts, equal transactions."""
-    parts = {part.strip().lower() for part in _split(f"{position.gtids},{position.applied}")}
-    own = {part for part in parts if _made_by(identity.lower(), part)}
-    return ",".join(sorted(parts - own))
-
-
-def _made_by(identity: str, part: str) -> bool:
-    if "-" in identity:
-        return part.startswith(f"{identity}:")
-    return _is_mariadb(part) and str(parse_gtid(part)[1]) == identity
-
-
-def mariadb_missing(wanted: str, own: Position) -> list[str]:
-    """GTIDs of ``wanted`` that are ahead of ``own``.
-
-    A sequence counts as present when the binary log or the replica position has it from the same
-    server. A replica position of another server in the same domain counts only where nothing is
-    known of that server: two servers that share a domain may have diverged.
-    """
-    here: dict[tuple[int, int], int] = {}
-    applied: dict[int, int] = {}
-    for gtid in [*_split(own.gtids), *_split(own.applied)]:
-        domain, server, sequence = parse_gtid(gtid)
-        here[domain, server] = max(sequence, here.get((domain, server), 0))
-    for gtid in _split(own.applied):
-        domain, _, sequence = parse_gtid(gtid)
-        applied[domain] = sequence
-    return [gtid for gtid in _split(wanted) if not _present(*parse_gtid(gtid), here, applied)]
-
-
-def _present(
-    domain: int,
-    server: int,
-    sequence: int,
-    here: dict[tuple[int, int], int],
-    applied: dict[int, int],
-) -> bool:
-    known = here.get((domain, server), applied.get(domain, 0))
-    return known >= sequence
-
-
-def parse_gtid(text: str) -> tuple[int, int, int]:
-    """Domain, server and sequence of a MariaDB GTID such as ``1-2-345``. Raises ValueError."""
-    domain, server, sequence = text.split("-")
-    return int(domain), int(server), int(sequence)
-
-
-def _is_mariadb(text: str) -> bool:
-    return text.count("-") == 2 and ":" not in text
-
-
-def _split(gtids: str) -> Iterator[str]:
-    return (part.strip() for part in gtids.split(",") if part.strip())
 
 
 def _file_missing(wanted: tuple[str, int], channels: tuple[Channel, ...]) -> str:

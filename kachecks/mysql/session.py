@@ -1,7 +1,7 @@
 """A connection to a server, and where every deadline on a server lives.
 
 Time-outs of every MySQL client are per read: a server that sends a byte a second holds it for
-ever. So each call into the driver is given up when its time is over (deadline); a session that was
+ever. So each call into the driver is given up when its time is over (bounded); a session that was
 given up once is never used again.
 """
 
@@ -11,7 +11,7 @@ import errno
 import os
 import sys
 
-from kachecks.bounded import within
+from kachecks.bounded import GivenUp, within
 from kachecks.lean import suppress
 from kachecks.mysql.driver import Address, connect, explained
 from kachecks.mysql.errors import (
@@ -44,7 +44,6 @@ __all__ = [
     "Unreachable",
     "local_address",
     "peer_address",
-    "within",
 ]
 
 
@@ -84,7 +83,7 @@ class Session:
         self._sockets_before = _sockets() if address.socket else {}
         try:
             self._connection: Connection = within(timeout + 0.1, connect, address, timeout, driver)
-        except NoAnswer:
+        except GivenUp:
             if address.socket is None:
                 _knock(address.host, address.login.port)
             raise NoAnswer(f"no answer from {address} within {timeout:g} s") from None
@@ -139,7 +138,7 @@ class Session:
             raise Lost(f"the session with {self.address} was given up before")
         try:
             rows: list[Any] = within(timeout, work, what)
-        except NoAnswer:
+        except GivenUp:
             self._gone = True
             raise NoAnswer(f"no answer from {self.address} within {timeout:g} s") from None
         except Exception as error:  # noqa: BLE001 - as above

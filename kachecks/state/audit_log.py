@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from kachecks.bounded import LONGEST_TEXT, apart
-from kachecks.commands.status.facts import Transition
 from kachecks.lean import suppress
 from kachecks.state.files import AUDIT_LOG, Disk, StateError, path_of
+from kachecks.state.transition import Transition
 
 PATIENCE = 0.3
 """Seconds for the disk; a healthy one needs a millisecond."""

@@ -27,7 +27,7 @@ class ServedAlone:
         As far as the disk can be read.
 
         Args:
-            others: what other servers have committed here by now (positions.of_others): if that
+            others: what other servers have committed here by now (gtid.of_others): if that
                 is more than there was then, the peer has lived since. None: only ask for the mark.
         """
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kachecks.bounded import Budget
 from kachecks.mysql import positions, queries
 from kachecks.mysql.facts import Channel
-from kachecks.mysql.positions import Position
+from kachecks.mysql.gtid import Position, lost_of
 from kachecks.node import Node
 from kachecks.transitions.sessions import STATEMENT, Refusal, Sessions, own_server
 
@@ -113,7 +113,7 @@ def _left_to_apply(
         if target is None:
             return ""
         left = positions.missing(local, facts.version, target, channels, STATEMENT)
-    lost = positions.lost_of(facts.identity, left)
+    lost = lost_of(facts.identity, left)
     if lost:
         raise Refusal(
             f"the peer has transactions of this server that it no longer has: {lost};"

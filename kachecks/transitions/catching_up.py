@@ -6,8 +6,8 @@ from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql import positions
 from kachecks.mysql.facts import Version, channels_of
+from kachecks.mysql.gtid import Position
 from kachecks.mysql.gtid_count import count, mariadb_count
-from kachecks.mysql.positions import Position
 from kachecks.mysql.probe import probe
 from kachecks.mysql.session import Session, SessionError
 from kachecks.node import Node

@@ -9,8 +9,8 @@ from __future__ import annotations
 from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple
 from kachecks.mysql import positions, queries
+from kachecks.mysql.gtid import Position
 from kachecks.mysql.pair import not_our_pair
-from kachecks.mysql.positions import Position
 from kachecks.mysql.probe import probe, probe_access
 from kachecks.mysql.session import (
     DriverError,

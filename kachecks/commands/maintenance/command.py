@@ -13,7 +13,7 @@ from kachecks.commands.switchover.command import switch
 from kachecks.config.options import load
 from kachecks.node import Node
 from kachecks.report import say
-from kachecks.state.maintenance import Maintenance
+from kachecks.state.maintenance_mark import in_local_time
 
 LONGEST = 30 * 86400.0
 """Seconds; what shall last longer is no maintenance, and somebody has to look at it again."""
@@ -112,7 +112,7 @@ def _declare(node: Node, options: argparse.Namespace) -> int:
     now = float(int(time.time()))
     owner = "".join(_owner(options.owner).split())
     reason = " ".join(options.reason.split())
-    mark = Maintenance(now, now + options.seconds, owner or "unknown", reason)
+    mark = in_local_time(now, now + options.seconds, owner or "unknown", reason)
     node.maintenance_mark.declare(mark)
     _record(node, "begun", mark.sentence)
     say(mark.sentence)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from kachecks.check.verdict import Verdict
 from kachecks.mysql.facts import Channel, Facts
-from kachecks.mysql.positions import Position
+from kachecks.mysql.gtid import Position
 
 HERE, THERE = "this node", "the other node"
 """As people are told which server is meant."""

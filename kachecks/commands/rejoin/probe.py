@@ -8,9 +8,9 @@ from kachecks.commands.rejoin import queries as rejoin_queries
 from kachecks.commands.rejoin.facts import HERE, THERE, Seen, Server, Way
 from kachecks.mysql import positions, queries
 from kachecks.mysql.facts import Channel, channels_from, channels_of
+from kachecks.mysql.gtid import Position, lost_of
 from kachecks.mysql.gtid_count import count, mariadb_count, mariadb_spans
 from kachecks.mysql.pair import not_our_pair
-from kachecks.mysql.positions import Position
 from kachecks.mysql.probe import probe
 from kachecks.mysql.session import ServerError, Session, SessionError
 from kachecks.node import Node
@@ -149,7 +149,7 @@ class _Watched:
             after=",".join(span.start for span in spans) if known else "",
             upto=",".join(span.end for span in spans),
             purged=self._purged(channels) if self._left else "",
-            lost=positions.lost_of(self._identity, self._left),
+            lost=lost_of(self._identity, self._left),
             rate=self._rate(),
         )
 

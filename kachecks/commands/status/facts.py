@@ -8,6 +8,7 @@ from kachecks.check.verdict import Verdict
 from kachecks.keepalived.state import Vrrp
 from kachecks.mysql.facts import Channel, Facts
 from kachecks.state.maintenance import Maintenance
+from kachecks.state.transition import Transition
 
 
 class Lacks(NamedTuple):
@@ -64,17 +65,6 @@ class Signs(NamedTuple):
     maintenance: Maintenance | None
     at_work: str  # what the hook at work is about, "" none
     last_verdict: str  # reason and exit status that the check has come to last, "" none
-
-
-class Transition(NamedTuple):
-    """One line of the audit log."""
-
-    time: str  # as in the log: UTC, ISO 8601
-    transition: str
-    outcome: str
-    why: str
-    cause: str
-    milliseconds: float | None
 
 
 class Status(NamedTuple):

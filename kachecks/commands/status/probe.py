@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from kachecks.bounded import Asking
+from kachecks.bounded import Asking, GivenUp
 from kachecks.check.run import examine
 from kachecks.check.verdict import Verdict
 from kachecks.commands.status.facts import (
@@ -17,12 +17,11 @@ from kachecks.commands.status.facts import (
     Server,
     Signs,
     Status,
-    Transition,
 )
 from kachecks.commands.status.judgement import judged
 from kachecks.commands.status.servers import compared, reach
 from kachecks.config.options import Config
-from kachecks.keepalived import state as vrrp_state
+from kachecks.keepalived import probe as keepalived_probe
 from kachecks.keepalived.process import KeepalivedError, NotFound
 from kachecks.keepalived.state import Vrrp
 from kachecks.mysql.driver import prepare
@@ -30,6 +29,7 @@ from kachecks.mysql.errors import ABSENT, CLOSED, OPEN, UNKNOWN, word_for
 from kachecks.mysql.session import NoAnswer, Session, SessionError, Unreachable
 from kachecks.node import Node, Outside, Servers
 from kachecks.state.audit_log import History, NoHistory
+from kachecks.state.transition import Transition
 
 LOOK = 0.95
 """Seconds for all that is asked at the same time. A silent peer takes 0.7 of them (session)."""
@@ -91,7 +91,7 @@ class Looking:
         ask("on link", node.network.peer_on_link)
         ask("adverts", node.network.hears_peer)
         ask("no vrrp", node.network.peer_has_no_vrrp)
-        ask("vrrp", lambda: vrrp_state.ask(config.vips))
+        ask("vrrp", lambda: keepalived_probe.ask(config.vips))
         ask("verdict", lambda: examine(node, act=False))
         reached_here, trouble_here = self._answer("here", LOOK)
         reached_there, trouble_there = self._answer("there", LOOK)
@@ -227,6 +227,8 @@ class Looking:
         """The answer, or why there is none: what goes wrong on one side must not hide the rest."""
         try:
             return self._asking.answer(name, seconds), None
+        except GivenUp as error:
+            return None, NoAnswer(str(error))
         except Exception as error:  # noqa: BLE001 - shown in its place on the screen
             return None, error
 

@@ -8,8 +8,8 @@ from kachecks.commands.status import queries as status_queries
 from kachecks.commands.status.facts import Lacks, Server
 from kachecks.mysql import positions
 from kachecks.mysql.facts import channels_from
+from kachecks.mysql.gtid import Position, mariadb_missing
 from kachecks.mysql.gtid_count import count, mariadb_count
-from kachecks.mysql.positions import Position
 from kachecks.mysql.probe import probe
 from kachecks.mysql.session import Session, SessionError
 
@@ -69,7 +69,7 @@ def _lacks(one: Reached, other: Reached, address: str) -> Lacks | None:
             left = positions.missing(session, version, wanted, (), STATEMENT)
             return Lacks(left, count(left))
         own = positions.executed(session, version, STATEMENT)
-        left = ",".join(positions.mariadb_missing(wanted.gtids, own))
+        left = ",".join(mariadb_missing(wanted.gtids, own))
         return Lacks(left, mariadb_count(wanted.gtids, own) if left else 0)
     except (SessionError, ValueError):
         return None

@@ -15,7 +15,8 @@ from kachecks.commands.maintenance import command as maintenance
 from kachecks.config.options import parse
 from kachecks.node import Host
 from kachecks.state.files import StateError
-from kachecks.state.maintenance import Maintenance, current, declare, end
+from kachecks.state.maintenance import Maintenance
+from kachecks.state.maintenance_mark import current, declare, end, in_local_time
 from tests.unit.doubles.simulation import CLOSED, OPEN, REFUSED, World
 
 HOUR = 3600.0
@@ -34,7 +35,7 @@ class Node:
 
     def declare(self, seconds: float = HOUR) -> Maintenance:
         begun = float(round(time.time()))
-        mark = Maintenance(begun, begun + seconds, "kim", "new disks, slot 3")
+        mark = in_local_time(begun, begun + seconds, "kim", "new disks, slot 3")
         declare(str(self.run), str(self.state), "main", mark)
         return mark
 
@@ -69,7 +70,7 @@ def test_it_expires(node: Node) -> None:
 def test_a_clock_that_was_set_back_does_not_end_it(node: Node) -> None:
     """A node whose clock starts in 1970 must not join the election for it."""
     begun = time.time() + 10 * HOUR
-    mark = Maintenance(begun, begun + HOUR, "kim", "disks")
+    mark = in_local_time(begun, begun + HOUR, "kim", "disks")
     declare(str(node.run), str(node.state), "main", mark)
     assert node.now() is not None
 
@@ -129,7 +130,7 @@ def node_of_a_pair(vip: bool) -> World:
     if vip:
         world.host.mark = world.host.told = world.b.process
     now = time.time()
-    world.host.declared = Maintenance(now, now + HOUR, "kim", "new disks")
+    world.host.declared = in_local_time(now, now + HOUR, "kim", "new disks")
     return world
 
 

@@ -28,7 +28,7 @@ from kachecks.commands.rejoin.report import as_json, as_text
 from kachecks.commands.rejoin.rules import conclusion, findings, next_steps
 from kachecks.config.options import Config
 from kachecks.mysql.facts import Channel, Facts, Version, parse_channel
-from kachecks.mysql.positions import Position
+from kachecks.mysql.gtid import Position
 from kachecks.mysql.session import ServerError, Unreachable
 from tests.rows import rows
 from tests.unit.doubles import simulated_server

@@ -21,7 +21,7 @@ from kachecks.commands.switchover.preflight import ask, objections
 from kachecks.keepalived.process import KeepalivedError
 from kachecks.mysql.session import ServerError
 from kachecks.state.files import StateError
-from kachecks.state.maintenance import Maintenance
+from kachecks.state.maintenance_mark import in_local_time
 from kachecks.state.marks import GaveWay
 from kachecks.transitions.progress import Telling
 from kachecks.transitions.record import Outcome
@@ -388,7 +388,7 @@ def breaks(**changes: object) -> Callable[[World], None]:
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
-        (breaks(host__declared=Maintenance(0, 1, "kim", "disks")), "by kim: disks; end it"),
+        (breaks(host__declared=in_local_time(0, 1, "kim", "disks")), "by kim: disks; end it"),
         (breaks(host__gave_way_mark=GaveWay(0, "superseded")), "has given way: superseded"),
         (breaks(host__locked_by="promote"), "is at work here, to promote"),
         (breaks(host__keepalived=False), "no keepalived runs here"),

@@ -577,7 +577,7 @@ def test_reading_it_imports_nothing_that_costs(tmp_path: Path) -> None:
         "import sys; before = set(sys.modules)\n"
         "from kachecks.config import options\n"
         "from kachecks.network import vip\n"
-        f"options.load({written(tmp_path, text)!r}); vip.any_here(['10.0.0.1'])\n"
+        f"options.load({written(tmp_path, text)!r}); vip.here(['10.0.0.1'])\n"
         "print(*sorted(set(sys.modules) - before))"
     )
     root = str(Path(options.__file__).parents[2])

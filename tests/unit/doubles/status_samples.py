@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from kachecks.check.verdict import Verdict
-from kachecks.commands.status.facts import Lacks, NodeSeen, Server, Signs, Status, Transition
+from kachecks.commands.status.facts import Lacks, NodeSeen, Server, Signs, Status
 from kachecks.keepalived.state import Vrrp
 from kachecks.mysql.facts import Channel, Facts, Version
+from kachecks.state.transition import Transition
 
 NOW = 1795367442.0
 UUID = "8836b480-e699-11f1-8b79-02000a00000"

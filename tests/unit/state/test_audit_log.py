@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from kachecks.commands.status.facts import Transition
 from kachecks.state import audit_log as status_history
 from kachecks.state.audit_log import TAIL, History, NoHistory
 from kachecks.state.files import append_audit
+from kachecks.state.transition import Transition
 
 
 def record(number: int, **more: object) -> dict[str, object]:

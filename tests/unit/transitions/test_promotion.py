@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kachecks.mysql.positions import Position, of_others
+from kachecks.mysql.gtid import Position, of_others
 from kachecks.mysql.session import DriverError, Lost, ServerError
 from kachecks.transitions.demotion import demote
 from kachecks.transitions.promotion import promote

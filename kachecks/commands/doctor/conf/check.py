@@ -5,9 +5,9 @@ from __future__ import annotations
 import os.path
 from collections.abc import Iterator
 
-from kachecks.check.program import LONGEST_RUN
 from kachecks.commands.doctor.conf.setup import CHECK, Setup, command_of
 from kachecks.commands.doctor.rule import FAILURE, HERE, WARNING, Found, Rule, Table
+from kachecks.config.options import LONGEST_RUN
 from kachecks.keepalived.tracker import Tracker
 
 TIMEOUT = 10

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
-from kachecks.bounded import Budget, within
+from kachecks.bounded import Budget, GivenUp, within
 from kachecks.commands.doctor.rule import HERE, PEER
 from kachecks.commands.doctor.server import my_cnf as doctor_server_files
 from kachecks.commands.doctor.server import queries as asking
@@ -17,6 +17,7 @@ from kachecks.commands.doctor.server.privileges import parse_grants
 from kachecks.config.options import Config
 from kachecks.mysql import positions, queries
 from kachecks.mysql.facts import Channel, Row, Version, parse_access
+from kachecks.mysql.gtid import lost_of
 from kachecks.mysql.probe import probe, version_of
 from kachecks.mysql.session import ServerError, Session, SessionError
 from kachecks.node import Node
@@ -154,7 +155,7 @@ def _options(
     except OSError as error:
         named = f"{error.filename}: " if error.filename else ""
         troubles["options"] = f"its option files cannot be read: {named}{error.strerror}"
-    except SessionError:
+    except GivenUp:
         troubles["options"] = f"its option files could not be read within {FILES:g} s"
     else:
         return options
@@ -206,7 +207,7 @@ def _lacking(node: Node, made: Session, maker: Server, asked: Session, lacking: 
         if lacking.sources is not None:  # else our account may not look
             channels = probe(asked, STATEMENT).channels  # what waits in its relay log it has
         left = positions.not_received(asked, lacking.version, wanted, channels, STATEMENT)
-        errant = positions.lost_of(maker.identity, left)
+        errant = lost_of(maker.identity, left)
         if not errant or budget.over:
             return errant
         node.clock.sleep(0.1)

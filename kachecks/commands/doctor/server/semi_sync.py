@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kachecks.check.deep_look import STALLED_AFTER
+from kachecks.check.verdict import STALLED_AFTER
 from kachecks.commands.doctor.rule import BOTH, WARNING, Found, Rule, Table
 from kachecks.commands.doctor.server.facts import Server, Servers
 from kachecks.commands.doctor.server.reach import each

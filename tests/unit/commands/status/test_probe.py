@@ -13,16 +13,17 @@ from typing import Any
 
 import pytest
 
+from kachecks.bounded import GivenUp
 from kachecks.commands.status import queries as status_queries
 from kachecks.commands.status.facts import NO_KEEPALIVED, Lacks, Status
 from kachecks.commands.status.json import as_json
 from kachecks.commands.status.judgement import summary
 from kachecks.commands.status.probe import PEER_CONNECT, HurriedHost, Looking
-from kachecks.keepalived import state as vrrp_state
+from kachecks.keepalived import probe as keepalived_probe
 from kachecks.keepalived.process import NoPermission, NotFound
 from kachecks.keepalived.state import Vrrp
 from kachecks.mysql.facts import Row
-from kachecks.mysql.session import NoAnswer, ServerError
+from kachecks.mysql.session import ServerError
 from kachecks.node import Host
 from kachecks.state.marks import GaveWay
 from tests.unit.doubles.simulated_server import UUID, Session
@@ -59,7 +60,7 @@ class AtOnce:
     def answer(self, name: str, seconds: float) -> Any:
         result, error = self.outcomes[name]
         if name in self.late:
-            raise NoAnswer(f"no answer within {seconds:g} s")
+            raise GivenUp(f"no answer within {seconds:g} s")
         if error is not None:
             raise error
         return result
@@ -78,7 +79,7 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         return answer(self, sql, timeout)
 
     monkeypatch.setattr(Session, "answer", answers)
-    monkeypatch.setattr(vrrp_state, "ask", lambda _vips: BACKUP)
+    monkeypatch.setattr(keepalived_probe, "ask", lambda _vips: BACKUP)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "main.permit").write_text("1\n")
 
@@ -213,7 +214,7 @@ def test_who_is_not_root_is_told_what_cannot_be_seen(
         raise NoPermission("only root may do it")
 
     world = standby(tmp_path)
-    monkeypatch.setattr(vrrp_state, "ask", refuse)
+    monkeypatch.setattr(keepalived_probe, "ask", refuse)
     denied = PermissionError(1, "Operation not permitted")
     world.host.network.errors = {"holder?": denied, "adverts?": denied}
     (tmp_path / "run" / "main.permit").unlink()
@@ -231,14 +232,14 @@ def test_no_keepalived_here_is_a_problem(tmp_path: Path, monkeypatch: pytest.Mon
     def none(_vips: object) -> Vrrp:
         raise NotFound("no keepalived is running here")
 
-    monkeypatch.setattr(vrrp_state, "ask", none)
+    monkeypatch.setattr(keepalived_probe, "ask", none)
     status = seen(standby(tmp_path))
     assert status.here.vrrp_state == NO_KEEPALIVED
     assert "no keepalived is running here" in summary(status).problems[0]
 
 
 def test_two_writers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vrrp_state, "ask", lambda _vips: MASTER)
+    monkeypatch.setattr(keepalived_probe, "ask", lambda _vips: MASTER)
     world = standby(tmp_path)
     world.vip, world.b.access = True, OPEN
     told = summary(seen(world))
@@ -263,7 +264,7 @@ def test_what_goes_wrong_on_one_side_does_not_hide_the_other(
         raise KeyError("Seconds_Behind")
 
     world, asking = standby(tmp_path), AtOnce()
-    monkeypatch.setattr(vrrp_state, "ask", crash)
+    monkeypatch.setattr(keepalived_probe, "ask", crash)
     world.when("A: SHOW REPLICA STATUS", crash)
     status = look(world, asking)
     assert status.here.open is False
