@@ -68,7 +68,7 @@ def look_closer(
     found = _look_at_peer(node, session, facts, holder, found)
     if holder and found.peer in GONE:
         with suppress(SessionError):
-            others = positions.others_of(session, facts.version, facts.identity, STATEMENT)
+            others = positions.others_of(session, facts.identity, STATEMENT)
             found = found._replace(others=others)
     return found._replace(gives_way=_gives_way(node, found))
 
@@ -172,7 +172,7 @@ def _look_at_peer(
         found = found._replace(up_to_date=_up_to_date(node, session, facts, peer, theirs))
         if theirs.writable and not facts.writable and same_family:
             errant = _errant(node, session, facts, peer, theirs)
-            return _behind(node, session, facts, peer, theirs, found._replace(errant=errant))
+            return _behind(node, session, facts, peer, found._replace(errant=errant))
     except SessionError as error:
         return found._replace(peer=word_for(error), peer_fit=False)
     finally:
@@ -213,12 +213,12 @@ def _errant(node: Node, session: Session, facts: Facts, peer: Session, theirs: F
     Where neither is open, the one that has more is the better choice, and not asked for it.
     """
     budget = Budget(node.clock, ERRANT_FOR)
-    wanted = positions.executed(session, facts.version, STATEMENT)
-    if not wanted.gtids or not positions.executed(peer, theirs.version, PEER_PATIENCE).gtids:
+    wanted = positions.executed(session, STATEMENT)
+    if not wanted.gtids or not positions.executed(peer, PEER_PATIENCE).gtids:
         return ""
     channels = channels_from(theirs.channels, "")
     while True:
-        left = positions.not_received(peer, theirs.version, wanted, channels, PEER_PATIENCE)
+        left = positions.not_received(peer, wanted, channels, PEER_PATIENCE)
         ours = pair.errant(facts, left)
         if not ours:
             return ""
@@ -251,12 +251,12 @@ def _up_to_date(node: Node, session: Session, facts: Facts, peer: Session, their
     channels = channels_from(facts.channels, node.config.peer)
     wanted = ""
     if all(each.gtid for each in channels) and facts.version.mariadb == theirs.version.mariadb:
-        wanted = positions.executed(peer, theirs.version, PEER_PATIENCE).gtids
+        wanted = positions.executed(peer, PEER_PATIENCE).gtids
     if not wanted or not channels:
         return bool(channels) and all(_is_near(each, node.config.max_lag) for each in channels)
     budget = Budget(node.clock, ERRANT_FOR)
     theirs_all = Position(wanted, "", None)
-    while positions.not_received(session, facts.version, theirs_all, channels, STATEMENT):
+    while positions.not_received(session, theirs_all, channels, STATEMENT):
         if budget.over:
             return False
         node.clock.sleep(0.05)
@@ -269,9 +269,7 @@ def _is_near(channel: Channel, max_lag: float) -> bool:
     return channel.receiving and lag is not None and lag <= max_lag
 
 
-def _behind(
-    node: Node, session: Session, facts: Facts, peer: Session, theirs: Facts, found: Findings
-) -> Findings:
+def _behind(node: Node, session: Session, facts: Facts, peer: Session, found: Findings) -> Findings:
     """Has this standby got what the peer had at an earlier look? Whatever its threads say.
 
     A receiver that is connected, and gets nothing, shows 0 seconds behind: MariaDB 10.11 does so
@@ -282,7 +280,7 @@ def _behind(
         return found._replace(behind="it has not caught up with the peer since mysqld started")
     if last is not None and last.wanted:
         earlier = Position(last.wanted, "", None)
-        left = positions.missing(session, facts.version, earlier, facts.channels, STATEMENT)
+        left = positions.missing(session, earlier, facts.channels, STATEMENT)
         if left:
             late = node.clock.now() - last.wanted_at
             sentence = f"still without {left} that the peer had {late:.0f} s ago"
@@ -291,7 +289,7 @@ def _behind(
                 wanted=last.wanted,
                 wanted_at=last.wanted_at,
             )
-    wanted = positions.executed(peer, theirs.version, PEER_PATIENCE).gtids
+    wanted = positions.executed(peer, PEER_PATIENCE).gtids
     return found._replace(wanted=wanted, wanted_at=node.clock.now())
 
 

@@ -45,6 +45,20 @@ def parse_version(text: str) -> Version:
     return Version(mariadb, (major, minor, patch))
 
 
+OLDEST = {True: (10, 5, 0), False: (5, 7, 8)}
+"""By family (MariaDB or not): the oldest versions that have all that we rely on."""
+
+
+def supported_version(text: str) -> Version:
+    """The same. Raises ValueError: it is too old, too."""
+    version = parse_version(text)
+    oldest = OLDEST[version.mariadb]
+    if version.number < oldest:
+        wanted = ".".join(map(str, oldest))
+        raise ValueError(f"{version} is not supported: {wanted} is the oldest that is")
+    return version
+
+
 class Channel(NamedTuple):
     """One replication channel (MariaDB: connection) of a replica."""
 

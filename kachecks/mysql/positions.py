@@ -6,62 +6,60 @@ MySQL's GTID sets are subtracted by the server, MariaDB's are compared here (gti
 from __future__ import annotations
 
 from kachecks.mysql import queries
-from kachecks.mysql.facts import Channel, Version
+from kachecks.mysql.facts import Channel
 from kachecks.mysql.gtid import Position, mariadb_missing, of_others, parse_gtid, split_gtids
 from kachecks.mysql.session import Session
 
 
-def executed(session: Session, version: Version, timeout: float) -> Position:
+def executed(session: Session, seconds: float) -> Position:
     """What the server has committed by now. Raises SessionError."""
-    row = session.query(queries.executed(version), timeout)[0]
+    row = session.query(queries.executed(session.version), seconds)[0]
     gtids = (row["executed"] or "").replace("\n", "")
-    if version.mariadb or (row["gtid_mode"] or "").startswith("ON"):
+    if session.version.mariadb or (row["gtid_mode"] or "").startswith("ON"):
         return Position(gtids, row["applied"] or "", None)
-    rows = session.query(queries.binlog_position(version), timeout)
+    rows = session.query(queries.binlog_position(session.version), seconds)
     if not rows:
         return Position("", "", None)
     return Position("", "", (rows[0]["File"] or "", int(rows[0]["Position"] or 0)))
 
 
 def missing(
-    session: Session, version: Version, wanted: Position, channels: tuple[Channel, ...], t: float
+    session: Session, wanted: Position, channels: tuple[Channel, ...], seconds: float
 ) -> str:
     """What of ``wanted`` this server lacks, "" when it has everything. Raises SessionError."""
     if wanted.file is not None:
         return _file_missing(wanted.file, channels)
     if not wanted.gtids:
         return ""
-    if version.mariadb:
-        own = executed(session, version, t)
+    if session.version.mariadb:
+        own = executed(session, seconds)
         return ",".join(mariadb_missing(wanted.gtids, own))
-    own = executed(session, version, t)
-    row = session.query(queries.gtid_missing(wanted.gtids, own.gtids), t)[0]
+    own = executed(session, seconds)
+    row = session.query(queries.gtid_missing(wanted.gtids, own.gtids), seconds)[0]
     return (row["missing"] or "").replace("\n", "")
 
 
 def not_received(
-    session: Session, version: Version, wanted: Position, channels: tuple[Channel, ...], t: float
+    session: Session, wanted: Position, channels: tuple[Channel, ...], seconds: float
 ) -> str:
     """What of ``wanted``, by GTID, has not even reached this server; "" when all has.
 
     What waits in the relay log counts as received. Raises SessionError.
     """
-    left = missing(session, version, wanted, channels, t)
+    left = missing(session, wanted, channels, seconds)
     for channel in channels:
         if not left:
             break
-        if version.mariadb:
+        if session.version.mariadb:
             relayed = Position(channel.received_gtid, "", None)
             left = ",".join(mariadb_missing(left, relayed))
         else:
-            row = session.query(queries.gtid_missing(left, channel.received_gtid), t)[0]
+            row = session.query(queries.gtid_missing(left, channel.received_gtid), seconds)[0]
             left = (row["missing"] or "").replace("\n", "")
     return left
 
 
-def unapplied(
-    session: Session, version: Version, channel: Channel, server_id: int, timeout: float
-) -> str:
+def unapplied(session: Session, channel: Channel, server_id: int, seconds: float) -> str:
     """What a channel has received and not applied, "" when nothing. Raises SessionError.
 
     On MariaDB the received position also carries this server's own transactions as they came
@@ -71,23 +69,23 @@ def unapplied(
         if channel.received_file == channel.applied_file or not channel.received_file[0]:
             return ""
         return "{}:{}".format(*channel.received_file)
-    if version.mariadb:
+    if session.version.mariadb:
         others = ",".join(
             gtid for gtid in split_gtids(channel.received_gtid) if parse_gtid(gtid)[1] != server_id
         )
-        return ",".join(mariadb_missing(others, executed(session, version, timeout)))
-    own = executed(session, version, timeout)
-    row = session.query(queries.gtid_missing(channel.received_gtid, own.gtids), timeout)[0]
+        return ",".join(mariadb_missing(others, executed(session, seconds)))
+    own = executed(session, seconds)
+    row = session.query(queries.gtid_missing(channel.received_gtid, own.gtids), seconds)[0]
     return (row["missing"] or "").replace("\n", "")
 
 
-def others_of(session: Session, version: Version, identity: str, timeout: float) -> str:
+def others_of(session: Session, identity: str, seconds: float) -> str:
     """What others have committed there, by GTID; "" where a server has none. Waits for nothing.
 
     Raises SessionError.
     """
-    row = session.query(queries.executed(version), timeout)[0]
-    if not version.mariadb and not (row["gtid_mode"] or "").startswith("ON"):
+    row = session.query(queries.executed(session.version), seconds)[0]
+    if not session.version.mariadb and not (row["gtid_mode"] or "").startswith("ON"):
         return ""
     gtids = (row["executed"] or "").replace("\n", "")
     return of_others(Position(gtids, row["applied"] or "", None), identity)

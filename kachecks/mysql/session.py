@@ -23,6 +23,7 @@ from kachecks.mysql.errors import (
     SessionError,
     Unreachable,
 )
+from kachecks.mysql.facts import supported_version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from kachecks.config.options import Login
     from kachecks.mysql.driver import Connection
-    from kachecks.mysql.facts import Row
+    from kachecks.mysql.facts import Row, Version
 
 __all__ = [
     "Address",
@@ -89,8 +90,24 @@ class Session:
             raise NoAnswer(f"no answer from {address} within {timeout:g} s") from None
         except Exception as error:  # noqa: BLE001 - the drivers' own kinds, put in our terms
             raise explained(error, address) from None
+        self._version: Version | None = None
         self.server_version: str = self._connection.version
+        """The greeting's."""
         self.connection_id: int = self._connection.connection_id
+
+    @property
+    def version(self) -> Version:
+        """The server's family and number, from its greeting: no statement is sent.
+
+        Raises:
+            ServerError: it is no MySQL or MariaDB, or one too old for what we rely on.
+        """
+        if self._version is None:
+            try:
+                self._version = supported_version(self.server_version)
+            except ValueError as error:
+                raise ServerError(0, str(error)) from None
+        return self._version
 
     def query(self, sql: str, timeout: float) -> list[Row]:
         """Run a statement that changes nothing; rows by column name, values as text or None."""

@@ -107,12 +107,12 @@ def _left_to_apply(
     local, facts = sessions.local, sessions.facts
     with own_server():
         for channel in channels:
-            left = positions.unapplied(local, facts.version, channel, facts.server_id, STATEMENT)
+            left = positions.unapplied(local, channel, facts.server_id, STATEMENT)
             if left:
                 return left
         if target is None:
             return ""
-        left = positions.missing(local, facts.version, target, channels, STATEMENT)
+        left = positions.missing(local, target, channels, STATEMENT)
     lost = lost_of(facts.identity, left)
     if lost:
         raise Refusal(
@@ -136,13 +136,13 @@ def _count_of(
 
     received = ",".join(each.received_gtid for each in channels)
     wanted = target or Position(received, "", None)
-    return lambda: transactions_left(sessions.local, sessions.facts.version, wanted, left)
+    return lambda: transactions_left(sessions.local, wanted, left)
 
 
 def _progress(sessions: Sessions, channels: tuple[Channel, ...]) -> object:
     """Something that changes whenever a transaction is received or applied."""
     with own_server():
-        executed = positions.executed(sessions.local, sessions.facts.version, STATEMENT)
+        executed = positions.executed(sessions.local, STATEMENT)
     marks = [(each.received_gtid, each.received_file, each.applied_file) for each in channels]
     return executed, marks
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql import positions
-from kachecks.mysql.facts import Version, channels_of
+from kachecks.mysql.facts import channels_of
 from kachecks.mysql.gtid import Position
 from kachecks.mysql.gtid_count import count, mariadb_count
 from kachecks.mysql.probe import probe
@@ -60,9 +60,7 @@ def wait_for_peer(
         return CaughtUp(False, f"whether the peer has everything is not known: {error}")
 
 
-def transactions_left(
-    session: Session, version: Version, wanted: Position, left: str
-) -> int | None:
+def transactions_left(session: Session, wanted: Position, left: str) -> int | None:
     """How many of ``wanted`` that server lacks; None where they cannot be counted.
 
     Args:
@@ -70,15 +68,15 @@ def transactions_left(
     """
     if wanted.file is not None:
         return None
-    if not version.mariadb:
+    if not session.version.mariadb:
         return count(left)
     with suppress(SessionError):
-        return mariadb_count(wanted.gtids, positions.executed(session, version, CONNECT))
+        return mariadb_count(wanted.gtids, positions.executed(session, CONNECT))
     return None
 
 
-def _count_of(session: Session, version: Version, wanted: Position, left: str) -> Count:
-    return lambda: transactions_left(session, version, wanted, left)
+def _count_of(session: Session, wanted: Position, left: str) -> Count:
+    return lambda: transactions_left(session, wanted, left)
 
 
 def _wait(
@@ -91,16 +89,16 @@ def _wait(
 ) -> CaughtUp:
     """Raises SessionError."""
     facts = probe(local, budget.left(at_most=CONNECT))
-    wanted = positions.executed(local, facts.version, budget.left(at_most=CONNECT))
+    wanted = positions.executed(local, budget.left(at_most=CONNECT))
     pause = 0.002
     left = "what this node has committed"
     while not budget.over:
         there = probe(peer, STATEMENT)
         channels = channels_of(there.channels, facts.identity)
-        left = positions.missing(peer, there.version, wanted, channels, STATEMENT)
+        left = positions.missing(peer, wanted, channels, STATEMENT)
         if not left:
             return CaughtUp(True, "the peer has everything")
-        each_round(_count_of(peer, there.version, wanted, left))
+        each_round(_count_of(peer, wanted, left))
         node.clock.sleep(min(pause, budget.left()))
         pause = min(pause * 2, 0.05)
     return CaughtUp(False, f"the peer does not have everything after {seconds:g} s", left)

@@ -9,7 +9,7 @@ from kachecks.bounded import Budget, Clock
 from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql import queries
 from kachecks.mysql.errors import LOCK_WAIT_TIMEOUT, NOT_ALLOWED
-from kachecks.mysql.probe import probe_access, version_of
+from kachecks.mysql.probe import probe_access
 from kachecks.mysql.session import ServerError, Session, SessionError
 from kachecks.transitions.clients import Cutter
 
@@ -76,7 +76,7 @@ class Closing:
         self._again = again
         self._each_round = each_round
         self._cutter = Cutter(clock, session, spared, each_round)
-        self._version = version_of(session)
+        self._version = session.version
         self._semi_sync: list[str] = []  # variables that were switched off
 
     def close(self, cut_first: bool = True, cut_last: float = float("inf")) -> Closed:

@@ -10,8 +10,7 @@ from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql import positions, queries
 from kachecks.mysql.errors import CONNECTIONS_USED_UP, NOT_ALLOWED
-from kachecks.mysql.facts import Version
-from kachecks.mysql.probe import probe_access, version_of
+from kachecks.mysql.probe import probe_access
 from kachecks.mysql.session import DriverError, Lost, Refused, ServerError, Session, SessionError
 from kachecks.node import Node
 from kachecks.state.files import StateError
@@ -83,7 +82,6 @@ def close_server(
     session = _connect(node, budget, connect)
     steps.done("connect")
     try:
-        version = version_of(session)
         access = probe_access(session, budget.left(at_most=1.0))
         if access.closed and mark is None:
             return ClosedServer(None, "")
@@ -98,8 +96,8 @@ def close_server(
         _unmark(node)
         position = ""
         with suppress(SessionError):
-            _stop_events(node, session, version, budget)
-            position = positions.executed(session, version, budget.left(at_most=1.0)).text
+            _stop_events(node, session, budget)
+            position = positions.executed(session, budget.left(at_most=1.0)).text
         return ClosedServer(closed, position)
     finally:
         session.close()
@@ -233,13 +231,13 @@ def _unmark(node: Node) -> None:
         node.marks.unmark_open()
 
 
-def _stop_events(node: Node, session: Session, version: Version, budget: Budget) -> None:
+def _stop_events(node: Node, session: Session, budget: Budget) -> None:
     """Events of privileged definers write through read_only of MariaDB before 12.
 
     Needs SUPER, which our account has only if the operator gave it; README says what cannot be
     promised without. A note lets the next promotion switch them on again.
     """
-    if not version.lets_admins_write:
+    if not session.version.lets_admins_write:
         return
     if session.query(queries.EVENTS, budget.left(at_most=1.0))[0]["event_scheduler"] != "ON":
         return

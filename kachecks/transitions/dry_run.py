@@ -56,7 +56,7 @@ class DrySession:
         self._session = session
         self._where = where
         self._pretended: Row = {}
-        self.server_version = session.server_version
+        self.version = session.version
         self.connection_id = session.connection_id
         self.address = session.address
 

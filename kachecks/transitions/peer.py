@@ -189,7 +189,7 @@ def _close_peer(sessions: Sessions, session: Session) -> Settled:
             must_see_a_witness(sessions, "the peer is open")
             _fence(sessions, session)
             fenced = True
-        target = positions.executed(session, facts.version, PEER_STATEMENT)
+        target = positions.executed(session, PEER_STATEMENT)
     except BaseException:
         session.close()
         sessions.peer = None

@@ -58,7 +58,7 @@ def _promote(sessions: Sessions) -> Outcome:
         if sessions.peer is not None or not peer_is_back(sessions, settled):
             break
     with own_server():
-        position = positions.executed(sessions.local, sessions.facts.version, STATEMENT).text
+        position = positions.executed(sessions.local, STATEMENT).text
     _open(sessions)
     steps.done("open")
     why = f"{settled.said}; all that was received is applied"
@@ -81,7 +81,7 @@ def _must_not_be_cold(sessions: Sessions, settled: Settled) -> None:
     if node.marks.had_contact(node.servers.process_of(sessions.local)):
         return
     with own_server():
-        others = positions.others_of(sessions.local, facts.version, facts.identity, STATEMENT)
+        others = positions.others_of(sessions.local, facts.identity, STATEMENT)
     if node.served_alone.is_marked(others):
         return
     raise Refusal(

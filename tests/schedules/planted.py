@@ -49,7 +49,7 @@ def _close_peer_late(sessions: Any, session: Any) -> Any:
     fenced = False
     try:
         facts = probe(session, PEER_STATEMENT)
-        target = positions.executed(session, facts.version, PEER_STATEMENT)
+        target = positions.executed(session, PEER_STATEMENT)
         session.execute(queries.LET_GO_WHEN_SILENT, PEER_STATEMENT)
         sessions.peer = promotion_sessions.Peer(session, facts)
         sessions.lock()

@@ -36,7 +36,7 @@ def ask(node: Node) -> Seen:
     try:
         here = _server(local)
         mark = node.marks.gave_way()
-        others = positions.others_of(local, here.facts.version, here.facts.identity, STATEMENT)
+        others = positions.others_of(local, here.facts.identity, STATEMENT)
         seen = Seen(
             vip_here=node.network.vip_here(),
             verdict=verdict,
@@ -79,7 +79,7 @@ def _server(session: Session) -> Server:
         row = session.query(rejoin_queries.PURGED, STATEMENT)[0]
         purged = (row["purged"] or "").replace("\n", "")
     where = session.query(queries.DIRECTORIES, STATEMENT)[0]
-    position = positions.executed(session, facts.version, STATEMENT)
+    position = positions.executed(session, STATEMENT)
     return Server(facts, position, purged, where["binlog"] or "")
 
 
@@ -123,10 +123,9 @@ class _Watched:
     def look(self, now: float) -> str:
         """What of the source's position at the beginning is missing. Raises SessionError."""
         channels = self._channels()
-        session, version = self._session, self._version
         wanted = self._source.position
-        self._left = positions.missing(session, version, wanted, channels, STATEMENT)
-        self._own = positions.executed(session, version, STATEMENT)
+        self._left = positions.missing(self._session, wanted, channels, STATEMENT)
+        self._own = positions.executed(self._session, STATEMENT)
         number = self._count()
         if number is not None:
             self._counts.append((now, number))
@@ -178,9 +177,8 @@ class _Watched:
         """
         if not self._source.purged:
             return ""
-        session, version = self._session, self._version
         wanted = Position(self._left, "", None)
-        coming = positions.not_received(session, version, wanted, channels, STATEMENT)
+        coming = positions.not_received(self._session, wanted, channels, STATEMENT)
         held = self._without(coming, self._source.purged)
         return self._without(coming, held)
 

@@ -29,7 +29,7 @@ def reach(session: Session) -> Reached:
     """All that one server tells. The session is closed if it does not. Raises SessionError."""
     try:
         facts = probe(session, STATEMENT)
-        position = positions.executed(session, facts.version, STATEMENT)
+        position = positions.executed(session, STATEMENT)
         names = session.query(status_queries.HOST_NAME, STATEMENT)
         uptimes = session.query(status_queries.UPTIME, STATEMENT)
     except BaseException:
@@ -63,12 +63,12 @@ def _lacks(one: Reached, other: Reached, address: str) -> Lacks | None:
     try:
         if wanted.file is not None:
             channels = channels_from(probe(session, STATEMENT).channels, address)
-            left = positions.missing(session, version, wanted, channels, STATEMENT)
+            left = positions.missing(session, wanted, channels, STATEMENT)
             return Lacks(left, None if left else 0)
         if not version.mariadb:
-            left = positions.missing(session, version, wanted, (), STATEMENT)
+            left = positions.missing(session, wanted, (), STATEMENT)
             return Lacks(left, count(left))
-        own = positions.executed(session, version, STATEMENT)
+        own = positions.executed(session, STATEMENT)
         left = ",".join(mariadb_missing(wanted.gtids, own))
         return Lacks(left, mariadb_count(wanted.gtids, own) if left else 0)
     except (SessionError, ValueError):

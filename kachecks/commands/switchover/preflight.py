@@ -82,7 +82,7 @@ def _ask_servers(node: Node, local: Session, seen: Seen) -> Seen:
     try:
         facts = probe(local, CONNECT)
         seen = seen._replace(local=facts, transactions=_transactions(node, local))
-        wanted = positions.executed(local, facts.version, CONNECT)
+        wanted = positions.executed(local, CONNECT)
     except SessionError as error:
         return seen._replace(local=None, local_trouble=str(error))
     try:
@@ -91,7 +91,7 @@ def _ask_servers(node: Node, local: Session, seen: Seen) -> Seen:
         return seen._replace(peer_trouble=str(error))
     try:
         there = probe(peer, CONNECT)
-        left = positions.missing(peer, there.version, wanted, there.channels, CONNECT)
+        left = positions.missing(peer, wanted, there.channels, CONNECT)
         return seen._replace(peer=there, left=left)
     except SessionError as error:
         return seen._replace(peer_trouble=str(error))

@@ -18,7 +18,7 @@ from kachecks.config.options import Config
 from kachecks.mysql import positions, queries
 from kachecks.mysql.facts import Channel, Row, Version, parse_access
 from kachecks.mysql.gtid import lost_of
-from kachecks.mysql.probe import probe, version_of
+from kachecks.mysql.probe import probe
 from kachecks.mysql.session import ServerError, Session, SessionError
 from kachecks.node import Node
 
@@ -77,7 +77,7 @@ def _connect(node: Node, side: str) -> Session:
 def _look(node: Node, session: Session, side: str) -> Server:
     """Everything about one server. Raises SessionError: it does not answer, or is none of ours."""
     seconds = LOCAL if side == HERE else STATEMENT
-    version = version_of(session)
+    version = session.version
     troubles: dict[str, str] = {}
 
     def rows(name: str, sql: str) -> list[Row] | None:
@@ -199,14 +199,14 @@ def _errant(
 
 def _lacking(node: Node, made: Session, maker: Server, asked: Session, lacking: Server) -> str:
     budget = Budget(node.clock, ERRANT_FOR)
-    wanted = positions.executed(made, maker.version, STATEMENT)
-    if wanted.file or positions.executed(asked, lacking.version, STATEMENT).file:
+    wanted = positions.executed(made, STATEMENT)
+    if wanted.file or positions.executed(asked, STATEMENT).file:
         return ""  # a file and an offset tell nothing of another server
     channels: tuple[Channel, ...] = ()
     while True:
         if lacking.sources is not None:  # else our account may not look
             channels = probe(asked, STATEMENT).channels  # what waits in its relay log it has
-        left = positions.not_received(asked, lacking.version, wanted, channels, STATEMENT)
+        left = positions.not_received(asked, wanted, channels, STATEMENT)
         errant = lost_of(maker.identity, left)
         if not errant or budget.over:
             return errant
