@@ -11,7 +11,7 @@ import os
 from kachecks.check.run import Run
 from kachecks.check.verdict import RULES, Verdict, explain
 from kachecks.config.options import DEFAULT_PATH, LONGEST_RUN, Config, ConfigError, load
-from kachecks.lean import NamedTuple, suppress
+from kachecks.lean import NamedTuple, plain_options, suppress
 from kachecks.node import Node
 from kachecks.report import log, say
 from kachecks.state.files import CHECK, SHARED_RUN_DIR, Files, Lock, StateError, path_of
@@ -47,7 +47,8 @@ def main(arguments: list[str], vip_is_here: Callable[[str], bool]) -> int:
     Args:
         vip_is_here: whether the VIP that an unusable option file names is on this host.
     """
-    options = _quick_options(arguments) or _parsed_options(arguments)
+    options = plain_options(arguments, Options(), {"--fence": "fence"})
+    options = options or _parsed_options(arguments)
     if options.explain:
         print(explain())
         return 0
@@ -226,19 +227,6 @@ class _End:
         if self._status is not None:
             return self._status
         return 0 if self._node.network.vip_here() else UNKNOWN
-
-
-def _quick_options(arguments: list[str]) -> Options | None:
-    """The two options keepalived.conf uses, without argparse, which costs as much as the check."""
-    options = Options()
-    for argument in arguments:
-        if argument == "--fence":
-            options = options._replace(fence=True)
-        elif argument.startswith("--defaults-file="):
-            options = options._replace(defaults_file=argument.partition("=")[2])
-        else:
-            return None
-    return options
 
 
 def parser() -> argparse.ArgumentParser:

@@ -35,23 +35,6 @@ class Options(NamedTuple):
     dry_run: bool = False
 
 
-def quick_options(arguments: list[str], stop: bool = False) -> Options | None:
-    """Those options without argparse, whose import takes as long as Python's own start.
-
-    Args:
-        stop: the program knows --stop.
-    """
-    options = Options()
-    for argument in arguments:
-        if argument.startswith("--defaults-file="):
-            options = options._replace(defaults_file=argument.partition("=")[2])
-        elif argument == "--stop" and stop:
-            options = options._replace(stop=True)
-        else:
-            return None
-    return options
-
-
 def run_hook(
     program: str,
     options: Options | argparse.Namespace,

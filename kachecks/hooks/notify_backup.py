@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from kachecks.hooks.common import DONE, REFUSED, Options, quick_options, run_hook
+from kachecks.hooks.common import DONE, REFUSED, Options, run_hook
+from kachecks.lean import plain_options
 from kachecks.node import Node
 from kachecks.report import say
 from kachecks.transitions.reconcile import reconcile
@@ -20,7 +21,9 @@ STOP_PATIENCE = 0.3
 def main(argv: list[str] | None = None) -> int:
     """Bring MySQL to match the VIP; see ``reconcile``."""
     arguments = sys.argv[1:] if argv is None else argv
-    options = quick_options(arguments, stop=True) or parser().parse_args(arguments)
+    options = plain_options(arguments, Options(), {"--stop": "stop"}) or parser().parse_args(
+        arguments
+    )
     return run_hook("notify_backup", options, _demote)
 
 

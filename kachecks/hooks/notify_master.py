@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from kachecks.hooks.common import DONE, REFUSED, Options, quick_options, run_hook
+from kachecks.hooks.common import DONE, REFUSED, Options, run_hook
+from kachecks.lean import plain_options
 from kachecks.node import Node
 from kachecks.report import say
 from kachecks.transitions.reconcile import reconcile
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def main(argv: list[str] | None = None) -> int:
     """Bring MySQL to match the VIP; see ``reconcile``."""
     arguments = sys.argv[1:] if argv is None else argv
-    options = quick_options(arguments) or parser().parse_args(arguments)
+    options = plain_options(arguments, Options(), {}) or parser().parse_args(arguments)
     return run_hook("notify_master", options, _promote)
 
 

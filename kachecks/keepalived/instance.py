@@ -67,14 +67,14 @@ class _Reading:
 
     def instance(self) -> Instance:
         block = self.block
-        vips = frozenset(_address(vip.name) for vip in block.entries("virtual_ipaddress"))
+        vips = frozenset(canonical(vip.name) for vip in block.entries("virtual_ipaddress"))
         family = 6 if any(":" in vip for vip in vips) else 4
         strict = self._flag(block.last("strict_mode"), bool(self.settings.last("vrrp_strict")))
         version = self._version(family)
         state, priority = self._state_and_priority(strict)
         owner = priority == OWNER
         nopreempt, delay = self._preemption(state, owner, strict)
-        peers = frozenset(_address(peer.name) for peer in block.entries("unicast_peer"))
+        peers = frozenset(canonical(peer.name) for peer in block.entries("unicast_peer"))
         source = block.last("unicast_src_ip", "mcast_src_ip")
         if block.last("unicast_src_ip") and not peers:
             self._note(block, "unicast_src_ip without unicast_peer: keepalived uses multicast")
@@ -94,7 +94,7 @@ class _Reading:
             interface=interface.value if interface else "",
             vips=vips,
             auth=self._auth(version, strict),
-            source=_address(source.value) if source else "",
+            source=canonical(source.value) if source else "",
             peers=peers,
             checks_source=any(
                 (
@@ -218,7 +218,7 @@ class _Reading:
 
     def _multicast_group(self, family: int) -> str:
         own = self.block.last("mcast_dst_ip") or self.settings.last(f"vrrp_mcast_group{family}")
-        return _address(own.value) if own else _GROUP[family]
+        return canonical(own.value) if own else _GROUP[family]
 
     def _dropped(
         self, vips: frozenset[str], version: int, strict: bool, peers: frozenset[str]
@@ -249,10 +249,10 @@ def _seconds(text: str) -> float | None:
     return float(text)
 
 
-def _address(text: str) -> str:
-    """An IP address without prefix length, in the one way to write it."""
+def canonical(text: str) -> str:
+    """An address without its prefix length, in the one way to write it; what is none, unchanged."""
     bare = text.partition("/")[0]
     try:
-        return str(ipaddress.ip_address(bare))
+        return str(ipaddress.ipcanonical(bare))
     except ValueError:
         return bare

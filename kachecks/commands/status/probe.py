@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
-from contextlib import suppress
 from typing import Any
 
 from kachecks.bounded import Asking, GivenUp
@@ -27,6 +25,7 @@ from kachecks.keepalived.state import Vrrp
 from kachecks.mysql.driver import prepare
 from kachecks.mysql.errors import ABSENT, CLOSED, OPEN, UNKNOWN, word_for
 from kachecks.mysql.session import NoAnswer, Session, SessionError, Unreachable
+from kachecks.network import interfaces
 from kachecks.node import Node, Outside, Servers
 from kachecks.state.audit_log import History, NoHistory
 from kachecks.state.transition import Transition
@@ -95,7 +94,7 @@ class Looking:
         ask("verdict", lambda: examine(node, act=False))
         reached_here, trouble_here = self._answer("here", LOOK)
         reached_there, trouble_there = self._answer("there", LOOK)
-        own = own_address(config.peer)
+        own = interfaces.own_address(config.peer)
         try:
             here_now = compared(reached_here, reached_there, config.peer)
             there_now = compared(reached_there, reached_here, own)
@@ -248,15 +247,6 @@ def _said(error: Exception | None, not_permitted: str = "") -> str:
     if isinstance(error, (SessionError, KeepalivedError, OSError)):
         return str(error)
     return f"unexpected {type(error).__name__}: {error}"
-
-
-def own_address(peer: str) -> str:
-    """This host's own address on the way to the peer, "" without a route. Sends nothing."""
-    family = socket.AF_INET6 if ":" in peer else socket.AF_INET
-    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probing:
-        probing.connect((peer, 9))
-        return str(probing.getsockname()[0])
-    return ""
 
 
 def signs(node: Node) -> tuple[Signs | None, str]:

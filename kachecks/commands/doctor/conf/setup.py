@@ -6,7 +6,6 @@ to our pair is picked out of them: the instance with the VIP, the check, the hoo
 
 from __future__ import annotations
 
-import ipaddress
 import shlex
 from typing import NamedTuple
 
@@ -177,15 +176,6 @@ def setup(
 def vips(config: Config) -> frozenset[str]:
     """The pair's virtual addresses, in the one way to write them."""
     return frozenset(canonical(vip) for vip in config.vips)
-
-
-def canonical(text: str) -> str:
-    """An address without its prefix length; what is none, unchanged."""
-    bare = text.partition("/")[0]
-    try:
-        return str(ipaddress.ip_address(bare))
-    except ValueError:
-        return bare
 
 
 def command_of(statement: Statement, role: str) -> Command:

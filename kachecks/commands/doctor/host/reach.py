@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kachecks.network.link import interface_towards
+from kachecks.network import interfaces
 from kachecks.node import Node
 
 _PATIENCE = 1.0  # s, for each witness
@@ -11,7 +11,7 @@ _PATIENCE = 1.0  # s, for each witness
 def interface_towards_peer(node: Node) -> str:
     """Where kachecks listens and asks unless the option file says otherwise; "" not known."""
     try:
-        return interface_towards(node.config.peer)
+        return interfaces.towards(node.config.peer)
     except OSError:
         return ""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -14,12 +13,12 @@ from kachecks.commands.doctor.server import queries as asking
 from kachecks.commands.doctor.server.facts import Server, Servers, parse_origins, parse_source
 from kachecks.commands.doctor.server.my_cnf import Option
 from kachecks.commands.doctor.server.privileges import parse_grants
-from kachecks.config.options import Config
 from kachecks.mysql import positions, queries
 from kachecks.mysql.facts import Channel, Row, Version, parse_access
 from kachecks.mysql.gtid import lost_of
 from kachecks.mysql.probe import probe
 from kachecks.mysql.session import ServerError, Session, SessionError
+from kachecks.network import interfaces
 from kachecks.node import Node
 
 LOCAL = 2.0
@@ -109,7 +108,7 @@ def _look(node: Node, session: Session, side: str) -> Server:
         options = _options(node, session, version, troubles)
     return Server(
         node=side,
-        address=node.config.peer if side == PEER else own_address(node.config),
+        address=node.config.peer if side == PEER else interfaces.own_address(node.config.peer),
         version=version,
         access=access,
         variables=variables,
@@ -160,21 +159,6 @@ def _options(
     else:
         return options
     return None
-
-
-def own_address(config: Config) -> str:
-    """The address that this side speaks to its peer from, by the route; "" without a route.
-
-    Nothing is sent: connecting a UDP socket only asks the kernel (udp(7)).
-    """
-    family = socket.AF_INET6 if ":" in config.peer else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as asked:
-            asked.connect((config.peer, 9))
-            address: str = asked.getsockname()[0]
-    except OSError:
-        return ""
-    return address
 
 
 def _errant(
