@@ -105,3 +105,6 @@ def plain_options(arguments: list[str], options: T, flags: dict[str, str]) -> T 
         else:
             return None
     return options
+
+
+__all__ = ["NamedTuple", "plain_options", "suppress"]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from kachecks.command_line import UNUSABLE, operator_parser
 from kachecks.commands.doctor.conf.file import Reading, read_conf
-from kachecks.commands.doctor.conf.setup import Setup, canonical, setup, vips
+from kachecks.commands.doctor.conf.setup import Setup, setup, vips
 from kachecks.commands.doctor.host.facts import Keepalived
 from kachecks.commands.doctor.host.keepalived import conf_of, config_id_of
 from kachecks.commands.doctor.host.kernel import addresses
@@ -26,6 +26,7 @@ from kachecks.commands.doctor.rule import HERE, PEER, Finding
 from kachecks.commands.doctor.server import tables as doctor_server
 from kachecks.commands.doctor.tables import RULES, of_both, of_conf, of_host
 from kachecks.config.options import Config, load
+from kachecks.keepalived.instance import canonical
 from kachecks.node import Node
 from kachecks.report import say
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from kachecks.config.options import DEFAULT_PATH, Config
 from kachecks.keepalived.conf import Conf, Statement
-from kachecks.keepalived.instance import Instance, instances
+from kachecks.keepalived.instance import Instance, canonical, instances
 from kachecks.keepalived.tracker import Tracker
 
 CHECK = "check_mysql"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kachecks.commands.doctor.conf.setup import canonical, vips
+from kachecks.commands.doctor.conf.setup import vips
 from kachecks.commands.doctor.host.facts import Directory, HostFacts, server
 from kachecks.commands.doctor.host.safety import mending, unsafe
 from kachecks.commands.doctor.rule import BOTH, FAILURE, WARNING, Found, Rule, Table, not_checked
+from kachecks.keepalived.instance import canonical
 
 _VOLATILE = ("tmpfs", "ramfs")
 
