@@ -208,7 +208,7 @@ def test_a_check_of_one_pair_does_not_answer_for_the_other(tmp_path: Path, pairs
 def test_locks_in_the_servers() -> None:
     """On both servers of the pair: the same name belongs into both nodes' option files."""
     world = World(name="second")
-    promote(world.host, Steps(world.host))
+    promote(world.node, Steps(world.node))
     assert "A: lock kachecks.second" in world.log
     assert "B: lock kachecks.second" in world.log
 

@@ -15,7 +15,7 @@ SERVER = Process(4712, 1)
 
 def watched(world: World, process: Process | None = SERVER) -> tuple[Watched, float]:
     """What came of it, and the seconds it took."""
-    host: Any = world.host
+    host: Any = world.node
     begun = world.time
     return watch(host, process), world.time - begun
 
@@ -51,7 +51,7 @@ def test_it_ends_before_the_next_check_however_late_it_began(
 
 def test_it_ends_the_moment_mysqld_dies() -> None:
     world = running()
-    world.host.dies_after = 0.3
+    world.servers.dies_after = 0.3
     found, seconds = watched(world)
     assert found == (True, "mysqld (pid 4712) has just died")
     assert world.time == pytest.approx(0.3)
@@ -60,7 +60,7 @@ def test_it_ends_the_moment_mysqld_dies() -> None:
 
 def test_mysqld_has_died_between_the_look_and_the_watch() -> None:
     world = running()
-    world.host.dead.add(SERVER)
+    world.servers.dead.add(SERVER)
     found, seconds = watched(world)
     assert (found.look_again, seconds) == (True, 0)
 
@@ -69,7 +69,7 @@ def test_mysqld_has_died_between_the_look_and_the_watch() -> None:
 def test_a_host_that_was_paused_looks_again(late: float, again: bool) -> None:
     """What it found before is no answer to what may have happened meanwhile."""
     world = running()
-    host: Any = world.host
+    host: Any = world.node
     watches = host.watch
 
     def paused(process: Process, seconds: float) -> bool:
@@ -84,7 +84,7 @@ def test_a_host_that_was_paused_looks_again(late: float, again: bool) -> None:
 
 
 def no_pidfd(world: World) -> None:
-    world.host.pidfd = False
+    world.servers.pidfd = False
 
 
 def too_late(world: World) -> None:
@@ -92,11 +92,11 @@ def too_late(world: World) -> None:
 
 
 def new_verdict(world: World) -> None:
-    world.host.age_of_verdict = SETTLED - 0.1
+    world.files.seconds_old = SETTLED - 0.1
 
 
 def new_keepalived(world: World) -> None:
-    world.host.keepalived_age = SETTLED - 0.1
+    world.clock.keepalived_age = SETTLED - 0.1
 
 
 @pytest.mark.parametrize(

@@ -125,17 +125,17 @@ def test_a_state_directory_that_is_missing(node: Node) -> None:
 
 def node_of_a_pair(vip: bool) -> World:
     world = World()
-    world.vip, world.host.contact = vip, True
+    world.vip, world.had_contact = vip, True
     world.a.access, world.b.access = (CLOSED, OPEN) if vip else (OPEN, CLOSED)
     if vip:
-        world.host.mark = world.host.told = world.b.process
+        world.open_mark, world.opening_told = world.b.process, True
     now = time.time()
     world.host.declared = in_local_time(now, now + HOUR, "kim", "new disks")
     return world
 
 
 def verdict(world: World) -> tuple[str, int]:
-    found = examine(world.host, True)  # type: ignore[arg-type]
+    found = examine(world.node, True)
     return found.reason, found.status
 
 

@@ -17,14 +17,14 @@ DONE = Outcome("demote", "closed", "closed for writes", done=True, changed=True)
 
 def test_milliseconds_of_each_step_and_of_all() -> None:
     world = World()
-    steps = Steps(world.host)
+    steps = Steps(world.node)
     world.pass_time(0.0205)
     steps.done("lock")
     world.pass_time(1.5)
     steps.done("close")
     world.pass_time(0.25)
     steps.record(DONE._replace(position="1-1-5"), "notify_backup")
-    assert world.host.recorded == [
+    assert world.recorded == [
         {
             "transition": "demote",
             "outcome": "closed",
@@ -49,18 +49,18 @@ def test_milliseconds_of_each_step_and_of_all() -> None:
 )
 def test_what_is_recorded(done: bool, changed: bool, recorded: bool, problem: bool) -> None:
     world = World()
-    Steps(world.host).record(DONE._replace(done=done, changed=changed), "check_mysql")
-    assert len(world.host.recorded) == recorded
+    Steps(world.node).record(DONE._replace(done=done, changed=changed), "check_mysql")
+    assert len(world.recorded) == recorded
     if recorded:
-        assert world.host.recorded[0]["problem"] is problem
-        assert "position" not in world.host.recorded[0]
+        assert world.recorded[0]["problem"] is problem
+        assert "position" not in world.recorded[0]
 
 
 def test_the_person_at_the_terminal_is_told_in_any_case() -> None:
     world = World()
     told: list[str] = []
-    world.host.progress = told.append  # type: ignore[method-assign]
-    steps = Steps(world.host)
+    world.node.telling.progress = told.append  # type: ignore[method-assign]
+    steps = Steps(world.node)
     world.pass_time(0.002)
     steps.done("lock")
     steps.record(DONE._replace(changed=False), "notify_backup")

@@ -88,13 +88,12 @@ def standby(directory: Path, version: str = MYSQL) -> World:
     """A serves, B stands by and has everything."""
     world = World(version, run_dir=str(directory / "run"), state_dir=str(directory))
     world.vip = False
-    world.host.network.holder, world.host.network.adverts = MAC, True
-    world.host.last = world.b.process
+    world.network.holder, world.network.adverts = MAC, True
     return world
 
 
 def look(world: World, asking: AtOnce) -> Status:
-    return Looking(world.host, asking).look()  # type: ignore[arg-type]
+    return Looking(world.node, asking).look()
 
 
 def seen(world: World, asking: AtOnce | None = None) -> Status:
@@ -216,7 +215,7 @@ def test_who_is_not_root_is_told_what_cannot_be_seen(
     world = standby(tmp_path)
     monkeypatch.setattr(keepalived_probe, "ask", refuse)
     denied = PermissionError(1, "Operation not permitted")
-    world.host.network.errors = {"holder?": denied, "adverts?": denied}
+    world.network.errors = {"holder?": denied, "adverts?": denied}
     (tmp_path / "run" / "main.permit").unlink()
     (tmp_path / "run").rmdir()
     status = seen(world)
@@ -249,11 +248,11 @@ def test_two_writers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_cut_link_is_no_proof_that_nobody_has_the_vip(tmp_path: Path) -> None:
     """The peer answers over another network, and nothing answers on the link of the VIP."""
     world = standby(tmp_path)
-    world.host.network.holder, world.host.network.adverts = "", False
+    world.network.holder, world.network.adverts = "", False
     assert seen(world).there.vip is None
-    world.host.network.on_link = True
+    world.network.on_link = True
     assert seen(world).there.vip is False
-    world.host.network.on_link, world.a.trouble = False, SILENT
+    world.network.on_link, world.a.trouble = False, SILENT
     assert seen(world).there.vip is False  # nobody is there at all
 
 
@@ -275,10 +274,10 @@ def test_what_goes_wrong_on_one_side_does_not_hide_the_other(
 
 def test_marks_of_this_node(tmp_path: Path) -> None:
     world = standby(tmp_path)
-    world.host.gave_way_mark = GaveWay(world.time - 12, "superseded")
-    world.host.network.adverts = False
+    world.gave_way = GaveWay(world.time - 12, "superseded")
+    world.network.adverts = False
     world.a.access = CLOSED
-    world.host.permit = False
+    world.permit = False
     status = seen(world)
     assert status.signs and status.signs.gave_way == "superseded"
     assert status.signs.permit is False
@@ -306,7 +305,7 @@ def test_holder_does_not_wait_for_adverts(tmp_path: Path) -> None:
 
     world = standby(tmp_path)
     seen(world, Noting())
-    assert waited["adverts"] > world.host.config.advert_int
+    assert waited["adverts"] > world.node.config.advert_int
     world.vip = True
     seen(world, Noting())
     assert waited["adverts"] == 0
