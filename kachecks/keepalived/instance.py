@@ -253,6 +253,6 @@ def canonical(text: str) -> str:
     """An address without its prefix length, in the one way to write it; what is none, unchanged."""
     bare = text.partition("/")[0]
     try:
-        return str(ipaddress.ipcanonical(bare))
+        return str(ipaddress.ip_address(bare))
     except ValueError:
         return bare
