@@ -100,31 +100,36 @@ def leave(node: Node, options: argparse.Namespace, others: Sequence[Node] = ()) 
         for each in nodes:  # first of all: a promotion at work stands aside, and the lock is free
             _stay_closed(each)
     try:
-        outcomes = [_close(each, options) for each in nodes]
-        if not options.force and not all(outcome.done for outcome in outcomes):
-            for each in nodes:
-                each.marks.unmark_leaving()
-            say("keepalived goes on: a VIP that left now would leave an open server behind")
-            return REFUSED
-        if options.drop_vip:
-            for each in nodes:
-                say(each.keepalived.drop_vip())
-        if stops and not was_here and not options.force:
-            say("the VIP is elsewhere: keepalived is left running (--force stops it too)")
-            return DONE
-        for each, outcome in zip(nodes, outcomes):
-            _wait_for_peer(each, outcome)
-        for each in nodes:
-            _stay_closed(each)
-        if not stops:
-            return DONE
-        say(node.keepalived.stop())
-        # A promotion that had the lock may have opened in between: nobody else would look now.
-        again = [_look_once_more(each) for each in nodes]
-        return DONE if options.force or all(outcome.done for outcome in again) else REFUSED
+        return _let_go(nodes, options, was_here, stops)
     finally:
         for each in nodes:
             each.lock.release()
+
+
+def _let_go(nodes: list[Node], options: argparse.Namespace, was_here: bool, stops: bool) -> int:
+    """Close all of them, let their peers catch up, stop keepalived as the very last act."""
+    outcomes = [_close(each, options) for each in nodes]
+    if not options.force and not all(outcome.done for outcome in outcomes):
+        for each in nodes:
+            each.marks.unmark_leaving()
+        say("keepalived goes on: a VIP that left now would leave an open server behind")
+        return REFUSED
+    if options.drop_vip:
+        for each in nodes:
+            say(each.keepalived.drop_vip())
+    if stops and not was_here and not options.force:
+        say("the VIP is elsewhere: keepalived is left running (--force stops it too)")
+        return DONE
+    for each, outcome in zip(nodes, outcomes):
+        _wait_for_peer(each, outcome)
+    for each in nodes:
+        _stay_closed(each)
+    if not stops:
+        return DONE
+    say(nodes[0].keepalived.stop())
+    # A promotion that had the lock may have opened in between: nobody else would look now.
+    again = [_look_once_more(each) for each in nodes]
+    return DONE if options.force or all(outcome.done for outcome in again) else REFUSED
 
 
 def _close(node: Node, options: argparse.Namespace) -> Outcome:

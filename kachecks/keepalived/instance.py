@@ -96,19 +96,21 @@ class _Reading:
             auth=self._auth(version, strict),
             source=canonical(source.value) if source else "",
             peers=peers,
-            checks_source=any(
-                (
-                    self.settings.last("vrrp_check_unicast_src"),
-                    block.last("check_unicast_src"),
-                    any("min_ttl" in p.words or "max_ttl" in p.words for p in self._peers()),
-                )
-            ),
+            checks_source=self._checks_source(),
             multicast_group=self._multicast_group(family),
             dont_track_primary=block.last("dont_track_primary") is not None,
             trackers=trackers,
             dropped=self._dropped(vips, version, strict, peers),
             notes=tuple(self.notes),
         )
+
+    def _checks_source(self) -> bool:
+        """Adverts of hosts that are no unicast_peer are dropped."""
+        ttls = any("min_ttl" in each.words or "max_ttl" in each.words for each in self._peers())
+        stated = self.settings.last("vrrp_check_unicast_src") or self.block.last(
+            "check_unicast_src"
+        )
+        return ttls or stated is not None
 
     def _peers(self) -> list[Statement]:
         return self.block.entries("unicast_peer")

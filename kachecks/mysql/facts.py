@@ -118,17 +118,7 @@ def parse_channel(row: Row) -> Channel:
         return row[new] if new in row else row[old]
 
     lag = either("Seconds_Behind_Source", "Seconds_Behind_Master")
-    using_gtid = row.get("Using_Gtid")
-    mariadb = using_gtid is not None
-    if mariadb:
-        gtid = using_gtid != "No"
-        received_gtid = row.get("Gtid_IO_Pos") or ""
-        source_id = text("Source_Server_Id", "Master_Server_Id")
-        source_id = "" if source_id == "0" else source_id
-    else:
-        received_gtid = (row.get("Retrieved_Gtid_Set") or "").replace("\n", "")
-        gtid = row.get("Auto_Position") == "1"
-        source_id = row.get("Source_UUID") or row.get("Master_UUID") or ""
+    gtid, received_gtid, source_id = _by_gtid(row)
     return Channel(
         name=row.get("Channel_Name") or row.get("Connection_name") or "",
         source_host=text("Source_Host", "Master_Host"),
@@ -150,9 +140,20 @@ def parse_channel(row: Row) -> Channel:
             text("Relay_Source_Log_File", "Relay_Master_Log_File"),
             number("Exec_Source_Log_Pos", "Exec_Master_Log_Pos"),
         ),
-        heartbeats=number("Slave_received_heartbeats") if mariadb else 0,
+        heartbeats=int(row.get("Slave_received_heartbeats") or 0),
         source_id=source_id,
     )
+
+
+def _by_gtid(row: Row) -> tuple[bool, str, str]:
+    """Whether positions are GTIDs, those received, and the identity of the source."""
+    using = row.get("Using_Gtid")
+    if using is None:
+        received = (row.get("Retrieved_Gtid_Set") or "").replace("\n", "")
+        source = row.get("Source_UUID") or row.get("Master_UUID") or ""
+        return row.get("Auto_Position") == "1", received, source
+    source = row.get("Source_Server_Id") or row.get("Master_Server_Id") or "0"
+    return using != "No", row.get("Gtid_IO_Pos") or "", "" if source == "0" else source
 
 
 class Facts(NamedTuple):

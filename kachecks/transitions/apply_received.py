@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kachecks.bounded import Budget
 from kachecks.mysql import positions, queries
-from kachecks.mysql.facts import Channel
+from kachecks.mysql.facts import Channel, Version
 from kachecks.mysql.gtid import Position, lost_of
 from kachecks.node import Node
 from kachecks.transitions.sessions import STATEMENT, Refusal, Sessions, own_server
@@ -26,7 +26,7 @@ def drain(sessions: Sessions, target: Position | None) -> None:
     config = sessions.node.config
     patience = Budget(sessions.node.clock, config.drain_timeout)
     restarted: set[tuple[str, str]] = set()
-    silence = _Silence()
+    silence = _Silence(sessions.facts.version)
     tell = _telling(sessions.node) if sessions.node.telling.talks else None
     before: object = None
     pause = 0.002
@@ -39,12 +39,8 @@ def drain(sessions: Sessions, target: Position | None) -> None:
             return
         if tell is not None:
             tell(_count_of(sessions, channels, target, left))
-        of_target = sessions.facts.version.mariadb and target is not None
-        if (
-            of_target
-            and not _left_to_apply(sessions, channels, None)
-            and silence.proves_the_end(channels)
-        ):
+        all_applied = target is not None and not _left_to_apply(sessions, channels, None)
+        if all_applied and silence.proves_the_end(channels):
             sessions.steps.done(f"the peer's binary log ends before {left}")
             return
         _restart_threads(sessions, channels, restarted)
@@ -68,11 +64,15 @@ class _Silence:
     its way before the peer was closed, the second one was not.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, version: Version) -> None:
+        self._can_tell = version.mariadb
         self._received: object = None
         self._heartbeats: dict[str, int] = {}
 
     def proves_the_end(self, channels: tuple[Channel, ...]) -> bool:
+        """Nothing more will come, as far as this version shows heartbeats."""
+        if not self._can_tell:
+            return False
         received = [(each.name, each.received_gtid, each.received_file) for each in channels]
         if received != self._received or not all(each.receiving for each in channels):
             self._received = received
