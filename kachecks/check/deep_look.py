@@ -13,7 +13,7 @@ from kachecks.check.verdict import STALLED_AFTER, Findings
 from kachecks.mysql import pair, positions, queries
 from kachecks.mysql.disks import Disks
 from kachecks.mysql.errors import ABSENT, CLOSED, GONE, OPEN, REFUSING, SessionError, word_for
-from kachecks.mysql.facts import Channel, Facts, channels_from
+from kachecks.mysql.facts import Facts, channels_from
 from kachecks.mysql.gtid import Position
 from kachecks.mysql.probe import probe, probe_access
 from kachecks.mysql.session import Session
@@ -172,7 +172,7 @@ def _look_at_peer(
         found = found._replace(up_to_date=_up_to_date(node, session, facts, peer, theirs))
         if theirs.writable and not facts.writable and same_family:
             errant = _errant(node, session, facts, peer, theirs)
-            return _behind(node, session, facts, peer, found._replace(errant=errant))
+            return _behind(node, session, peer, found._replace(errant=errant))
     except SessionError as error:
         return found._replace(peer=word_for(error), peer_fit=False)
     finally:
@@ -214,8 +214,6 @@ def _errant(node: Node, session: Session, facts: Facts, peer: Session, theirs: F
     """
     budget = Budget(node.clock, ERRANT_FOR)
     wanted = positions.executed(session, STATEMENT)
-    if not wanted.gtids or not positions.executed(peer, PEER_PATIENCE).gtids:
-        return ""
     channels = channels_from(theirs.channels, "")
     while True:
         left = positions.not_received(peer, wanted, channels, PEER_PATIENCE)
@@ -244,18 +242,15 @@ def _up_to_date(node: Node, session: Session, facts: Facts, peer: Session, their
     """Everything that the peer has, asked now, has been received here a moment later.
 
     A receiver that has just connected shows 0 seconds behind, and may lack hours (measured). Asked
-    only until it is known for this mysqld; without GTIDs there is nothing better than the lag.
+    only until it is known for this mysqld.
     """
     if node.marks.had_contact(node.servers.process_of(session)):
         return True
     channels = channels_from(facts.channels, node.config.peer)
-    wanted = ""
-    if all(each.gtid for each in channels) and facts.version.mariadb == theirs.version.mariadb:
-        wanted = positions.executed(peer, PEER_PATIENCE).gtids
-    if not wanted or not channels:
-        return bool(channels) and all(_is_near(each, node.config.max_lag) for each in channels)
+    if not channels or facts.version.mariadb != theirs.version.mariadb:
+        return False
     budget = Budget(node.clock, ERRANT_FOR)
-    theirs_all = Position(wanted, "", None)
+    theirs_all = positions.executed(peer, PEER_PATIENCE)
     while positions.not_received(session, theirs_all, channels, STATEMENT):
         if budget.over:
             return False
@@ -264,12 +259,7 @@ def _up_to_date(node: Node, session: Session, facts: Facts, peer: Session, their
     return True
 
 
-def _is_near(channel: Channel, max_lag: float) -> bool:
-    lag = channel.lag_seconds
-    return channel.receiving and lag is not None and lag <= max_lag
-
-
-def _behind(node: Node, session: Session, facts: Facts, peer: Session, found: Findings) -> Findings:
+def _behind(node: Node, session: Session, peer: Session, found: Findings) -> Findings:
     """Has this standby got what the peer had at an earlier look? Whatever its threads say.
 
     A receiver that is connected, and gets nothing, shows 0 seconds behind: MariaDB 10.11 does so
@@ -279,8 +269,8 @@ def _behind(node: Node, session: Session, facts: Facts, peer: Session, found: Fi
     if not found.up_to_date:
         return found._replace(behind="it has not caught up with the peer since mysqld started")
     if last is not None and last.wanted:
-        earlier = Position(last.wanted, "", None)
-        left = positions.missing(session, earlier, facts.channels, STATEMENT)
+        earlier = Position(last.wanted)
+        left = positions.missing(session, earlier, STATEMENT)
         if left:
             late = node.clock.now() - last.wanted_at
             sentence = f"still without {left} that the peer had {late:.0f} s ago"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from kachecks.config.options import Config
 from kachecks.lean import NamedTuple
 from kachecks.mysql.errors import ABSENT, BUSY, MUTE, OPEN, REFUSING, UNASKABLE, UNKNOWN
-from kachecks.mysql.facts import Channel, Facts, channels_from
+from kachecks.mysql.facts import BY_FILE, Channel, Facts, channels_from
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -201,7 +201,12 @@ def _found(what: str) -> Callable[[Observation, Config], str]:
 
 
 def _not_replicating(seen: Observation, config: Config) -> str:
-    if seen.facts is None or seen.facts.channels:
+    if seen.facts is None:
+        return ""
+    for channel in _channels(seen, config):
+        if not channel.gtid:
+            return f"replication from {channel.source_host}{_named(channel)} {BY_FILE}"
+    if seen.facts.channels:
         return ""
     return f"this server does not replicate from {config.peer}: CHANGE REPLICATION SOURCE TO it"
 

@@ -44,10 +44,13 @@ class Lost(SessionError):
 
 
 class ServerError(SessionError):
-    """An error that a living server sent: it is alive, whatever else is wrong."""
+    """An error that a living server sent: it is alive, whatever else is wrong.
+
+    ``errno`` 0: it has sent none, and is not one that we can go by.
+    """
 
     def __init__(self, errno: int, message: str) -> None:
-        super().__init__(f"error {errno}: {message}")
+        super().__init__(f"error {errno}: {message}" if errno else message)
         self.errno = errno
 
 

@@ -59,6 +59,13 @@ def supported_version(text: str) -> Version:
     return version
 
 
+BY_FILE = (
+    "goes by file and offset, and only GTIDs tell what a server lacks: CHANGE REPLICATION SOURCE TO"
+    " SOURCE_AUTO_POSITION = 1 (MySQL), CHANGE MASTER TO MASTER_USE_GTID = slave_pos (MariaDB)"
+)
+"""Of replication that kachecks does not go by."""
+
+
 class Channel(NamedTuple):
     """One replication channel (MariaDB: connection) of a replica."""
 
@@ -72,10 +79,8 @@ class Channel(NamedTuple):
     applier_errno: int
     applier_error: str
     lag_seconds: int | None  # NULL while a thread stands still: unknown, not 0
-    gtid: bool  # positions are GTID sets, not files
+    gtid: bool  # positions are GTIDs, not a file and an offset
     received_gtid: str
-    received_file: tuple[str, int]  # read from the source up to here
-    applied_file: tuple[str, int]  # applied up to here, in the source's coordinates
     heartbeats: int  # MariaDB: received since the start; a source sends them when it has sent all
     source_id: str  # server_uuid (MySQL) or server_id (MariaDB) of the source, "" if never seen
 
@@ -132,14 +137,6 @@ def parse_channel(row: Row) -> Channel:
         lag_seconds=None if lag is None else int(lag),
         gtid=gtid,
         received_gtid=received_gtid,
-        received_file=(
-            text("Source_Log_File", "Master_Log_File"),
-            number("Read_Source_Log_Pos", "Read_Master_Log_Pos"),
-        ),
-        applied_file=(
-            text("Relay_Source_Log_File", "Relay_Master_Log_File"),
-            number("Exec_Source_Log_Pos", "Exec_Master_Log_Pos"),
-        ),
         heartbeats=int(row.get("Slave_received_heartbeats") or 0),
         source_id=source_id,
     )

@@ -17,16 +17,8 @@ if TYPE_CHECKING:
 class Position(NamedTuple):
     """All that a server has committed."""
 
-    gtids: str  # MySQL: gtid_executed; MariaDB: gtid_binlog_state; "" without GTIDs
-    applied: str  # MariaDB: gtid_slave_pos
-    file: tuple[str, int] | None  # end of the binary log, where there are no GTIDs
-
-    @property
-    def text(self) -> str:
-        """For people and the audit log."""
-        if self.gtids or self.file is None:
-            return self.gtids
-        return f"{self.file[0]}:{self.file[1]}"
+    gtids: str  # MySQL: gtid_executed; MariaDB: gtid_binlog_state
+    applied: str = ""  # MariaDB: gtid_slave_pos
 
 
 def lost_of(identity: str, missing_gtids: str) -> str:

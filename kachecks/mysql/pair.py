@@ -8,7 +8,7 @@ has its words in mysql.errors.
 from __future__ import annotations
 
 from kachecks.lean import NamedTuple
-from kachecks.mysql.facts import Channel, Facts, channels_from
+from kachecks.mysql.facts import BY_FILE, Channel, Facts, channels_from
 from kachecks.mysql.gtid import lost_of
 
 TYPE_CHECKING = False
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FAMILY, SERVER_ID, SERVER_UUID, SOURCE = "family", "server_id", "server_uuid", "source"
 """What keeps two servers from being a pair."""
 
-NO_CHANNEL, APPLIER, RECEIVER, LAG = "no channel", "applier", "receiver", "lag"
+NO_CHANNEL, FILE, APPLIER, RECEIVER, LAG = "no channel", "file", "applier", "receiver", "lag"
 """What keeps a replica from taking over, beside being open itself."""
 
 
@@ -76,7 +76,7 @@ def errant(maker: Facts, lacking: str) -> str:
 class Obstacle(NamedTuple):
     """A thing that keeps a replica from taking over."""
 
-    kind: str  # NO_CHANNEL, APPLIER, RECEIVER or LAG
+    kind: str  # one of the words above
     sentence: str
     lag_seconds: int | None = None
 
@@ -90,7 +90,9 @@ def obstacles(channels: tuple[Channel, ...], longest_lag: float) -> Iterator[Obs
     if not channels:
         yield Obstacle(NO_CHANNEL, "it does not replicate")
     for channel in channels:
-        if not channel.applier:
+        if not channel.gtid:
+            yield Obstacle(FILE, f"its replication {BY_FILE}")
+        elif not channel.applier:
             yield Obstacle(APPLIER, f"its applier has stopped: {channel.applier_said}")
         elif not channel.receiving:
             yield Obstacle(RECEIVER, f"its receiver is not connected: {channel.receiver_said}")

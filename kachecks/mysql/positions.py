@@ -8,35 +8,35 @@ from __future__ import annotations
 from kachecks.mysql import queries
 from kachecks.mysql.facts import Channel
 from kachecks.mysql.gtid import Position, mariadb_missing, of_others, parse_gtid, split_gtids
-from kachecks.mysql.session import Session
+from kachecks.mysql.session import ServerError, Session
 
 
 def executed(session: Session, seconds: float) -> Position:
-    """What the server has committed by now. Raises SessionError."""
+    """What the server has committed by now.
+
+    Raises:
+        ServerError: GTIDs are switched off there (MySQL), so that cannot be told.
+        SessionError: as the server or the network has it.
+    """
     row = session.query(queries.executed(session.version), seconds)[0]
-    gtids = (row["executed"] or "").replace("\n", "")
-    if session.version.mariadb or (row["gtid_mode"] or "").startswith("ON"):
-        return Position(gtids, row["applied"] or "", None)
-    rows = session.query(queries.binlog_position(session.version), seconds)
-    if not rows:
-        return Position("", "", None)
-    return Position("", "", (rows[0]["File"] or "", int(rows[0]["Position"] or 0)))
+    mode = row["gtid_mode"] or ""
+    if not session.version.mariadb and not mode.startswith("ON"):
+        raise ServerError(
+            0,
+            f"gtid_mode is {mode}, and without GTIDs nobody can tell what a server"
+            " lacks: SET GLOBAL gtid_mode, step by step, to ON",
+        )
+    return Position((row["executed"] or "").replace("\n", ""), row["applied"] or "")
 
 
-def missing(
-    session: Session, wanted: Position, channels: tuple[Channel, ...], seconds: float
-) -> str:
+def missing(session: Session, wanted: Position, seconds: float) -> str:
     """What of ``wanted`` this server lacks, "" when it has everything. Raises SessionError."""
-    if wanted.file is not None:
-        return _file_missing(wanted.file, channels)
     if not wanted.gtids:
         return ""
-    if session.version.mariadb:
-        own = executed(session, seconds)
-        return ",".join(mariadb_missing(wanted.gtids, own))
     own = executed(session, seconds)
-    row = session.query(queries.gtid_missing(wanted.gtids, own.gtids), seconds)[0]
-    return (row["missing"] or "").replace("\n", "")
+    if session.version.mariadb:
+        return ",".join(mariadb_missing(wanted.gtids, own))
+    return _subtracted(session, wanted.gtids, own.gtids, seconds)
 
 
 def not_received(
@@ -46,16 +46,15 @@ def not_received(
 
     What waits in the relay log counts as received. Raises SessionError.
     """
-    left = missing(session, wanted, channels, seconds)
+    left = missing(session, wanted, seconds)
     for channel in channels:
         if not left:
             break
         if session.version.mariadb:
-            relayed = Position(channel.received_gtid, "", None)
+            relayed = Position(channel.received_gtid)
             left = ",".join(mariadb_missing(left, relayed))
         else:
-            row = session.query(queries.gtid_missing(left, channel.received_gtid), seconds)[0]
-            left = (row["missing"] or "").replace("\n", "")
+            left = _subtracted(session, left, channel.received_gtid, seconds)
     return left
 
 
@@ -65,41 +64,20 @@ def unapplied(session: Session, channel: Channel, server_id: int, seconds: float
     On MariaDB the received position also carries this server's own transactions as they came
     back from the peer; those are not applied and do not count.
     """
-    if not channel.gtid:
-        if channel.received_file == channel.applied_file or not channel.received_file[0]:
-            return ""
-        return "{}:{}".format(*channel.received_file)
     if session.version.mariadb:
         others = ",".join(
             gtid for gtid in split_gtids(channel.received_gtid) if parse_gtid(gtid)[1] != server_id
         )
         return ",".join(mariadb_missing(others, executed(session, seconds)))
-    own = executed(session, seconds)
-    row = session.query(queries.gtid_missing(channel.received_gtid, own.gtids), seconds)[0]
-    return (row["missing"] or "").replace("\n", "")
+    own = executed(session, seconds).gtids
+    return _subtracted(session, channel.received_gtid, own, seconds)
 
 
 def others_of(session: Session, identity: str, seconds: float) -> str:
-    """What others have committed there, by GTID; "" where a server has none. Waits for nothing.
-
-    Raises SessionError.
-    """
-    row = session.query(queries.executed(session.version), seconds)[0]
-    if not session.version.mariadb and not (row["gtid_mode"] or "").startswith("ON"):
-        return ""
-    gtids = (row["executed"] or "").replace("\n", "")
-    return of_others(Position(gtids, row["applied"] or "", None), identity)
+    """What others have committed there. Waits for nothing. Raises SessionError."""
+    return of_others(executed(session, seconds), identity)
 
 
-def _file_missing(wanted: tuple[str, int], channels: tuple[Channel, ...]) -> str:
-    """File and position: reached when a channel has applied up to there in the source's files."""
-    for channel in channels:
-        if _ordered(channel.applied_file) >= _ordered(wanted):
-            return ""
-    return "{}:{}".format(*wanted)
-
-
-def _ordered(position: tuple[str, int]) -> tuple[int, int]:
-    """Binary logs are numbered: mysql-bin.999999 comes before mysql-bin.1000000."""
-    number = position[0].rpartition(".")[2]
-    return (int(number) if number.isdigit() else 0, position[1])
+def _subtracted(session: Session, gtids: str, others: str, seconds: float) -> str:
+    row = session.query(queries.gtid_missing(gtids, others), seconds)[0]
+    return (row["missing"] or "").replace("\n", "")

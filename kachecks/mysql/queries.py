@@ -48,16 +48,6 @@ def executed(version: Version) -> str:
     )
 
 
-def binlog_position(version: Version) -> str:
-    """File and position of the last event written. Can hang on a full disk: never in a check.
-
-    Needs REPLICATION CLIENT (MySQL), BINLOG MONITOR (MariaDB). SHOW BINARY LOG STATUS: MySQL 8.2.
-    """
-    if not version.mariadb and version.number >= (8, 2, 0):
-        return "SHOW BINARY LOG STATUS"
-    return "SHOW MASTER STATUS"
-
-
 def gtid_missing(wanted: str, present: str) -> str:
     """MySQL: the transactions of one set that another lacks. Both are checked to be GTID sets."""
     return f"SELECT GTID_SUBTRACT('{_gtid_set(wanted)}', '{_gtid_set(present)}') AS missing"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kachecks.bounded import Budget
 from kachecks.mysql import positions, queries
-from kachecks.mysql.facts import Channel, Version
+from kachecks.mysql.facts import BY_FILE, Channel, Version
 from kachecks.mysql.gtid import Position, lost_of
 from kachecks.node import Node
 from kachecks.transitions.sessions import STATEMENT, Refusal, Sessions, own_server
@@ -73,7 +73,7 @@ class _Silence:
         """Nothing more will come, as far as this version shows heartbeats."""
         if not self._can_tell:
             return False
-        received = [(each.name, each.received_gtid, each.received_file) for each in channels]
+        received = [(each.name, each.received_gtid) for each in channels]
         if received != self._received or not all(each.receiving for each in channels):
             self._received = received
             self._heartbeats = {each.name: each.heartbeats for each in channels}
@@ -89,6 +89,8 @@ def _give_up_on(sessions: Sessions, channels: tuple[Channel, ...]) -> bool:
     """
     broken = "" if channels else "this server does not replicate from the peer"
     for channel in channels:
+        if not channel.gtid:
+            broken = f"replication from {channel.source_host} {BY_FILE}"
         if not channel.applier and channel.applier_errno:
             broken = f"the applier has stopped with {channel.applier_said}"
     if broken and sessions.node.config.on_broken_replica == "refuse":
@@ -112,7 +114,7 @@ def _left_to_apply(
                 return left
         if target is None:
             return ""
-        left = positions.missing(local, target, channels, STATEMENT)
+        left = positions.missing(local, target, STATEMENT)
     lost = lost_of(facts.identity, left)
     if lost:
         raise Refusal(
@@ -135,7 +137,7 @@ def _count_of(
     from kachecks.transitions.catching_up import transactions_left
 
     received = ",".join(each.received_gtid for each in channels)
-    wanted = target or Position(received, "", None)
+    wanted = target or Position(received)
     return lambda: transactions_left(sessions.local, wanted, left)
 
 
@@ -143,8 +145,7 @@ def _progress(sessions: Sessions, channels: tuple[Channel, ...]) -> object:
     """Something that changes whenever a transaction is received or applied."""
     with own_server():
         executed = positions.executed(sessions.local, STATEMENT)
-    marks = [(each.received_gtid, each.received_file, each.applied_file) for each in channels]
-    return executed, marks
+    return executed, [each.received_gtid for each in channels]
 
 
 def _restart_threads(
@@ -165,7 +166,7 @@ def _restart_threads(
             continue
         with own_server():
             if not channel.applier and channel.receiver == "No" and version.mariadb:
-                if sessions.peer is None and channel.gtid:
+                if sessions.peer is None:
                     raise Refusal(
                         "both replication threads are stopped and the peer is not there:"
                         " MariaDB would throw away what was received; START SLAVE by hand"

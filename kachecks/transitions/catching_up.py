@@ -5,10 +5,8 @@ from __future__ import annotations
 from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql import positions
-from kachecks.mysql.facts import channels_of
 from kachecks.mysql.gtid import Position
 from kachecks.mysql.gtid_count import count, mariadb_count
-from kachecks.mysql.probe import probe
 from kachecks.mysql.session import Session, SessionError
 from kachecks.node import Node
 
@@ -32,7 +30,7 @@ class CaughtUp(NamedTuple):
 
     done: bool
     said: str
-    left: str = ""  # what it lacks, by GTID or file and position
+    left: str = ""  # GTIDs that it lacks
 
 
 def wait_for_peer(
@@ -66,8 +64,6 @@ def transactions_left(session: Session, wanted: Position, left: str) -> int | No
     Args:
         left: what positions.missing has found it to lack.
     """
-    if wanted.file is not None:
-        return None
     if not session.version.mariadb:
         return count(left)
     with suppress(SessionError):
@@ -88,14 +84,11 @@ def _wait(
     each_round: EachRound,
 ) -> CaughtUp:
     """Raises SessionError."""
-    facts = probe(local, budget.left(at_most=CONNECT))
     wanted = positions.executed(local, budget.left(at_most=CONNECT))
     pause = 0.002
     left = "what this node has committed"
     while not budget.over:
-        there = probe(peer, STATEMENT)
-        channels = channels_of(there.channels, facts.identity)
-        left = positions.missing(peer, wanted, channels, STATEMENT)
+        left = positions.missing(peer, wanted, STATEMENT)
         if not left:
             return CaughtUp(True, "the peer has everything")
         each_round(_count_of(peer, wanted, left))

@@ -97,7 +97,7 @@ def close_server(
         position = ""
         with suppress(SessionError):
             _stop_events(node, session, budget)
-            position = positions.executed(session, budget.left(at_most=1.0)).text
+            position = positions.executed(session, budget.left(at_most=1.0)).gtids
         return ClosedServer(closed, position)
     finally:
         session.close()

@@ -58,7 +58,7 @@ def _promote(sessions: Sessions) -> Outcome:
         if sessions.peer is not None or not peer_is_back(sessions, settled):
             break
     with own_server():
-        position = positions.executed(sessions.local, STATEMENT).text
+        position = positions.executed(sessions.local, STATEMENT).gtids
     _open(sessions)
     steps.done("open")
     why = f"{settled.said}; all that was received is applied"

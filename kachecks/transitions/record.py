@@ -14,7 +14,7 @@ class Outcome(NamedTuple):
     why: str  # one sentence
     done: bool  # it ended as it was meant to
     changed: bool  # something was changed, so it is worth a line in the audit log
-    position: str = ""  # GTIDs, or file and position, of this server at the handover
+    position: str = ""  # GTIDs of this server at the handover
 
 
 class Steps:

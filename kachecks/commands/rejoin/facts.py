@@ -27,7 +27,7 @@ class Way(NamedTuple):
     source: str  # HERE or THERE
     replica: str
     channels: tuple[Channel, ...]  # of the replica, those that read from the source
-    left: str  # "" nothing; GTIDs, or the file and position that is not reached
+    left: str  # GTIDs, "" nothing
     transactions: int | None  # in left; None: they cannot be counted
     listed: tuple[str, ...]  # left, in parts for people
     after: str  # MariaDB: the GTIDs after which they begin, "" where one is not known

@@ -122,9 +122,8 @@ class _Watched:
 
     def look(self, now: float) -> str:
         """What of the source's position at the beginning is missing. Raises SessionError."""
-        channels = self._channels()
         wanted = self._source.position
-        self._left = positions.missing(self._session, wanted, channels, STATEMENT)
+        self._left = positions.missing(self._session, wanted, STATEMENT)
         self._own = positions.executed(self._session, STATEMENT)
         number = self._count()
         if number is not None:
@@ -152,11 +151,6 @@ class _Watched:
             rate=self._rate(),
         )
 
-    def _channels(self) -> tuple[Channel, ...]:
-        """Only files and positions need the latest. Raises SessionError."""
-        by_file = self._source.position.file is not None
-        return probe(self._session, STATEMENT).channels if by_file else ()
-
     def _count(self) -> int | None:
         if not self._left:
             return 0
@@ -177,7 +171,7 @@ class _Watched:
         """
         if not self._source.purged:
             return ""
-        wanted = Position(self._left, "", None)
+        wanted = Position(self._left)
         coming = positions.not_received(self._session, wanted, channels, STATEMENT)
         held = self._without(coming, self._source.purged)
         return self._without(coming, held)

@@ -14,7 +14,7 @@ from kachecks.state.transition import Transition
 class Lacks(NamedTuple):
     """What a server has not applied of what the other one has committed."""
 
-    gtids: str  # "" nothing; without GTIDs the file and position that is not reached
+    gtids: str  # "" nothing
     transactions: int | None  # None: they cannot be counted
 
 
@@ -28,7 +28,7 @@ class Server(NamedTuple):
     facts: Facts
     host: str | None  # the name of its host
     uptime: int | None  # s
-    position: str | None  # all that it has committed: GTIDs, or file and position
+    position: str | None  # GTIDs of all that it has committed
     lacks: Lacks | None = None  # None: the two could not be compared
     channels: tuple[Channel, ...] = ()  # those of facts that read from the other node
 

@@ -91,7 +91,7 @@ def _ask_servers(node: Node, local: Session, seen: Seen) -> Seen:
         return seen._replace(peer_trouble=str(error))
     try:
         there = probe(peer, CONNECT)
-        left = positions.missing(peer, wanted, there.channels, CONNECT)
+        left = positions.missing(peer, wanted, CONNECT)
         return seen._replace(peer=there, left=left)
     except SessionError as error:
         return seen._replace(peer_trouble=str(error))

@@ -184,8 +184,6 @@ def _errant(
 def _lacking(node: Node, made: Session, maker: Server, asked: Session, lacking: Server) -> str:
     budget = Budget(node.clock, ERRANT_FOR)
     wanted = positions.executed(made, STATEMENT)
-    if wanted.file or positions.executed(asked, STATEMENT).file:
-        return ""  # a file and an offset tell nothing of another server
     channels: tuple[Channel, ...] = ()
     while True:
         if lacking.sources is not None:  # else our account may not look
