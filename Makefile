@@ -78,4 +78,4 @@ $(VENV)/dependencies: setup.cfg pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) build demo.svg *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build demo.svg *.egg-info .import_linter_cache .mypy_cache .ruff_cache .pytest_cache

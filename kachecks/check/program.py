@@ -14,7 +14,7 @@ from kachecks.config.options import DEFAULT_PATH, LONGEST_RUN, Config, ConfigErr
 from kachecks.lean import NamedTuple, plain_options, suppress
 from kachecks.node import Node
 from kachecks.report import log, say
-from kachecks.state.files import CHECK, SHARED_RUN_DIR, Files, Lock, StateError, path_of
+from kachecks.state.files import CHECK, SHARED_RUN_DIR, UNUSABLE, Files, Lock, StateError, path_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -181,7 +181,8 @@ def _unusable(options: Options, why: str, vip_is_here: Callable[[str], bool]) ->
 
 def _unusable_note(options: Options) -> str:
     """Where syslog's last word on an option file is kept that has no usable name."""
-    return f"{SHARED_RUN_DIR}/{options.defaults_file.strip('/').replace('/', '_')}.unusable"
+    name = options.defaults_file.strip("/").replace("/", "_")
+    return path_of(SHARED_RUN_DIR, name, UNUSABLE)
 
 
 class _End:

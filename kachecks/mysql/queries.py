@@ -10,6 +10,9 @@ from kachecks.mysql.facts import Version
 
 # --- statements that only read -------------------------------------------------------------
 
+CIPHER = "SHOW SESSION STATUS LIKE 'Ssl_cipher'"
+"""An empty value: this very connection is not encrypted. Needs no privilege."""
+
 
 def globals_of(version: Version) -> str:
     """Identity and access. Needs no privilege. super_read_only: MySQL 5.7.8 and later."""

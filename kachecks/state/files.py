@@ -24,6 +24,7 @@ LOCK, CHECK, DISK = "lock", "check", "disk"
 OPEN, OPENED, MYSQLD, EVENTS = "open", "opened", "mysqld", "events"
 GAVE_WAY, LEAVING, PERMIT = "gave_way", "leaving", "permit"
 LOOK, VERDICT, TROUBLE, REFUSAL = "look", "verdict", "trouble", "refusal"
+UNUSABLE = "unusable"
 """What ends the name of each file in the run directory: ``NAME.lock`` ..."""
 
 MAINTENANCE, ALONE, AUDIT_LOG = "maintenance", "alone", "jsonl"

@@ -29,6 +29,7 @@ from kachecks.config.options import Config, load
 from kachecks.keepalived.instance import canonical
 from kachecks.node import Node
 from kachecks.report import say
+from kachecks.state.files import PERMIT, path_of
 
 _EPILOG = """\
 exit status:
@@ -141,15 +142,20 @@ def _look(config: Config, options: argparse.Namespace) -> _Seen | None:
 def _setup(config: Config, reading: Reading, program: Keepalived) -> Setup | None:
     if reading.conf is None:
         return None
-    return setup(HERE, config, reading.conf, frozenset({canonical(config.peer)}), program.version)
+    other_end = frozenset({canonical(config.peer)})
+    return setup(HERE, config, reading.conf, other_end, _permit(config), program.version)
 
 
 def _of_peer(config: Config, reading: Reading, here: Setup | None) -> list[Finding]:
     """The peer's file by the rules of one node, as if its option file were like ours; then both."""
     assert reading.conf
     own = frozenset(entry.address for entry in addresses()) - vips(config)
-    peer = setup(PEER, config, reading.conf, own)
+    peer = setup(PEER, config, reading.conf, own, _permit(config))
     return of_conf(reading, peer) + (of_both(here, peer) if here else [])
+
+
+def _permit(config: Config) -> str:
+    return path_of(config.run_dir, config.name, PERMIT)
 
 
 def _explain(name: str, as_data: bool) -> int:

@@ -100,6 +100,7 @@ class Setup(NamedTuple):
     block: Statement  # its block; an empty one without an instance
     check: Check | None
     hooks: tuple[Command, ...]
+    permit: str  # the file that keepalived has to track
 
     @property
     def commands(self) -> tuple[Command, ...]:
@@ -151,11 +152,12 @@ def setup(
     config: Config,
     conf: Conf,
     other_end: frozenset[str],
+    permit: str,
     version: tuple[int, ...] | None = None,
 ) -> Setup:
-    """Pick out what belongs to the pair of ``config``."""
+    """Pick out what belongs to the pair of ``config``; all but ``conf`` as in Setup."""
     found = instances(conf)
-    made = Setup(node, config, conf, other_end, version, found, None, _NOTHING, None, ())
+    made = Setup(node, config, conf, other_end, version, found, None, _NOTHING, None, (), permit)
     wanted = vips(config)
     carriers = [one for one in found if made.carried(one) & wanted]
     carriers.sort(key=lambda one: made.carried(one) != wanted)

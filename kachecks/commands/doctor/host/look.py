@@ -13,6 +13,7 @@ from kachecks.commands.doctor.host.facts import File, HostFacts, Keepalived, Run
 from kachecks.commands.doctor.host.safety import unsafe
 from kachecks.config.options import Config
 from kachecks.node import Node
+from kachecks.state.files import CHECK, path_of
 
 _PATIENCE = 10.0  # s, for a check whose timeout keepalived.conf does not say
 
@@ -38,7 +39,7 @@ def look(node: Node, setup: Setup | None, program: Keepalived) -> HostFacts:
         sysctl=kernel.sysctl(setup.instance.interface if setup and setup.instance else ""),
         ip_vs=kernel.ip_vs(),
         clock_synchronised=kernel.clock_synchronised(),
-        check_age=files.age(f"{config.run_dir}/{config.name}.check"),
+        check_age=files.age(path_of(config.run_dir, config.name, CHECK)),
         silent_witnesses=reach.silent_witnesses(node),
         adverts_heard=reach.adverts_heard(node),
         other_pairs=kernel.other_pairs(config),

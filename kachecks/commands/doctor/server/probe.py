@@ -98,7 +98,7 @@ def _look(node: Node, session: Session, side: str) -> Server:
     status = rows("sources", queries.replication_status(version))
     grants = rows("grants", asking.GRANTS) or []
     account = rows("account", asking.ACCOUNT) or [{}]
-    cipher = rows("cipher", asking.CIPHER) or [{}]
+    cipher = rows("cipher", queries.CIPHER) or [{}]
     view: bool | None = None
     if version.mariadb and version.number < (12, 0, 0):
         view = rows("view", queries.WRITE_THROUGH_ACCOUNTS) is not None
