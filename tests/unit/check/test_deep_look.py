@@ -188,14 +188,12 @@ def test_a_check_that_is_killed_while_it_marks() -> None:
     world = holder()
     world.last_look = Look(0.0, alone=False)
     seen: list[object] = []
-    real = world.host.mark_alone
 
-    def marks(others: str) -> None:
+    def marks() -> None:
         assert world.last_look is not None
         seen.append(world.last_look.alone)
-        real(others)
 
-    world.host.mark_alone = marks  # type: ignore[method-assign]
+    world.when("mark alone", marks)
     remembered(world, Findings(peer="refused"))
     assert seen == [None]
 
@@ -203,7 +201,7 @@ def test_a_check_that_is_killed_while_it_marks() -> None:
 def test_a_mark_that_cannot_be_removed_is_tried_again() -> None:
     world = holder()
     world.last_look = Look(0.0, alone=True)
-    world.host.unmark_alone = lambda: False  # type: ignore[method-assign]
+    world.disk.error = StateError("cannot remove main.alone")
     assert remembered(world, Findings(peer="closed")).alone is True
 
 
@@ -810,7 +808,7 @@ def test_directories(
 def test_over_tcp_no_disk_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be on another machine; the peer is looked at all the same."""
     world = holder()
-    monkeypatch.setattr(type(world.node), "server_process", lambda *_: None)
+    monkeypatch.setattr(world.servers, "process_of", lambda _: None)
     world.servers.disks = Disks(full="no room")
     assert look(world) == FIT._replace(disk_full="")
     assert not [line for line in world.log if line.startswith("disks")]
@@ -854,7 +852,7 @@ def test_disks_cannot_be_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     def unusable(*_: object) -> Disks:
         raise StateError("cannot write /run/kachecks/main.disk")
 
-    monkeypatch.setattr(type(world.node), "look_at_disks", unusable)
+    monkeypatch.setattr(world.servers, "look_at_disks", unusable)
     session: Any = world.servers.connect_local(1.0)
     with pytest.raises(StateError):
         look_closer(world.node, session, probe(session, 1.0), world.vip)

@@ -63,8 +63,9 @@ def test_a_process_that_does_not_end_is_ended() -> None:
     code = (
         "import sys, time\nfrom kachecks.check import program\n"
         "program.log = lambda *_: None\n"
-        "class Host:\n    def vip_here(self): return False\n"
-        "program.LONGEST_RUN = 0.1\nprogram._End(Host()).comes_after(5)\ntime.sleep(60)\n"
+        "class Network:\n    def vip_here(self): return False\n"
+        "class Node:\n    network = Network()\n"
+        "program.LONGEST_RUN = 0.1\nprogram._End(Node()).comes_after(5)\ntime.sleep(60)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], timeout=30, check=False)
     assert done.returncode == program.UNKNOWN
@@ -75,5 +76,5 @@ def test_a_verdict_stands_where_mysqld_cannot_be_watched(monkeypatch: pytest.Mon
         raise OSError("too many open files")
 
     world = World()
-    monkeypatch.setattr(world.node, "seconds_running", broken)
+    monkeypatch.setattr(world.clock, "seconds_running", broken)
     assert not program._is_void(world.node, program.Options(), None)

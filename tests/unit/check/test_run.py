@@ -13,7 +13,7 @@ from kachecks.check.verdict import Verdict
 from kachecks.mysql.disks import Disks
 from kachecks.mysql.session import DriverError, Lost, ServerError
 from kachecks.mysqld_process import Process
-from kachecks.state.files import StateError
+from kachecks.state.files import TROUBLE, StateError
 from kachecks.state.marks import GaveWay, Look
 from kachecks.transitions.demotion import FRESH_LOOK
 from kachecks.transitions.giving_way import CLOSED_FOR, HOLD
@@ -40,10 +40,9 @@ def holder(**options: str) -> World:
     """B is active: open with the VIP, as it was at the last check; the peer stands by."""
     world = World(**options)
     world.a.access, world.b.access = CLOSED, OPEN
-    host = world.node
-    host.mark = host.told = host.last = world.b.process
+    world.open_mark, world.opening_told = world.b.process, True
     world.time = 100.0
-    host.look = Look(world.time, alone=False, fit_since=world.time - 60)
+    world.last_look = Look(world.time, alone=False, fit_since=world.time - 60)
     return world
 
 
@@ -106,10 +105,10 @@ def test_a_healthy_standby() -> None:
 @pytest.mark.parametrize("act", [True, False])
 def test_trouble_is_over(act: bool) -> None:
     world = holder()
-    world.host.trouble = "could not close it"
+    assert world.node.marks.trouble_changed("could not close it")
     world.permit = False
     check(world, act)
-    assert world.host.trouble == ("" if act else "could not close it")
+    assert world.files.read(world.path(TROUBLE)) == ("" if act else "could not close it")
     assert world.permit == act  # restored where nothing is said against it
 
 
@@ -134,11 +133,12 @@ def troubled() -> list[World]:
 @pytest.mark.parametrize("number", range(7))
 def test_without_act_nothing_is_changed(number: int) -> None:
     world = troubled()[number]
-    host, before = world.node, dict(vars(world.node))
+    before = dict(world.files.texts), dict(world.disk.texts), set(world.servers.dead)
     check(world, act=False)
     assert marked(world) == []
-    assert {key: value for key, value in vars(host).items() if before[key] is not value} == {}
-    assert host.recorded == []
+    assert before == (world.files.texts, world.disk.texts, world.servers.dead)
+    assert world.locked_by == ""
+    assert world.recorded == []
 
 
 @pytest.mark.parametrize("number", range(7))
@@ -235,7 +235,7 @@ def test_isolation_leaves_though_fencing_goes_wrong(monkeypatch: pytest.MonkeyPa
     def fails(*_: object) -> bool:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(type(world.node), "try_lock", fails)
+    monkeypatch.setattr(world.node.lock, "try_to_take", fails)
     assert result(world) == ("ISOLATED", 15, "holder")
 
 
@@ -369,7 +369,7 @@ def test_when_it_is_due(role: object, last: Look | None, looked: bool) -> None:
         assert world.last_look.at >= 100.0
         assert not world.last_look.wrong
     else:
-        assert world.last_look is last
+        assert world.last_look == last
 
 
 @pytest.mark.parametrize("role", [holder, standby])
@@ -379,7 +379,7 @@ def test_a_person_always_gets_a_closer_look(role: object) -> None:
     before = world.last_look
     check(world, act=False)
     assert asked_peer(world)
-    assert world.last_look is before
+    assert world.last_look == before
 
 
 def test_what_is_wrong_is_looked_at_again_at_the_next_check() -> None:
@@ -447,7 +447,7 @@ def test_the_disks_cannot_be_looked_at(error: Exception, monkeypatch: pytest.Mon
     def fails(*_: object) -> Disks:
         raise error
 
-    monkeypatch.setattr(type(world.node), "look_at_disks", fails)
+    monkeypatch.setattr(world.servers, "look_at_disks", fails)
     verdict = check(world)
     assert (verdict.reason, verdict.status) == ("UNKNOWN", 0)
     assert str(error) in verdict.sentence
@@ -689,6 +689,11 @@ def test_an_opening_that_somebody_else_tells_of(what: str) -> None:
     assert "opened" not in [entry["outcome"] for entry in world.recorded]
 
 
+def without_run_directory(world: World) -> None:
+    world.files.texts.clear()
+    world.files.error = NO_RUN_DIR
+
+
 @pytest.mark.parametrize(
     ("role", "trouble", "expected"),
     [
@@ -703,7 +708,8 @@ def test_without_a_run_directory(
 ) -> None:
     """It could neither fence nor promote: people are told, and a dead server still gives way."""
     world = role()  # type: ignore[operator]
-    world.files.error, world.b.trouble = NO_RUN_DIR, trouble
+    without_run_directory(world)
+    world.b.trouble = trouble
     world.servers.dead = {world.b.process}
     verdict = check(world)
     assert (verdict.reason, verdict.status) == expected
@@ -712,7 +718,7 @@ def test_without_a_run_directory(
 
 def test_without_a_run_directory_no_promotion_is_started() -> None:
     world = closed_holder()
-    world.files.error = NO_RUN_DIR
+    without_run_directory(world)
     check(world)
     assert "start promotion" not in world.log
 
@@ -811,7 +817,7 @@ def test_superseded_and_that_cannot_be_noted(monkeypatch: pytest.MonkeyPatch) ->
     def fails(*_: object) -> None:
         raise NO_RUN_DIR
 
-    monkeypatch.setattr(type(world.node), "mark_gave_way", fails)
+    monkeypatch.setattr(world.node.marks, "mark_gave_way", fails)
     assert check(world).status == 16
 
 
@@ -907,20 +913,17 @@ def test_a_dead_holder() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason", "status"),
+    ("disks", "reason", "status"),
     [
-        ({"disks": Disks(full="no room")}, "DISK_FULL", 13),
-        ({"disks": Disks(read_only="read-only")}, "FILESYSTEM_READ_ONLY", 14),
-        ({"disks": Disks(mute="mute")}, "WRITES_STALLED", 12),
+        (Disks(full="no room"), "DISK_FULL", 13),
+        (Disks(read_only="read-only"), "FILESYSTEM_READ_ONLY", 14),
+        (Disks(mute="mute"), "WRITES_STALLED", 12),
     ],
 )
-def test_a_degraded_holder_gives_way_to_a_fit_peer(
-    changes: dict[str, object], reason: str, status: int
-) -> None:
+def test_a_degraded_holder_gives_way_to_a_fit_peer(disks: Disks, reason: str, status: int) -> None:
     """Closed, and then marked, so that it does not come back the next second."""
     world = holder()
-    world.last_look = None
-    vars(world.node).update(changes)
+    world.last_look, world.servers.disks = None, disks
     verdict = check(world)
     assert (verdict.reason, verdict.status, verdict.role) == (reason, status, "holder")
     assert world.gave_way is not None
@@ -1127,7 +1130,7 @@ def test_a_promotion_that_began_after_the_verdict(vip: bool) -> None:
             return
         world.vip = vip
         world.locked_by = "promote"
-        world.when("lock", lambda: setattr(world.node, "locked_by", ""))
+        world.when("lock", lambda: setattr(world, "locked_by", ""))
 
     world.node.marks.mark_leaving = leaving  # type: ignore[method-assign]
     assert check(world).status == 20
@@ -1256,7 +1259,7 @@ def test_fencing_itself_goes_wrong(
     def fails(*_: object) -> bool:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(type(world.node), "try_lock", fails)
+    monkeypatch.setattr(world.node.lock, "try_to_take", fails)
     verdict = check(world)
     assert verdict.status == expected
     assert verdict.sentence.endswith("; unexpected RuntimeError: a bug")

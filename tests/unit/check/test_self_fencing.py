@@ -129,7 +129,7 @@ def test_the_lock_is_freed_whatever_happens(monkeypatch: pytest.MonkeyPatch) -> 
     def fails(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(type(world.node), "open_mark", fails)
+    monkeypatch.setattr(world.node.marks, "open_mark", fails)
     with pytest.raises(RuntimeError):
         close_for(world.node, FAILS, "", 5.0)
     assert world.locked_by == ""

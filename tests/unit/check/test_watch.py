@@ -15,9 +15,8 @@ SERVER = Process(4712, 1)
 
 def watched(world: World, process: Process | None = SERVER) -> tuple[Watched, float]:
     """What came of it, and the seconds it took."""
-    host: Any = world.node
     begun = world.time
-    return watch(host, process), world.time - begun
+    return watch(world.node, process), world.time - begun
 
 
 def running(**options: str) -> World:
@@ -69,15 +68,14 @@ def test_mysqld_has_died_between_the_look_and_the_watch() -> None:
 def test_a_host_that_was_paused_looks_again(late: float, again: bool) -> None:
     """What it found before is no answer to what may have happened meanwhile."""
     world = running()
-    host: Any = world.node
-    watches = host.watch
+    watches = world.servers.watch
 
-    def paused(process: Process, seconds: float) -> bool:
-        died: bool = watches(process, seconds)
+    def paused(process: Process, seconds: float) -> bool | None:
+        died = watches(process, seconds)
         world.pass_time(late)
         return died
 
-    host.watch = paused
+    world.servers.watch = paused  # type: ignore[method-assign]
     found, _ = watched(world)
     assert found.look_again is again
     assert found.said.startswith("this process was paused for 1.1 s" if again else "mysqld (pid")

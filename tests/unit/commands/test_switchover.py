@@ -376,11 +376,14 @@ def test_nothing_in_the_way(version: str) -> None:
     assert found(world) == []
 
 
+IN_FORCE = in_local_time(0, 4e9, "kim", "disks")
+
+
 def breaks(**changes: object) -> Callable[[World], None]:
     def apply(world: World) -> None:
         for name, value in changes.items():
-            where, _, attribute = name.partition("__")
-            setattr({"a": world.a, "b": world.b, "host": world.node}[where], attribute, value)
+            where, _, attribute = name.rpartition("__")
+            setattr(getattr(world, where) if where else world, attribute, value)
 
     return apply
 
@@ -388,11 +391,11 @@ def breaks(**changes: object) -> Callable[[World], None]:
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
-        (breaks(host__declared=in_local_time(0, 1, "kim", "disks")), "by kim: disks; end it"),
-        (breaks(host__gave_way_mark=GaveWay(0, "superseded")), "has given way: superseded"),
-        (breaks(host__locked_by="promote"), "is at work here, to promote"),
-        (breaks(host__keepalived=False), "no keepalived runs here"),
-        (breaks(host__keepalived_error=KeepalivedError("two of them")), "two of them"),
+        (lambda world: world.declare(IN_FORCE), "by kim: disks; end it"),
+        (breaks(gave_way=GaveWay(0, "superseded")), "has given way: superseded"),
+        (breaks(locked_by="promote"), "is at work here, to promote"),
+        (breaks(keepalived__running=False), "no keepalived runs here"),
+        (breaks(keepalived__error=KeepalivedError("two of them")), "two of them"),
         (breaks(b__trouble=REFUSED), "check [client] in k.cnf"),
         (breaks(a__trouble=MUTE), "the peer: no answer"),
         (breaks(a__trouble=ServerError(1045, "denied")), "check [peer] in k.cnf"),
@@ -514,7 +517,7 @@ def test_exit_statuses(
         handlers.extend(signal.getsignal(each) for each in (signal.SIGINT, signal.SIGHUP))
         return Outcome("switchover", outcome, "so", done=False, changed=True)
 
-    monkeypatch.setattr(switchover, "host_for", lambda *_: world.node)
+    monkeypatch.setattr(switchover, "node_for", lambda *_: world.node)
     monkeypatch.setattr(switchover, "hand_over", ends)
     before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGHUP)]
     try:
@@ -531,7 +534,7 @@ def test_refused_before_anything(
 ) -> None:
     world = active()
     world.a.lag, world.a.of_b = "30", 5
-    monkeypatch.setattr(switchover, "host_for", lambda *_: world.node)
+    monkeypatch.setattr(switchover, "node_for", lambda *_: world.node)
     assert switchover.main([option_file]) == 1
     assert capsys.readouterr().out.startswith("refused: the peer is 30 s behind")
     assert world.b.access == OPEN

@@ -279,7 +279,7 @@ def test_events(denied: bool) -> None:
         world.b.troubles["SET GLOBAL event_scheduler"] = ServerError(1227, "you need SUPER")
     ended(world, "closed")
     assert world.b.events == ("ON" if denied else "OFF")
-    assert world.host.note == (None if denied else world.b.process)
+    assert world.node.marks.take_events_note(world.b.process) != denied
     world.order(STATEMENT[MARIADB], "B: SET GLOBAL event_scheduler = 0")
 
 
@@ -655,7 +655,7 @@ def test_the_busy_are_cut_first() -> None:
 def test_open_and_blocked_without_a_process_to_kill(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over TCP, or in another pid namespace: it stays open, and must not be called done."""
     world = world_with_b_open()
-    monkeypatch.setattr(type(world.node), "server_process", lambda *_: None)
+    monkeypatch.setattr(world.servers, "process_of", lambda _: None)
     world.b.add(Client("app", blocks=True, unkillable=True))
     outcome = ended(world, "not closed", done=False)
     assert "which process it is cannot be told" in outcome.why

@@ -511,9 +511,9 @@ def test_a_peer_that_has_lived_since_this_node_was_alone(version: str) -> None:
     """It came back unseen; one transaction more of it was received here, and not applied yet."""
     world = World(version)
     world.a.trouble, world.b.receiver = REFUSED, "Connecting"
-    world.had_contact, world.alone = False, True
+    world.had_contact = False
     facts = Position(world.b.executed(), "", None)
-    world.host.others = of_others(facts, "2" if version == MARIADB else UUID[2])
+    world.node.served_alone.mark(of_others(facts, "2" if version == MARIADB else UUID[2]))
     assert run(world).done
     world.b.access = CLOSED
     world.log.clear()
@@ -545,7 +545,7 @@ def test_a_cold_start_where_the_process_cannot_be_told(monkeypatch: pytest.Monke
     """Another mysqld's contact is not this one's."""
     world = cold(SILENT)
     world.had_contact = True
-    monkeypatch.setattr(type(world.node), "server_process", lambda *_: None)
+    monkeypatch.setattr(world.servers, "process_of", lambda _: None)
     refused(world, "cold_start = refuse")
 
 
@@ -600,7 +600,8 @@ def test_somebody_leaves(moment: str) -> None:
 
 def test_a_leaving_mark_that_is_old() -> None:
     world = World()
-    world.left_at = world.time - 2.01
+    with world.earlier(world.time - 2.01) as node:
+        node.marks.mark_leaving()
     assert run(world).done
 
 
@@ -973,6 +974,6 @@ def test_events_that_a_demotion_switched_off_are_switched_on() -> None:
 def test_events_of_a_server_that_was_restarted_are_left_alone() -> None:
     world = World(MARIADB)
     world.a.access = CLOSED
-    world.host.note = world.b.process._replace(started=1)
+    world.node.marks.note_events_off(world.b.process._replace(started=1))
     assert run(world).done
     assert world.b.events == "OFF"

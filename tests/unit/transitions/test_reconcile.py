@@ -365,7 +365,7 @@ def test_already_open_where_the_process_cannot_be_told(monkeypatch: pytest.Monke
     """Over TCP there is no open mark."""
     world = with_b_open()
     world.open_mark, world.a.trouble = None, ServerError(1045, "denied")
-    monkeypatch.setattr(type(world.node), "server_process", lambda *_: None)
+    monkeypatch.setattr(world.servers, "process_of", lambda _: None)
     assert run(world).outcome == "already open"
     assert world.gave_way is None
     assert world.vip

@@ -18,13 +18,13 @@ from kachecks.commands.status import queries as status_queries
 from kachecks.commands.status.facts import NO_KEEPALIVED, Lacks, Status
 from kachecks.commands.status.json import as_json
 from kachecks.commands.status.judgement import summary
-from kachecks.commands.status.probe import PEER_CONNECT, HurriedHost, Looking
+from kachecks.commands.status.probe import PEER_CONNECT, Looking, hurried_node
 from kachecks.keepalived import probe as keepalived_probe
 from kachecks.keepalived.process import NoPermission, NotFound
 from kachecks.keepalived.state import Vrrp
 from kachecks.mysql.facts import Row
 from kachecks.mysql.session import ServerError
-from kachecks.node import Host
+from kachecks.node import Servers
 from kachecks.state.marks import GaveWay
 from tests.unit.doubles.simulated_server import UUID, Session
 from tests.unit.doubles.simulation import (
@@ -191,7 +191,7 @@ def test_own_server_that_cannot_be_asked(tmp_path: Path) -> None:
 
 def test_check_that_takes_long_is_not_waited_for(tmp_path: Path) -> None:
     world, asking = standby(tmp_path), AtOnce()
-    world.host.verdict = "OK 0"
+    world.node.marks.verdict_changed("OK 0")
     asking.late = {"verdict"}
     here = seen(world, asking).here
     assert here.verdict is None
@@ -288,10 +288,10 @@ def test_rules_of_the_check_do_not_wait_for_a_silent_peer_either(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(Host, "connect_peer", lambda _self, timeout: waited.append(timeout))
-    host = HurriedHost(config())
+    monkeypatch.setattr(Servers, "connect_peer", lambda _self, timeout: waited.append(timeout))
+    node = hurried_node(config())
     for timeout in (1.0, 0.1):
-        host.connect_peer(timeout)
+        node.servers.connect_peer(timeout)
     assert waited == [PEER_CONNECT, 0.1]
 
 
