@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from benchmarks import clients
 from tests.lab.error import LabError
-from tests.lab.hosts.accounts import KACHECKS_PASSWORD
 from tests.lab.hosts.namespaces import ENVIRONMENT, SYSTEM_PYTHON
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import Pair
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import Pair
+from tests.lab.servers.accounts import KACHECKS_PASSWORD
 from tests.lab.servers.flavour import SOCKET, Flavour
 
 OURS, PYTHON, RECIPE = "check_mysql", "python -c pass", "shell recipe"

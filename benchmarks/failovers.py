@@ -9,16 +9,16 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from tests.lab.error import LabError
-from tests.lab.hosts.pair import VIP, WITNESS, Pair
-from tests.lab.hosts.suite import SUITES as SUITES_BY_NAME
-from tests.lab.hosts.suite import VRRP3_OPTIONS, vrrp3
-from tests.lab.observing import evidence, transitions
+from tests.lab.faults import catalogue
+from tests.lab.faults.catalogue import Fault
 from tests.lab.observing.observer import Observer
-from tests.lab.observing.record import Record
-from tests.lab.observing.transitions import Transition
 from tests.lab.observing.verify import rows_by_node, rows_of
-from tests.lab.pictures import demo
-from tests.lab.pictures.demo import Fault
+from tests.lab.pairs.pair import VIP, WITNESS, Pair
+from tests.lab.pairs.suite import SUITES as SUITES_BY_NAME
+from tests.lab.pairs.suite import VRRP3_OPTIONS, vrrp3
+from tests.lab.records import evidence, transitions
+from tests.lab.records.record import Record
+from tests.lab.records.transitions import Transition
 from tests.lab.servers.flavour import Flavour
 
 SUITES = ("kachecks", "recipe")
@@ -45,11 +45,11 @@ def _switch_over(pair: Pair) -> None:
 
 FAULTS: dict[str, Fault] = {
     **{
-        name: demo.FAULTS[name]
+        name: catalogue.FAULTS[name]
         for name in ("kill", "sigstop", "poweroff", "stop", "keepalived-stop")
     },
     SWITCHOVER: Fault("kachecks switchover on A", _switch_over, "A stands by", lambda _pair: None),
-    VRRP3: replace(demo.FAULTS["poweroff"], text="power-off of A, VRRPv3, witness"),
+    VRRP3: replace(catalogue.FAULTS["poweroff"], text="power-off of A, VRRPv3, witness"),
 }
 
 

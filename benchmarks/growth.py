@@ -13,12 +13,12 @@ from benchmarks import backlog
 from benchmarks.crowd import Crowd
 from benchmarks.failovers import SERVER_OPTIONS
 from tests.lab.error import LabError
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import VIP, Pair
-from tests.lab.hosts.suite import SUITES, Suite
-from tests.lab.observing import evidence, transitions
+from tests.lab.faults import catalogue
 from tests.lab.observing.observer import Observer
-from tests.lab.pictures import demo
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import VIP, Pair
+from tests.lab.pairs.suite import SUITES, Suite
+from tests.lab.records import evidence, transitions
 from tests.lab.servers.flavour import Flavour
 
 _STEADY = 1.0
@@ -139,7 +139,7 @@ def _fail(
     Raises:
         LabError: B does not take over; a figure of that would be a lie.
     """
-    chosen = demo.FAULTS[fault]
+    chosen = catalogue.FAULTS[fault]
     mark = observer.mark(chosen.text, fault=True)
     chosen.play(pair)
     then()

@@ -16,7 +16,7 @@ from benchmarks import command
 from benchmarks.failovers import SUITES
 from benchmarks.growth import GROWTHS, Growth, Point
 from benchmarks.summary import ratio, seconds, summary
-from tests.lab.pictures.timeline import table
+from tests.lab.pictures.figures import table
 from tests.lab.servers.flavour import Flavour
 
 Points = dict[str, dict[int, list[Point]]]

@@ -3,7 +3,7 @@
     python -m benchmarks.sequence [--flavour mariadb|mysql|both] [--lag SECONDS] [--json FILE]
 
 A's mysqld stops, comes back, B's mysqld stops, comes back, with a client writing through the
-virtual IP all the time (tests/lab/sequence.py). The recipe's servers have the default, equal
+virtual IP all the time (tests/lab/matrix/sequence.py). The recipe's servers have the default, equal
 auto_increment settings, as the articles' have; kachecks' have those of its snippets. Needs root.
 """
 
@@ -19,12 +19,14 @@ from typing import Any
 from benchmarks.failovers import SERVER_OPTIONS, SUITES
 from benchmarks.machine import heading, machine
 from tests.lab.error import LabError
-from tests.lab.hosts.pair import VIP, Pair
 from tests.lab.matrix import sequence
-from tests.lab.observing import evidence
 from tests.lab.observing.observer import Observer
-from tests.lab.pictures.timeline import bars_for, picture, table
-from tests.lab.servers.flavour import FLAVOURS, Flavour
+from tests.lab.pairs.pair import VIP, Pair
+from tests.lab.pictures.figures import table
+from tests.lab.pictures.timeline import bars_for, picture
+from tests.lab.records import evidence
+from tests.lab.servers.flavour import Flavour
+from tests.lab.servers.flavours import FLAVOURS
 
 
 def play(flavour: Flavour, suite: str, lag: int) -> sequence.Played:

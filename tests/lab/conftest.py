@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab import prepare
-from tests.lab.servers.flavour import ALL_FLAVOURS, FLAVOURS, Flavour
+from tests.lab.servers.flavour import Flavour
+from tests.lab.servers.flavours import ALL_FLAVOURS, FLAVOURS
 
 MEASURED = "measured"
 """The property of a test (record_property) that is printed when all tests are done: one line."""

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Sequence
 
 from tests.lab.faults.partition import deafen, hear_again
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import VIP
-from tests.lab.hosts.programs import check
 from tests.lab.matrix.scenario import Figures, Scenario, playing
-from tests.lab.observing import handover
-from tests.lab.observing.evidence import acknowledged
-from tests.lab.observing.record import Mark
 from tests.lab.observing.verify import Expect
+from tests.lab.pairs.commands import check
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import VIP
+from tests.lab.records import handover
+from tests.lab.records.evidence import acknowledged
+from tests.lab.records.record import Mark
 from tests.lab.servers.flavour import Flavour
 
 ALONE = 2.0

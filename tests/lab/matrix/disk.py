@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.programs import check
+from tests.lab.faults.full_disk import Filler
 from tests.lab.matrix.scenario import Figures, playing
-from tests.lab.observing import handover
-from tests.lab.observing.holding import never_left
 from tests.lab.observing.verify import Expect
+from tests.lab.pairs.commands import check
+from tests.lab.records import handover
+from tests.lab.records.handover import never_left
 from tests.lab.servers.flavour import Flavour
 
 SIZE = "300M"
@@ -84,28 +82,6 @@ def row_12_unfit(flavour: Flavour) -> Figures:
         filler.remove()
         scenario.bring_back(a)
         return scenario.end(ENDED_ON_B)
-
-
-class Filler:
-    """A file that takes all the room there is in a node's datadir but ``left`` bytes."""
-
-    BLOCK = bytes(64 << 10)
-
-    def __init__(self, node: Node, left: int) -> None:
-        self._file = node.datadir / "filler"
-        # Written, not allocated in one go: the server takes room at the same time.
-        with self._file.open("wb", buffering=0) as file:
-            while shutil.disk_usage(node.datadir).free > left:
-                try:
-                    file.write(self.BLOCK)
-                except OSError as error:
-                    if error.errno != errno.ENOSPC:
-                        raise
-                    break
-
-    def remove(self) -> None:
-        """There is room again."""
-        self._file.unlink()
 
 
 ROWS: dict[str, Callable[[Flavour], Figures]] = {

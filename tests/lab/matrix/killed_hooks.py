@@ -21,12 +21,13 @@ from tests.lab.faults.killing import (
     with_the_mark,
     without_the_mark,
 )
-from tests.lab.hosts import permit
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import VIP
-from tests.lab.hosts.programs import BIN
-from tests.lab.matrix.scenario import Figures, Scenario, drop_in_command, playing
+from tests.lab.matrix.scenario import Figures, Scenario, playing
 from tests.lab.observing.verify import Expect
+from tests.lab.pairs import permit
+from tests.lab.pairs.commands import BIN
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import VIP
+from tests.lab.pairs.systemd import drop_in_command
 from tests.lab.servers.flavour import Flavour
 from tests.lab.servers.wire import Connection
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from tests.lab.matrix.rows import ROWS
 from tests.lab.observing.verify import NotProvenError, proven
-from tests.lab.servers.flavour import ALL_FLAVOURS, FLAVOURS
+from tests.lab.servers.flavours import ALL_FLAVOURS, FLAVOURS
 
 LONGEST_RUN = 240
 """Seconds; the longest row takes about 60."""

@@ -13,14 +13,14 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from tests.lab.faults.partition import block_sql, deafen, hear_again, unblock_sql
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import INTERFACE, VIP, WITNESS
-from tests.lab.hosts.programs import check
 from tests.lab.matrix.scenario import Figures, Scenario, playing
-from tests.lab.observing import evidence, handover
-from tests.lab.observing.holding import never_left
-from tests.lab.observing.record import Mark
 from tests.lab.observing.verify import Expect
+from tests.lab.pairs.commands import check
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import INTERFACE, VIP, WITNESS
+from tests.lab.records import evidence, handover
+from tests.lab.records.handover import never_left
+from tests.lab.records.record import Mark
 from tests.lab.servers.flavour import Flavour
 
 BLOCKED = float(os.environ.get("LAB_BLOCKED", "20"))

@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from tests.lab.faults.local_application import LocalApplication
-from tests.lab.hosts.pair import VIP
 from tests.lab.matrix.scenario import Figures, playing
-from tests.lab.observing import evidence, handover
+from tests.lab.observing.local_application import LocalApplication
 from tests.lab.observing.verify import Expect, rows_of
+from tests.lab.pairs.pair import VIP
+from tests.lab.records import evidence, handover
 from tests.lab.servers.flavour import Flavour
 
 PAUSED = 8.0

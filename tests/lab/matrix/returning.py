@@ -7,14 +7,15 @@ import signal
 import time
 from collections.abc import Callable
 
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.programs import check
 from tests.lab.matrix.scenario import Figures, Scenario, playing
-from tests.lab.observing.evidence import acknowledged, lost
-from tests.lab.observing.handover import arrivals
-from tests.lab.observing.record import OPEN
 from tests.lab.observing.verify import Expect, rows_of
-from tests.lab.servers.flavour import Flavour, MariaDB
+from tests.lab.pairs.commands import check
+from tests.lab.pairs.node import Node
+from tests.lab.records.evidence import acknowledged, lost
+from tests.lab.records.handover import arrivals
+from tests.lab.records.record import OPEN
+from tests.lab.servers.flavour import Flavour
+from tests.lab.servers.mariadb import MariaDB
 
 TAIL = 0.5
 """Seconds of writes on A that nobody fetches before it loses its power."""

@@ -18,25 +18,28 @@ from dataclasses import replace
 from functools import partial
 
 from tests.lab.error import LabError
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import VIP, WITNESS
-from tests.lab.hosts.suite import VRRP3_OPTIONS, kachecks, vrrp3
 from tests.lab.matrix import (
-    access,
+    applier,
     boot,
-    closing,
     disk,
     keepalived,
     killed_hooks,
+    logins,
     network,
     pause,
-    replica,
     returning,
+    sessions_in_the_way,
     steadiness,
 )
-from tests.lab.matrix.scenario import Figures, Scenario, WatchedRelease, drop_in_command, playing
+from tests.lab.matrix.scenario import Figures, Scenario, playing
+from tests.lab.observing.release import WatchedRelease
 from tests.lab.observing.verify import Expect, proven
-from tests.lab.servers.flavour import ALL_FLAVOURS, FLAVOURS, Flavour
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import VIP, WITNESS
+from tests.lab.pairs.suite import VRRP3_OPTIONS, kachecks, vrrp3
+from tests.lab.pairs.systemd import drop_in_command
+from tests.lab.servers.flavour import Flavour
+from tests.lab.servers.flavours import ALL_FLAVOURS, FLAVOURS
 
 SEMI_SYNC_TIMEOUT = 10.0
 """Seconds: longer than anything here takes, so that no commit goes on without the other node."""
@@ -258,15 +261,15 @@ ROWS: dict[str, Callable[[Flavour], Figures]] = {
     "6-hung": row_6_hung,
     "7": row_7,
     "14": row_14,
-    **access.ROWS,
-    **closing.ROWS,
+    **logins.ROWS,
+    **sessions_in_the_way.ROWS,
     **keepalived.ROWS,
     **killed_hooks.ROWS,
     **returning.ROWS,
     **steadiness.ROWS,
     **network.ROWS,
     **disk.ROWS,
-    **replica.ROWS,
+    **applier.ROWS,
     **boot.ROWS,
     **pause.ROWS,
 }

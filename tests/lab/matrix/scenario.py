@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import random
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import VIP, Pair
-from tests.lab.hosts.snippets import SNIPPETS
-from tests.lab.hosts.suite import Suite
-from tests.lab.observing import evidence
 from tests.lab.observing.observer import Observer
-from tests.lab.observing.record import Mark
 from tests.lab.observing.verify import Expect, rows_by_node, rows_of, verify
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import VIP, Pair
+from tests.lab.pairs.suite import Suite
+from tests.lab.records import evidence
+from tests.lab.records.record import Mark
 from tests.lab.servers.flavour import Flavour
 
 STEADY = 1.5
@@ -150,51 +147,3 @@ def playing(
         # measure the moment, not the outage.
         time.sleep(STEADY + random.random())  # noqa: S311 - nobody to hide it from
         yield Scenario(pair, observer)
-
-
-class WatchedRelease:
-    """Looks, about a thousand times a second, whether mysqld outlives the VIP on a node.
-
-    A process that is seen alive after the VIP has been seen gone has outlived it: no delay of
-    this thread can make that up.
-    """
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self._stat = node.path(f"/proc/{node.mysqld_pid()}/stat")
-        self.vip_left: float | None = None
-        self.outlived = False
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-
-    def __enter__(self) -> WatchedRelease:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._stop.is_set():
-            if not self._node.has_vip(VIP):
-                self.vip_left = self.vip_left or time.time()
-                self.outlived = self.outlived or _alive(self._stat)
-                return
-            time.sleep(0.001)
-
-
-def _alive(stat: Path) -> bool:
-    try:
-        return stat.read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
-    except OSError:
-        return False
-
-
-def drop_in_command(key: str) -> list[str]:
-    """The command line of the systemd drop-in behind ``key``, such as ExecStop."""
-    for line in (SNIPPETS / "kachecks-keepalived.service.d.conf").read_text().splitlines():
-        name, _, value = line.partition("=")
-        if name.strip() == key and value.strip():
-            return value.strip().lstrip("-").split()
-    raise AssertionError(f"no {key}= in the drop-in")

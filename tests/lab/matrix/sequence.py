@@ -12,12 +12,12 @@ import time
 from dataclasses import dataclass
 
 from tests.lab.error import LabError
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import VIP, Pair
-from tests.lab.observing import evidence
 from tests.lab.observing.observer import Observer
-from tests.lab.observing.record import Mark, Record, Row
 from tests.lab.observing.verify import rows_by_node
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import VIP, Pair
+from tests.lab.records import evidence
+from tests.lab.records.record import Mark, Record, Row
 
 DUPLICATE_KEY = 1062
 

@@ -6,10 +6,10 @@ import random
 import time
 from collections.abc import Callable, Mapping
 
-from tests.lab.hosts.pair import WITNESS
 from tests.lab.matrix.scenario import Figures, playing
-from tests.lab.observing.holding import never_left
 from tests.lab.observing.verify import Expect
+from tests.lab.pairs.pair import WITNESS
+from tests.lab.records.handover import never_left
 from tests.lab.servers.flavour import Flavour
 
 FLAPS = 5

@@ -26,13 +26,14 @@ from tests.lab.faults.killing import (
     holding_the_lock,
     without_the_mark,
 )
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import VIP
-from tests.lab.hosts.programs import BIN, is_fit, run
 from tests.lab.matrix.scenario import Figures, Scenario, playing
-from tests.lab.observing import evidence
 from tests.lab.observing.verify import Expect, proven
-from tests.lab.servers.flavour import ALL_FLAVOURS, FLAVOURS, Flavour
+from tests.lab.pairs.commands import BIN, is_fit, run
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import VIP
+from tests.lab.records import evidence
+from tests.lab.servers.flavour import Flavour
+from tests.lab.servers.flavours import ALL_FLAVOURS, FLAVOURS
 from tests.lab.servers.wire import Connection
 
 SERVED_AGAIN = 10.0

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Callable, Protocol
+from typing import Callable
 
 from tests.lab.error import LabError
-from tests.lab.hosts import accounts
-from tests.lab.observing.evidence import acknowledged
-from tests.lab.observing.record import Access, Mark, Record, Write, parse_writes
-from tests.lab.observing.sampler import HUNG_AFTER, Sampler, Watched
-
-_CHECKOUT = Path(__file__).resolve().parents[3]
-
-
-class Hosting(Protocol):
-    """A process that holds the client's network namespace open."""
-
-    pid: int
+from tests.lab.hosts import process
+from tests.lab.observing.sampler import Sampler, Watched
+from tests.lab.pictures.timeline import picture
+from tests.lab.records.evidence import acknowledged
+from tests.lab.records.record import HUNG_AFTER, Access, Mark, Record, Write, parse_writes
+from tests.lab.servers import accounts
 
 
 class Observer:
@@ -42,7 +33,7 @@ class Observer:
     def __init__(
         self,
         nodes: Sequence[Watched],
-        client: Hosting,
+        client: process.Hosting,
         vip: str,
         directory: Path,
         *,
@@ -67,20 +58,14 @@ class Observer:
         self._output.touch()
         self.start = time.monotonic()
         self._sampler.start()
-        argv = [sys.executable, "-m", "tests.lab.observing.writer"]
+        argv = process.command("tests.lab.observing.writer", self._client)
         argv += ["--host", self._vip, "--port", str(self._port)]
         argv += ["--user", accounts.APP_USER, "--password", accounts.APP_PASSWORD]
         argv += ["--interval", str(self._interval), "--output", str(self._output)]
-        argv += ["--network-of", str(self._client.pid), "--parent", str(os.getpid())]
-        self._writer = subprocess.Popen(argv, cwd=_CHECKOUT, stdin=subprocess.DEVNULL)
+        self._writer = subprocess.Popen(argv, cwd=process.CHECKOUT, stdin=subprocess.DEVNULL)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop_writing()
         self._sampler.stop()
         self._end = time.monotonic()
@@ -132,8 +117,6 @@ class Observer:
             if seen(record):
                 return record
             if time.monotonic() > until:
-                from tests.lab.pictures.timeline import picture
-
                 raise LabError(f"waited {timeout} s for {what}; seen:\n{picture(record)}")
             time.sleep(0.05)
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from tests.lab.observing import evidence, spans
-from tests.lab.observing.record import CLOSED, DOWN, OPEN, Mark, Record
-from tests.lab.observing.transitions import Transition
-from tests.lab.pictures.shapes import document, line, rectangle, text
+from tests.lab.pictures.svg import document, line, rectangle, text
+from tests.lab.records import evidence, spans
+from tests.lab.records.record import CLOSED, DOWN, OPEN, Mark, Record
+from tests.lab.records.transitions import Transition
 
 CELL = 0.05
 """Seconds that a bar of writes stands for."""

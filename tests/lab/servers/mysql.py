@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Optional
 
 from tests.lab.error import LabError
-from tests.lab.hosts import accounts, cache
-from tests.lab.hosts.unpack import ready_for_chroot, unpack
-from tests.lab.servers.server import DATADIR, OPTION_FILE, SMALL, Flavour
+from tests.lab.servers import accounts, cache
+from tests.lab.servers.flavour import DATADIR, OPTION_FILE, SMALL, Flavour
+from tests.lab.servers.unpack import ready_for_chroot, unpack
 
 
 class MySQL(Flavour):

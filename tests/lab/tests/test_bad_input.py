@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import VIP, Pair
-from tests.lab.servers.flavour import FLAVOURS, MARIADB, Flavour
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import VIP, Pair
+from tests.lab.servers.flavour import Flavour
+from tests.lab.servers.flavours import FLAVOURS, MARIADB
 
 BIN = "/opt/kachecks/bin"
 TWO_CHECKS = 2.5

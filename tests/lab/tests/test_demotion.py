@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from tests.lab.error import LabError
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import Pair
-from tests.lab.servers.flavour import APP_DATABASE, APP_PASSWORD, APP_USER, Flavour
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import Pair
+from tests.lab.servers.accounts import APP_DATABASE, APP_PASSWORD, APP_USER
+from tests.lab.servers.flavour import Flavour
 
 
 def session(node: Node, user: str, password: str = "") -> Any:

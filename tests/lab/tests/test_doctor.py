@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import WITNESS, Pair
-from tests.lab.hosts.programs import run
-from tests.lab.servers.flavour import FLAVOURS
+from tests.lab.pairs.commands import run
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import WITNESS, Pair
+from tests.lab.servers.flavours import FLAVOURS
 
 CONF = "/etc/keepalived/keepalived.conf"
 TRIED = "/etc/keepalived/tried.conf"

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from kachecks.commands.doctor.server.tables import RULES
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import Pair
-from tests.lab.servers.flavour import ALL_FLAVOURS, OPTION_FILE
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import Pair
+from tests.lab.servers.flavour import OPTION_FILE
+from tests.lab.servers.flavours import ALL_FLAVOURS
 
 DOCTOR = ["/opt/kachecks/bin/kachecks", "doctor", "--json"]
 OURS = {rule.name for rule in RULES}

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.hosts.keepalived import PROGRAM, Keepalived
-from tests.lab.hosts.pair import VIP, Pair
-from tests.lab.servers.flavour import MARIADB_TRIXIE
+from tests.lab.pairs.pair import VIP, Pair
+from tests.lab.servers.flavours import MARIADB_TRIXIE
+from tests.lab.servers.keepalived import PROGRAM, Keepalived
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.lab.error import LabError
-from tests.lab.hosts import snippets, workdir
-from tests.lab.hosts.pair import VIP, Pair
-from tests.lab.hosts.snippets import CHECKOUT
-from tests.lab.servers.flavour import FLAVOURS, MARIADB
+from tests.lab.hosts import workdir
+from tests.lab.hosts.process import CHECKOUT
+from tests.lab.pairs import snippets
+from tests.lab.pairs.pair import VIP, Pair
+from tests.lab.servers.flavours import FLAVOURS, MARIADB
 
 
 @pytest.fixture(scope="module", params=FLAVOURS.values(), ids=lambda flavour: flavour.name)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import Pair
-from tests.lab.hosts.programs import run
-from tests.lab.servers.flavour import MYSQL, Flavour, MariaDB
+from tests.lab.pairs.commands import run
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import Pair
+from tests.lab.servers.flavour import Flavour
+from tests.lab.servers.flavours import MYSQL
+from tests.lab.servers.mariadb import MariaDB
 
 
 def test_a_tail_is_counted_and_flows_back(flavour: Flavour) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import Pair
-from tests.lab.servers.flavour import ALL_FLAVOURS
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import Pair
+from tests.lab.servers.flavours import ALL_FLAVOURS
 
 PATIENCE = 1.0
 """Seconds that a commit waits for the other node."""

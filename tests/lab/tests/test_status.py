@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import VIP, Pair
-from tests.lab.servers.flavour import MARIADB, MARIADB_TRIXIE, MYSQL
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import VIP, Pair
+from tests.lab.servers.flavours import MARIADB, MARIADB_TRIXIE, MYSQL
 
 STATUS = "/opt/kachecks/bin/kachecks"
 FLAVOURS = {"mariadb": MARIADB, "mysql": MYSQL, "keepalived-2.3": MARIADB_TRIXIE}

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.hosts.pair import Pair
-from tests.lab.servers.flavour import MARIADB, MYSQL
+from tests.lab.pairs.pair import Pair
+from tests.lab.servers.flavours import MARIADB, MYSQL
 
 NOTIFY_MASTER = "/opt/kachecks/bin/notify_master"
 PEER_CA = "/etc/kachecks/peer-ca.pem"

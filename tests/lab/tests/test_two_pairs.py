@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import VIP as FIRST_VIP
-from tests.lab.hosts.pair import Pair
-from tests.lab.hosts.second_pair import (
+from tests.lab.observing.observer import Observer
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import VIP as FIRST_VIP
+from tests.lab.pairs.pair import Pair
+from tests.lab.pairs.second_pair import (
     NAME,
     OPTION_FILE,
     PORT,
@@ -27,10 +28,9 @@ from tests.lab.hosts.second_pair import (
     living_server,
     vrrp_state,
 )
-from tests.lab.matrix.scenario import drop_in_command
-from tests.lab.observing import evidence
-from tests.lab.observing.observer import Observer
-from tests.lab.observing.record import OPEN, Record, Row
+from tests.lab.pairs.systemd import drop_in_command
+from tests.lab.records import evidence
+from tests.lab.records.record import OPEN, Record, Row
 from tests.lab.servers.flavour import Flavour
 
 FIRST_PID_FILE = "/run/mysqld/mysqld.pid"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lab.observing import handover
-from tests.lab.observing.record import Access, Holding, Record
+from tests.lab.records import handover
+from tests.lab.records.record import Access, Holding, Record
 
 
 def record(holding: str = "", **access: str) -> Record:
@@ -105,3 +105,24 @@ class TestLastTwoWriters:
 
     def test_none_after_a_clean_handover(self) -> None:
         assert handover.last_two_writers(record(a="oocc", b="ccoo")) is None
+
+
+def holding(*holders: str) -> Record:
+    looks = tuple(Holding(float(at), frozenset(nodes)) for at, nodes in enumerate(holders))
+    return Record(nodes=("a", "b"), start=0.0, end=10.0, holding=looks)
+
+
+def test_it_never_left() -> None:
+    assert handover.never_left(holding("b", "a", "a", "a"), "a", since=1.5)
+
+
+def test_it_left_for_a_moment() -> None:
+    assert not handover.never_left(holding("a", "a", "", "a"), "a", since=1.0)
+
+
+def test_it_moved() -> None:
+    assert not handover.never_left(holding("a", "a", "b"), "a", since=1.0)
+
+
+def test_it_came_to_the_other_as_well() -> None:
+    assert not handover.never_left(holding("a", "a", "ab"), "a", since=1.0)

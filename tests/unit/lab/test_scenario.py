@@ -10,7 +10,7 @@ import pytest
 from tests.lab.matrix import scenario as module
 from tests.lab.matrix.rows import line_of
 from tests.lab.matrix.scenario import Figures, Scenario
-from tests.lab.observing.record import Row, Write
+from tests.lab.records.record import Row, Write
 
 WRITES = (
     Write(0.1, 0.2, 11, 1, "a"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 
-from tests.lab.observing import spans
-from tests.lab.observing.record import Access, Holding, Mark, Record
-from tests.lab.observing.transitions import Transition, of_audit
 from tests.lab.pictures.timeline_svg import LEFT, RIGHT, WIDTH, Panel, picture
+from tests.lab.records import spans
+from tests.lab.records.record import Access, Holding, Mark, Record
+from tests.lab.records.transitions import Transition, of_audit
 from tests.unit.lab.test_timeline import failover
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.observing.record import parse_writes
 from tests.lab.observing.writer import Writer
+from tests.lab.records.record import parse_writes
 from tests.lab.servers.wire import LOST, NO_SOCKET
 from tests.unit.doubles.scripted_server import (
     OK,
