@@ -1,20 +1,19 @@
-"""Row 16 of the failure matrix: the standby's applier breaks (1062), then the active node dies."""
+"""The standby's applier is late, or breaks (1062); then the active node dies."""
 
 from __future__ import annotations
 
-import signal
 import time
-from collections.abc import Callable
 
-from tests.lab.matrix.scenario import Figures, Scenario, playing
-from tests.lab.observing.verify import Expect, rows_of
+from tests.lab.matrix.figures import Figures
+from tests.lab.matrix.scenario import SERVED_BY_A, Scenario, playing
+from tests.lab.observing.verify import rows_of
 from tests.lab.pairs.commands import check
 from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import VIP
 from tests.lab.records import handover
 from tests.lab.servers.flavour import Flavour
 
-DELAY = 3
+LATE = 3
 """Seconds that B applies late, so that it is still behind when it is promoted."""
 
 AHEAD = 60
@@ -27,46 +26,55 @@ DUPLICATE = ("1062", "3030")
 """What a stopped applier may give for its reason. MySQL's shows the error of the last worker that
 ended: 3030, ended because of another one's error, where that one had failed before it."""
 
-ENDED_ON_A = Expect(holder="a", audit={"a": ("promote: opened",)})
+
+def late(flavour: Flavour) -> Figures:
+    """B applies 3 s late: it opens only when its relay log is applied."""
+    with playing(flavour) as scenario:
+        scenario.delay_b(LATE)
+        scenario.fault("SIGKILL of mysqld on A, B applies 3 s late")
+        scenario.a.kill_mysqld()
+        scenario.wait_for_write_on(scenario.b)
+        scenario.must_have_all_but_the_tail(scenario.b)
+        scenario.delay_b(0)
+        return scenario.end_on_b()
 
 
-def row_16(flavour: Flavour) -> Figures:
+def broken(flavour: Flavour) -> Figures:
     """1062 on B, then SIGKILL on A: B is unfit, the VIP nowhere rather than on wrong data."""
     with playing(flavour) as scenario:
         a, b = scenario.a, scenario.b
         row = _break_applier(scenario)
-        scenario.pair.wait_until(lambda: b.keepalived_state() == "FAULT", 5, "B to be found unfit")
+        scenario.wait_until(lambda: b.keepalived_state() == "FAULT", 5, "B to be found unfit")
         said = check(b)
         assert (said["reason"], said["exit"]) == ("APPLIER_STOPPED", 20), said
         assert _tells(said["sentence"]), said
         scenario.fault("SIGKILL of mysqld on A, 1062 on B")
-        a.kill_mysqld(signal.SIGKILL)
+        a.kill_mysqld()
         _stays_nowhere(scenario)
         return _repaired(scenario, row)
 
 
-def row_16_drain(flavour: Flavour) -> Figures:
+def breaks_in_the_drain(flavour: Flavour) -> Figures:
     """SIGKILL on A, 1062 on B while it applies what it received: B gives the VIP back."""
     with playing(flavour) as scenario:
         a, b = scenario.a, scenario.b
-        scenario.pair.delay_replica(b, DELAY)
-        time.sleep(DELAY + 1)
+        scenario.delay_b(LATE)
         row = _plant(a, b)
-        scenario.pair.wait_until(lambda: _last_id(a) > row, 10, "the write that will collide")
+        scenario.wait_until(lambda: _last_id(a) > row, 10, "the write that will collide")
         time.sleep(0.3)  # to be received by B, which has seconds until it applies it
         scenario.fault("SIGKILL of mysqld on A, 1062 yet to come on B")
-        a.kill_mysqld(signal.SIGKILL)
-        scenario.pair.wait_until(
+        a.kill_mysqld()
+        scenario.wait_until(
             lambda: any(_tells(entry["why"]) for entry in b.audit()), 20, "B's refusal"
         )
         refused = b.audit()[-1]
         assert (refused["transition"], refused["outcome"]) == ("promote", "refused"), b.audit()
         _stays_nowhere(scenario)
-        scenario.pair.delay_replica(b, 0)
+        scenario.delay_b(0)
         return _repaired(scenario, row)
 
 
-def row_16_open(flavour: Flavour) -> Figures:
+def broken_and_open(flavour: Flavour) -> Figures:
     """The same as the first with on_broken_replica = open: B opens."""
     with playing(flavour, {"on_broken_replica": "open"}) as scenario:
         a, b = scenario.a, scenario.b
@@ -75,13 +83,12 @@ def row_16_open(flavour: Flavour) -> Figures:
         assert check(b)["exit"] == 0, check(b)
         assert b.keepalived_state() == "BACKUP", "B was found unfit"
         scenario.fault("SIGKILL of mysqld on A, 1062 on B, on_broken_replica = open")
-        a.kill_mysqld(signal.SIGKILL)
+        a.kill_mysqld()
         scenario.wait_for_write_on(b)
         scenario.count_missing(b)
         a.start_mysqld()
         _mend(scenario, row)
-        scenario.bring_back(a)
-        return scenario.end(Expect(holder="b", audit={"b": ("promote: opened",)}))
+        return scenario.end_on_b()
 
 
 def _tells(text: str) -> bool:
@@ -92,7 +99,7 @@ def _break_applier(scenario: Scenario) -> int:
     a, b = scenario.a, scenario.b
     row = _plant(a, b)
     replicates = scenario.pair.flavour.replicates
-    scenario.pair.wait_until(lambda: not replicates(b.sql), 10, "B's applier to stop with 1062")
+    scenario.wait_until(lambda: not replicates(b.sql), 10, "B's applier to stop with 1062")
     return row
 
 
@@ -136,7 +143,7 @@ def _stays_nowhere(scenario: Scenario) -> None:
     )
     since = time.monotonic()
     time.sleep(NOWHERE)
-    record = scenario.observer.record()
+    record = scenario.record()
     assert handover.arrivals(record, since) == [], [node.audit() for node in nodes]
     acknowledged = [w for w in record.writes if w.acknowledged and w.start > since]
     assert not acknowledged, acknowledged
@@ -150,11 +157,4 @@ def _repaired(scenario: Scenario, row: int) -> Figures:
     scenario.wait_for_write_on(a)
     _mend(scenario, row)
     scenario.bring_back(b)
-    return scenario.end(ENDED_ON_A)
-
-
-ROWS: dict[str, Callable[[Flavour], Figures]] = {
-    "16": row_16,
-    "16-drain": row_16_drain,
-    "16-open": row_16_open,
-}
+    return scenario.end(SERVED_BY_A)

@@ -1,28 +1,27 @@
-"""Rows of the failure matrix in which the check, or the peer's node, is not let in."""
+"""A server does not let the check in, or the peer's node."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from tests.lab.faults.full_server import FullServer
-from tests.lab.matrix.scenario import Figures, Scenario, playing
+from tests.lab.matrix.figures import Figures
+from tests.lab.matrix.scenario import SERVED_BY_A, Scenario, playing
 from tests.lab.observing.verify import Expect
 from tests.lab.pairs import alerts
 from tests.lab.pairs.commands import check, is_fit, run
 from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import VIP
-from tests.lab.records.handover import never_left
 from tests.lab.records.record import Mark
 from tests.lab.servers.flavour import Flavour
 
 LOOKING_ON = 4.0
 """Seconds in which nothing must happen: four checks on either node."""
 
-STAYED_ON_A = Expect(holder="a", audit={"a": ("promote: opened",)})
 
-
-def row_13(flavour: Flavour) -> Figures:
+def connections_used_up(flavour: Flavour) -> Figures:
     """max_connections used up on both nodes: A keeps the VIP, B is unfit until there is room."""
     with playing(flavour, {"alert": alerts.PROGRAM}) as scenario:
         a, b = scenario.a, scenario.b
@@ -31,34 +30,30 @@ def row_13(flavour: Flavour) -> Figures:
             alerts.install(node)
         mark = scenario.fault("max_connections used up on A and B")
         with FullServer(a) as at_a, FullServer(b) as at_b:
-            for node, crowd, status in ((a, at_a, 0), (b, at_b, 25)):
-                scenario.pair.wait_until(
-                    lambda node=node, crowd=crowd, status=status: _is_full(node, crowd, status),
-                    5,
-                    f"{node.name.upper()} to be full",
-                )
+            scenario.wait_until(lambda: _is_full(a, at_a, 0), 5, "A to be full")
+            scenario.wait_until(lambda: _is_full(b, at_b, 25), 5, "B to be full")
             _nothing_may_happen(scenario, mark, servers)
-            _must_be_told(scenario, (a, b), "TOO_MANY_CONNECTIONS")
-        scenario.pair.wait_until(lambda: is_fit(b), 5, "B to be fit again")
+            _must_be_told((a, b), "TOO_MANY_CONNECTIONS")
+        scenario.wait_until(lambda: is_fit(b), 5, "B to be fit again")
         return _end_on_a(scenario, mark)
 
 
-def row_15_active(flavour: Flavour) -> Figures:
+def wrong_on_a(flavour: Flavour) -> Figures:
     """The check's own password wrong on the active node."""
     return _wrong_password(flavour, lambda scenario: [scenario.a])
 
 
-def row_15_standby(flavour: Flavour) -> Figures:
+def wrong_on_b(flavour: Flavour) -> Figures:
     """The check's own password wrong on the standby."""
     return _wrong_password(flavour, lambda scenario: [scenario.b])
 
 
-def row_15_both(flavour: Flavour) -> Figures:
+def wrong_on_both(flavour: Flavour) -> Figures:
     """The check's own password wrong on both nodes: the one thing changed everywhere at once."""
     return _wrong_password(flavour, lambda scenario: [scenario.a, scenario.b])
 
 
-def row_15_peer(flavour: Flavour) -> Figures:
+def wrong_for_the_peer(flavour: Flavour) -> Figures:
     """B cannot ask A, and A hands over: B stays closed, gives the VIP back, A opens again."""
     with playing(flavour, {"alert": alerts.PROGRAM}) as scenario:
         a, b = scenario.a, scenario.b
@@ -68,18 +63,18 @@ def row_15_peer(flavour: Flavour) -> Figures:
         scenario.fault("notify_down on A, [peer] password wrong on B")
         status, said = run(a, "notify_down")
         assert status == 0, said
-        scenario.pair.wait_until(lambda: _refusals(b), 10, "B to refuse")
+        scenario.wait_until(lambda: _refusals(b), 10, "B to refuse")
         why = _refusals(b)[0]
         assert "1045" in why, why
-        scenario.pair.wait_until(lambda: not b.has_vip(VIP), 2, "B to give the VIP up")
+        scenario.wait_until(lambda: not b.has_vip(VIP), 2, "B to give the VIP up")
         scenario.wait_for_keepalived_to_end(a)
-        _must_be_told(scenario, (b,), "1045")
+        _must_be_told((b,), "1045")
         scenario.observer.mark("the operator starts keepalived on A again")
         a.start_keepalived()
         scenario.wait_for_write_on(a)
         assert _servers(scenario) == servers, "a mysqld was killed for a wrong password"
         scenario.pair.set_options(b, {})
-        scenario.pair.wait_until(lambda: is_fit(b), 20, "B to be fit again")
+        scenario.wait_until(lambda: is_fit(b), 20, "B to be fit again")
         return scenario.end(
             Expect(
                 holder="a",
@@ -107,10 +102,10 @@ def _wrong_password(flavour: Flavour, nodes_of: Callable[[Scenario], Sequence[No
             status = 0 if node is scenario.a else 30
             assert (verdict["reason"], verdict["exit"]) == ("UNKNOWN", status), verdict
             assert "wrong" not in verdict["sentence"], "a password is told"
-        _must_be_told(scenario, nodes, "UNKNOWN")
+        _must_be_told(nodes, "UNKNOWN")
         for node in nodes:
             scenario.pair.set_options(node, {})
-        scenario.pair.wait_until(lambda: is_fit(scenario.b), 5, "B to be fit again")
+        scenario.wait_until(lambda: is_fit(scenario.b), 5, "B to be fit again")
         return _end_on_a(scenario, mark)
 
 
@@ -128,38 +123,23 @@ def _is_full(node: Node, crowd: FullServer, status: int) -> bool:
 def _nothing_may_happen(scenario: Scenario, mark: Mark, servers: list[int | None]) -> None:
     """The VIP stays on A, which goes on serving, and both servers live."""
     time.sleep(LOOKING_ON)
-    assert never_left(scenario.observer.record(), "a", mark.time), "the VIP left A"
+    scenario.must_not_have_left_a(mark)
     assert _servers(scenario) == servers, "a mysqld was killed"
     scenario.wait_for_write_on(scenario.a, timeout=2)
 
 
-def _must_be_told(scenario: Scenario, nodes: Sequence[Node], text: str) -> None:
+def _must_be_told(nodes: Sequence[Node], text: str) -> None:
     """The alert program of each node has got it, in a sentence."""
     for node in nodes:
-        scenario.pair.wait_until(
-            lambda node=node: alerts.told(node, text),
-            3,
-            f"{node.name.upper()}'s alert program to be told of {text}",
-        )
+        node.wait(partial(alerts.told, node, text), 3, f"its alert program to be told of {text}")
 
 
 def _end_on_a(scenario: Scenario, mark: Mark) -> Figures:
-    scenario.pair.wait_until(
-        lambda: scenario.b.keepalived_state() == "BACKUP", 10, "B to stand by again"
-    )
-    figures = scenario.end(STAYED_ON_A)
-    assert never_left(scenario.observer.record(), "a", mark.time), "the VIP left A"
+    scenario.b.wait_standby(10)
+    figures = scenario.end(SERVED_BY_A)
+    scenario.must_not_have_left_a(mark)
     return figures
 
 
 def _refusals(node: Node) -> list[str]:
     return [str(entry["why"]) for entry in node.audit() if entry["outcome"] == "refused"]
-
-
-ROWS: dict[str, Callable[[Flavour], Figures]] = {
-    "13": row_13,
-    "15-active": row_15_active,
-    "15-standby": row_15_standby,
-    "15-both": row_15_both,
-    "15-peer": row_15_peer,
-}

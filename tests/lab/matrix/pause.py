@@ -1,4 +1,4 @@
-"""Row 26 of the failure matrix: the active node is paused, and wakes up as if nothing had been.
+"""The active node is paused, and wakes up as if nothing had been.
 
 No rule of two nodes covers it: what A commits between waking and being closed is measured, and
 must not be lost.
@@ -7,9 +7,9 @@ must not be lost.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
-from tests.lab.matrix.scenario import Figures, playing
+from tests.lab.matrix.figures import Figures
+from tests.lab.matrix.scenario import playing
 from tests.lab.observing.local_application import LocalApplication
 from tests.lab.observing.verify import Expect, rows_of
 from tests.lab.pairs.pair import VIP
@@ -24,12 +24,12 @@ QUIET = 4.0
 """Seconds after that in which nothing may move any more."""
 
 
-def row_26(flavour: Flavour) -> Figures:
+def paused(flavour: Flavour) -> Figures:
     """All processes of A stopped, its kernel answers: B must not open beside it."""
     return _paused(flavour, cut=False)
 
 
-def row_26_cut(flavour: Flavour) -> Figures:
+def paused_and_cut_off(flavour: Flavour) -> Figures:
     """Nothing answers meanwhile, as of a paused virtual machine: B opens, and A wakes up open."""
     return _paused(flavour, cut=True)
 
@@ -43,17 +43,17 @@ def _paused(flavour: Flavour, *, cut: bool) -> Figures:
             if cut:
                 a.cut_link(silent=True)
             a.pause()
-            time.sleep(max(0.0, paused.time + PAUSED - time.monotonic()))
+            scenario.wait_since(paused, PAUSED)
             woken = scenario.observer.mark("A continued")
             if cut:
                 a.restore_link()
             a.resume()
             time.sleep(ONE_WRITER_WITHIN + QUIET)
 
-        record = scenario.observer.record()
+        record = scenario.record()
         settled = woken.time + ONE_WRITER_WITHIN
         writers = handover.writers(record, settled)
-        told = [node.audit() for node in scenario.pair.nodes]
+        told = scenario.audit()
         assert len(writers) == 1, f"{writers} are open {ONE_WRITER_WITHIN:g} s after A woke: {told}"
         [active] = writers
         holders = {node.name for node in scenario.pair.nodes if node.has_vip(VIP)}
@@ -75,12 +75,3 @@ def _paused(flavour: Flavour, *, cut: bool) -> Figures:
         gone = evidence.lost(application.acknowledged(0.0), rows)
         assert not gone, f"{len(gone)} writes that A acknowledged locally are lost: {gone[0]}"
         return figures
-
-
-ROWS: dict[str, Callable[[Flavour], Figures]] = {
-    "26": row_26,
-    "26-cut": row_26_cut,
-}
-
-MAY_HAVE_TWO_WRITERS = frozenset(ROWS)
-"""Rows in which two open servers are measured, not forbidden."""

@@ -33,6 +33,11 @@ class WatchedRelease:
         self._stop.set()
         self._thread.join()
 
+    def must_have_come_after_mysqld(self) -> None:
+        """Raises AssertionError: the VIP never left, or mysqld outlived that."""
+        assert self.vip_left is not None, "the VIP never left"
+        assert not self.outlived, "the VIP left before mysqld had ended"
+
     def _look(self) -> None:
         while not self._stop.is_set():
             if not self._node.has_vip(VIP):

@@ -134,6 +134,18 @@ class Node(Host):
             self.kill(pids[0], sig)
         self.wait(lambda: not self.keepalived_pids(), timeout, "keepalived to be gone")
 
+    def kill_keepalived(self) -> None:
+        """SIGKILL for all of it, so that the virtual IP stays.
+
+        At once and children first: a parent has time to start another child, and a child that
+        outlives its parent cleans up.
+        """
+        self.run(["kill", "-KILL", *map(str, reversed(self.keepalived_pids()))])
+
+    def wait_standby(self, timeout: float = 20) -> None:
+        """Until keepalived is BACKUP."""
+        self.wait(lambda: self.keepalived_state() == "BACKUP", timeout, "it to stand by")
+
     def keepalived_pids(self) -> list[int]:
         """The parent first, then its children, which include scripts that it has just forked."""
         return sorted(self.pids("keepalived")) if self.is_on else []

@@ -121,7 +121,7 @@ class Pair:
             self.a.start_keepalived()
             self.wait_until(lambda: self.is_serving(self.a), 20, "A to have the VIP and be open")
             self.b.start_keepalived()
-            self.wait_until(lambda: self.b.keepalived_state() == "BACKUP", 20, "B to be BACKUP")
+            self.b.wait_standby()
 
     def close(self) -> None:
         """Everything is gone: processes, namespaces, mounts, the work directory if it is ours."""
@@ -148,6 +148,11 @@ class Pair:
             return str(node.value("SELECT @@global.read_only")) in ("0", "OFF")
         except (LabError, mysql.connector.Error):
             return False
+
+    def has_one_writer(self) -> bool:
+        """Exactly one node has the VIP, and it alone is open."""
+        holders = [node for node in self.nodes if node.has_vip(VIP)]
+        return len(holders) == 1 and holders == [n for n in self.nodes if self.is_open(n)]
 
     def wait_until(self, predicate: Callable[[], object], timeout: float, what: str) -> float:
         """Poll every 10 ms; returns the seconds it took, raises LabError after `timeout`."""
@@ -179,8 +184,11 @@ class Pair:
 
     def applier(self, node: Node, action: str) -> None:
         """START or STOP the applier of `node`."""
-        for statement in self.flavour.applier(action):
-            node.sql(statement)
+        node.sql(self.flavour.replication_thread(action, "SQL_THREAD"))
+
+    def receiver(self, node: Node, action: str) -> None:
+        """START or STOP the receiver of `node`."""
+        node.sql(self.flavour.replication_thread(action, "IO_THREAD"))
 
     def wait_replication_running(self, timeout: float = 15) -> None:
         """Until receiver and applier run on both nodes."""

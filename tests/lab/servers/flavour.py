@@ -109,8 +109,8 @@ class Flavour:
         """Apply everything `seconds` late."""
         raise NotImplementedError
 
-    def applier(self, action: str) -> tuple[str, ...]:
-        """START or STOP it; the receiver goes on as it does."""
+    def replication_thread(self, action: str, thread: str) -> str:
+        """START or STOP the receiver (IO_THREAD) or the applier (SQL_THREAD)."""
         raise NotImplementedError
 
     @property

@@ -62,8 +62,8 @@ class MariaDB(Flavour):
     def delay(self, seconds: int) -> tuple[str, ...]:
         return ("STOP SLAVE", f"CHANGE MASTER TO MASTER_DELAY = {seconds}", "START SLAVE")
 
-    def applier(self, action: str) -> tuple[str, ...]:
-        return (f"{action} SLAVE SQL_THREAD",)
+    def replication_thread(self, action: str, thread: str) -> str:
+        return f"{action} SLAVE {thread}"
 
 
 #: mariadb-install-db is a shell script, and unpacking brings nothing that is "always there".

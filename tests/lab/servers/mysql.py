@@ -108,8 +108,8 @@ class MySQL(Flavour):
             "START REPLICA SQL_THREAD",
         )
 
-    def applier(self, action: str) -> tuple[str, ...]:
-        return self._in_its_words(f"{action} REPLICA SQL_THREAD")
+    def replication_thread(self, action: str, thread: str) -> str:
+        return self._in_its_words(f"{action} REPLICA {thread}")[0]
 
     @property
     def show_replication(self) -> str:

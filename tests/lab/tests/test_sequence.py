@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.lab.conftest import MEASURED
 from tests.lab.matrix.sequence import play
 from tests.lab.observing.observer import Observer
 from tests.lab.observing.verify import Expect, proven, verify
@@ -16,11 +15,9 @@ from tests.lab.records import evidence
 from tests.lab.servers.flavour import Flavour
 
 
-def test_the_articles_sequence(
-    flavour: Flavour, record_property: Callable[[str, object], None]
-) -> None:
+def test_the_articles_sequence(flavour: Flavour, measured: Callable[[str], None]) -> None:
     for line in proven(lambda: sequence(flavour)):
-        record_property(MEASURED, line)
+        measured(line)
 
 
 def sequence(flavour: Flavour) -> list[str]:

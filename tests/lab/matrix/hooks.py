@@ -1,4 +1,4 @@
-"""Row 17 of the failure matrix: a hook killed half-way, and what that leaves is put right.
+"""A hook is killed half-way, and what that leaves is put right.
 
 The points at which it is killed are seen from outside: the process, the kernel's table of locks,
 the server's list of sessions, the mark of an opened server, the VIP.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 import subprocess
 import time
-from collections.abc import Callable
 
 from tests.lab.error import LabError
 from tests.lab.faults.killing import (
@@ -21,13 +20,13 @@ from tests.lab.faults.killing import (
     with_the_mark,
     without_the_mark,
 )
-from tests.lab.matrix.scenario import Figures, Scenario, playing
+from tests.lab.matrix.figures import Figures
+from tests.lab.matrix.scenario import Scenario, playing
 from tests.lab.observing.verify import Expect
-from tests.lab.pairs import permit
+from tests.lab.pairs import permit, systemd
 from tests.lab.pairs.commands import BIN
 from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import VIP
-from tests.lab.pairs.systemd import drop_in_command
 from tests.lab.servers.flavour import Flavour
 from tests.lab.servers.wire import Connection
 
@@ -40,20 +39,18 @@ LATE = 3
 MISSES = 4
 """Times that a hook may be done before it was seen to be at the point."""
 
-ENDED_ON_B = Expect(holder="b", audit={"b": ("promote: opened",)})
 
-
-def row_17_master_start(flavour: Flavour) -> Figures:
+def master_start(flavour: Flavour) -> Figures:
     """notify_master on B killed before it has done anything."""
     return _killed_promotion(flavour, at_once)
 
 
-def row_17_master_lock(flavour: Flavour) -> Figures:
+def master_lock(flavour: Flavour) -> Figures:
     """notify_master on B killed as soon as it has the pair's lock."""
     return _killed_promotion(flavour, holding_the_lock)
 
 
-def row_17_master_server_lock(flavour: Flavour) -> Figures:
+def master_waits(flavour: Flavour) -> Figures:
     """notify_master on B killed while it waits for the lock on the servers, which ours has."""
     with playing(flavour) as scenario:
         b = scenario.b
@@ -71,11 +68,10 @@ def row_17_master_server_lock(flavour: Flavour) -> Figures:
         return _promoted_all_the_same(scenario, killed)
 
 
-def row_17_master_drain(flavour: Flavour) -> Figures:
+def master_drain(flavour: Flavour) -> Figures:
     """notify_master on B killed somewhere in the drain of a relay log that is 3 s late."""
     with playing(flavour) as scenario:
-        scenario.pair.delay_replica(scenario.b, LATE)
-        time.sleep(LATE + 1)
+        scenario.delay_b(LATE)
         somewhere = after(random.uniform(0.3, 1.5), holding_the_lock)  # noqa: S311
         with Killing(scenario.b, "notify_master", somewhere) as killing:
             _kill_the_active_server(scenario)
@@ -83,12 +79,12 @@ def row_17_master_drain(flavour: Flavour) -> Figures:
         return _promoted_all_the_same(scenario, killed)
 
 
-def row_17_master_open(flavour: Flavour) -> Figures:
+def master_open(flavour: Flavour) -> Figures:
     """notify_master on B killed where it has set the mark: just before, or after, it opens."""
     return _killed_promotion(flavour, with_the_mark)
 
 
-def row_17_backup(flavour: Flavour) -> Figures:
+def backup(flavour: Flavour) -> Figures:
     """notify_backup killed on whoever loses the VIP: at its start, with the lock, once closed.
 
     The permit is taken away from A, then from B, then from A, and on until each was met.
@@ -99,7 +95,7 @@ def row_17_backup(flavour: Flavour) -> Figures:
         holder = scenario.a
         missed = 0
         while points:
-            _wait_for_standby(scenario, scenario.pair.other(holder))
+            scenario.pair.other(holder).wait_standby(15)
             with Killing(holder, "notify_backup", points[0]) as killing:
                 permit.withdraw(holder)
                 try:
@@ -117,7 +113,7 @@ def row_17_backup(flavour: Flavour) -> Figures:
         return scenario.end(Expect(holder=holder.name))
 
 
-def row_17_backup_stop(flavour: Flavour) -> Figures:
+def backup_stop(flavour: Flavour) -> Figures:
     """notify_stop killed at its start: nothing is left on A to close it but B."""
     with playing(flavour) as scenario:
         with Killing(scenario.a, "notify_backup", at_once) as killing:
@@ -126,11 +122,10 @@ def row_17_backup_stop(flavour: Flavour) -> Figures:
             killed = killing.wait()
         _wait_until_settled(scenario, killed)
         scenario.wait_for_write_on(scenario.b)
-        scenario.bring_back(scenario.a)
-        return scenario.end(ENDED_ON_B)
+        return scenario.end_on_b()
 
 
-def row_17_down_start(flavour: Flavour) -> Figures:
+def down_start(flavour: Flavour) -> Figures:
     """notify_down on A killed before it has done anything: A goes on serving."""
     with playing(flavour) as scenario:
         scenario.fault("notify_down killed on A")
@@ -139,7 +134,7 @@ def row_17_down_start(flavour: Flavour) -> Figures:
         return scenario.end(Expect(holder="a"))
 
 
-def row_17_down_lock(flavour: Flavour) -> Figures:
+def down_lock(flavour: Flavour) -> Figures:
     """notify_down on A killed as soon as it has the lock: about to close A, or closing it."""
     with playing(flavour) as scenario:
         scenario.fault("notify_down killed on A")
@@ -148,44 +143,41 @@ def row_17_down_lock(flavour: Flavour) -> Figures:
         return scenario.end(Expect())
 
 
-def row_17_down_waiting(flavour: Flavour) -> Figures:
+def down_waiting(flavour: Flavour) -> Figures:
     """notify_down on A killed while it waits for B, which is late: A is closed and has the VIP."""
     with playing(flavour) as scenario:
-        scenario.pair.delay_replica(scenario.b, LATE)
-        time.sleep(LATE + 1)
+        scenario.delay_b(LATE)
         scenario.fault("notify_down killed on A, B is late")
         somewhere = after(random.uniform(0.1, 1.0), without_the_mark)  # noqa: S311
         _kill_notify_down(scenario, somewhere)
         scenario.observer.wait_for_write(timeout=RECONCILED)
-        scenario.pair.delay_replica(scenario.b, 0)
+        scenario.delay_b(0)
         return scenario.end(Expect())
 
 
-def row_17_down_leaving(flavour: Flavour) -> Figures:
+def down_leaving(flavour: Flavour) -> Figures:
     """notify_down killed when the VIP has left: keepalived has been told to stop."""
     with playing(flavour) as scenario:
         scenario.fault("notify_down killed on A")
         _kill_notify_down(scenario, lambda node, _pid: not node.has_vip(VIP))
         scenario.wait_for_write_on(scenario.b)
         scenario.wait_for_keepalived_to_end(scenario.a)
-        scenario.bring_back(scenario.a)
-        return scenario.end(ENDED_ON_B)
+        return scenario.end_on_b()
 
 
-def row_17_drop_in(flavour: Flavour) -> Figures:
+def drop_in(flavour: Flavour) -> Figures:
     """ExecStop= of the drop-in killed once A is closed; systemd goes on stopping keepalived."""
     with playing(flavour) as scenario:
         a = scenario.a
         with Killing(a, "notify_down", without_the_mark) as killing:
             scenario.fault("systemctl stop keepalived on A, its ExecStop= killed")
-            with a.popen(drop_in_command("ExecStop"), stdout=subprocess.DEVNULL):
+            with a.popen(systemd.drop_in_command("ExecStop"), stdout=subprocess.DEVNULL):
                 killed = killing.wait()
         a.stop_keepalived()
-        a.run(drop_in_command("ExecStopPost"))
+        a.run(systemd.drop_in_command("ExecStopPost"))
         _wait_until_settled(scenario, killed)
         scenario.wait_for_write_on(scenario.b)
-        scenario.bring_back(a)
-        return scenario.end(ENDED_ON_B)
+        return scenario.end_on_b()
 
 
 def _killed_promotion(flavour: Flavour, point: Point) -> Figures:
@@ -205,7 +197,7 @@ def _promoted_all_the_same(scenario: Scenario, killed: float) -> Figures:
     _wait_until_settled(scenario, killed)
     scenario.wait_for_write_on(scenario.b)
     scenario.must_have_all_but_the_tail(scenario.b)
-    scenario.pair.delay_replica(scenario.b, 0)
+    scenario.delay_b(0)
     scenario.bring_back(scenario.a)
     return scenario.end(Expect(holder="b"))
 
@@ -219,34 +211,6 @@ def _kill_notify_down(scenario: Scenario, point: Point) -> None:
 
 def _wait_until_settled(scenario: Scenario, killed: float) -> None:
     """One node has the VIP and is open, the other neither; soon enough after the kill."""
-    pair = scenario.pair
-
-    def settled() -> bool:
-        holders = [node for node in pair.nodes if node.has_vip(VIP)]
-        open_ones = [node for node in pair.nodes if pair.is_open(node)]
-        return len(holders) == 1 and holders == open_ones
-
     left = killed + RECONCILED - time.monotonic()
-    pair.wait_until(settled, left, f"one writer, {RECONCILED:g} s after the kill")
-
-
-def _wait_for_standby(scenario: Scenario, node: Node) -> None:
-    scenario.pair.wait_until(
-        lambda: node.keepalived_state() == "BACKUP", 15, f"{node.name.upper()} to stand by"
-    )
-
-
-ROWS: dict[str, Callable[[Flavour], Figures]] = {
-    "17-master-start": row_17_master_start,
-    "17-master-lock": row_17_master_lock,
-    "17-master-server-lock": row_17_master_server_lock,
-    "17-master-drain": row_17_master_drain,
-    "17-master-open": row_17_master_open,
-    "17-backup": row_17_backup,
-    "17-backup-stop": row_17_backup_stop,
-    "17-down-start": row_17_down_start,
-    "17-down-lock": row_17_down_lock,
-    "17-down-waiting": row_17_down_waiting,
-    "17-down-leaving": row_17_down_leaving,
-    "17-drop-in": row_17_drop_in,
-}
+    what = f"one writer, {RECONCILED:g} s after the kill"
+    scenario.wait_until(scenario.pair.has_one_writer, left, what)
