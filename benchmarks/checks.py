@@ -44,8 +44,7 @@ def quiet_pair(flavour: Flavour) -> Iterator[Pair]:
     """A is open and has the virtual IP; keepalived was killed on both, which leaves it at that."""
     with Pair(flavour, "kachecks", {"watch": 0}) as pair:
         for node in (pair.b, pair.a):
-            # At once and children first: one that outlives its parent cleans up.
-            node.run(["kill", "-KILL", *map(str, reversed(node.keepalived_pids()))])
+            node.kill_keepalived()
         if "mariadb" in flavour.name:
             _give_certificate(pair)
         yield pair

@@ -59,8 +59,10 @@ class StubbornSessions:
     def __enter__(self) -> StubbornSessions:
         for statement in _TABLES:
             self._node.sql(self._own(statement))
-        self._session("LOCK TABLES app.WHO_locked WRITE")
-        self._session("BEGIN", "UPDATE app.WHO_held SET text = 'uncommitted'")
+        self._idle = [
+            self._session("LOCK TABLES app.WHO_locked WRITE"),
+            self._session("BEGIN", "UPDATE app.WHO_held SET text = 'uncommitted'"),
+        ]
         self._begin(_WAITING)
         self._begin(_LONG)
         self._start(self._write_in_a_loop, "INSERT INTO app.WHO_loop VALUES ()")
@@ -69,6 +71,17 @@ class StubbornSessions:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def holding_on(self) -> int:
+        """How many of those that do nothing are still connected."""
+        return sum(self._is_alive(session) for session in self._idle)
+
+    def _is_alive(self, session: Connection) -> bool:
+        try:
+            session.query("SELECT 1", _PATIENCE)
+        except WireError:
+            return False
+        return True
 
     def contents(self) -> dict[str, object]:
         """Checksums of the tables that these sessions write, of what has been committed."""

@@ -23,7 +23,7 @@ AFTERWARDS = 2.0
 
 def among_sessions(flavour: Flavour) -> Figures:
     """Table locks, waiters, long writes, idle transactions, writers in loops: closed in time."""
-    return _against_obstinate_sessions(flavour, returning=False)
+    return _against_stubborn_sessions(flavour, returning=False)
 
 
 def root_returns(flavour: Flavour) -> Figures:
@@ -31,10 +31,10 @@ def root_returns(flavour: Flavour) -> Figures:
 
     MariaDB before 12 has nothing that stops root: its commits, and nobody else's, go on there.
     """
-    return _against_obstinate_sessions(flavour, returning=True)
+    return _against_stubborn_sessions(flavour, returning=True)
 
 
-def _against_obstinate_sessions(flavour: Flavour, *, returning: bool) -> Figures:
+def _against_stubborn_sessions(flavour: Flavour, *, returning: bool) -> Figures:
     with playing(flavour) as scenario:
         a = scenario.a
         server = a.mysqld_pid()
@@ -44,6 +44,8 @@ def _against_obstinate_sessions(flavour: Flavour, *, returning: bool) -> Figures
             mark = scenario.fault("notify_down on A, whose clients hold on")
             status, said = run(a, "notify_down")
             assert status == 0, said
+            assert "closed for writes" in said, said
+            assert not (app.holding_on() or root.holding_on()), "not everybody was cut"
             closed = handover.closed_by(scenario.record(), a.name, mark.time)
             assert closed is not None, f"A has not been seen closed: {said}"
             who = [app] if _stops_at_nothing(flavour, returning) else [app, root]
@@ -51,6 +53,8 @@ def _against_obstinate_sessions(flavour: Flavour, *, returning: bool) -> Figures
             time.sleep(AFTERWARDS)
             after = [sessions.contents() for sessions in who]
         assert closed - mark.time <= FENCE_TIMEOUT, f"closed after {closed - mark.time:.2f} s"
+        [told] = (entry for entry in a.audit() if entry["outcome"] == "closed")
+        assert returning or told["milliseconds"] < FENCE_TIMEOUT * 1000, told
         assert a.mysqld_pid() == server, "mysqld was killed instead of its clients"
         assert before == after, f"committed on a closed server: {before}, later {after}"
         for sessions in who:

@@ -101,7 +101,9 @@ def _wrong_password(flavour: Flavour, nodes_of: Callable[[Scenario], Sequence[No
             verdict = check(node)
             status = 0 if node is scenario.a else 30
             assert (verdict["reason"], verdict["exit"]) == ("UNKNOWN", status), verdict
+            assert "/etc/kachecks/kachecks.cnf" in verdict["sentence"]
             assert "wrong" not in verdict["sentence"], "a password is told"
+            node.wait_for_syslog("UNKNOWN: error 1045")
         _must_be_told(nodes, "UNKNOWN")
         for node in nodes:
             scenario.pair.set_options(node, {})

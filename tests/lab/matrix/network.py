@@ -19,7 +19,7 @@ from tests.lab.pairs.commands import check
 from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import INTERFACE, VIP, WITNESS
 from tests.lab.records import evidence, handover
-from tests.lab.records.record import Mark
+from tests.lab.records.record import Mark, Record
 from tests.lab.servers.flavour import Flavour
 
 BLOCKED = float(os.environ.get("LAB_BLOCKED", "20"))
@@ -309,9 +309,7 @@ def _must_give_up(scenario: Scenario, mark: Mark) -> float:
     assert closed is not None, "A was never closed"
     assert gone is not None
     scenario.note(f"VIP gone from A {gone - closed:.2f} s after its fencing")
-    assert gone - closed <= TWO_CHECKS, (
-        f"A kept the VIP for {gone - closed:.2f} s after its fencing"
-    )
+    assert gone - closed <= TWO_CHECKS, f"A kept the VIP for {gone - closed:.2f} s"
     a.wait_for_syslog("GAVE_WAY")
     return gone
 
@@ -319,17 +317,11 @@ def _must_give_up(scenario: Scenario, mark: Mark) -> float:
 def _must_give_back(scenario: Scenario, mark: Mark) -> float:
     """B takes the VIP, finds that it may not open, and lets go; the moment it was seen gone."""
     b = scenario.b
-
-    def seen(taken: float | None, gone: float | None) -> bool:
-        return taken is not None and gone is not None
-
-    def moments() -> tuple[float | None, float | None]:
-        record = scenario.record()
-        taken = handover.came(record, b.name, mark.time)
-        return taken, None if taken is None else handover.left(record, b.name, taken)
-
-    scenario.wait_until(lambda: seen(*moments()), 15, "B to take the VIP and give it back")
-    taken, gone = moments()
+    record = scenario.observer.wait_for(
+        "B to take the VIP and give it back",
+        lambda record: _gone(record, b.name, mark) is not None,
+    )
+    taken, gone = handover.came(record, b.name, mark.time), _gone(record, b.name, mark)
     assert taken is not None
     assert gone is not None
     scenario.note(f"B had the VIP for {gone - taken:.2f} s")
@@ -337,6 +329,12 @@ def _must_give_back(scenario: Scenario, mark: Mark) -> float:
     assert handover.opened_by(scenario.record(), b.name, mark.time) is None, "B opened"
     assert b.audit()[-1]["outcome"] in ("refused", "closed"), b.audit()
     return gone
+
+
+def _gone(record: Record, node: str, since: Mark) -> float | None:
+    """When a node that the VIP came to was first seen without it again."""
+    taken = handover.came(record, node, since.time)
+    return None if taken is None else handover.left(record, node, taken)
 
 
 def _must_have_fenced(node: Node) -> None:

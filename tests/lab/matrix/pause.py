@@ -62,8 +62,7 @@ def _paused(flavour: Flavour, *, cut: bool) -> Figures:
         opened = handover.opened_by(record, b.name, paused.time)
         assert (opened is not None) is cut, f"B opened: {opened is not None}: {told}"
 
-        both = handover.last_two_writers(record)
-        until = woken.time if both is None else both
+        until = max((end for _, end in evidence.two_writers(record)), default=woken.time)
         meanwhile = application.acknowledged(woken.time, until)
         scenario.note(
             f"one writer {max(0.0, until - woken.time):.2f} s after waking, {active.upper()};"

@@ -185,7 +185,7 @@ def _node(panel: Panel, node: str, colour: str, scale: _Scale, top: float) -> It
         if right - left > 7 * len(word):
             ink = "#ffffff" if span.state == OPEN else _DARK
             yield text(left + 6, server + 13, word, ink, font_size="11")
-    for start, end in spans.two_writers(record):
+    for start, end in evidence.two_writers(record):
         yield from _strip(scale, start, end, server + _SERVER - 4, 4, _RED)
     steps = server + _SERVER + 3
     if panel.transitions:

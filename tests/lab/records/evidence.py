@@ -85,18 +85,20 @@ def errors(writes: Iterable[Write]) -> Counter[int]:
     return Counter(write.errno for write in writes if write.errno is not None)
 
 
-def both_open(record: Record) -> float:
-    """Seconds in which two nodes were certainly open at once.
+def two_writers(record: Record) -> list[Span]:
+    """When two nodes were certainly open at once.
 
     A server that hung between two answers "open" counts as open in between: what it had begun,
     it finishes when it wakes up.
     """
-    spans = {name: open_spans(record.access, name) for name in record.nodes}
-    return sum(
-        length(overlap)
-        for one, other in combinations(record.nodes, 2)
-        for overlap in overlaps(spans[one], spans[other])
-    )
+    spans = [open_spans(record.access, name) for name in record.nodes]
+    both = (overlaps(one, other) for one, other in combinations(spans, 2))
+    return sorted(overlap for each in both for overlap in each)
+
+
+def both_open(record: Record) -> float:
+    """Seconds in which two nodes were certainly open at once."""
+    return sum(end - start for start, end in two_writers(record))
 
 
 def open_spans(access: Iterable[Access], node: str) -> list[tuple[Access, Access]]:
@@ -138,10 +140,6 @@ def _overlap(one: tuple[Access, Access], other: tuple[Access, Access]) -> Span |
         if moment[0] is moment[1] and left <= asked and answered <= right:
             return asked, answered
     return None
-
-
-def length(span: Span) -> float:
-    return span[1] - span[0]
 
 
 def both_holding(record: Record) -> float:

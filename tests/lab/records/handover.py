@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.lab.records import evidence
 from tests.lab.records.record import CLOSED, DOWN, OPEN, Access, Record
 
 
@@ -87,18 +86,6 @@ def writers(record: Record, since: float, until: float = float("inf")) -> set[st
         for sample in record.access
         if sample.state == OPEN and sample.asked >= since and sample.answered <= until
     }
-
-
-def last_two_writers(record: Record) -> float | None:
-    """Until when two nodes were certainly open at once; None: they never were."""
-    spans = [evidence.open_spans(record.access, node) for node in record.nodes]
-    both = [
-        span
-        for at, one in enumerate(spans)
-        for other in spans[at + 1 :]
-        for span in evidence.overlaps(one, other)
-    ]
-    return max((end for _, end in both), default=None)
 
 
 def _asked(record: Record, node: str, since: float) -> Iterator[Access]:

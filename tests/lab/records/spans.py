@@ -42,17 +42,6 @@ def holding_spans(record: Record, node: str) -> list[Span]:
     return [span for span in _merged(points, record.end) if span.state]
 
 
-def two_writers(record: Record) -> list[evidence.Span]:
-    """When two nodes were certainly open at once."""
-    spans = {name: evidence.open_spans(record.access, name) for name in record.nodes}
-    return sorted(
-        overlap
-        for at, one in enumerate(record.nodes)
-        for other in record.nodes[at + 1 :]
-        for overlap in evidence.overlaps(spans[one], spans[other])
-    )
-
-
 def writes_per_cell(record: Record, node: str, start: float, cell: float, cells: int) -> list[int]:
     """How many writes a node acknowledged in each of `cells` cells of `cell` seconds."""
     ends = [write.end for write in record.writes if write.acknowledged and write.node == node]

@@ -6,7 +6,6 @@ wrong and what to do, and gives the VIP back; A serves.
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterator
 
@@ -67,7 +66,7 @@ def a_serves_again(pair: Pair) -> None:
 
 def leave_the_vip_behind(node: Node) -> None:
     """keepalived there dies without a word: its server stays open, its kernel has the VIP."""
-    node.run(["kill", f"-{signal.SIGKILL}", *map(str, reversed(node.keepalived_pids()))])
+    node.kill_keepalived()
     assert node.has_vip(VIP)
 
 

@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,9 @@ from tests.lab.hosts.process import CHECKOUT
 from tests.lab.pairs import snippets
 from tests.lab.pairs.pair import VIP, Pair
 from tests.lab.servers.flavours import FLAVOURS, MARIADB
+from tests.lab.tests.shared_pair import shared_pair
 
-
-@pytest.fixture(scope="module", params=FLAVOURS.values(), ids=lambda flavour: flavour.name)
-def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
-    with Pair(request.param) as pair:
-        yield pair
+pair = shared_pair(FLAVOURS)
 
 
 def test_replication_flows_both_ways(pair: Pair) -> None:

@@ -239,7 +239,7 @@ def test_what_a_dead_keepalived_leaves(both: Both) -> None:
     """--drop-vip takes the VIP of its own pair: the drop-in calls it once for each."""
     first, second, of_first, of_second = both
     a = first.a
-    a.run(["kill", f"-{signal.SIGKILL}", *map(str, reversed(a.keepalived_pids()))])
+    a.kill_keepalived()
     hook(a, "--drop-vip", DEFAULTS)
     assert not a.has_vip(VIP)
     assert a.has_vip(FIRST_VIP)

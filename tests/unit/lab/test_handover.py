@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lab.records import handover
+from tests.lab.records import evidence, handover
 from tests.lab.records.record import Access, Holding, Record
 
 
@@ -99,12 +99,12 @@ def test_writers_within_a_span() -> None:
     assert handover.writers(seen, 0.0, 3.05) == {"a"}
 
 
-class TestLastTwoWriters:
+class TestTwoWriters:
     def test_the_end_of_the_last_certain_moment(self) -> None:
-        assert handover.last_two_writers(record(a="oooocc", b="coooo")) == 3.0
+        assert evidence.two_writers(record(a="oooocc", b="coooo"))[-1][1] == 3.0
 
     def test_none_after_a_clean_handover(self) -> None:
-        assert handover.last_two_writers(record(a="oocc", b="ccoo")) is None
+        assert evidence.two_writers(record(a="oocc", b="ccoo")) == []
 
 
 def holding(*holders: str) -> Record:
