@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from benchmarks import command
-from benchmarks.checks import (
+from benchmarks.check_runs import (
     DOWN,
     HEALTHY,
     OURS,

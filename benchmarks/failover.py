@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import command
-from benchmarks.failovers import FAULTS, SUITES, SWITCHOVER, Run, Story, play, plays
+from benchmarks.failover_runs import FAULTS, SUITES, SWITCHOVER, Run, Story, play, plays
 from benchmarks.summary import nearest_to_median, ratio, seconds, summary
 from tests.lab.pictures.figures import table
 from tests.lab.pictures.timeline_svg import Panel, picture

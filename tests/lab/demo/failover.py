@@ -20,7 +20,6 @@ from tests.lab.error import LabError
 from tests.lab.faults.catalogue import FAULTS, Fault
 from tests.lab.observing.observer import Observer
 from tests.lab.observing.verify import rows_by_node
-from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import VIP, Pair
 from tests.lab.pictures import timeline_svg
 from tests.lab.pictures.figures import figures, table
@@ -65,7 +64,7 @@ def play(pair: Pair, observer: Observer, fault: Fault) -> None:
     time.sleep(_STEADY)
     observer.mark(fault.repair_text)
     fault.repair(pair)
-    _wait_for_return(pair, pair.a)
+    pair.give_time_to_return(pair.a, 5)
     time.sleep(_STEADY)
 
 
@@ -74,13 +73,6 @@ def _let_sampler_see_replication(pair: Pair) -> None:
     mariadb = "mariadb" in pair.flavour.version.lower()
     privilege = "SLAVE MONITOR" if mariadb else "REPLICATION CLIENT"
     pair.a.sql(f"GRANT {privilege} ON *.* TO {SAMPLER_USER}@localhost")
-
-
-def _wait_for_return(pair: Pair, node: Node) -> None:
-    """Until the node stands by and replicates, or ten seconds have shown that it does not."""
-    with contextlib.suppress(LabError):
-        pair.wait_until(lambda: node.keepalived_state() == "BACKUP", 5, "the node to stand by")
-        pair.wait_replication_running(5)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -102,7 +94,7 @@ def main(argv: list[str] | None = None) -> int:
                 f"\nvirtual IP. In {_STEADY:g} s: {fault.text}.\n"
             )
             _let_sampler_see_replication(pair)
-            observer = Observer(pair.nodes, pair.client, VIP, pair.workdir)
+            observer = Observer.of(pair)
             with observer, live_lines(observer):
                 play(pair, observer, fault)
             with contextlib.suppress(LabError):

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tests.lab.matrix.figures import Figures
-from tests.lab.observing.observer import Observer
+from tests.lab.observing.observer import Observer, watched
 from tests.lab.observing.verify import Expect, rows_by_node, rows_of, verify
 from tests.lab.pairs.node import Node
-from tests.lab.pairs.pair import VIP, Pair
+from tests.lab.pairs.pair import Pair
 from tests.lab.pairs.suite import Suite
 from tests.lab.records import evidence, handover
 from tests.lab.records.record import Mark, Record
@@ -205,10 +204,6 @@ def playing(
     """A pair with A active and a client writing, until the context is left. Options as in Pair."""
     with (
         Pair(flavour, suite, option_overrides, **pair_options) as pair,
-        Observer(pair.nodes, pair.client, VIP, pair.workdir) as observer,
+        watched(pair, STEADY) as observer,
     ):
-        observer.wait_for_write(pair.a.name)
-        # The check runs once a second: a fault always at the same moment of that second would
-        # measure the moment, not the outage.
-        time.sleep(STEADY + random.random())  # noqa: S311 - nobody to hide it from
         yield Scenario(pair, observer)

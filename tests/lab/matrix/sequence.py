@@ -116,9 +116,7 @@ def _bring_back(pair: Pair, observer: Observer, node: Node) -> None:
     if not node.keepalived_pids():
         observer.mark(f"keepalived on {node.name.upper()} started again by hand")
         node.start_keepalived()
-    with contextlib.suppress(LabError):
-        pair.wait_until(lambda: node.keepalived_state() == "BACKUP", 10, "it to stand by")
-        pair.wait_replication_running(10)
+    pair.give_time_to_return(node, 10)
     time.sleep(_STEADY)
 
 

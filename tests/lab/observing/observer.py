@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Callable
 
 from tests.lab.error import LabError
 from tests.lab.hosts import process
 from tests.lab.observing.sampler import Sampler, Watched
+from tests.lab.pairs.pair import VIP, Pair
 from tests.lab.pictures.timeline import picture
 from tests.lab.records.evidence import acknowledged
 from tests.lab.records.record import HUNG_AFTER, Access, Mark, Record, Write, parse_writes
@@ -20,7 +22,7 @@ from tests.lab.servers import accounts
 class Observer:
     """Watches from entering the context to leaving it; the record may be read at any time.
 
-        with Observer(nodes, client, vip, directory) as observer:
+        with Observer.of(pair) as observer:
             observer.wait_for_write()
             observer.mark("SIGKILL of mysqld on A", fault=True)
             ...
@@ -52,6 +54,11 @@ class Observer:
         self._marks: list[Mark] = []
         self._sampler = Sampler(list(nodes), vip, accounts.SAMPLER_USER, accounts.SAMPLER_PASSWORD)
         self._writer: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def of(cls, pair: Pair) -> Observer:
+        """Of a pair's own nodes, its client and its virtual IP."""
+        return cls(pair.nodes, pair.client, VIP, pair.workdir)
 
     def __enter__(self) -> Observer:
         self._output.unlink(missing_ok=True)
@@ -152,3 +159,16 @@ class Observer:
     def _mind_the_writer(self) -> None:
         if self._writer is not None and self._writer.poll() is not None:
             raise LabError(f"the writer ended with status {self._writer.returncode}")
+
+
+@contextlib.contextmanager
+def watched(pair: Pair, steady: float) -> Iterator[Observer]:
+    """Its client has been writing for so many seconds, and for up to one more.
+
+    The check runs once a second: a fault always at the same moment of that second would measure
+    the moment, not the outage.
+    """
+    with Observer.of(pair) as observer:
+        observer.wait_for_write(pair.a.name)
+        time.sleep(steady + random.random())  # noqa: S311 - nobody to hide it from
+        yield observer

@@ -170,6 +170,12 @@ class Pair:
         options = {**self._options, **overrides}
         files.option_file(node, self.suite.option_file, self._words(node), options)
 
+    def give_time_to_return(self, node: Node, seconds: float) -> None:
+        """Until it stands by and replication runs, or this has shown that it does not."""
+        with contextlib.suppress(LabError):
+            node.wait_standby(seconds)
+            self.wait_replication_running(seconds)
+
     # Replication
 
     def open(self, node: Node) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from tests.lab.matrix.sequence import play
 from tests.lab.observing.observer import Observer
 from tests.lab.observing.verify import Expect, proven, verify
-from tests.lab.pairs.pair import VIP, Pair
+from tests.lab.pairs.pair import Pair
 from tests.lab.records import evidence
 from tests.lab.servers.flavour import Flavour
 
@@ -24,7 +24,7 @@ def sequence(flavour: Flavour) -> list[str]:
     """What was measured, a line for each switch."""
     with (
         Pair(flavour, suite="kachecks") as pair,
-        Observer(pair.nodes, pair.client, VIP, pair.workdir) as observer,
+        Observer.of(pair) as observer,
     ):
         played = play(pair, observer)
         for switch in played.switches:

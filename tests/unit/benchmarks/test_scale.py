@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from benchmarks import idlers, scale
-from benchmarks.growth import GROWTHS, Point, with_vips
+from benchmarks.scale_runs import GROWTHS, Point, with_vips
 from tests.lab.pairs.suite import recipe
 
 

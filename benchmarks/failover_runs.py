@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import random
 import time
 from dataclasses import replace
 from typing import NamedTuple
@@ -11,9 +10,9 @@ from typing import NamedTuple
 from tests.lab.error import LabError
 from tests.lab.faults import catalogue
 from tests.lab.faults.catalogue import Fault
-from tests.lab.observing.observer import Observer
+from tests.lab.observing.observer import watched
 from tests.lab.observing.verify import rows_by_node, rows_of
-from tests.lab.pairs.pair import VIP, WITNESS, Pair
+from tests.lab.pairs.pair import WITNESS, Pair
 from tests.lab.pairs.suite import SUITES as SUITES_BY_NAME
 from tests.lab.pairs.suite import VRRP3_OPTIONS, vrrp3
 from tests.lab.records import evidence, transitions
@@ -105,11 +104,7 @@ def _pair(flavour: Flavour, suite: str, fault: str) -> Pair:
 def _play(flavour: Flavour, suite: str, name: str) -> Story:
     fault = FAULTS[name]
     with _pair(flavour, suite, name) as pair:
-        with Observer(pair.nodes, pair.client, VIP, pair.workdir) as observer:
-            observer.wait_for_write(pair.a.name)
-            # The check runs once a second: always at the same moment of that second, a fault
-            # would measure the moment.
-            time.sleep(_STEADY + random.random())  # noqa: S311 - nobody to hide it from
+        with watched(pair, _STEADY) as observer:
             mark = observer.mark(fault.text, fault=True)
             fault.play(pair)
             with contextlib.suppress(LabError):
@@ -121,7 +116,7 @@ def _play(flavour: Flavour, suite: str, name: str) -> Story:
             told = transitions.of_nodes(pair.nodes)
             observer.mark(fault.repair_text)
             fault.repair(pair)
-            _settle(pair)
+            pair.give_time_to_return(pair.a, _SETTLED)
             time.sleep(max(0.0, mark.time + _DRAWN - time.monotonic()))
             observer.stop_writing()
             with contextlib.suppress(LabError):
@@ -141,10 +136,3 @@ def _play(flavour: Flavour, suite: str, name: str) -> Story:
         proven=evidence.longest_gap(record) <= evidence.LONGEST_GAP,
     )
     return Story(run, record, told)
-
-
-def _settle(pair: Pair) -> None:
-    """Until A stands by and replicates, or ten seconds have shown that it does not."""
-    with contextlib.suppress(LabError):
-        pair.wait_until(lambda: pair.a.keepalived_state() == "BACKUP", _SETTLED, "A to stand by")
-        pair.wait_replication_running(_SETTLED)

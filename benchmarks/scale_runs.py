@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from benchmarks import backlog
 from benchmarks.crowd import Crowd
-from benchmarks.failovers import SERVER_OPTIONS
+from benchmarks.failover_runs import SERVER_OPTIONS
 from tests.lab.error import LabError
 from tests.lab.faults import catalogue
-from tests.lab.observing.observer import Observer
+from tests.lab.observing.observer import Observer, watched
 from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import VIP, Pair
 from tests.lab.pairs.suite import SUITES, Suite
@@ -54,7 +52,7 @@ def connections(flavour: Flavour, suite: str, count: int) -> Point:
     """Idle clients to cut when the active node is told to go: notify_down."""
     options = {"max_connections": count + 100, **SERVER_OPTIONS[suite]}
     with Pair(flavour, suite, server_options=options) as pair, Crowd(pair, count) as crowd:
-        with _watched(pair) as observer:
+        with watched(pair, _STEADY) as observer:
             outage = _fail(pair, observer, "notify_down")
             time.sleep(_STEADY)
             cuts = crowd.leave()
@@ -68,7 +66,7 @@ def relay_log(flavour: Flavour, suite: str, count: int) -> Point:
         backlog.prepare(pair)
         with backlog.held(pair.b) as applier:
             backlog.make(pair, count)
-            with _watched(pair) as observer:
+            with watched(pair, _STEADY) as observer:
                 outage = _fail(pair, observer, "kill", applier.close)
                 left = backlog.not_applied(pair.b, count)
                 time.sleep(_STEADY)
@@ -81,7 +79,7 @@ def vips(flavour: Flavour, suite: str, count: int) -> Point:
     options = {"vip": ", ".join(addresses)} if suite == "kachecks" else None
     more = SERVER_OPTIONS[suite]
     with Pair(flavour, with_vips(SUITES[suite](), addresses), options, server_options=more) as pair:
-        with _watched(pair) as observer:
+        with watched(pair, _STEADY) as observer:
             outage = _fail(pair, observer, "kill")
             time.sleep(_STEADY)
             left = sum(not pair.b.has_vip(address) for address in addresses)
@@ -121,14 +119,6 @@ GROWTHS = {
         vips,
     ),
 }
-
-
-@contextlib.contextmanager
-def _watched(pair: Pair) -> Iterator[Observer]:
-    with Observer(pair.nodes, pair.client, VIP, pair.workdir) as observer:
-        observer.wait_for_write(pair.a.name)
-        time.sleep(_STEADY + random.random())  # noqa: S311 - any moment of the check's second
-        yield observer
 
 
 def _fail(
