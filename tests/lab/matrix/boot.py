@@ -32,35 +32,11 @@ BOOT = 30.0
 QUIET = 4.0
 
 
-def both(flavour: Flavour) -> Figures:
-    """Both boot at once, B has transactions that A lacks: exactly one opens, with everything."""
-    return _both_boot(flavour, vrrp=True)
+def both(flavour: Flavour, vrrp: bool = True) -> Figures:
+    """At once, B with transactions that A lacks: exactly one opens, with everything.
 
-
-def both_vrrp_blocked(flavour: Flavour) -> Figures:
-    """The same with VRRP blocked, so that both are elected."""
-    return _both_boot(flavour, vrrp=False)
-
-
-def b_alone(flavour: Flavour) -> Figures:
-    """B down for many writes, then A down, then B boots alone: it stays closed and says why."""
-    with playing(flavour) as scenario:
-        a, b = scenario.a, scenario.b
-        b.power_off()
-        time.sleep(ALONE)
-        scenario.wait_for_write_on(a)
-        a.power_off()
-        return _boots_alone(scenario, b, a)
-
-
-def a_alone(flavour: Flavour) -> Figures:
-    """A active, then off; B serves, then off; A boots alone: it stays closed and says why."""
-    with playing(flavour) as scenario:
-        _off_one_after_the_other(scenario)
-        return _boots_alone(scenario, scenario.a, scenario.b)
-
-
-def _both_boot(flavour: Flavour, *, vrrp: bool) -> Figures:
+    Without `vrrp` it is blocked, so that both are elected.
+    """
     with playing(flavour) as scenario:
         a, b = scenario.a, scenario.b
         _off_one_after_the_other(scenario)
@@ -88,6 +64,24 @@ def _both_boot(flavour: Flavour, *, vrrp: bool) -> Figures:
             time.sleep(QUIET)
             assert handover.arrivals(scenario.record(), mark.time) == came
         return _end_on(scenario, opened)
+
+
+def b_alone(flavour: Flavour) -> Figures:
+    """B down for many writes, then A down, then B boots alone: it stays closed and says why."""
+    with playing(flavour) as scenario:
+        a, b = scenario.a, scenario.b
+        b.power_off()
+        time.sleep(ALONE)
+        scenario.wait_for_write_on(a)
+        a.power_off()
+        return _boots_alone(scenario, b, a)
+
+
+def a_alone(flavour: Flavour) -> Figures:
+    """A active, then off; B serves, then off; A boots alone: it stays closed and says why."""
+    with playing(flavour) as scenario:
+        _off_one_after_the_other(scenario)
+        return _boots_alone(scenario, scenario.a, scenario.b)
 
 
 def _off_one_after_the_other(scenario: Scenario) -> None:

@@ -21,20 +21,12 @@ AFTERWARDS = 2.0
 """Seconds in which nothing must be committed on a server that has been closed."""
 
 
-def among_sessions(flavour: Flavour) -> Figures:
-    """Table locks, waiters, long writes, idle transactions, writers in loops: closed in time."""
-    return _against_stubborn_sessions(flavour, returning=False)
+def in_time(flavour: Flavour, returning: bool = False) -> Figures:
+    """Among table locks, waiters, long writes, idle transactions, writers in loops.
 
-
-def root_returns(flavour: Flavour) -> Figures:
-    """The same with a root session that connects again whenever it is cut.
-
-    MariaDB before 12 has nothing that stops root: its commits, and nobody else's, go on there.
+    `returning`: root's connects again whenever it is cut. MariaDB before 12 has nothing that stops
+    root: its commits, and nobody else's, go on there.
     """
-    return _against_stubborn_sessions(flavour, returning=True)
-
-
-def _against_stubborn_sessions(flavour: Flavour, *, returning: bool) -> Figures:
     with playing(flavour) as scenario:
         a = scenario.a
         server = a.mysqld_pid()

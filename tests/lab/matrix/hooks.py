@@ -39,15 +39,18 @@ LATE = 3
 MISSES = 4
 """Times that a hook may be done before it was seen to be at the point."""
 
+POINTS: dict[str, Point] = {"start": at_once, "lock": holding_the_lock, "open": with_the_mark}
+"""Before it has done anything; as soon as it has the pair's lock; where it has set the mark, which
+is just before, or after, it opens."""
 
-def master_start(flavour: Flavour) -> Figures:
-    """notify_master on B killed before it has done anything."""
-    return _killed_promotion(flavour, at_once)
 
-
-def master_lock(flavour: Flavour) -> Figures:
-    """notify_master on B killed as soon as it has the pair's lock."""
-    return _killed_promotion(flavour, holding_the_lock)
+def master(flavour: Flavour, at: str) -> Figures:
+    """notify_master on B killed at one of POINTS."""
+    with playing(flavour) as scenario:
+        with Killing(scenario.b, "notify_master", POINTS[at]) as killing:
+            _kill_the_active_server(scenario)
+            killed = killing.wait()
+        return _promoted_all_the_same(scenario, killed)
 
 
 def master_waits(flavour: Flavour) -> Figures:
@@ -77,11 +80,6 @@ def master_drain(flavour: Flavour) -> Figures:
             _kill_the_active_server(scenario)
             killed = killing.wait()
         return _promoted_all_the_same(scenario, killed)
-
-
-def master_open(flavour: Flavour) -> Figures:
-    """notify_master on B killed where it has set the mark: just before, or after, it opens."""
-    return _killed_promotion(flavour, with_the_mark)
 
 
 def backup(flavour: Flavour) -> Figures:
@@ -178,14 +176,6 @@ def drop_in(flavour: Flavour) -> Figures:
         _wait_until_settled(scenario, killed)
         scenario.wait_for_write_on(scenario.b)
         return scenario.end_on_b()
-
-
-def _killed_promotion(flavour: Flavour, point: Point) -> Figures:
-    with playing(flavour) as scenario:
-        with Killing(scenario.b, "notify_master", point) as killing:
-            _kill_the_active_server(scenario)
-            killed = killing.wait()
-        return _promoted_all_the_same(scenario, killed)
 
 
 def _kill_the_active_server(scenario: Scenario) -> None:

@@ -28,14 +28,23 @@ ADVERT = 1.0
 # Stopped or killed
 
 
-def notify_down(flavour: Flavour) -> Figures:
-    """By hand: A closed before the VIP leaves; B opens with all of A's writes."""
-    return _closed_first(flavour, "notify_down on A", lambda a: a.run([f"{BIN}/notify_down"]))
+ORDERLY: dict[str, Callable[[Node], object]] = {
+    "notify_down": lambda node: node.run([f"{BIN}/notify_down"]),
+    "systemctl": systemd.stop_keepalived,  # by the commands of the drop-in
+}
 
 
-def drop_in(flavour: Flavour) -> Figures:
-    """Stopped through the systemd drop-in's commands, in systemd's order."""
-    return _closed_first(flavour, "systemctl stop keepalived on A", systemd.stop_keepalived)
+def leaves(flavour: Flavour, by: str) -> Figures:
+    """In one of the ORDERLY ways: A closed before the VIP leaves; B opens with all A's writes."""
+    with playing(flavour) as scenario:
+        with WatchedRelease(scenario.a) as release:
+            scenario.fault(f"{by} on A")
+            ORDERLY[by](scenario.a)
+            scenario.wait_for_write_on(scenario.b)
+            scenario.wait_for_keepalived_to_end(scenario.a)
+        _must_have_closed_before(scenario.a, release)
+        scenario.must_have_all_but_the_tail(scenario.b, tail=0.0)
+        return scenario.end_on_b("demote: closed")
 
 
 def stopped(flavour: Flavour) -> Figures:
@@ -73,18 +82,6 @@ def killed(flavour: Flavour) -> Figures:
         a.run(systemd.drop_in_command("ExecStopPost"))
         assert not a.has_vip(VIP), "the drop-in's command left the VIP on A"
         return scenario.end_on_b()
-
-
-def _closed_first(flavour: Flavour, text: str, leave: Callable[[Node], object]) -> Figures:
-    with playing(flavour) as scenario:
-        with WatchedRelease(scenario.a) as release:
-            scenario.fault(text)
-            leave(scenario.a)
-            scenario.wait_for_write_on(scenario.b)
-            scenario.wait_for_keepalived_to_end(scenario.a)
-        _must_have_closed_before(scenario.a, release)
-        scenario.must_have_all_but_the_tail(scenario.b, tail=0.0)
-        return scenario.end_on_b("demote: closed")
 
 
 def _must_have_closed_before(node: Node, release: WatchedRelease) -> None:
@@ -138,35 +135,6 @@ def _vip_removed(scenario: Scenario, node: Node) -> Figures:
 # Disturbed in the middle of something
 
 
-def reloaded(flavour: Flavour) -> Figures:
-    """keepalived on B reloaded in the middle of its promotion."""
-    return _during_promotion(flavour, "keepalived on B reloaded", _reload)
-
-
-def restarted(flavour: Flavour) -> Figures:
-    """keepalived on B restarted in the middle of its promotion, by who has no drop-in."""
-    return _during_promotion(flavour, "keepalived on B restarted", _restart)
-
-
-def with_drop_in(flavour: Flavour) -> Figures:
-    """The same as systemd does it with the drop-in."""
-    return _during_promotion(flavour, "systemctl restart keepalived on B", _systemctl_restart)
-
-
-def down_reload(flavour: Flavour) -> Figures:
-    """keepalived on A reloaded in the middle of a notify_down."""
-    return _during_notify_down(flavour, "keepalived on A reloaded", _reload)
-
-
-def down_restart(flavour: Flavour) -> Figures:
-    """keepalived on A restarted, as systemd does it, in the middle of a notify_down by hand."""
-    return _during_notify_down(flavour, "systemctl restart keepalived on A", _systemctl_restart)
-
-
-def _reload(node: Node) -> None:
-    node.kill(node.keepalived_pids()[0], signal.SIGHUP)
-
-
 def _restart(node: Node) -> None:
     node.stop_keepalived()
     node.start_keepalived()
@@ -177,7 +145,14 @@ def _systemctl_restart(node: Node) -> None:
     node.start_keepalived()
 
 
-def _during_promotion(flavour: Flavour, text: str, disturb: Callable[[Node], None]) -> Figures:
+DISTURBANCES: dict[str, Callable[[Node], None]] = {
+    "reload": lambda node: node.kill(node.keepalived_pids()[0], signal.SIGHUP),
+    "restart": _restart,  # by who has no drop-in
+    "systemctl": _systemctl_restart,
+}
+
+
+def in_promotion(flavour: Flavour, by: str) -> Figures:
     """B has the VIP and the lock, and waits for its late applier; some random moment later."""
     with playing(flavour) as scenario:
         b = scenario.b
@@ -192,25 +167,25 @@ def _during_promotion(flavour: Flavour, text: str, disturb: Callable[[Node], Non
         )
         time.sleep(random.uniform(0.0, 1.5))  # noqa: S311
         assert not scenario.pair.is_open(b), "B has opened with its relay log not applied"
-        scenario.observer.mark(text)
-        disturb(b)
+        scenario.observer.mark(f"{by} of keepalived on B")
+        DISTURBANCES[by](b)
         scenario.wait_for_write_on(b)
         scenario.must_have_all_but_the_tail(b)
         scenario.delay_b(0)
         return scenario.end_on_b()
 
 
-def _during_notify_down(flavour: Flavour, text: str, disturb: Callable[[Node], None]) -> Figures:
+def in_notify_down(flavour: Flavour, by: str) -> Figures:
     """notify_down waits for B, which is late, when keepalived is disturbed."""
     with playing(flavour) as scenario:
         a = scenario.a
         scenario.delay_b(LATE)
-        scenario.fault(f"notify_down on A, meanwhile {text}")
+        scenario.fault("notify_down on A")
         with a.popen([f"{BIN}/notify_down"], stdout=subprocess.DEVNULL):
             scenario.wait_until(lambda: not scenario.pair.is_open(a), 5, "A to be closed")
             time.sleep(random.uniform(0.0, 1.5))  # noqa: S311
-            scenario.observer.mark(text)
-            disturb(a)
+            scenario.observer.mark(f"{by} of keepalived on A")
+            DISTURBANCES[by](a)
         scenario.observer.wait_for_write(timeout=20)
         scenario.delay_b(0)
         scenario.bring_back_who_does_not_serve()

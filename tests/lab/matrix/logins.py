@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from tests.lab.faults.full_server import FullServer
@@ -36,21 +36,6 @@ def connections_used_up(flavour: Flavour) -> Figures:
             _must_be_told((a, b), "TOO_MANY_CONNECTIONS")
         scenario.wait_until(lambda: is_fit(b), 5, "B to be fit again")
         return _end_on_a(scenario, mark)
-
-
-def wrong_on_a(flavour: Flavour) -> Figures:
-    """The check's own password wrong on the active node."""
-    return _wrong_password(flavour, lambda scenario: [scenario.a])
-
-
-def wrong_on_b(flavour: Flavour) -> Figures:
-    """The check's own password wrong on the standby."""
-    return _wrong_password(flavour, lambda scenario: [scenario.b])
-
-
-def wrong_on_both(flavour: Flavour) -> Figures:
-    """The check's own password wrong on both nodes: the one thing changed everywhere at once."""
-    return _wrong_password(flavour, lambda scenario: [scenario.a, scenario.b])
 
 
 def wrong_for_the_peer(flavour: Flavour) -> Figures:
@@ -86,9 +71,10 @@ def wrong_for_the_peer(flavour: Flavour) -> Figures:
         )
 
 
-def _wrong_password(flavour: Flavour, nodes_of: Callable[[Scenario], Sequence[Node]]) -> Figures:
+def wrong_password(flavour: Flavour, on: str) -> Figures:
+    """The check's own password wrong on one node, or on both, as if changed everywhere at once."""
     with playing(flavour, {"alert": alerts.PROGRAM}) as scenario:
-        nodes = nodes_of(scenario)
+        nodes = [node for node in scenario.pair.nodes if node.name in on]
         servers = _servers(scenario)
         for node in nodes:
             alerts.install(node)

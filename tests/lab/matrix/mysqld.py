@@ -71,16 +71,6 @@ def hung(flavour: Flavour) -> Figures:
         raise AssertionError("the hung mysqld is still there to be continued")
 
 
-def restarted(flavour: Flavour) -> Figures:
-    """SIGKILL, and started again within the second, as systemd does."""
-    return _restarted(flavour, signal.SIGKILL)
-
-
-def restarted_cleanly(flavour: Flavour) -> Figures:
-    """systemctl restart mysql on A."""
-    return _restarted(flavour, signal.SIGTERM)
-
-
 def restarted_b_broken(flavour: Flavour) -> Figures:
     """Killed and started while B's applier stands: B is unfit and lacks rows; A opens again."""
     with playing(flavour) as scenario:
@@ -98,8 +88,11 @@ def restarted_b_broken(flavour: Flavour) -> Figures:
         return scenario.end(Expect(holder="a", audit={"a": ("promote: opened", "promote: opened")}))
 
 
-def _restarted(flavour: Flavour, sig: signal.Signals) -> Figures:
-    """It comes back closed: reopened in place or moved, never both."""
+def restarted(flavour: Flavour, sig: signal.Signals = signal.SIGKILL) -> Figures:
+    """Ended, and started again within the second, as systemd does.
+
+    It comes back closed: reopened in place or moved, never both.
+    """
     with playing(flavour) as scenario:
         a = scenario.a
         before = len(_openings(a))

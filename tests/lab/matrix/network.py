@@ -59,14 +59,32 @@ VRRP_AND_CHECK = 2.5
 GIVEN_BACK_BY_B = Expect(holder="a", audit={"a": ("promote: opened",), "b": ("promote: refused",)})
 
 
-def vrrp_blocked(flavour: Flavour) -> Figures:
-    """VRRP blocked both ways: B takes over once, A gives its VIP up within two checks."""
-    return _b_takes_over_once(flavour, "VRRP blocked both ways", deaf_ones="ab")
+def vrrp_blocked(flavour: Flavour, deaf_ones: str) -> Figures:
+    """These nodes do not hear the other one: B takes over once, A gives up within two checks.
 
-
-def vrrp_blocked_to_b(flavour: Flavour) -> Figures:
-    """A's adverts do not reach B: the same, and A hears B's meanwhile."""
-    return _b_takes_over_once(flavour, "VRRP blocked from A to B", deaf_ones="b")
+    Where B alone is deaf A hears B's adverts meanwhile.
+    """
+    with playing(flavour) as scenario:
+        a, b = scenario.a, scenario.b
+        deaf = [node for node in (a, b) if node.name in deaf_ones]
+        mark = scenario.fault(f"VRRP blocked, nothing reaches {deaf_ones.upper()}")
+        deafen(scenario.pair, *deaf)
+        scenario.wait_for_write_on(b)
+        _must_have_fenced(b)
+        _must_give_up(scenario, mark)
+        scenario.wait_since(mark, BLOCKED)
+        scenario.must_have_moved(mark, ["b"])
+        if a in deaf:
+            said = check(a)
+            assert (said["reason"], said["exit"]) == ("GAVE_WAY", 16), said
+        else:  # it hears the adverts of B, so the election is real
+            assert a.keepalived_state() == "BACKUP", check(a)
+        scenario.observer.mark("VRRP unblocked")
+        hear_again(scenario.pair, *deaf)
+        a.wait_standby(10)
+        time.sleep(QUIET)
+        scenario.must_have_moved(mark, ["b"])
+        return scenario.end(SERVED_BY_B)
 
 
 def vrrp_blocked_to_a(flavour: Flavour) -> Figures:
@@ -248,30 +266,6 @@ def flapping_silently(flavour: Flavour) -> Figures:
         figures = scenario.end(SERVED_BY_A)
         scenario.must_not_have_left_a(mark)
         return figures
-
-
-def _b_takes_over_once(flavour: Flavour, text: str, deaf_ones: str) -> Figures:
-    with playing(flavour) as scenario:
-        a, b = scenario.a, scenario.b
-        deaf = [node for node in (a, b) if node.name in deaf_ones]
-        mark = scenario.fault(text)
-        deafen(scenario.pair, *deaf)
-        scenario.wait_for_write_on(b)
-        _must_have_fenced(b)
-        _must_give_up(scenario, mark)
-        scenario.wait_since(mark, BLOCKED)
-        scenario.must_have_moved(mark, ["b"])
-        if a in deaf:
-            said = check(a)
-            assert (said["reason"], said["exit"]) == ("GAVE_WAY", 16), said
-        else:  # it hears the adverts of B, so the election is real
-            assert a.keepalived_state() == "BACKUP", check(a)
-        scenario.observer.mark("VRRP unblocked")
-        hear_again(scenario.pair, *deaf)
-        a.wait_standby(10)
-        time.sleep(QUIET)
-        scenario.must_have_moved(mark, ["b"])
-        return scenario.end(SERVED_BY_B)
 
 
 def _two_networks(flavour: Flavour) -> AbstractContextManager[Scenario]:

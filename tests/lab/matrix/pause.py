@@ -24,17 +24,11 @@ QUIET = 4.0
 """Seconds after that in which nothing may move any more."""
 
 
-def paused(flavour: Flavour) -> Figures:
-    """All processes of A stopped, its kernel answers: B must not open beside it."""
-    return _paused(flavour, cut=False)
+def paused(flavour: Flavour, cut: bool = False) -> Figures:
+    """All processes of A stopped, its kernel answers: B must not open beside it.
 
-
-def paused_and_cut_off(flavour: Flavour) -> Figures:
-    """Nothing answers meanwhile, as of a paused virtual machine: B opens, and A wakes up open."""
-    return _paused(flavour, cut=True)
-
-
-def _paused(flavour: Flavour, *, cut: bool) -> Figures:
+    With `cut` nothing answers, as of a paused virtual machine: B opens, and A wakes up open.
+    """
     with playing(flavour) as scenario:
         a, b = scenario.a, scenario.b
         application = LocalApplication(a)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 
 from tests.lab.matrix.figures import Figures
@@ -83,26 +82,9 @@ def a_off_with_commits_of_its_own(flavour: Flavour) -> Figures:
         return scenario.end(SERVED_BY_B)
 
 
-def b_off(flavour: Flavour) -> Figures:
-    """The standby: A goes on serving."""
-    return _without_standby(flavour, {})
-
-
-def b_off_with_a_witness(flavour: Flavour) -> Figures:
-    """The same with a witness, which A sees: it is not the isolated one."""
-    return _without_standby(flavour, {"witness": WITNESS})
-
-
-def _a_off(scenario: Scenario, text: str) -> Figures:
-    scenario.fault(text)
-    scenario.a.power_off()
-    scenario.wait_for_write_on(scenario.b)
-    scenario.count_missing(scenario.b)
-    return scenario.end_on_b()
-
-
-def _without_standby(flavour: Flavour, options: Mapping[str, object]) -> Figures:
-    with playing(flavour, options) as scenario:
+def b_off(flavour: Flavour, witness: str | None = None) -> Figures:
+    """The standby: A goes on serving. With a witness A sees that it is not the isolated one."""
+    with playing(flavour, {"witness": witness}) as scenario:
         mark = scenario.fault("power-off of B")
         scenario.b.power_off()
         time.sleep(STANDBY_OFF)
@@ -112,6 +94,14 @@ def _without_standby(flavour: Flavour, options: Mapping[str, object]) -> Figures
         scenario.must_not_have_left_a(mark)
         scenario.must_have_served(mark)
         return figures
+
+
+def _a_off(scenario: Scenario, text: str) -> Figures:
+    scenario.fault(text)
+    scenario.a.power_off()
+    scenario.wait_for_write_on(scenario.b)
+    scenario.count_missing(scenario.b)
+    return scenario.end_on_b()
 
 
 def _stands_by(node: Node) -> bool:

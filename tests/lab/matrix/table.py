@@ -6,7 +6,9 @@ One more row is one more line here and one more function in one of the files bes
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from signal import SIGTERM
+from types import MappingProxyType
 from typing import NamedTuple
 
 from tests.lab.matrix import (
@@ -23,6 +25,7 @@ from tests.lab.matrix import (
     power,
 )
 from tests.lab.matrix.figures import Figures
+from tests.lab.pairs.pair import WITNESS
 from tests.lab.servers.flavour import Flavour
 from tests.lab.servers.flavours import ALL_FLAVOURS, FLAVOURS
 
@@ -36,9 +39,14 @@ class Row(NamedTuple):
     number: int
     variant: str
     what: str
-    play: Callable[[Flavour], Figures]
+    function: Callable[..., Figures]
+    arguments: Mapping[str, object] = MappingProxyType({})
+    """What the function is called with besides the flavour."""
     two_writers: bool = False
     """Two open servers are measured, not forbidden."""
+
+    def play(self, flavour: Flavour) -> Figures:
+        return self.function(flavour, **self.arguments)
 
     @property
     def name(self) -> str:
@@ -50,6 +58,7 @@ class Row(NamedTuple):
         return FLAVOURS if self.variant or self.number > LAST_ON_ALL else ALL_FLAVOURS
 
 
+# fmt: off
 _ROWS = (
     Row(1, "", "mysqld killed", mysqld.killed),
     Row(1, "semi-sync", "row 1, semi-synchronous", mysqld.killed_semi_sync),
@@ -58,13 +67,14 @@ _ROWS = (
     Row(4, "", "power-off", power.a_off),
     Row(4, "semi-sync", "row 4, semi-synchronous", power.a_off_semi_sync),
     Row(4, "vrrp3", "power-off, VRRPv3", power.a_off_vrrp3),
-    Row(5, "", "`notify_down`", keepalived.notify_down),
-    Row(5, "drop-in", "`systemctl stop keepalived`, with the drop-in", keepalived.drop_in),
+    Row(5, "", "`notify_down`", keepalived.leaves, {"by": "notify_down"}),
+    Row(5, "drop-in", "`systemctl stop keepalived`, with the drop-in",
+        keepalived.leaves, {"by": "systemctl"}),
     Row(6, "", "keepalived stopped", keepalived.stopped),
     Row(6, "hung", "keepalived stopped, mysqld hangs", keepalived.stopped_mysqld_hung),
     Row(7, "", "keepalived killed", keepalived.killed),
-    Row(8, "", "VRRP blocked", network.vrrp_blocked),
-    Row(8, "a-to-b", "A's adverts blocked", network.vrrp_blocked_to_b),
+    Row(8, "", "VRRP blocked", network.vrrp_blocked, {"deaf_ones": "ab"}),
+    Row(8, "a-to-b", "A's adverts blocked", network.vrrp_blocked, {"deaf_ones": "b"}),
     Row(8, "b-to-a", "B's adverts blocked", network.vrrp_blocked_to_a),
     Row(8, "b-to-a-return", "the same, A's mysqld dies and is back", network.deaf_a_returns),
     Row(9, "", "A cut off", network.a_cut_off),
@@ -78,18 +88,18 @@ _ROWS = (
     Row(12, "unfit", "disk full, B unfit", disk.nearly_full_b_unfit),
     Row(13, "", "`max_connections` used up", logins.connections_used_up),
     Row(14, "", "B applies late, then A dies", applier.late),
-    Row(15, "active", "the check's password wrong on A", logins.wrong_on_a),
-    Row(15, "standby", "the check's password wrong on B", logins.wrong_on_b),
-    Row(15, "both", "both checks' password wrong", logins.wrong_on_both),
+    Row(15, "active", "the check's password wrong on A", logins.wrong_password, {"on": "a"}),
+    Row(15, "standby", "the check's password wrong on B", logins.wrong_password, {"on": "b"}),
+    Row(15, "both", "both checks' password wrong", logins.wrong_password, {"on": "ab"}),
     Row(15, "peer", "B cannot ask A, and A hands over", logins.wrong_for_the_peer),
     Row(16, "", "B's applier broken, then A dies", applier.broken),
     Row(16, "drain", "B's applier breaks in the takeover", applier.breaks_in_the_drain),
     Row(16, "open", "as row 16, `on_broken_replica = open`", applier.broken_and_open),
-    Row(17, "master-start", "`notify_master` killed at its start", hooks.master_start),
-    Row(17, "master-lock", "`notify_master` killed with the lock", hooks.master_lock),
+    Row(17, "master-start", "`notify_master` killed at its start", hooks.master, {"at": "start"}),
+    Row(17, "master-lock", "`notify_master` killed with the lock", hooks.master, {"at": "lock"}),
     Row(17, "master-server-lock", "`notify_master` killed at a server lock", hooks.master_waits),
     Row(17, "master-drain", "`notify_master` killed as it drains", hooks.master_drain),
-    Row(17, "master-open", "`notify_master` killed as it opens", hooks.master_open),
+    Row(17, "master-open", "`notify_master` killed as it opens", hooks.master, {"at": "open"}),
     Row(17, "backup", "`notify_backup` killed", hooks.backup),
     Row(17, "backup-stop", "`notify_stop` killed", hooks.backup_stop),
     Row(17, "down-start", "`notify_down` killed at its start", hooks.down_start),
@@ -99,26 +109,33 @@ _ROWS = (
     Row(17, "drop-in", "the drop-in's ExecStop killed", hooks.drop_in),
     Row(18, "", "link flaps", network.flapping),
     Row(18, "silent", "link flaps, the interface notices nothing", network.flapping_silently),
-    Row(19, "", "A must close among locks and long statements", closing.among_sessions),
-    Row(19, "returning", "as row 19, and root connects again and again", closing.root_returns),
+    Row(19, "", "A must close among locks and long statements", closing.in_time),
+    Row(19, "returning", "as row 19, and root connects again and again",
+        closing.in_time, {"returning": True}),
     Row(20, "", "both boot at once", boot.both),
-    Row(20, "vrrp", "both boot at once, VRRP blocked", boot.both_vrrp_blocked),
+    Row(20, "vrrp", "both boot at once, VRRP blocked", boot.both, {"vrrp": False}),
     Row(21, "", "A returns with commits of its own", power.a_off_with_commits_of_its_own),
     Row(22, "", "mysqld restarts within a second", mysqld.restarted),
-    Row(22, "clean", "`systemctl restart mysql`", mysqld.restarted_cleanly),
+    Row(22, "clean", "`systemctl restart mysql`", mysqld.restarted, {"sig": SIGTERM}),
     Row(22, "broken-standby", "as row 22, B's applier broken", mysqld.restarted_b_broken),
     Row(23, "", "VIP removed by hand", keepalived.vip_removed),
     Row(23, "lower", "VIP removed by hand on B", keepalived.vip_removed_on_b),
-    Row(24, "reload-promotion", "keepalived reloaded in a promotion", keepalived.reloaded),
-    Row(24, "restart-promotion", "keepalived restarted in a promotion", keepalived.restarted),
-    Row(24, "restart-promotion-drop-in", "as row 24, with the drop-in", keepalived.with_drop_in),
-    Row(24, "reload-down", "keepalived reloaded in a `notify_down`", keepalived.down_reload),
-    Row(24, "restart-down", "keepalived restarted in a `notify_down`", keepalived.down_restart),
+    Row(24, "reload-promotion", "keepalived reloaded in a promotion",
+        keepalived.in_promotion, {"by": "reload"}),
+    Row(24, "restart-promotion", "keepalived restarted in a promotion",
+        keepalived.in_promotion, {"by": "restart"}),
+    Row(24, "restart-promotion-drop-in", "as row 24, with the drop-in",
+        keepalived.in_promotion, {"by": "systemctl"}),
+    Row(24, "reload-down", "keepalived reloaded in a `notify_down`",
+        keepalived.in_notify_down, {"by": "reload"}),
+    Row(24, "restart-down", "keepalived restarted in a `notify_down`",
+        keepalived.in_notify_down, {"by": "systemctl"}),
     Row(25, "", "one node boots alone", boot.b_alone),
     Row(25, "active", "A boots alone after B served", boot.a_alone),
-    Row(26, "", "A paused, its kernel answers", pause.paused, two_writers=True),
-    Row(26, "cut", "A paused, its link silent", pause.paused_and_cut_off, two_writers=True),
+    Row(26, "", "A paused, its kernel answers", pause.paused, {"cut": False}, two_writers=True),
+    Row(26, "cut", "A paused, its link silent", pause.paused, {"cut": True}, two_writers=True),
     Row(27, "", "B loses power", power.b_off),
-    Row(27, "witness", "B loses power, with a witness", power.b_off_with_a_witness),
+    Row(27, "witness", "B loses power, with a witness", power.b_off, {"witness": WITNESS}),
 )
+# fmt: on
 ROWS = {row.name: row for row in _ROWS}
