@@ -1,6 +1,7 @@
 """One database host: mysqld and keepalived on a `Host`."""
 
 import json
+import re
 import signal
 import time
 from collections.abc import Sequence
@@ -150,16 +151,18 @@ class Node(Host):
         """The parent first, then its children, which include scripts that it has just forked."""
         return sorted(self.pids("keepalived")) if self.is_on else []
 
-    def keepalived_state(self) -> str:
-        """MASTER, BACKUP, FAULT or STOP as its log has it; empty before the first."""
-        states = (self.logs / "keepalived.log").read_text().split(" Entering ")[1:]
-        return states[-1].split()[0] if states else ""
+    def keepalived_state(self, instance: str = "[^)]+") -> str:
+        """MASTER, BACKUP, FAULT or STOP as its log has it; empty before the first.
+
+        `instance`: a vrrp_instance where there are several.
+        """
+        log = (self.logs / "keepalived.log").read_text()
+        states = re.findall(rf"\({instance}\) Entering (\w+)", log)
+        return states[-1] if states else ""
 
     # The suite
 
-    def audit(self) -> list[dict[str, Any]]:
-        """The audit log, all names, in order of the files' names."""
-        lines: list[dict[str, Any]] = []
-        for file in sorted(self.path(STATE_DIRECTORY).glob("*.jsonl")):
-            lines += map(json.loads, file.read_text().splitlines())
-        return lines
+    def audit(self, name: str = "*") -> list[dict[str, Any]]:
+        """The audit log of one pair, or of all in order of the files' names."""
+        files = sorted(self.path(STATE_DIRECTORY).glob(f"{name}.jsonl"))
+        return [json.loads(line) for file in files for line in file.read_text().splitlines()]

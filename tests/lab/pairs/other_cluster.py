@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.lab.pairs import datadir
 from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import ADDRESSES
+from tests.lab.servers import sql
 from tests.lab.servers.accounts import KACHECKS_PASSWORD
-from tests.lab.servers.sql import query
 
 PORT = 3307
 SERVER_ID = 77
@@ -32,13 +32,4 @@ def start(node: Node) -> None:
     }
     options = [f"--{name}={value}" for name, value in extra.items()]
     node.spawn(node.flavour.server_command(options), "stranger.log")
-    node.wait(lambda: _answers(node), 30, "the stranger to answer")
-
-
-def _answers(node: Node) -> bool:
-    import mysql.connector
-
-    try:
-        return bool(query(node.path(_DIRECTORY) / "socket", "SELECT 1"))
-    except mysql.connector.Error:
-        return False
+    node.wait(lambda: sql.answers(target / "socket"), 30, "the stranger to answer")

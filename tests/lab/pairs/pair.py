@@ -15,6 +15,7 @@ from tests.lab.hosts.network import PREFIX, Link, Switch
 from tests.lab.pairs import contents, datadir, files
 from tests.lab.pairs.node import STATE_DIRECTORY, Node
 from tests.lab.pairs.suite import SUITES, Suite
+from tests.lab.servers import sql
 from tests.lab.servers.accounts import KACHECKS_PASSWORD
 from tests.lab.servers.flavour import Flavour
 
@@ -142,11 +143,9 @@ class Pair:
 
     def is_open(self, node: Node) -> bool:
         """Its server takes writes of ordinary accounts. A server that does not answer: not open."""
-        import mysql.connector
-
         try:
-            return str(node.value("SELECT @@global.read_only")) in ("0", "OFF")
-        except (LabError, mysql.connector.Error):
+            return sql.is_open(node.socket_path)
+        except LabError:  # it is powered off
             return False
 
     def has_one_writer(self) -> bool:

@@ -6,16 +6,14 @@ own, and one more of each block of keepalived.conf; then keepalived is told to r
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 from pathlib import Path
 from typing import Any
 
-from tests.lab.error import LabError
 from tests.lab.hosts.network import PREFIX
 from tests.lab.pairs import datadir, snippets
-from tests.lab.pairs.node import STATE_DIRECTORY, Node
+from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import INTERFACE, Pair
 from tests.lab.pairs.snippets import SNIPPETS
 from tests.lab.servers import sql
@@ -58,33 +56,18 @@ class SecondServer:
         return sql.query(self.socket_path, statement)
 
     def is_open(self) -> bool:
-        """It takes writes of ordinary accounts. One that does not answer: not open."""
-        import mysql.connector
-
-        try:
-            answer = self.sql("SELECT @@global.read_only AS value")[0]["value"]
-        except (LabError, mysql.connector.Error):
-            return False
-        return str(answer) in ("0", "OFF")
+        return sql.is_open(self.socket_path)
 
     def is_serving(self) -> bool:
         return self.has_vip(VIP) and self.is_open()
 
     def start(self) -> None:
         """Start it; returns when it answers."""
-        import mysql.connector
-
         flavour = self.node.flavour
         command = [*flavour.program(flavour.process), f"--defaults-file={_SERVER_OPTIONS}"]
         self.node.daemon(flavour.process, command, f"mysqld-{NAME}.log")
-
-        def answers() -> bool:
-            try:
-                return bool(self.sql("SELECT 1"))
-            except mysql.connector.Error:
-                return False
-
-        self.node.wait(answers, 30, f"the second {flavour.process} to answer")
+        what = f"the second {flavour.process} to answer"
+        self.node.wait(lambda: sql.answers(self.socket_path), 30, what)
 
     def pid(self) -> int | None:
         """As the node counts; None if it is not running."""
@@ -97,7 +80,7 @@ class SecondServer:
 
     def audit(self) -> list[dict[str, Any]]:
         """This pair's audit log."""
-        return audit_of(self.node, NAME)
+        return self.node.audit(NAME)
 
     def marks(self) -> dict[str, str]:
         """The marks of this pair that a healthy check leaves as they are."""
@@ -138,7 +121,7 @@ class SecondPair:
             server.node.kill(server.node.keepalived_pids()[0], signal.SIGHUP)
             self.pair.wait_until(self.a.is_serving, 20, "A to serve the second pair")
         self.pair.wait_until(
-            lambda: vrrp_state(self.b.node, NAME) == "BACKUP", 20, "B to stand by for both"
+            lambda: self.b.node.keepalived_state(NAME) == "BACKUP", 20, "B to stand by for both"
         )
 
     def other(self, server: SecondServer) -> SecondServer:
@@ -208,22 +191,6 @@ def living_server(node: Node, pid_file: str) -> int | None:
     except (OSError, ValueError):
         return None
     return pid if pid in node.pids(node.flavour.process) else None
-
-
-def audit_of(node: Node, name: str) -> list[dict[str, Any]]:
-    """The audit log of one pair on a node."""
-    try:
-        lines = node.path(f"{STATE_DIRECTORY}/{name}.jsonl").read_text().splitlines()
-    except FileNotFoundError:
-        return []
-    return [json.loads(line) for line in lines]
-
-
-def vrrp_state(node: Node, instance: str) -> str:
-    """MASTER, BACKUP, FAULT or STOP as keepalived's log last had it of this vrrp_instance."""
-    log = (node.logs / "keepalived.log").read_text()
-    states = re.findall(rf"\({instance}\) Entering (\w+)", log)
-    return states[-1] if states else ""
 
 
 def _of_second_server(server: SecondServer) -> str:

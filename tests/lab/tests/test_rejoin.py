@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from tests.lab.pairs.commands import said_in_json
@@ -11,11 +13,17 @@ from tests.lab.servers.flavour import Flavour
 from tests.lab.servers.flavours import MYSQL
 
 
-def test_a_tail_is_counted_and_flows_back(flavour: Flavour) -> None:
+@contextlib.contextmanager
+def pair_with_a_table(flavour: Flavour) -> Iterator[Pair]:
     with Pair(flavour, suite="kachecks") as pair:
-        a, b = pair.nodes
-        a.sql("CREATE TABLE app.t (id INT PRIMARY KEY)")
+        pair.a.sql("CREATE TABLE app.t (id INT PRIMARY KEY)")
         pair.wait_replication_caught_up()
+        yield pair
+
+
+def test_a_tail_is_counted_and_flows_back(flavour: Flavour) -> None:
+    with pair_with_a_table(flavour) as pair:
+        a, b = pair.nodes
         pair.wait_until(lambda: rejoin(b)["status"] == 0, 10, "B to be fit")
         assert rejoin(a)["status"] == 0
 
@@ -33,10 +41,8 @@ def test_a_tail_is_counted_and_flows_back(flavour: Flavour) -> None:
 
 
 def test_a_tail_that_collides(flavour: Flavour) -> None:
-    with Pair(flavour, suite="kachecks") as pair:
+    with pair_with_a_table(flavour) as pair:
         a, b = pair.nodes
-        a.sql("CREATE TABLE app.t (id INT PRIMARY KEY)")
-        pair.wait_replication_caught_up()
         _returns_with_a_tail(pair)
         b.sql("INSERT INTO app.t VALUES (2)")  # as the last one of A's tail
         pair.receiver(b, "START")
@@ -52,10 +58,8 @@ def test_a_tail_that_collides(flavour: Flavour) -> None:
 
 
 def test_what_mysql_has_purged() -> None:
-    with Pair(MYSQL, suite="kachecks") as pair:
+    with pair_with_a_table(MYSQL) as pair:
         a, b = pair.nodes
-        a.sql("CREATE TABLE app.t (id INT PRIMARY KEY)")
-        pair.wait_replication_caught_up()
         pair.receiver(b, "STOP")
         a.sql("INSERT INTO app.t VALUES (1)")
         a.sql("FLUSH BINARY LOGS")

@@ -26,7 +26,6 @@ from tests.lab.pairs.second_pair import (
     SecondPair,
     SecondServer,
     living_server,
-    vrrp_state,
 )
 from tests.lab.pairs.systemd import drop_in_command
 from tests.lab.records import evidence
@@ -62,7 +61,7 @@ class Both(NamedTuple):
 def both(flavour: Flavour) -> Iterator[Both]:
     with (
         Pair(flavour, "kachecks") as pair,
-        Observer(pair.nodes, pair.client, FIRST_VIP, pair.workdir) as of_first,
+        Observer.of(pair) as of_first,
     ):
         of_first.wait_for_write("a")
         second = SecondPair(pair)
@@ -161,14 +160,16 @@ def test_a_dead_and_a_hung_server(both: Both) -> None:
 
     assert first.is_serving(first.b)
     assert second.a.is_serving()
-    assert vrrp_state(first.a, FIRST_INSTANCE) == "FAULT"
-    assert vrrp_state(first.a, NAME) == "MASTER"
+    assert first.a.keepalived_state(FIRST_INSTANCE) == "FAULT"
+    assert first.a.keepalived_state(NAME) == "MASTER"
     assert_undisturbed(of_second)
     assert [(server.audit(), server.marks()) for server in (second.a, second.b)] == before
 
     first.a.start_mysqld()
     first.wait_until(
-        lambda: vrrp_state(first.a, FIRST_INSTANCE) == "BACKUP", 20, "A to stand by for the first"
+        lambda: first.a.keepalived_state(FIRST_INSTANCE) == "BACKUP",
+        20,
+        "A to stand by for the first",
     )
     assert_undisturbed(of_second)
 
@@ -205,7 +206,7 @@ def test_one_pair_moves(both: Both) -> None:
 
     assert second.b.is_serving()
     assert second.a.marks()[f"{NAME}.permit"] == "1\n"
-    assert vrrp_state(first.a, NAME) == "BACKUP"
+    assert first.a.keepalived_state(NAME) == "BACKUP"
     assert open_after_release(assert_one_writer(of_second), "a", start) == 0.0
     assert_nothing_lost(of_second, second.b)
     assert_undisturbed(of_first)
