@@ -8,11 +8,11 @@ WINDOWS into the directory, docs by default.
 
 from __future__ import annotations
 
+import argparse
 import fcntl
 import os
 import pty
 import struct
-import sys
 import termios
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,13 +20,14 @@ from typing import Any, NamedTuple
 import pyte
 
 from tests.lab import prepare
+from tests.lab.hosts.process import CHECKOUT
 from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import Pair
 from tests.lab.pictures.terminal_svg import BLANK, Letter, picture
 from tests.lab.servers.flavours import MYSQL
 
 KACHECKS = "/opt/kachecks/bin/kachecks"
-DOCS = Path(__file__).resolve().parents[3] / "docs"
+DOCS = CHECKOUT / "docs"
 
 
 class Window(NamedTuple):
@@ -41,7 +42,11 @@ WINDOWS = (Window(80, 24), Window(200, 50))
 
 def main() -> None:
     """Make them."""
-    directory = Path(sys.argv[1]) if sys.argv[1:] else DOCS
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.lab.demo.screenshots", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument("directory", nargs="?", type=Path, default=DOCS)
+    directory = parser.parse_args().directory
     prepare.prepare([MYSQL])
     with Pair(MYSQL, "kachecks") as pair:
         play(pair)

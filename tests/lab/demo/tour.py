@@ -18,7 +18,9 @@ from tests.lab.servers.flavours import ALL_FLAVOURS
 
 def main() -> int:
     """Play the tour."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.lab.demo.tour", description=__doc__.partition("\n")[0]
+    )
     parser.add_argument("--flavour", choices=list(ALL_FLAVOURS), default="mysql")
     options = parser.parse_args()
     with playing(ALL_FLAVOURS[options.flavour]) as scenario:

@@ -31,7 +31,9 @@ LONGEST_RUN = 240
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.lab.matrix.marathon", description=__doc__.partition("\n")[0]
+    )
     parser.add_argument("rows", nargs="*", help=f"of {', '.join(ROWS)}; all by default")
     command_line.add_options(parser, times=20)
     parser.add_argument("--jobs", type=int, default=2)

@@ -17,6 +17,7 @@ from tests.lab.matrix.table import ROWS
 def main() -> int:
     listed = "\n".join(f"  {row.name:<30}{row.what}" for row in ROWS.values())
     parser = argparse.ArgumentParser(
+        prog="python -m tests.lab.matrix.rows",
         description=__doc__.partition("\n")[0],
         epilog=f"rows:\n{listed}",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -263,7 +263,9 @@ SCENARIOS: dict[str, Callable[[Flavour], Figures]] = {
 
 def main() -> int:
     """Play, and print what the client saw."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.lab.matrix.switchovers", description=__doc__.partition("\n")[0]
+    )
     parser.add_argument("scenarios", nargs="*", help=f"of {', '.join(SCENARIOS)}")
     command_line.add_options(parser, times=20)
     options = parser.parse_args()
