@@ -19,8 +19,6 @@ from tests.lab.pairs.pair import VIP, Pair
 from tests.lab.records import evidence
 from tests.lab.records.record import Mark, Record, Row
 
-DUPLICATE_KEY = 1062
-
 _STEADY = 2.0
 _TAKEOVER = 30.0
 _CATCH_UP = 15.0
