@@ -9,11 +9,13 @@ from __future__ import annotations
 import time
 
 from tests.lab.matrix.figures import Figures
-from tests.lab.matrix.scenario import playing
+from tests.lab.matrix.scenario import Scenario, playing
 from tests.lab.observing.local_application import LocalApplication
 from tests.lab.observing.verify import Expect, rows_of
+from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import VIP
 from tests.lab.records import evidence, handover
+from tests.lab.records.record import Record
 from tests.lab.servers.flavour import Flavour
 
 PAUSED = 8.0
@@ -33,38 +35,41 @@ def paused(flavour: Flavour, cut: bool = False) -> Figures:
         a, b = scenario.a, scenario.b
         application = LocalApplication(a)
         with application:
-            paused = scenario.fault("A paused, its link silent" if cut else "A paused")
+            mark = scenario.fault("A paused, its link silent" if cut else "A paused")
             if cut:
                 a.cut_link(silent=True)
             a.pause()
-            scenario.wait_since(paused, PAUSED)
-            woken = scenario.observer.mark("A continued")
+            scenario.wait_since(mark, PAUSED)
+            woken = scenario.observer.mark("A continued").time
             if cut:
                 a.restore_link()
             a.resume()
             time.sleep(ONE_WRITER_WITHIN + QUIET)
 
         record = scenario.record()
-        settled = woken.time + ONE_WRITER_WITHIN
-        writers = handover.writers(record, settled)
-        told = scenario.audit()
-        assert len(writers) == 1, f"{writers} are open {ONE_WRITER_WITHIN:g} s after A woke: {told}"
-        [active] = writers
-        holders = {node.name for node in scenario.pair.nodes if node.has_vip(VIP)}
-        assert holders == writers, f"the VIP is on {holders}, {writers} is open: {told}"
-        assert handover.arrivals(record, settled) == [], f"the VIP still moves: {told}"
-        opened = handover.opened_by(record, b.name, paused.time)
-        assert (opened is not None) is cut, f"B opened: {opened is not None}: {told}"
-
-        until = max((end for _, end in evidence.two_writers(record)), default=woken.time)
-        meanwhile = application.acknowledged(woken.time, until)
+        active = _must_be_one_writer(scenario, record, woken + ONE_WRITER_WITHIN)
+        opened = handover.opened_by(record, b.name, mark.time)
+        assert (opened is not None) is cut, f"B opened: {opened is not None}: {scenario.audit()}"
+        until = max((end for _, end in evidence.two_writers(record)), default=woken)
+        meanwhile = application.acknowledged(woken, until)
         scenario.note(
-            f"one writer {max(0.0, until - woken.time):.2f} s after waking, {active.upper()};"
+            f"one writer {max(0.0, until - woken):.2f} s after waking, {active.name.upper()};"
             f" beside B, A acknowledged {len(meanwhile)} writes"
         )
-        figures = scenario.end(Expect(holder=active, both_open=float("inf"), within=20.0))
-        rows = rows_of(next(node for node in scenario.pair.nodes if node.name == active))
+        figures = scenario.end(Expect(holder=active.name, both_open=float("inf"), within=20.0))
+        rows = rows_of(active)
         assert rows is not None
         gone = evidence.lost(application.acknowledged(0.0), rows)
         assert not gone, f"{len(gone)} writes that A acknowledged locally are lost: {gone[0]}"
         return figures
+
+
+def _must_be_one_writer(scenario: Scenario, record: Record, settled: float) -> Node:
+    """The node that alone is open from a moment on, and has the VIP, which moves no more."""
+    told = scenario.audit()
+    writers = handover.writers(record, settled)
+    assert len(writers) == 1, f"{writers} are open {ONE_WRITER_WITHIN:g} s after A woke: {told}"
+    holders = [node for node in scenario.pair.nodes if node.has_vip(VIP)]
+    assert {node.name for node in holders} == writers, f"{writers} is open, VIP elsewhere: {told}"
+    assert handover.arrivals(record, settled) == [], f"the VIP still moves: {told}"
+    return holders[0]

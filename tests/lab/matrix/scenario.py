@@ -27,6 +27,9 @@ SEMI_SYNC_TIMEOUT = 10.0
 """Seconds: longer than anything here takes, so that no commit goes on without the other node."""
 
 SERVED_BY_A = Expect(holder="a", audit={"a": ("promote: opened",)})
+SERVED_BY_A_REFUSED_BY_B = Expect(
+    holder="a", audit={"a": ("promote: opened",), "b": ("promote: refused",)}
+)
 SERVED_BY_B = Expect(holder="b", audit={"b": ("promote: opened",)})
 
 
