@@ -129,8 +129,8 @@ def test_two_pairs_live_side_by_side_and_nothing_is_left(
 ) -> None:
     program = f"""
 import os
-from tests.lab.servers.flavour import MARIADB
-from tests.lab.hosts.pair import Pair
+from tests.lab.servers.flavours import MARIADB
+from tests.lab.pairs.pair import Pair
 with Pair(MARIADB) as pair:
     parts = (pair.switch, pair.client, pair.a.inside, pair.b.inside)
     print(pair.workdir, *(part.pid for part in parts), flush=True)
