@@ -12,7 +12,15 @@ from kachecks.bounded import Budget
 from kachecks.check.verdict import STALLED_AFTER, Findings
 from kachecks.mysql import pair, positions, queries
 from kachecks.mysql.disks import Disks
-from kachecks.mysql.errors import ABSENT, CLOSED, GONE, OPEN, REFUSING, SessionError, word_for
+from kachecks.mysql.errors import (
+    ABSENT,
+    CLOSED,
+    GONE,
+    OPEN,
+    REFUSING,
+    SessionError,
+    word_for,
+)
 from kachecks.mysql.facts import Facts, channels_from
 from kachecks.mysql.gtid import Position
 from kachecks.mysql.probe import probe, probe_access

@@ -97,7 +97,7 @@ def obstacles(channels: tuple[Channel, ...], longest_lag: float) -> Iterator[Obs
         elif not channel.receiving:
             yield Obstacle(RECEIVER, f"its receiver is not connected: {channel.receiver_said}")
         elif channel.lag_seconds is None:
-            yield Obstacle(LAG, "how far it is behind is not known")
+            yield Obstacle(LAG, "nobody knows how far behind")
         elif channel.lag_seconds > longest_lag:
-            behind = f"it is {channel.lag_seconds} s behind, more than {longest_lag:g} s"
+            behind = f"{channel.lag_seconds} s behind, more than {longest_lag:g} s"
             yield Obstacle(LAG, behind, channel.lag_seconds)

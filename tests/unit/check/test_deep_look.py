@@ -177,12 +177,6 @@ def test_alone_with_what_others_have_committed(version: str) -> None:
     assert look(world).others not in ("", before)
 
 
-def test_mariadb_has_gtids_whatever_its_channels_use() -> None:
-    world = holder(MARIADB)
-    world.a.trouble, world.b.by_file = REFUSED, True
-    assert look(world).others != ""
-
-
 def test_a_check_that_is_killed_while_it_marks() -> None:
     """What was remembered must not say that there is no mark."""
     world = holder()
@@ -203,14 +197,6 @@ def test_a_mark_that_cannot_be_removed_is_tried_again() -> None:
     world.last_look = Look(0.0, alone=True)
     world.disk.error = StateError("cannot remove main.alone")
     assert remembered(world, Findings(peer="closed")).alone is True
-
-
-def test_alone_without_gtids() -> None:
-    """SHOW MASTER STATUS can hang on a full disk, and a check must not."""
-    world = holder()
-    world.a.trouble, world.b.by_file = REFUSED, True
-    world.b.troubles["SHOW BINARY LOG STATUS"] = MUTE
-    assert look(world).others == ""
 
 
 @pytest.mark.parametrize("statement", ["@@global.read_only", "SHOW REPLICA STATUS"])
@@ -444,13 +430,6 @@ def test_the_active_node_is_not_asked_for_it() -> None:
     assert world.time < 0.5
 
 
-def test_without_gtids_nobody_can_tell() -> None:
-    world = standby()
-    world.a.by_file = world.b.by_file = True
-    world.b.made = 9
-    assert look(world) == FOLLOWS
-
-
 def test_two_families() -> None:
     """A migration from MySQL to MariaDB: their GTIDs cannot be compared."""
     world = standby()
@@ -536,12 +515,6 @@ def test_only_a_standby_of_an_open_peer_can_be_behind(who: str) -> None:
         world.b.access = OPEN
     found = looks_again(world, 60.0)
     assert (found.behind, found.wanted) == ("", "")
-
-
-def test_behind_without_gtids_is_not_known() -> None:
-    world = deaf()
-    world.a.by_file = world.b.by_file = True
-    assert looks_again(world, 60.0).behind == ""
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(MYSQL, MARIADB), (MARIADB, MYSQL)])
@@ -642,59 +615,6 @@ def test_the_peer_falls_silent_before_contact() -> None:
     world = newcomer()
     world.a.troubles["AS gtid_mode"] = MUTE
     assert look(world) == Findings(peer="mute")
-
-
-BY_FILE: list[tuple[dict[str, object], bool]] = [
-    ({}, True),
-    ({"lag": "30"}, True),  # max_lag
-    ({"lag": "31"}, False),
-    ({"lag": None}, False),
-    ({"receiver": "Connecting"}, False),
-    ({"receiver": "No"}, False),
-    ({"channels": 0}, False),
-    ({"channels": 2}, True),
-    ({"channels": 2, "lag": "31"}, False),
-]
-
-
-@pytest.mark.parametrize(
-    ("version", "unlike"),
-    [
-        (MYSQL, {"by_file": True}),  # the peer alone, too: its gtid_mode was switched off
-        (MYSQL, {"version": MARIADB}),
-        (MARIADB, {"version": MYSQL}),
-    ],
-)
-@pytest.mark.parametrize(("changes", "contact"), BY_FILE)
-def test_where_gtids_cannot_tell_contact_is_little_lag(
-    version: str, unlike: dict[str, object], changes: dict[str, object], contact: bool
-) -> None:
-    """Receiving, and no more than max_lag (30 s) behind: there is nothing better."""
-    world = newcomer(version)
-    world.a.made, world.a.access = 40, CLOSED
-    for name, value in unlike.items():
-        setattr(world.a, name, value)
-    for name, value in changes.items():
-        setattr(world.b, name, value)
-    assert look(world).up_to_date == contact
-    assert world.time < 0.1
-
-
-@pytest.mark.parametrize("version", [MYSQL, MARIADB])
-@pytest.mark.parametrize(("changes", "contact"), BY_FILE)
-def test_by_file_contact_is_little_lag(
-    version: str, changes: dict[str, object], contact: bool
-) -> None:
-    """And a standby that never was near an open peer is behind."""
-    world = newcomer(version)
-    world.a.by_file = world.b.by_file = True
-    world.a.made = 40
-    for name, value in changes.items():
-        setattr(world.b, name, value)
-    found = look(world)
-    assert found.up_to_date == contact
-    assert bool(found.behind) != contact
-    assert world.time < 0.1
 
 
 @pytest.mark.parametrize("version", [MYSQL, MARIADB])

@@ -47,7 +47,7 @@ def server(
 ) -> Server:
     uuid = "" if version.mariadb else UUID[number]
     facts = Facts(version, number, uuid, writable, not writable, (RUNS,))
-    at = Position(position.get("gtids", f"{uuid}:1-9"), "", position.get("file"))
+    at = Position(position.get("gtids", f"{uuid}:1-9"))
     return Server(facts, at, purged, "/var/lib/mysql/binlog")
 
 
@@ -254,14 +254,6 @@ def test_the_command_that_shows_them(
     version: Version, fields: dict[str, Any], expected: str
 ) -> None:
     assert show(tail(**fields), server(1, False, version)) == expected
-
-
-def test_the_command_without_gtids() -> None:
-    by_file = server(1, False, gtids="", file=("binlog.000007", 900))
-    assert show(tail(left="binlog.000007:900"), by_file) == (
-        f"mysqlbinlog -vv --base64-output=decode-rows --start-position={RUNS.applied_file[1]}"
-        f" /var/lib/mysql/{RUNS.applied_file[0]}"
-    )
 
 
 def test_text(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,9 +142,6 @@ class Server:
             return f"{me}-{me}-{self.made},{other}-{other}-{self.of_b}"
         return f"{UUID[me]}:1-{self.made},\n{UUID[other]}:1-{self.of_b}"
 
-    def file(self, at: float) -> str:
-        return str(int(at) * 100)
-
     def status(self) -> list[Row]:
         server = "mariadb-10.11" if self.mariadb else "mysql-9.7"
         row = rows(server, "replica_status_by_file" if self.by_file else "replica_status_healthy")[
@@ -160,9 +157,6 @@ class Server:
             "Last_SQL_Error": "Duplicate entry '25'" if self.applier_errno else "",
             "Seconds_Behind_Source": self.lag,
             "Source_Log_File": "binlog.000001",
-            "Relay_Source_Log_File": "binlog.000001",
-            "Read_Source_Log_Pos": self.file(self.received),
-            "Exec_Source_Log_Pos": self.file(self.applied),
         }
         if self.mariadb:
             changes = {
@@ -262,8 +256,6 @@ class Session:
         if "GTID_SUBTRACT" in sql:
             wanted, present = re.findall(r"'([^']*)'", sql)
             return [{"missing": subtract(wanted, present)}]
-        if sql.startswith(("SHOW BINARY", "SHOW MASTER")):
-            return [{"File": "binlog.000001", "Position": server.file(server.made)}]
         if sql == "SHOW PROCESSLIST":
             return server.processlist()
         if sql == queries.TRANSACTIONS:
@@ -331,7 +323,7 @@ class Session:
     def threads(self, sql: str) -> None:
         server, state = self.server, "Yes" if sql.startswith("START") else "No"
         both_stand_still = server.applier == "No" and server.receiver == "No"
-        if server.mariadb and not server.by_file and both_stand_still and state == "Yes":
+        if server.mariadb and both_stand_still and state == "Yes":
             server.received = server.applied  # the relay log is thrown away (mysql.md, finding 2)
         if "IO_THREAD" not in sql:
             server.applier = state

@@ -15,7 +15,7 @@ UUID = "8836b480-e699-11f1-8b79-02000a00000"
 CHANNEL = Channel(
     name="", source_host="10.0.0.1", source_port=3306, receiver="Yes", applier=True,
     receiver_errno=0, receiver_error="", applier_errno=0, applier_error="", lag_seconds=0,
-    gtid=True, received_gtid="", received_file=("", 0), applied_file=("", 0), heartbeats=0,
+    gtid=True, received_gtid="", heartbeats=0,
     source_id="",
 )  # fmt: skip
 NOTHING = Lacks("", 0)

@@ -11,12 +11,6 @@ A = rows("mysql-9.7", "globals_open")[0]["server_uuid"] or ""
 B = rows("mysql-9.7", "globals_closed")[0]["server_uuid"] or ""
 
 
-def test_position_in_words() -> None:
-    assert Position("1-1-2,2-2-7", "", None).text == "1-1-2,2-2-7"
-    assert Position("", "", ("binlog.000007", 4)).text == "binlog.000007:4"
-    assert Position("", "", None).text == ""
-
-
 @pytest.mark.parametrize(
     ("identity", "left", "expected"),
     [
@@ -48,7 +42,7 @@ def test_transactions_of_our_own_that_we_lost(identity: str, left: str, expected
 def test_a_shared_domain_hides_no_divergence(
     wanted: str, binlog_state: str, slave_pos: str, missing: list[str]
 ) -> None:
-    assert mariadb_missing(wanted, Position(binlog_state, slave_pos, None)) == missing
+    assert mariadb_missing(wanted, Position(binlog_state, slave_pos)) == missing
 
 
 @pytest.mark.parametrize(
@@ -65,4 +59,4 @@ def test_a_shared_domain_hides_no_divergence(
 )
 def test_what_others_have_made(identity: str, gtids: str, applied: str, expected: str) -> None:
     """In one order: MariaDB lists its servers in any."""
-    assert of_others(Position(gtids, applied, None), identity) == expected
+    assert of_others(Position(gtids, applied), identity) == expected

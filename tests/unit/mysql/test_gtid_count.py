@@ -56,7 +56,7 @@ def test_count(gtids: str, expected: int | None) -> None:
     ],
 )
 def test_mariadb_count(wanted: str, gtids: str, applied: str, expected: int | None) -> None:
-    assert mariadb_count(wanted, Position(gtids, applied, None)) == expected
+    assert mariadb_count(wanted, Position(gtids, applied)) == expected
 
 
 @pytest.mark.parametrize(
@@ -71,5 +71,5 @@ def test_mariadb_count(wanted: str, gtids: str, applied: str, expected: int | No
     ],
 )
 def test_mariadb_spans_for_people(wanted: str, gtids: str, expected: list[str]) -> None:
-    spans = mariadb_spans(wanted, Position(gtids, "", None))
+    spans = mariadb_spans(wanted, Position(gtids, ""))
     assert list(map(str, spans)) == expected

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kachecks.mysql.errors import ServerError
 from kachecks.mysql.facts import Channel, Version, parse_channel
 from kachecks.mysql.gtid import Position, mariadb_missing
 from kachecks.mysql.positions import executed, missing, not_received, unapplied
@@ -47,12 +48,11 @@ def subtract(text: str) -> tuple[str, list[Row]]:
 @pytest.mark.parametrize(
     ("server", "version", "name", "expected"),
     [
-        ("mysql-9.7", MYSQL, "executed", Position(f"{A}:1-2", "", None)),
-        ("mysql-9.7", MYSQL, "executed_behind", Position(f"{A}:1-5", "", None)),
-        ("mysql-9.7", MYSQL, "executed_without_gtid", Position("", "", ("binlog.000001", 657))),
-        ("mariadb-10.11", MARIADB, "executed", Position("1-1-2", "1-1-2", None)),  # came back
-        ("mariadb-10.11", MARIADB, "executed_replica", Position("1-1-2", "1-1-2", None)),
-        ("mariadb-10.11", MARIADB, "executed_behind", Position("1-1-5", "1-1-5", None)),
+        ("mysql-9.7", MYSQL, "executed", Position(f"{A}:1-2", "")),
+        ("mysql-9.7", MYSQL, "executed_behind", Position(f"{A}:1-5", "")),
+        ("mariadb-10.11", MARIADB, "executed", Position("1-1-2", "1-1-2")),  # came back
+        ("mariadb-10.11", MARIADB, "executed_replica", Position("1-1-2", "1-1-2")),
+        ("mariadb-10.11", MARIADB, "executed_behind", Position("1-1-5", "1-1-5")),
     ],
 )
 def test_executed(server: str, version: Version, name: str, expected: Position) -> None:
@@ -63,8 +63,11 @@ def test_executed(server: str, version: Version, name: str, expected: Position) 
     assert executed(session.of(version), 1.0) == expected
 
 
-def test_executed_without_binary_log() -> None:
-    assert executed(Answers(gtids("", mode="OFF"), ("SHOW", [])).of(MYSQL), 1.0) == ("", "", None)
+def test_without_gtids_nobody_can_tell() -> None:
+    """What was made before they were switched off is still named there, and proves nothing."""
+    session = Answers(("SELECT @@global", rows("mysql-9.7", "executed_without_gtid")))
+    with pytest.raises(ServerError, match=r"^gtid_mode is OFF, and without GTIDs"):
+        executed(session.of(MYSQL), 1.0)
 
 
 # wanted of the peer, own binlog state, own slave position, what is missing
@@ -86,21 +89,21 @@ MARIADB_SETS = [
 
 @pytest.mark.parametrize(("wanted", "logged", "applied", "expected"), MARIADB_SETS)
 def test_mariadb_missing(wanted: str, logged: str, applied: str, expected: list[str]) -> None:
-    assert mariadb_missing(wanted, Position(logged, applied, None)) == expected
+    assert mariadb_missing(wanted, Position(logged, applied)) == expected
     session = Answers(gtids(logged, applied))
-    found = missing(session.of(MARIADB), Position(wanted, "", None), (), 1.0)
+    found = missing(session.of(MARIADB), Position(wanted, ""), 1.0)
     assert found == ",".join(expected)
 
 
 def test_mysql_subtracts_on_the_server() -> None:
     session = Answers(gtids(f"{A}:1-3"), subtract(f"{A}:4-5,\n{B}:1"))
-    wanted = Position(f"{A}:1-5,{B}:1", "", None)
-    assert missing(session.of(MYSQL), wanted, (), 1.0) == f"{A}:4-5,{B}:1"
+    wanted = Position(f"{A}:1-5,{B}:1", "")
+    assert missing(session.of(MYSQL), wanted, 1.0) == f"{A}:4-5,{B}:1"
     assert session.asked[-1] == (f"SELECT GTID_SUBTRACT('{A}:1-5,{B}:1', '{A}:1-3') AS missing")
 
 
 def test_nothing_wanted_nothing_missing() -> None:
-    assert missing(Answers().of(MYSQL), Position("", "", None), (), 1.0) == ""
+    assert missing(Answers().of(MYSQL), Position("", ""), 1.0) == ""
 
 
 def mysql_channel(received: str) -> Channel:
@@ -121,10 +124,10 @@ def test_mysql_counts_the_relay_log_as_received() -> None:
         (f"SELECT GTID_SUBTRACT('{executed_3}", [{"missing": f"{A}:4-5"}]),
         (f"SELECT GTID_SUBTRACT('{relayed_5}", [{"missing": ""}]),
     )
-    wanted = Position(f"{A}:1-5", "", None)
+    wanted = Position(f"{A}:1-5", "")
     assert not_received(session.of(MYSQL), wanted, (mysql_channel(f"{A}:1-5"),), 1.0) == ""
     assert len(session.asked) == 3
-    assert missing(session.of(MYSQL), wanted, (), 1.0) == f"{A}:4-5"
+    assert missing(session.of(MYSQL), wanted, 1.0) == f"{A}:4-5"
 
 
 def test_mysql_subtracts_what_each_channel_has_received() -> None:
@@ -135,7 +138,7 @@ def test_mysql_subtracts_what_each_channel_has_received() -> None:
         (f"SELECT GTID_SUBTRACT('{A}:5,{B}:1-2', '{B}:1-2')", [{"missing": f"{A}:5"}]),
     )
     channels = (mysql_channel(f"{A}:1-4"), mysql_channel(f"{B}:1-2"))
-    wanted = Position(f"{A}:1-5,{B}:1-2", "", None)
+    wanted = Position(f"{A}:1-5,{B}:1-2", "")
     assert not_received(session.of(MYSQL), wanted, channels, 1.0) == f"{A}:5"
 
 
@@ -156,43 +159,23 @@ def test_mariadb_counts_the_relay_log_as_received(
 ) -> None:
     session = Answers(gtids(logged, applied))
     channels = (mariadb_channel(received),)
-    position = Position(wanted, "", None)
+    position = Position(wanted, "")
     assert not_received(session.of(MARIADB), position, channels, 1.0) == left
 
 
 def test_mariadb_adds_up_what_its_channels_have_received() -> None:
     session = Answers(gtids("1-1-3", "1-1-3"))
     channels = (mariadb_channel("1-1-5"), mariadb_channel("3-3-2"))
-    wanted = Position("1-1-5,3-3-2", "", None)
+    wanted = Position("1-1-5,3-3-2", "")
     assert not_received(session.of(MARIADB), wanted, channels, 1.0) == ""
     assert not_received(session.of(MARIADB), wanted, channels[:1], 1.0) == "3-3-2"
     assert not_received(session.of(MARIADB), wanted, (), 1.0) == "1-1-5,3-3-2"
 
 
-# end of the peer's binary log, applied up to
-FILES = [
-    (("binlog.000001", 657), ("binlog.000001", 657), ""),
-    (("binlog.000001", 657), ("binlog.000001", 656), "binlog.000001:657"),
-    (("binlog.000002", 4), ("binlog.000001", 9999), "binlog.000002:4"),
-    (("binlog.000002", 4), ("binlog.000003", 4), ""),
-    (("binlog.1000000", 4), ("binlog.999999", 9999), "binlog.1000000:4"),
-    (("binlog.999999", 9999), ("binlog.1000000", 4), ""),
-    (("binlog.000001", 4), ("", 0), "binlog.000001:4"),
-]
-
-
-@pytest.mark.parametrize(("wanted", "applied", "expected"), FILES)
-def test_files(wanted: tuple[str, int], applied: tuple[str, int], expected: str) -> None:
-    row = rows("mysql-9.7", "replica_status_by_file")[0]
-    channel = parse_channel(row)._replace(applied_file=applied)
-    assert missing(Answers().of(MYSQL), Position("", "", wanted), (channel,), 1.0) == expected
-    assert missing(Answers().of(MYSQL), Position("", "", wanted), (), 1.0)  # not a replica
-
-
 @pytest.mark.parametrize("server", ["mysql-9.7", "mariadb-10.11"])
 @pytest.mark.parametrize(
     ("state", "left"),
-    [("healthy", False), ("by_file", False), ("by_file_behind", True), ("stopped", False)],
+    [("healthy", False), ("stopped", False)],
 )
 def test_unapplied_of_captured_rows(server: str, state: str, left: bool) -> None:
     version = MARIADB if server.startswith("maria") else MYSQL
@@ -222,8 +205,3 @@ def test_unapplied_of_mariadb(received: str, applied: str, expected: str) -> Non
     channel = parse_channel({**row, "Gtid_IO_Pos": received})
     session = Answers(gtids(applied, applied))
     assert unapplied(session.of(MARIADB), channel, 2, 1.0) == expected
-
-
-def test_nothing_received_in_files_yet() -> None:
-    row = rows("mysql-9.7", "replica_status_two_channels")[1]
-    assert unapplied(Answers().of(MYSQL), parse_channel(row), 2, 1.0) == ""

@@ -19,23 +19,22 @@ M12 = Version(True, (12, 0, 1))
 
 
 @pytest.mark.parametrize(
-    ("version", "status", "position", "close"),
+    ("version", "status", "close"),
     [
-        (V57, "SHOW SLAVE STATUS", "SHOW MASTER STATUS", "super_read_only = 1"),
-        (V8021, "SHOW SLAVE STATUS", "SHOW MASTER STATUS", "super_read_only = 1"),
-        (V8022, "SHOW REPLICA STATUS", "SHOW MASTER STATUS", "super_read_only = 1"),
-        (V81, "SHOW REPLICA STATUS", "SHOW MASTER STATUS", "super_read_only = 1"),
-        (V82, "SHOW REPLICA STATUS", "SHOW BINARY LOG STATUS", "super_read_only = 1"),
-        (V97, "SHOW REPLICA STATUS", "SHOW BINARY LOG STATUS", "super_read_only = 1"),
-        (M105, "SHOW ALL SLAVES STATUS", "SHOW MASTER STATUS", "read_only = 1"),
-        (M1011, "SHOW ALL SLAVES STATUS", "SHOW MASTER STATUS", "read_only = 1"),
-        (M118, "SHOW ALL SLAVES STATUS", "SHOW MASTER STATUS", "read_only = 1"),
-        (M12, "SHOW ALL SLAVES STATUS", "SHOW MASTER STATUS", "read_only = 'NO_LOCK_NO_ADMIN'"),
+        (V57, "SHOW SLAVE STATUS", "super_read_only = 1"),
+        (V8021, "SHOW SLAVE STATUS", "super_read_only = 1"),
+        (V8022, "SHOW REPLICA STATUS", "super_read_only = 1"),
+        (V81, "SHOW REPLICA STATUS", "super_read_only = 1"),
+        (V82, "SHOW REPLICA STATUS", "super_read_only = 1"),
+        (V97, "SHOW REPLICA STATUS", "super_read_only = 1"),
+        (M105, "SHOW ALL SLAVES STATUS", "read_only = 1"),
+        (M1011, "SHOW ALL SLAVES STATUS", "read_only = 1"),
+        (M118, "SHOW ALL SLAVES STATUS", "read_only = 1"),
+        (M12, "SHOW ALL SLAVES STATUS", "read_only = 'NO_LOCK_NO_ADMIN'"),
     ],
 )
-def test_by_version(version: Version, status: str, position: str, close: str) -> None:
+def test_by_version(version: Version, status: str, close: str) -> None:
     assert queries.replication_status(version) == status
-    assert queries.binlog_position(version) == position
     assert queries.close_writes(version) == f"SET GLOBAL {close}"
 
 
@@ -44,7 +43,6 @@ def test_captured_with_the_statements_of_today(version: Version, server: str) ->
     """A statement that changes must be captured again (tests/rows/capture.py)."""
     assert queries.globals_of(version) == statement(server, "globals_open")
     assert queries.executed(version) == statement(server, "executed")
-    assert queries.binlog_position(version) == statement(server, "binlog_position")
     assert queries.replication_status(version) == statement(server, "replica_status_healthy")
     assert statement(server, "processlist") == queries.PROCESSLIST
     assert statement(server, "semi_sync_on") == queries.SEMI_SYNC_SOURCE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kachecks.mysql.session import DriverError, Lost, NoAnswer, ServerError
+from kachecks.mysql.session import DriverError, Lost, ServerError
 from kachecks.state.files import StateError
 from kachecks.transitions.demotion import demote
 from kachecks.transitions.record import Outcome, Steps
@@ -514,18 +514,6 @@ def test_just_let_go() -> None:
 
 
 # After it is closed ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "trouble", [ServerError(1227, "you need REPLICATION CLIENT"), NoAnswer("disk full")]
-)
-def test_its_position_is_only_for_the_record(trouble: Exception) -> None:
-    world = world_with_b_open()
-    world.b.by_file = True
-    world.b.troubles["SHOW BINARY LOG STATUS"] = trouble
-    outcome = ended(world, "closed")
-    assert outcome.position == ""
-    assert SIGKILL not in world.log
 
 
 def test_an_unusable_run_directory_stops_nothing() -> None:

@@ -512,7 +512,7 @@ def test_a_peer_that_has_lived_since_this_node_was_alone(version: str) -> None:
     world = World(version)
     world.a.trouble, world.b.receiver = REFUSED, "Connecting"
     world.had_contact = False
-    facts = Position(world.b.executed(), "", None)
+    facts = Position(world.b.executed(), "")
     world.node.served_alone.mark(of_others(facts, "2" if version == MARIADB else UUID[2]))
     assert run(world).done
     world.b.access = CLOSED
@@ -756,14 +756,12 @@ def test_our_own_server_lets_us_in_and_tells_nothing(statement: str, trouble: Ex
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("by_file", [False, True])
 @pytest.mark.parametrize("peer", ["alive", "dead"])
-def test_it_waits_for_the_relay_log(version: str, by_file: bool, peer: str) -> None:
+def test_it_waits_for_the_relay_log(version: str, peer: str) -> None:
     """For as long as it takes, as long as there is progress: here 50 s, drain_timeout is 30."""
     world = World(version)
     world.b.received, world.b.applies = 505, 10.0
     world.a.made = 505
-    world.a.by_file = world.b.by_file = by_file
     if peer == "dead":
         world.a.trouble = SILENT
         world.b.receiver = "Connecting"
@@ -773,14 +771,35 @@ def test_it_waits_for_the_relay_log(version: str, by_file: bool, peer: str) -> N
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("by_file", [False, True])
-def test_no_progress(version: str, by_file: bool) -> None:
+def test_no_progress(version: str) -> None:
     world = World(version, drain_timeout="4")
-    world.a.by_file = world.b.by_file = by_file
     world.a.trouble = SILENT
     world.b.receiver, world.b.received, world.b.applies = "Connecting", 9, 0.0
     refused(world, "no progress for 4 s in applying ")
     assert 4 <= world.time < 7
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("peer", ["alive", "dead"])
+def test_replication_by_file_is_refused(version: str, peer: str) -> None:
+    """Where the peer's gtid_mode is off it cannot even be asked what it has."""
+    world = World(version)
+    world.b.by_file = True
+    if peer == "dead":
+        world.a.trouble = SILENT
+    refused(world, "replication from 10.0.0.1 goes by file and offset, and only GTIDs tell")
+
+
+def test_gtids_switched_off() -> None:
+    world = World()
+    world.a.by_file = True
+    refused(world, "the peer 10.0.0.1 is alive, and cannot be asked, or not be closed: gtid_mode")
+
+
+def test_replication_by_file_and_on_broken_replica_open() -> None:
+    world = World(MARIADB, on_broken_replica="open")
+    world.b.by_file = True
+    assert run(world).done
 
 
 def test_on_drain_timeout_open() -> None:
@@ -799,11 +818,9 @@ def full_disk(version: str = MARIADB, **options: str) -> World:
 
 
 @pytest.mark.parametrize("version", [MARIADB, MARIADB12])
-@pytest.mark.parametrize("by_file", [False, True])
-def test_two_heartbeats_prove_the_end(version: str, by_file: bool) -> None:
+def test_two_heartbeats_prove_the_end(version: str) -> None:
     """MariaDB uses up GTIDs for what its full disk did not take."""
     world = full_disk(version)
-    world.a.by_file = world.b.by_file = by_file
     steps = Steps(world.node)
     outcome = promote(world.node, steps)
     assert outcome.done

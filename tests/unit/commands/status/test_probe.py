@@ -140,15 +140,6 @@ def test_what_each_side_lacks_on_mariadb(tmp_path: Path) -> None:
     assert status.there.server.lacks == Lacks("", 0)
 
 
-def test_without_gtids_positions_are_compared(tmp_path: Path) -> None:
-    world = standby(tmp_path)
-    world.a.by_file = world.b.by_file = True
-    world.a.made, world.b.receiver = 9, "No"
-    status = seen(world)
-    assert status.here.server
-    assert status.here.server.lacks == Lacks("binlog.000001:900", None)
-
-
 def test_servers_of_two_families_are_not_compared(tmp_path: Path) -> None:
     world = standby(tmp_path)
     world.a.version = MARIADB
