@@ -1,7 +1,7 @@
 """What one node's keepalived.conf says about one pair: frozen values for doctor's rules. Pure.
 
-The file itself is read by keepalived_conf, its instances by vrrp_instance; here only what belongs
-to our pair is picked out of them: the instance with the VIP, the check, the hooks, the permit.
+The file itself is read by keepalived/conf, its instances by keepalived/instance; here only what
+belongs to our pair is picked out of them: the instance with the VIP, the check, the hooks.
 """
 
 from __future__ import annotations
@@ -142,6 +142,13 @@ class Setup(NamedTuple):
             for path in server.entries("MISC_CHECK")
             if path.name == "misc_path"
         )
+
+
+class Setups(NamedTuple):
+    """Both nodes' keepalived.conf."""
+
+    here: Setup
+    peer: Setup
 
 
 _NOTHING = Statement((), "", ())

@@ -1,4 +1,4 @@
-"""doctor asks: everything about this host, put together."""
+"""doctor asks: everything about this host, put together, and the network what it hears."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from kachecks.commands.doctor.conf.setup import Setup
-from kachecks.commands.doctor.host import files, kernel, reach, run
+from kachecks.commands.doctor.host import files, kernel, run
 from kachecks.commands.doctor.host.facts import File, HostFacts, Keepalived, Run
-from kachecks.commands.doctor.host.safety import unsafe
 from kachecks.config.options import Config
+from kachecks.network.link import interface_towards
 from kachecks.node import Host
 
 _PATIENCE = 10.0  # s, for a check whose timeout keepalived.conf does not say
+_WITNESS = 1.0  # s, for each witness to answer
 
 
 def look(host: Host, setup: Setup | None, program: Keepalived) -> HostFacts:
@@ -32,15 +33,15 @@ def look(host: Host, setup: Setup | None, program: Keepalived) -> HostFacts:
         state_dir=files.look_at_directory(config.state_dir),
         systemd=run.systemd_unit(),
         made_at_boot=kernel.made_at_boot(),
-        interface_towards_peer=reach.interface_towards_peer(host),
+        interface_towards_peer=_interface_towards_peer(host),
         interfaces=kernel.interfaces(),
         addresses=kernel.addresses(),
         sysctl=kernel.sysctl(setup.instance.interface if setup and setup.instance else ""),
         ip_vs=kernel.ip_vs(),
         clock_synchronised=kernel.clock_synchronised(),
         check_age=files.age(f"{config.run_dir}/{config.name}.check"),
-        silent_witnesses=reach.silent_witnesses(host),
-        adverts_heard=reach.adverts_heard(host),
+        silent_witnesses=_silent_witnesses(host),
+        adverts_heard=_adverts_heard(host),
         other_pairs=kernel.other_pairs(config),
     )
     runs = _run(facts)
@@ -77,8 +78,8 @@ def _unfit(programs: Iterable[File]) -> str:
         if not file.found:
             return f"the check was not run, as {file.path} is not there"
         for part in file.parts:
-            if unsafe(part) and os.geteuid() == 0:
-                return f"the check was not run as root, as {unsafe(part)}"
+            if part.unsafe and os.geteuid() == 0:
+                return f"the check was not run as root, as {part.unsafe}"
     return ""
 
 
@@ -105,4 +106,37 @@ def _uid(name: str) -> int | None:
     try:
         return pwd.getpwnam(name).pw_uid
     except KeyError:
+        return None
+
+
+def _interface_towards_peer(host: Host) -> str:
+    """Where kachecks listens and asks unless the option file says otherwise; "" not known."""
+    try:
+        return interface_towards(host.config.peer)
+    except OSError:
+        return ""
+
+
+def _silent_witnesses(host: Host) -> tuple[str, ...] | None:
+    """Those that do not answer ping; None where we may not ask."""
+    try:
+        return tuple(
+            witness
+            for witness in host.config.witnesses
+            if not host.network.answers([witness], _WITNESS)
+        )
+    except OSError:
+        return None
+
+
+def _adverts_heard(host: Host) -> bool | None:
+    """Where the VIP is on another host: that host's adverts arrive. None where it is not.
+
+    Takes two adverts' time where nothing is heard.
+    """
+    try:
+        if host.vip_here() or not host.network.holder_elsewhere():
+            return None
+        return host.network.hears_peer()
+    except OSError:  # no CAP_NET_RAW, no such interface
         return None

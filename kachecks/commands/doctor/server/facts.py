@@ -166,6 +166,12 @@ class Servers(NamedTuple):
         """The pair, where both could be asked."""
         return (self.here, self.peer) if self.here and self.peer else None
 
+    @property
+    def asked(self) -> list[tuple[Server, Server | None]]:
+        """Every server that could be asked, with the other one."""
+        pairs = ((self.here, self.peer), (self.peer, self.here))
+        return [(server, other) for server, other in pairs if server]
+
 
 def is_on(value: str) -> bool:
     """As servers and option files write a switch."""

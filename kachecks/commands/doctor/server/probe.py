@@ -9,13 +9,12 @@ from datetime import datetime, timezone
 
 from kachecks.bounded import within
 from kachecks.commands.doctor.rule import HERE, PEER
-from kachecks.commands.doctor.server import my_cnf as doctor_server_files
-from kachecks.commands.doctor.server import queries as asking
+from kachecks.commands.doctor.server import my_cnf
 from kachecks.commands.doctor.server.facts import Server, Servers, parse_origins, parse_source
 from kachecks.commands.doctor.server.my_cnf import Option
 from kachecks.commands.doctor.server.privileges import parse_grants
 from kachecks.config.options import Config
-from kachecks.mysql import positions, queries
+from kachecks.mysql import operator_queries, positions, queries
 from kachecks.mysql.facts import Channel, Row, Version, parse_access
 from kachecks.mysql.probe import probe, version_of
 from kachecks.mysql.session import ServerError, Session, SessionError
@@ -69,63 +68,75 @@ def _connect(host: Host, node: str) -> Session:
     return host.connect_local(LOCAL) if node == HERE else host.connect_peer(PEER_CONNECT)
 
 
-def _look(host: Host, session: Session, node: str) -> Server:
-    """Everything about one server. Raises SessionError: it does not answer, or is none of ours."""
-    seconds = LOCAL if node == HERE else STATEMENT
-    version = version_of(session)
-    troubles: dict[str, str] = {}
+class _Asking:
+    """One server, statement by statement; those that it refuses are noted and passed over."""
 
-    def rows(name: str, sql: str) -> list[Row] | None:
-        """None where the server refuses this one statement."""
+    def __init__(self, session: Session, seconds: float) -> None:
+        self._session = session
+        self._seconds = seconds
+        self.troubles: dict[str, str] = {}  # why, by the field's name
+
+    def must(self, sql: str) -> list[Row]:
+        """Raises SessionError."""
+        return self._session.query(sql, self._seconds)
+
+    def may(self, field: str, sql: str) -> list[Row] | None:
+        """None where the server refuses this one statement. Raises SessionError for all else."""
         try:
-            return session.query(sql, seconds)
+            return self.must(sql)
         except ServerError as error:
-            troubles[name] = str(error)
+            self.troubles[field] = str(error)
             return None
 
-    access = parse_access(version, session.query(queries.globals_of(version), seconds)[0])
+    def cell(self, field: str, sql: str, column: str) -> str:
+        """Of the first row; "" where there is none."""
+        rows = self.may(field, sql)
+        return (rows[0].get(column) or "") if rows else ""
+
+
+def _look(host: Host, session: Session, node: str) -> Server:
+    """Everything about one server. Raises SessionError: it does not answer, or is none of ours."""
+    version = version_of(session)
+    asking = _Asking(session, LOCAL if node == HERE else STATEMENT)
+    access = parse_access(version, asking.must(queries.globals_of(version))[0])
     variables = {
         (row["Variable_name"] or "").lower(): row["Value"] or ""
-        for row in session.query(asking.VARIABLES, seconds)
+        for row in asking.must(operator_queries.VARIABLES)
     }
-    origins = asking.origins(version)
-    told = rows("origins", origins) if origins else None
-    auto = rows("persisted", asking.PERSISTED) if origins and not version.mariadb else None
-    status = rows("sources", queries.replication_status(version))
-    grants = rows("grants", asking.GRANTS) or []
-    account = rows("account", asking.ACCOUNT) or [{}]
-    cipher = rows("cipher", asking.CIPHER) or [{}]
+    origins = operator_queries.origins(version)
+    told = asking.may("origins", origins) if origins else None
+    auto = origins and not version.mariadb
+    persisted = asking.may("persisted", operator_queries.PERSISTED) if auto else None
+    status = asking.may("sources", queries.replication_status(version))
+    grants = asking.may("grants", operator_queries.GRANTS) or []
     view: bool | None = None
     if version.mariadb and version.number < (12, 0, 0):
-        view = rows("view", queries.WRITE_THROUGH_ACCOUNTS) is not None
-    ahead, error = _clock(session, seconds)
-    options, origins_by_name = None, None if told is None else parse_origins(told)
-    if node == HERE:
-        options = _options(host, session, version, troubles)
+        view = asking.may("view", queries.WRITE_THROUGH_ACCOUNTS) is not None
+    ahead, error = _clock(asking)
     return Server(
         node=node,
         address=host.config.peer if node == PEER else own_address(host.config),
         version=version,
         access=access,
         variables=variables,
-        origins=origins_by_name,
-        persisted={row["name"] or "": row["value"] or "" for row in auto or []},
-        options=options,
+        origins=None if told is None else parse_origins(told),
+        persisted={row["name"] or "": row["value"] or "" for row in persisted or []},
+        options=_options(host, session, version, asking.troubles) if node == HERE else None,
         sources=None if status is None else tuple(map(parse_source, status)),
-        account=account[0].get("account") or "",
+        account=asking.cell("account", operator_queries.ACCOUNT, "account"),
         grants=parse_grants(next(iter(row.values())) or "" for row in grants),
-        cipher=cipher[0].get("Value") or "",
+        cipher=asking.cell("cipher", operator_queries.CIPHER, "Value"),
         view=view,
         clock_ahead=ahead,
         clock_error=error,
-        troubles=troubles,
+        troubles=asking.troubles,
     )
 
 
-def _clock(session: Session, seconds: float) -> tuple[float | None, float]:
+def _clock(asking: _Asking) -> tuple[float | None, float]:
     """Seconds that the server's clock is ahead of ours, and how wrong that may be at most."""
     sent = time.time()
-    text = session.query(asking.CLOCK, seconds)[0]["now"] or ""
+    text = asking.must(operator_queries.CLOCK)[0]["now"] or ""
     answered = time.time()
     try:
         theirs = datetime.fromisoformat(text).replace(tzinfo=timezone.utc).timestamp()
@@ -143,7 +154,7 @@ def _options(
         return None
 
     def read() -> tuple[Option, ...]:
-        return doctor_server_files.options(doctor_server_files.start_of(process.pid), version)
+        return my_cnf.options(my_cnf.start_of(process.pid), version)
 
     try:
         options: tuple[Option, ...] = within(FILES, read)

@@ -2,53 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Callable
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
-from kachecks.commands.doctor.rule import Found, Rule
+from kachecks.commands.doctor.rule import Found, Row, row
 from kachecks.commands.doctor.server.facts import Server, is_on
-
-Good = Callable[[str], bool]
-Line = tuple[Rule, Callable[[Server], Iterator[Found]]]
 
 IN_MY_CNF = "in [mysqld] of my.cnf on both nodes"
 """The end of a cure. MariaDB reads [mysqld] too."""
 
+Good = Callable[[str], bool]
 
-def setting(
-    name: str,
-    level: int,
-    names: tuple[str, ...],
-    good: Good,
-    want: str,
-    why: str,
-    mariadb: bool | None = None,
-) -> Line:
-    """A rule about one variable, and the function that checks it.
 
-    Args:
-        names: what the variable is called, newest first.
-        want: "sync_binlog = 1", for the rule's line and its cure.
-        mariadb: the only family that the rule is about; None: both.
-    """
-    rule = Rule(name, level, want, why, f"set {want} {IN_MY_CNF}")
+class Variable(NamedTuple):
+    """A variable and its right values. A server that does not have it passes."""
 
-    def check(server: Server) -> Iterator[Found]:
-        here = server.name_of(*names)
-        if here is None or mariadb not in (None, server.version.mariadb):
+    names: tuple[str, ...]  # what it is called, newest first
+    good: Good
+    mariadb: bool | None = None  # the only family that the rule is about; None: both
+
+
+def setting(name: str, level: int, variable: Variable, want: str, why: str) -> Row[Server]:
+    """A rule about one variable; ``want``, "sync_binlog = 1", for the rule's line and its cure."""
+    cure = f"set {want} {IN_MY_CNF}"
+
+    def finder(server: Server) -> Iterator[Found]:
+        here = server.name_of(*variable.names)
+        if here is None or variable.mariadb not in (None, server.version.mariadb):
             return
         value = server.variables[here]
-        if not good(value):
+        if not variable.good(value):
             origin = server.came_from(here)
             auto = origin.kind == "mysqld-auto.cnf"
             yield Found(
                 f"{here} is {value or 'empty'}{whence(origin.kind)}",
                 origin.path,
-                server.node,
-                f"RESET PERSIST {here} (mysqld-auto.cnf has it), and {rule.cure}" if auto else "",
+                f"RESET PERSIST {here} (mysqld-auto.cnf has it), and {cure}" if auto else "",
             )
 
-    return rule, check
+    return row(name, level, finder, want, why, cure)
 
 
 def whence(kind: str) -> str:
