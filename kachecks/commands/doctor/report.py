@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kachecks.commands.doctor.rule import FAILURE, PEER, Finding, Rule
@@ -15,9 +15,9 @@ def as_text(findings: Sequence[Finding], rules: Sequence[Rule], looked_at: Seque
     """Findings, the worst first, and a last line that counts them."""
     lines = [*looked_at, ""] if looked_at else []
     found = ordered(findings)
-    for same in _grouped([one for one in found if one.checked], _rule_and_node):
+    for same in _grouped(one for one in found if one.checked):
         lines += [*_found(same), ""]
-    for same in _grouped([one for one in found if not one.checked], _obstacle):
+    for same in _grouped(one for one in found if not one.checked):
         lines += [*_not_checked(same), ""]
     lines += _wrapped(_total(findings, rules), "")
     return "\n".join(lines)
@@ -59,14 +59,8 @@ def rule_list(rules: Sequence[Rule]) -> str:
 
 def rule_text(rule: Rule) -> str:
     """One rule in full."""
-    return "\n".join(
-        [
-            _head(rule),
-            *_wrapped(rule.checked),
-            *_wrapped(f"why:  {rule.why}"),
-            *_wrapped(f"cure: {rule.cure}"),
-        ]
-    )
+    told = (rule.checked, f"why:  {rule.why}", f"cure: {rule.cure}")
+    return "\n".join([_head(rule), *(line for text in told for line in _wrapped(text))])
 
 
 def _head(rule: Rule) -> str:
@@ -83,20 +77,13 @@ def word(level: int) -> str:
     return "failure" if level == FAILURE else "warning"
 
 
-def _grouped(findings: Sequence[Finding], key: Callable[[Finding], object]) -> list[list[Finding]]:
-    """What is alike put together, each group where its first one stood."""
+def _grouped(findings: Iterable[Finding]) -> list[list[Finding]]:
+    """By rule, or by what stood in the way; each group where its first one stood."""
     groups: dict[object, list[Finding]] = {}
     for finding in findings:
-        groups.setdefault(key(finding), []).append(finding)
+        what = finding.rule.name if finding.checked else (finding.sentence, finding.where)
+        groups.setdefault((what, finding.node), []).append(finding)
     return list(groups.values())
-
-
-def _rule_and_node(finding: Finding) -> object:
-    return finding.rule.name, finding.node
-
-
-def _obstacle(finding: Finding) -> object:
-    return finding.sentence, finding.where, finding.node
 
 
 def _found(same: Sequence[Finding]) -> list[str]:

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from kachecks.commands.doctor.server.tables import RULES
+from kachecks.commands.doctor.tables import SERVER_RULES
 from tests.lab.hosts.node import Node
 from tests.lab.hosts.pair import Pair
 from tests.lab.servers.flavour import ALL_FLAVOURS, OPTION_FILE
 
 DOCTOR = ["/opt/kachecks/bin/kachecks", "doctor", "--json"]
-OURS = {rule.name for rule in RULES}
+OURS = {rule.name for rule in SERVER_RULES}
 
 
 @pytest.fixture(scope="module", params=ALL_FLAVOURS.values(), ids=ALL_FLAVOURS.keys())

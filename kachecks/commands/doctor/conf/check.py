@@ -10,8 +10,7 @@ from kachecks.commands.doctor.conf.setup import CHECK, Check, Setup, command_of
 from kachecks.commands.doctor.rule import FAILURE, HERE, WARNING, Finder, Found, Table, row
 from kachecks.keepalived.tracker import Tracker
 
-TIMEOUT = 10
-"""Seconds; the smallest whole number above LONGEST_RUN, and keepalived takes whole ones alone."""
+_TIMEOUT = 10  # s; the smallest number above LONGEST_RUN, and keepalived takes whole ones alone
 
 
 def _number(
@@ -19,7 +18,7 @@ def _number(
 ) -> Finder[Setup]:
     """A number of the vrrp_script that runs our check."""
 
-    def check(setup: Setup) -> Iterator[Found]:
+    def finder(setup: Setup) -> Iterator[Found]:
         if setup.check is None:
             return
         found, script = value(setup.check), setup.check.tracker.name
@@ -31,12 +30,12 @@ def _number(
                 f"write `{name} {wanted}` into vrrp_script {script}",
             )
 
-    return check
+    return finder
 
 
-def _seconds(check: Check) -> int:
-    """What keepalived gives it; vrrp_scheduler.c: 0 means interval."""
-    return check.seconds("timeout") or check.tracker.interval
+def _timeout(check: Check) -> int:
+    """vrrp_scheduler.c: 0 means interval."""
+    return check.timeout or check.tracker.interval
 
 
 def _is_tracked(setup: Setup) -> Iterator[Found]:
@@ -161,12 +160,12 @@ TABLE: Table[Setup] = (
         "the interval is part of every failover, and of the two clocks that keep an isolated node"
         " from writing beside the other.",
         "write `interval 1` into the vrrp_script"),
-    row("CHECK_TIMEOUT", FAILURE, _number("timeout", _seconds, TIMEOUT, or_more=True),
-        f"keepalived gives {CHECK} at least {TIMEOUT} s (timeout {TIMEOUT})",
+    row("CHECK_TIMEOUT", FAILURE, _number("timeout", _timeout, _TIMEOUT, or_more=True),
+        f"keepalived gives {CHECK} at least {_TIMEOUT} s (timeout {_TIMEOUT})",
         "the check ends by itself in time (hung_after + fence_timeout and a margin,"
         f" {LONGEST_RUN:g} s at most). A shorter timeout, or none, which means interval, kills it"
         " while it closes MySQL, and the VIP goes from an open server.",
-        f"write `timeout {TIMEOUT}` into the vrrp_script"),
+        f"write `timeout {_TIMEOUT}` into the vrrp_script"),
     row("CHECK_FALL", WARNING, _number("fall", lambda check: check.tracker.fall, 1),
         "one failure counts (fall 1)",
         "a failed check has closed MySQL. With fall 2 the VIP stays on a closed node for another"

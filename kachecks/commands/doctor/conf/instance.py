@@ -25,14 +25,14 @@ def instance_with(
         stated: the statement to blame, where the block has it; else the instance is.
     """
 
-    def check(setup: Setup) -> Iterator[Found]:
+    def finder(setup: Setup) -> Iterator[Found]:
         instance = setup.instance
         if instance and wrong(instance, setup.block):
             words = {"own": f"vrrp_instance {instance.name}", "instance": instance}
             blamed = setup.block.last(stated) or instance
             yield Found(sentence.format(**words), blamed.where, cure.format(**words))
 
-    return check
+    return finder
 
 
 def _may_preempt(_instance: Instance, block: Statement) -> bool:

@@ -13,21 +13,16 @@ from kachecks.keepalived.situations import Sides
 _ADVERTS = ("ADVERTS_DROPPED", "ADVERT_INTERVALS")
 _EQUAL = ("EQUAL_PRIORITIES",)
 _OF_ONE_NODE = (
-    "INSTANCE_DROPPED",
-    "NO_CHECK",
-    "NOPREEMPT_ON_ONE_NODE",
-    "BOTH_MASTER",
-    "NOT_AS_WRITTEN",
-    "PRIORITY_CUT",
-    "OWNER",
-)
+    "INSTANCE_DROPPED", "NO_CHECK", "NOPREEMPT_ON_ONE_NODE", "BOTH_MASTER", "NOT_AS_WRITTEN",
+    "PRIORITY_CUT", "OWNER",
+)  # fmt: skip
 """Told by a rule that looks at each node."""
 
 
 def _elects(*codes: str, but: tuple[str, ...] = ()) -> Finder[Setups]:
     """What `kachecks elect` finds: under these codes, or without any under all ``but`` those."""
 
-    def check(setups: Setups) -> Iterator[Found]:
+    def finder(setups: Setups) -> Iterator[Found]:
         here, peer = setups.here.instance, setups.peer.instance
         if here is None or peer is None:
             return
@@ -38,7 +33,7 @@ def _elects(*codes: str, but: tuple[str, ...] = ()) -> Finder[Setups]:
             if asked and not weight:
                 yield Found(f"{found.sentence} (A is here, B the peer)", found.where)
 
-    return check
+    return finder
 
 
 TABLE: Table[Setups] = (

@@ -23,7 +23,7 @@ _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400, "w":
 def _unit(name: str, wrong: Callable[[str, Config], Found | None]) -> Finder[HostFacts]:
     """A property of keepalived.service, where systemd runs; ``wrong`` gets its value."""
 
-    def check(facts: HostFacts) -> Iterator[Found]:
+    def finder(facts: HostFacts) -> Iterator[Found]:
         if facts.systemd is None:
             return
         if facts.systemd.get("LoadState", "loaded") != "loaded" or not facts.systemd:
@@ -33,7 +33,7 @@ def _unit(name: str, wrong: Callable[[str, Config], Found | None]) -> Finder[Hos
         if found:
             yield found
 
-    return check
+    return finder
 
 
 def _stops(value: str, config: Config) -> Found | None:

@@ -20,19 +20,10 @@ from kachecks.commands.doctor.rule import (
 Which = Callable[[HostFacts], Directory]
 
 
-def _run_dir(facts: HostFacts) -> Directory:
-    return facts.run_dir
-
-
-def _state_dir(facts: HostFacts) -> Directory:
-    return facts.state_dir
-
-
 def _usable(which: Which, lost: str = "") -> Finder[HostFacts]:
-    """A directory that must be there, root's, and writable; ``lost``: what a track_file there is
-    to keepalived that is not."""
+    """A directory that must be there, root's, and writable; ``lost``: what its absence costs."""
 
-    def check(facts: HostFacts) -> Iterator[Found]:
+    def finder(facts: HostFacts) -> Iterator[Found]:
         directory, where = which(facts), facts.config.path
         path = directory.path
         if directory.found is None:
@@ -46,19 +37,19 @@ def _usable(which: Which, lost: str = "") -> Finder[HostFacts]:
         elif directory.writable is False:
             yield Found(f"{path} is read-only", where, f"mount {path}'s file system read-write")
 
-    return check
+    return finder
 
 
 def _lies_on(which: Which, name: str, volatile: bool, wanted: str) -> Finder[HostFacts]:
     """A directory that must not lie on the wrong kind of file system."""
 
-    def check(facts: HostFacts) -> Iterator[Found]:
+    def finder(facts: HostFacts) -> Iterator[Found]:
         directory, where = which(facts), facts.config.path
         if directory.file_system and directory.volatile == volatile:
             said = f"{name} {directory.path} lies on {directory.file_system}"
             yield Found(said, where, f"set {name} in {where} to a directory {wanted}")
 
-    return check
+    return finder
 
 
 def _option_file(facts: HostFacts) -> Iterator[Found]:
@@ -96,22 +87,24 @@ TABLE: Table[HostFacts] = (
         " the other has opened.",
         "give each option file a name, a vip and a socket of its own"),
     row("RUN_DIR", FAILURE,
-        _usable(_run_dir, "; keepalived runs without a track_file permit in it"),
+        _usable(lambda facts: facts.run_dir,
+                "; keepalived runs without a track_file permit in it"),
         "run_dir is there, root's, and writable",
         "lock, marks and permit lie there. keepalived ignores a track_file whose directory is"
         " missing when it starts, and holds the VIP without a permit.",
         "copy kachecks.tmpfiles.conf to /etc/tmpfiles.d and run systemd-tmpfiles --create"),
-    row("RUN_DIR_VOLATILE", WARNING, _lies_on(_run_dir, "run_dir", False, "below /run"),
+    row("RUN_DIR_VOLATILE", WARNING,
+        _lies_on(lambda facts: facts.run_dir, "run_dir", False, "below /run"),
         "run_dir is gone after a reboot (tmpfs)",
         "marks of before a reboot would be believed, and a disk that hangs would hang the check"
         " with it.",
         "use a directory below /run"),
-    row("STATE_DIR", FAILURE, _usable(_state_dir),
+    row("STATE_DIR", FAILURE, _usable(lambda facts: facts.state_dir),
         "state_dir is there, root's, and writable",
         "the audit log lies there, maintenance, and the mark of a node that was alone.",
         "copy kachecks.tmpfiles.conf to /etc/tmpfiles.d and run systemd-tmpfiles --create"),
     row("STATE_DIR_LASTING", WARNING,
-        _lies_on(_state_dir, "state_dir", True, "that outlives a reboot"),
+        _lies_on(lambda facts: facts.state_dir, "state_dir", True, "that outlives a reboot"),
         "state_dir outlives a reboot",
         "maintenance would end, the audit log vanish, and a node that was alone with the newest"
         " data would refuse to open (cold_start).",

@@ -9,7 +9,7 @@ from kachecks.commands.doctor.host.facts import HostFacts
 from kachecks.commands.doctor.rule import FAILURE, WARNING, Found, Table, not_checked, row
 from kachecks.commands.text import span
 
-OLDEST, NEWEST = (2, 1), (2, 4)
+_OLDEST, _NEWEST = (2, 1), (2, 4)
 _CONF = "/etc/keepalived/keepalived.conf"
 _SECURITY_ALONE = 6  # of keepalived -t: nothing but enable_script_security, a rule of its own
 _LONGEST_SILENCE = 20.0  # s; a check that hangs is ended after 10
@@ -46,7 +46,7 @@ def _version(facts: HostFacts) -> Iterator[Found]:
     path, version = facts.keepalived.path, facts.keepalived.version
     if path and version is None:
         yield not_checked(f"{path} --version does not tell its version")
-    elif path and version and not OLDEST <= version[:2] <= NEWEST:
+    elif path and version and not _OLDEST <= version[:2] <= _NEWEST:
         yield Found(f"{path} is version {'.'.join(map(str, version))}", path)
 
 
@@ -113,7 +113,7 @@ TABLE: Table[HostFacts] = (
         "nobody moves the VIP.",
         "install the package keepalived"),
     row("KEEPALIVED_VERSION", WARNING, _version,
-        f"keepalived is {OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}",
+        f"keepalived is {_OLDEST[0]}.{_OLDEST[1]} to {_NEWEST[0]}.{_NEWEST[1]}",
         "kachecks has been tried with these. 2.0 does not know track_file and runs without the"
         " permit. (2.1.3 to 2.3.2 start a second copy of a check that overruns its interval;"
         " check_mysql copes with that.)",

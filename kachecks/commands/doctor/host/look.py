@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from kachecks.commands.doctor.conf.setup import Setup
 from kachecks.commands.doctor.host import files, kernel, run
-from kachecks.commands.doctor.host.facts import File, HostFacts, Keepalived, Run
+from kachecks.commands.doctor.host.facts import File, HostFacts, Keepalived
 from kachecks.config.options import Config
 from kachecks.network.link import interface_towards
 from kachecks.node import Host
@@ -44,31 +43,23 @@ def look(host: Host, setup: Setup | None, program: Keepalived) -> HostFacts:
         adverts_heard=_adverts_heard(host),
         other_pairs=kernel.other_pairs(config),
     )
-    runs = _run(facts)
-    return facts._replace(passing=runs.passing, failing=runs.failing, not_run=runs.why_not)
+    return _with_runs(facts)
 
 
-class _Runs(NamedTuple):
-    passing: Run | None
-    failing: Run | None
-    why_not: str
-
-
-def _run(facts: HostFacts) -> _Runs:
+def _with_runs(facts: HostFacts) -> HostFacts:
     check = facts.setup.check if facts.setup else None
     if check is None:
-        return _Runs(None, None, "")
+        return facts
     user = facts.user(check.command.user)
     wrong = _unfit(facts.files[path] for path in check.command.paths if path in facts.files)
     if os.geteuid() not in (0, _uid(user)):
         wrong = f"the check cannot be run as {user}, as keepalived runs it: run doctor as root"
     if wrong:
-        return _Runs(None, None, wrong)
-    seconds = float(check.seconds("timeout") or _PATIENCE)
-    return _Runs(
-        run.passing(check.command, user, seconds),
-        run.failing(check.command, user, seconds, facts.config),
-        "",
+        return facts._replace(not_run=wrong)
+    seconds = float(check.timeout or _PATIENCE)
+    return facts._replace(
+        passing=run.passing(check.command, user, seconds),
+        failing=run.failing(check.command, user, seconds, facts.config),
     )
 
 

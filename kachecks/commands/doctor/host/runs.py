@@ -23,7 +23,7 @@ def _run(
 ) -> Finder[HostFacts]:
     """What a run of the check must not have shown: ``wrong`` says it, "" where all is well."""
 
-    def check(facts: HostFacts) -> Iterator[Found]:
+    def finder(facts: HostFacts) -> Iterator[Found]:
         ours, run = facts.setup.check if facts.setup else None, which(facts)
         if ours is None:
             return
@@ -38,7 +38,7 @@ def _run(
                 f"run `{run.command}` by hand as {run.user}, with -v, and mend what it says",
             )
 
-    return check
+    return finder
 
 
 def _no_verdict(run: Run) -> str:

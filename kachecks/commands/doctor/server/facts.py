@@ -11,16 +11,10 @@ from kachecks.config.options import Config
 from kachecks.mysql.facts import Access, Channel, Row, Version, parse_channel
 
 FILTERS = (
-    "Replicate_Do_DB",
-    "Replicate_Ignore_DB",
-    "Replicate_Do_Table",
-    "Replicate_Ignore_Table",
-    "Replicate_Wild_Do_Table",
-    "Replicate_Wild_Ignore_Table",
-    "Replicate_Ignore_Server_Ids",
-    "Replicate_Do_Domain_Ids",
-    "Replicate_Ignore_Domain_Ids",
-)
+    "Replicate_Do_DB", "Replicate_Ignore_DB", "Replicate_Do_Table", "Replicate_Ignore_Table",
+    "Replicate_Wild_Do_Table", "Replicate_Wild_Ignore_Table", "Replicate_Ignore_Server_Ids",
+    "Replicate_Do_Domain_Ids", "Replicate_Ignore_Domain_Ids",
+)  # fmt: skip
 """Columns of the replication status that leave something out. MariaDB alone has the domains."""
 
 

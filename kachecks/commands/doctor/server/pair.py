@@ -10,25 +10,14 @@ from collections.abc import Callable, Iterator
 from kachecks.commands.doctor.rule import FAILURE, WARNING, Finder, Found, Table, not_checked, row
 from kachecks.commands.doctor.server.facts import Server, Servers
 
-CLOCKS_APART = 1.0
-"""Seconds that the two clocks may differ by, above what the question itself took."""
+_CLOCKS_APART = 1.0  # s that the two clocks may differ by, above what the question itself took
+_LONGEST_TEXT = 160  # characters of a GTID set that are shown
 
-LONGEST_TEXT = 160
-"""Characters of a GTID set that are shown."""
-
-SAME = (
-    "max_connections",
-    "max_allowed_packet",
-    "lower_case_table_names",
-    "sql_mode",
-    "character_set_server",
-    "collation_server",
-    "transaction_isolation",
-    "tx_isolation",
-    "default_storage_engine",
-    "explicit_defaults_for_timestamp",
-    "event_scheduler",
-)
+_SAME = (
+    "max_connections", "max_allowed_packet", "lower_case_table_names", "sql_mode",
+    "character_set_server", "collation_server", "transaction_isolation", "tx_isolation",
+    "default_storage_engine", "explicit_defaults_for_timestamp", "event_scheduler",
+)  # fmt: skip
 """Settings that clients, or the replication itself, would notice after a failover."""
 
 
@@ -102,7 +91,7 @@ def _clocks_apart(_here: Server, peer: Server) -> str:
     ahead = peer.clock_ahead or 0.0
     apart = abs(ahead) - peer.clock_error
     way = "ahead of" if ahead > 0 else "behind"
-    return f"the peer's clock is {apart:.1f} s {way} this node's" if apart > CLOCKS_APART else ""
+    return f"the peer's clock is {apart:.1f} s {way} this node's" if apart > _CLOCKS_APART else ""
 
 
 def _distinct_ids(servers: Servers) -> Iterator[Found]:
@@ -142,7 +131,7 @@ def _ids_cannot_collide(servers: Servers) -> Iterator[Found]:
 def _no_errant(servers: Servers) -> Iterator[Found]:
     for node, gtids in servers.errant.items():
         if gtids:
-            shown = gtids if len(gtids) <= LONGEST_TEXT else f"{gtids[:LONGEST_TEXT]}..."
+            shown = gtids if len(gtids) <= _LONGEST_TEXT else f"{gtids[:_LONGEST_TEXT]}..."
             yield Found(f"only this server has {shown}", node=node)
     if servers.errant_trouble:
         yield not_checked(servers.errant_trouble)
@@ -191,11 +180,11 @@ TABLE: Table[Servers] = (
         " is not fit to take over",
         "kachecks rejoin on that node lists them and says what can be done"),
     row("CLOCKS", WARNING, _both(_clocks_apart),
-        f"the clocks of both nodes differ by no more than {CLOCKS_APART:g} s",
+        f"the clocks of both nodes differ by no more than {_CLOCKS_APART:g} s",
         "maintenance ends too early or too late, lag is told wrong, audit logs do not fit together",
         "run chronyd or systemd-timesyncd on both nodes"),
-    row("SAME_SETTINGS", WARNING, _equal(*SAME),
-        "what clients notice is set alike: " + ", ".join(SAME),
+    row("SAME_SETTINGS", WARNING, _equal(*_SAME),
+        "what clients notice is set alike: " + ", ".join(_SAME),
         "after a failover clients meet other limits or other rules, or replication stops (a packet"
         " that is too large, a table name in capitals)",
         "set it alike in my.cnf on both nodes"),

@@ -20,20 +20,11 @@ from kachecks.mysql.probe import probe, version_of
 from kachecks.mysql.session import ServerError, Session, SessionError
 from kachecks.node import Budget, Host
 
-LOCAL = 2.0
-"""Seconds to connect to this node's server, and for each statement on it."""
-
-PEER_CONNECT = 0.6
-"""Seconds to connect to the peer's server: one that is unreachable costs about one second."""
-
-STATEMENT = 1.0
-"""Seconds for one statement on the peer's server."""
-
-FILES = 2.0
-"""Seconds to read option files."""
-
-ERRANT_FOR = 1.0
-"""Seconds for which one server may lack what the other, closed one has: it may be on its way."""
+_LOCAL = 2.0  # s to connect to this node's server, and for each statement on it
+_PEER_CONNECT = 0.6  # s to connect to the peer's server; an unreachable one costs about one second
+_STATEMENT = 1.0  # s for one statement on the peer's server
+_FILES = 2.0  # s to read option files
+_ERRANT_FOR = 1.0  # s for which one may lack what the other, closed one has: it may be on its way
 
 
 def ask(host: Host) -> Servers:
@@ -65,7 +56,7 @@ def ask(host: Host) -> Servers:
 
 
 def _connect(host: Host, node: str) -> Session:
-    return host.connect_local(LOCAL) if node == HERE else host.connect_peer(PEER_CONNECT)
+    return host.connect_local(_LOCAL) if node == HERE else host.connect_peer(_PEER_CONNECT)
 
 
 class _Asking:
@@ -97,7 +88,7 @@ class _Asking:
 def _look(host: Host, session: Session, node: str) -> Server:
     """Everything about one server. Raises SessionError: it does not answer, or is none of ours."""
     version = version_of(session)
-    asking = _Asking(session, LOCAL if node == HERE else STATEMENT)
+    asking = _Asking(session, _LOCAL if node == HERE else _STATEMENT)
     access = parse_access(version, asking.must(queries.globals_of(version))[0])
     variables = {
         (row["Variable_name"] or "").lower(): row["Value"] or ""
@@ -157,12 +148,12 @@ def _options(
         return my_cnf.options(my_cnf.start_of(process.pid), version)
 
     try:
-        options: tuple[Option, ...] = within(FILES, read)
+        options: tuple[Option, ...] = within(_FILES, read)
     except OSError as error:
         named = f"{error.filename}: " if error.filename else ""
         troubles["options"] = f"its option files cannot be read: {named}{error.strerror}"
     except SessionError:
-        troubles["options"] = f"its option files could not be read within {FILES:g} s"
+        troubles["options"] = f"its option files could not be read within {_FILES:g} s"
     else:
         return options
     return None
@@ -186,7 +177,7 @@ def own_address(config: Config) -> str:
 def _errant(
     host: Host, sessions: Mapping[str, Session], found: Mapping[str, Server]
 ) -> tuple[dict[str, str], str]:
-    """By node: what a closed server has made itself, and the other has not got in ERRANT_FOR.
+    """By node: what a closed server has made itself, and the other has not got in _ERRANT_FOR.
 
     What an open server makes is on its way to the other all the time. Only GTIDs can tell. The
     second value is why it could not be told.
@@ -204,15 +195,15 @@ def _errant(
 
 
 def _lacking(host: Host, made: Session, maker: Server, asked: Session, lacking: Server) -> str:
-    budget = Budget(host, ERRANT_FOR)
-    wanted = positions.executed(made, maker.version, STATEMENT)
-    if wanted.file or positions.executed(asked, lacking.version, STATEMENT).file:
+    budget = Budget(host, _ERRANT_FOR)
+    wanted = positions.executed(made, maker.version, _STATEMENT)
+    if wanted.file or positions.executed(asked, lacking.version, _STATEMENT).file:
         return ""  # a file and an offset tell nothing of another server
     channels: tuple[Channel, ...] = ()
     while True:
         if lacking.sources is not None:  # else our account may not look
-            channels = probe(asked, STATEMENT).channels  # what waits in its relay log it has
-        left = positions.not_received(asked, lacking.version, wanted, channels, STATEMENT)
+            channels = probe(asked, _STATEMENT).channels  # what waits in its relay log it has
+        left = positions.not_received(asked, lacking.version, wanted, channels, _STATEMENT)
         errant = positions.lost_of(maker.identity, left)
         if not errant or budget.over:
             return errant

@@ -11,14 +11,9 @@ from kachecks.commands.doctor.rule import FAILURE, WARNING, Finder, Found, Table
 from kachecks.commands.doctor.server.facts import Server, Source
 from kachecks.commands.text import span
 
-LONGEST_RETRY = 10
-"""Seconds between tries of a receiver; each one may be missed by that much after a restart."""
-
-SHORTEST_PATIENCE = 86400
-"""Seconds for which a receiver must go on trying: a peer that is down over night comes back."""
-
-LONGEST_HEARTBEAT = 5.0
-"""Seconds between heartbeats of a MariaDB source; a drain may have to wait for two of them."""
+_LONGEST_RETRY = 10  # s between tries of a receiver; a restart may be missed by that much
+_SHORTEST_PATIENCE = 86400  # s of trying: a peer that is down over night comes back
+_LONGEST_HEARTBEAT = 5.0  # s, of a MariaDB source; a drain may have to wait for two
 
 
 def _each_source(wrong: Callable[[Source], str]) -> Finder[Server]:
@@ -38,14 +33,14 @@ def _by_file(source: Source) -> str:
 
 
 def _retries_late(source: Source) -> str:
-    late = source.connect_retry > LONGEST_RETRY
+    late = source.connect_retry > _LONGEST_RETRY
     return f"tries again every {source.connect_retry} s" if late else ""
 
 
 def _gives_up(source: Source) -> str:
     """A count of 0 is without end."""
     seconds = source.connect_retry * (source.retry_count or 0)
-    if not source.retry_count or seconds >= SHORTEST_PATIENCE:
+    if not source.retry_count or seconds >= _SHORTEST_PATIENCE:
         return ""
     return (
         f"{source.retry_count} tries, one every {source.connect_retry} s: it gives up after"
@@ -56,7 +51,7 @@ def _gives_up(source: Source) -> str:
 def _beats_seldom(source: Source) -> str:
     """MariaDB alone tells; 0 is never."""
     period = source.heartbeat_period
-    if period is None or 0 < period <= LONGEST_HEARTBEAT:
+    if period is None or 0 < period <= _LONGEST_HEARTBEAT:
         return ""
     return f"a heartbeat every {period:g} s" if period else "a heartbeat never"
 
@@ -89,7 +84,7 @@ TABLE: Table[Server] = (
         "with the replica stopped: CHANGE REPLICATION SOURCE TO SOURCE_AUTO_POSITION = 1 (MySQL),"
         " CHANGE MASTER TO MASTER_USE_GTID = slave_pos (MariaDB)"),
     row("CONNECT_RETRY", WARNING, _each_source(_retries_late),
-        f"a receiver tries to connect again within {LONGEST_RETRY} s",
+        f"a receiver tries to connect again within {_LONGEST_RETRY} s",
         "after a restart of the peer the standby waits for the next try, and lacks what is written"
         " meanwhile; the default is 60 s",
         "SOURCE_CONNECT_RETRY = 1 (MASTER_CONNECT_RETRY) in CHANGE REPLICATION SOURCE (CHANGE"
@@ -100,7 +95,7 @@ TABLE: Table[Server] = (
         " standby any more; MySQL 9 tries 10 times by default",
         "SOURCE_RETRY_COUNT = 86400 (MASTER_RETRY_COUNT) with a SOURCE_CONNECT_RETRY of 1"),
     row("HEARTBEAT", WARNING, _each_source(_beats_seldom),
-        f"a MariaDB source sends heartbeats every {LONGEST_HEARTBEAT:g} s or more often",
+        f"a MariaDB source sends heartbeats every {_LONGEST_HEARTBEAT:g} s or more often",
         "a promotion after a disk was full waits for two heartbeats to know that all has come",
         "MASTER_HEARTBEAT_PERIOD = 1 in CHANGE MASTER"),
     row("DELAY", WARNING, _each_source(_applies_late),

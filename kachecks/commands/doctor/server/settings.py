@@ -22,14 +22,9 @@ from kachecks.commands.doctor.server.setting import (
 )
 from kachecks.commands.text import span
 
-SHORTEST_BINLOGS = 86400.0
-"""Seconds that binary logs must be kept: a node that is down for a day must find them."""
-
-LONGEST_NET_TIMEOUT = 30.0
-"""Seconds after which a receiver notices a dead source; until then it shows Yes and no lag."""
-
-LONGEST_STOP = 300.0
-"""Seconds that STOP REPLICA may take; kachecks gives its own statements up much earlier."""
+_SHORTEST_BINLOGS = 86400.0  # s to keep binary logs: a node that is down for a day must find them
+_LONGEST_NET_TIMEOUT = 30.0  # s until a receiver notices a dead source; it shows Yes and no lag
+_LONGEST_STOP = 300.0  # s of STOP REPLICA; kachecks gives its own statements up much earlier
 
 
 def _keeps_binlogs(server: Server) -> Iterator[Found]:
@@ -39,7 +34,7 @@ def _keeps_binlogs(server: Server) -> Iterator[Found]:
     seconds = server.number("binlog_expire_logs_seconds") or 0.0
     if not seconds:
         seconds = (server.number("expire_logs_days") or 0.0) * 86400
-    if 0 < seconds < SHORTEST_BINLOGS:
+    if 0 < seconds < _SHORTEST_BINLOGS:
         yield Found(f"binary logs are purged after {span(seconds)}")
 
 
@@ -134,13 +129,13 @@ TABLE: Table[Server] = (
         "replica_exec_mode = STRICT (slave_exec_mode)",
         "IDEMPOTENT overwrites rows that collide and passes over rows that are missing, unseen"),
     setting("NET_TIMEOUT", WARNING,
-        Variable(("replica_net_timeout", "slave_net_timeout"), at_most(LONGEST_NET_TIMEOUT)),
-        f"replica_net_timeout = 10, at most {LONGEST_NET_TIMEOUT:g} s (slave_net_timeout)",
+        Variable(("replica_net_timeout", "slave_net_timeout"), at_most(_LONGEST_NET_TIMEOUT)),
+        f"replica_net_timeout = 10, at most {_LONGEST_NET_TIMEOUT:g} s (slave_net_timeout)",
         "only then a replica notices that its source hangs or is cut off; the default is 60 s"),
     setting("STOP_TIMEOUT", WARNING,
-        Variable(("rpl_stop_replica_timeout", "rpl_stop_slave_timeout"), at_most(LONGEST_STOP),
+        Variable(("rpl_stop_replica_timeout", "rpl_stop_slave_timeout"), at_most(_LONGEST_STOP),
                  mariadb=False),
-        f"rpl_stop_replica_timeout = 30, at most {LONGEST_STOP:g} s (rpl_stop_slave_timeout)",
+        f"rpl_stop_replica_timeout = 30, at most {_LONGEST_STOP:g} s (rpl_stop_slave_timeout)",
         "STOP REPLICA waits that long behind a stuck applier, and all other replication statements"
         " behind it; the default is a year"),
     row("COMMIT_ORDER", WARNING, _commits_in_order,
