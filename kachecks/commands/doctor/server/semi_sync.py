@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from kachecks.check.deep_look import STALLED_AFTER
 from kachecks.commands.doctor.rule import WARNING, Found, Table, row
 from kachecks.commands.doctor.server.facts import Server, Servers
-from kachecks.commands.doctor.server.setting import IN_MY_CNF
+from kachecks.commands.doctor.server.settings import IN_MY_CNF
 
 _SOURCE, _REPLICA = ("source", "master"), ("replica", "slave")
 
