@@ -29,6 +29,8 @@ lint: $(VENV)/installed
 	$(IN_VENV)/ruff check .
 	$(IN_VENV)/ruff format --check .
 	$(IN_VENV)/mypy
+	$(IN_VENV)/lint-imports
+	$(IN_VENV)/vulture
 
 lab: lab-ready
 	$(IN_VENV)/python -m tests.lab $(LAB)
@@ -76,4 +78,4 @@ $(VENV)/dependencies: setup.cfg pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) build demo.svg *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build demo.svg *.egg-info .import_linter_cache .mypy_cache .ruff_cache .pytest_cache

@@ -1,4 +1,4 @@
-"""Work that may hang and must not hold us: given up when its time is over.
+"""Time that is over: a clock, seconds that shrink, and work that is given up when it hangs.
 
 In a thread (``within``, ``Asking``): what waits in C code that releases the interpreter's lock, as
 the MySQL drivers, sockets and syslog do. A signal handler would not interrupt them, and an
@@ -13,7 +13,7 @@ import time
 from _thread import allocate_lock, start_new_thread
 
 from kachecks.lean import NamedTuple
-from kachecks.mysql.errors import NoAnswer
+from kachecks.mysqld_process import start_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +21,52 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+class Clock:
+    """This node's clock, and how long this process has been at work."""
+
+    def now(self) -> float:
+        """Seconds since boot, sleep included (CLOCK_BOOTTIME)."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+    def seconds_running(self) -> float:
+        """The age of this very process, from its fork by keepalived on."""
+        return self.now() - start_of("self")
+
+    def parent_running(self) -> float:
+        """The age of the process that has started this one; inf where it is not to be seen."""
+        try:
+            return self.now() - start_of(str(os.getppid()))
+        except OSError:
+            return float("inf")
+
+
+class Budget:
+    """Seconds that shrink: one for a whole piece of work, so that its steps share them."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._until = clock.now() + seconds
+
+    def left(self, at_most: float = float("inf")) -> float:
+        """Seconds left, never negative."""
+        return min(max(self._until - self._clock.now(), 0.0), at_most)
+
+    @property
+    def over(self) -> bool:
+        """Nothing is left."""
+        return self._clock.now() >= self._until
+
+
+class GivenUp(Exception):
+    """The work has not ended in time, and is left to itself."""
+
+
 def within(seconds: float, work: Callable[..., Any], *arguments: Any) -> Any:
-    """What ``work`` returns or raises, or NoAnswer after ``seconds``; it is then abandoned."""
+    """What ``work`` returns or raises, or GivenUp after ``seconds``; it is then abandoned."""
     outcome: list[tuple[bool, Any]] = []
     done = allocate_lock()
     done.acquire()
@@ -37,7 +81,7 @@ def within(seconds: float, work: Callable[..., Any], *arguments: Any) -> Any:
 
     start_new_thread(run, ())
     if not done.acquire(True, max(seconds, 0.001)):
-        raise NoAnswer(f"no answer within {seconds:g} s")
+        raise GivenUp(f"no answer within {seconds:g} s")
     succeeded, result = outcome[0]
     if succeeded:
         return result
@@ -115,7 +159,7 @@ class _Question:
 
     def answer(self, seconds: float) -> Any:
         if not self._done.acquire(True, max(seconds, 0.001)):
-            raise NoAnswer(f"no answer within {seconds:.1f} s")
+            raise GivenUp
         self._done.release()
         self.read = True
         succeeded, result = self._outcome
@@ -143,13 +187,13 @@ class Asking:
         """What the question of this name has brought, at most ``seconds`` after ``ask``.
 
         Raises:
-            NoAnswer: nothing yet.
+            GivenUp: nothing yet.
             Exception: whatever the work has raised.
         """
         left = self._begun[name] + seconds - time.monotonic()
         try:
             return self._questions[name].answer(left)
-        except NoAnswer:
+        except GivenUp:
             if self._questions[name].read:
                 raise  # the work's own
-            raise NoAnswer(f"no answer within {seconds:g} s") from None
+            raise GivenUp(f"no answer within {seconds:g} s") from None

@@ -6,7 +6,6 @@ import argparse
 from typing import NoReturn
 
 from kachecks import __version__
-from kachecks.check.verdict import RULES
 from kachecks.config.options import DEFAULT_PATH
 
 HOOK_STATUSES = """\
@@ -76,13 +75,3 @@ def hook_parser(program: str, description: str, examples: str) -> argparse.Argum
         help="change nothing: print each statement and each act instead",
     )
     return parsing
-
-
-def rule_statuses() -> str:
-    """The exit statuses of check_mysql, from the table that also decides."""
-    lines = ["exit status (see --explain; 0 also where a rule keeps the VIP on its holder):"]
-    lines.append("   0  OK")
-    lines += [f"  {rule.status:>2}  {rule.reason}: {rule.meaning}" for rule in RULES]
-    lines.append("   2  wrong command line")
-    lines += ["", "examples:", "  check_mysql -v", "  check_mysql --json | jq .reason"]
-    return "\n".join(lines)

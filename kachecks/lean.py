@@ -1,4 +1,6 @@
-"""typing.NamedTuple for what check_mysql loads every second, without typing and all it imports.
+"""Stand-ins for what check_mysql cannot afford to import every second.
+
+NamedTuple for typing, suppress for contextlib (2 ms), plain_options for argparse.
 
 typing takes as long to import as everything of ours. Type checkers see the original; at run time
 this does what is used of it: fields from annotations, defaults, methods and properties,
@@ -14,7 +16,9 @@ from _operator import itemgetter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NamedTuple
+    from typing import Any, NamedTuple, TypeVar
+
+    T = TypeVar("T", bound=Any)
 else:
 
     class _FieldsFromAnnotations(type):
@@ -70,9 +74,6 @@ else:
             return tuple(self)
 
 
-__all__ = ["NamedTuple"]
-
-
 class suppress:
     """``with suppress(OSError):`` goes on after the block when it raises that."""
 
@@ -84,3 +85,26 @@ class suppress:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
         return kind is not None and issubclass(kind, self._kinds)
+
+
+def plain_options(arguments: list[str], options: T, flags: dict[str, str]) -> T | None:
+    """The command line that keepalived.conf has, without argparse, which costs as much as a check.
+
+    Args:
+        options: what holds where nothing is given; it has a ``defaults_file``.
+        flags: by the argument, the item of ``options`` that it sets.
+
+    None where argparse has to say more.
+    """
+    for argument in arguments:
+        name, given, value = argument.partition("=")
+        if given and name == "--defaults-file":
+            options = options._replace(defaults_file=value)
+        elif argument in flags:
+            options = options._replace(**{flags[argument]: True})
+        else:
+            return None
+    return options
+
+
+__all__ = ["NamedTuple", "plain_options", "suppress"]

@@ -16,12 +16,11 @@ def log(text: str, problem: bool = False) -> None:
     """
     import syslog
 
-    from kachecks.bounded import within
-    from kachecks.mysql.errors import NoAnswer
+    from kachecks.bounded import GivenUp, within
 
     syslog.openlog("kachecks", syslog.LOG_PID, syslog.LOG_DAEMON)
     priority = syslog.LOG_WARNING if problem else syslog.LOG_NOTICE
-    with suppress(NoAnswer):
+    with suppress(GivenUp):
         within(LOG_PATIENCE, syslog.syslog, priority, text)
 
 
@@ -43,13 +42,12 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """One line, within LOG_PATIENCE seconds."""
-        from kachecks.bounded import within
-        from kachecks.mysql.errors import NoAnswer
+        from kachecks.bounded import GivenUp, within
 
         if not self._stuck:
             try:
                 within(LOG_PATIENCE, say, text)
-            except NoAnswer:
+            except GivenUp:
                 self._stuck = True
 
 

@@ -44,10 +44,6 @@ class Page:
         """A heading."""
         self._lines.append(f'.SH "{escaped(title)}"')
 
-    def subsection(self, title: str) -> None:
-        """A heading below it."""
-        self._lines.append(f'.SS "{escaped(title)}"')
-
     def paragraph(self, text: str) -> None:
         """Prose, filled."""
         self._begin()
@@ -80,7 +76,7 @@ class Page:
 
     def _begin(self) -> None:
         """A paragraph; a heading begins one by itself."""
-        if not self._lines[-1].startswith((".SH", ".SS")):
+        if not self._lines[-1].startswith(".SH"):
             self._lines.append(".PP")
 
     def text(self) -> str:

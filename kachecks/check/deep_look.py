@@ -8,14 +8,16 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from kachecks.check.verdict import Findings
-from kachecks.mysql import positions, queries
+from kachecks.bounded import Budget
+from kachecks.check.verdict import STALLED_AFTER, Findings
+from kachecks.mysql import pair, positions, queries
 from kachecks.mysql.disks import Disks
-from kachecks.mysql.facts import Channel, Facts, channels_from
-from kachecks.mysql.positions import Position
+from kachecks.mysql.errors import ABSENT, CLOSED, GONE, OPEN, REFUSING, SessionError, word_for
+from kachecks.mysql.facts import Facts, channels_from
+from kachecks.mysql.gtid import Position
 from kachecks.mysql.probe import probe, probe_access
-from kachecks.mysql.session import Refused, Session, SessionError, Unreachable
-from kachecks.node import Budget, Host
+from kachecks.mysql.session import Session
+from kachecks.node import Node
 from kachecks.state.marks import Look
 
 PEER_PATIENCE = 1.0
@@ -27,7 +29,7 @@ STATEMENT = 1.0
 ECHO_PATIENCE = 0.3
 """Seconds for an echo of the peer's host."""
 
-NO_LAG = (0, 1)
+NO_LAG = 1.0
 """Seconds behind as servers show them to a standby that has everything: whole ones, and 1 where
 the clock's second has turned between writing and applying."""
 
@@ -37,9 +39,6 @@ FIT_FOR = 3.0
 ERRANT_FOR = 1.0
 """Seconds for which the peer may lack what this standby has: what a node that was just demoted
 wrote last is still on its way."""
-
-STALLED_AFTER = 10
-"""Seconds for which a write has waited for something that no client can bring about."""
 
 STALLED_STATES = (
     "waiting for someone to free space",  # MariaDB, disk full
@@ -51,7 +50,7 @@ STALLED_STATES = (
 
 
 def look_closer(
-    host: Host, session: Session, facts: Facts, vip_here: bool, stalled: str = ""
+    node: Node, session: Session, facts: Facts, vip_here: bool, stalled: str = ""
 ) -> Findings:
     """Look; nothing is changed. What cannot be found out counts as not wrong.
 
@@ -65,29 +64,29 @@ def look_closer(
     found = Findings(stalled=stalled)
     if not stalled:
         with suppress(SessionError):  # it has just answered the check, which judges by that
-            found = _look_at_server(host, session, holder)
-    found = _look_at_peer(host, session, facts, holder, found)
-    if holder and found.peer in ("refused", "silent"):
+            found = _look_at_server(node, session, holder)
+    found = _look_at_peer(node, session, facts, holder, found)
+    if holder and found.peer in GONE:
         with suppress(SessionError):
-            others = positions.others_of(session, facts.version, facts.identity, STATEMENT)
+            others = positions.others_of(session, facts.identity, STATEMENT)
             found = found._replace(others=others)
-    return found._replace(gives_way=_gives_way(host, found))
+    return found._replace(gives_way=_gives_way(node, found))
 
 
-def _gives_way(host: Host, found: Findings) -> bool:
+def _gives_way(node: Node, found: Findings) -> bool:
     """A degraded holder would leave the service in better hands.
 
     Only to a peer whose own check has had the time to find it fit, or nobody would serve meanwhile.
     And only for trouble that began here: a node that took the VIP with its disk full already knows
     that the other one is no better, and the two would take turns.
     """
-    last = host.last_look()
-    since = _fit_since(host, found.peer_fit)
-    fit = bool(since) and (last is None or host.now() - since >= FIT_FOR)
+    last = node.marks.last_look()
+    since = _fit_since(node, found.peer_fit)
+    fit = bool(since) and (last is None or node.clock.now() - since >= FIT_FOR)
     return fit and not _degraded_before(last)
 
 
-def remember(host: Host, found: Findings, holder: bool) -> None:
+def remember(node: Node, found: Findings, holder: bool) -> None:
     """Keep what the next look needs, and the alone mark as the peer has it.
 
     Args:
@@ -95,60 +94,60 @@ def remember(host: Host, found: Findings, holder: bool) -> None:
 
     Raises StateError.
     """
-    last = host.last_look()
+    last = node.marks.last_look()
     look = Look(
-        at=host.now(),
+        at=node.clock.now(),
         wrong=found.wrong,
         two_writers=_writers_before(last) + 1 if found.two_writers else 0,
         alone=None if last is None else last.alone,
         degraded_before=bool(found.degraded) and (not holder or _degraded_before(last)),
-        fit_since=_fit_since(host, found.peer_fit),
+        fit_since=_fit_since(node, found.peer_fit),
         wanted_at=found.wanted_at,
         wanted=found.wanted,
     )
-    if holder and look.alone is not True and _peer_cannot_take_over(host, found):
+    if holder and look.alone is not True and _peer_cannot_take_over(node, found):
         # Killed in between, this check leaves a mark that the next one does not believe gone.
-        host.remember_look(look._replace(alone=None))
-        host.mark_alone(found.others)
+        node.marks.remember_look(look._replace(alone=None))
+        node.served_alone.mark(found.others)
         look = look._replace(alone=True)
-    elif found.peer in ("open", "closed") and look.alone is not False and host.unmark_alone():
+    elif found.peer in (OPEN, CLOSED) and look.alone is not False and node.served_alone.unmark():
         look = look._replace(alone=False)
-    host.remember_look(look)
+    node.marks.remember_look(look)
 
 
-def _peer_cannot_take_over(host: Host, found: Findings) -> bool:
+def _peer_cannot_take_over(node: Node, found: Findings) -> bool:
     """Its mysqld is down, or nothing of its host is there. Where only SQL is cut it may serve.
 
     Where not even a witness answers it is this node that is cut off.
     """
-    if found.peer == "refused":
+    if found.peer == REFUSING:
         return True
-    if found.peer != "silent":
+    if found.peer != ABSENT:
         return False
-    network, witnesses = host.network, host.config.witnesses
+    network, witnesses = node.network, node.config.witnesses
     try:
-        if network.peer_on_link() or network.answers([host.config.peer], ECHO_PATIENCE):
+        if network.peer_on_link() or network.answers([node.config.peer], ECHO_PATIENCE):
             return False
         return not witnesses or network.answers(witnesses, ECHO_PATIENCE)
     except OSError:
         return False
 
 
-def _fit_since(host: Host, fit: bool) -> float:
+def _fit_since(node: Node, fit: bool) -> float:
     """Since when the peer has been found fit at every look; 0 where it is not."""
-    last = host.last_look()
+    last = node.marks.last_look()
     before = 0.0 if last is None else last.fit_since
-    return (before or host.now()) if fit else 0.0
+    return (before or node.clock.now()) if fit else 0.0
 
 
 def _degraded_before(last: Look | None) -> bool:
     return last is not None and last.degraded_before
 
 
-def _look_at_server(host: Host, session: Session, holder: bool) -> Findings:
+def _look_at_server(node: Node, session: Session, holder: bool) -> Findings:
     found = Findings(stalled=_stalled_writes(session) if holder else "")
     with suppress(SessionError):
-        disks = _look_at_disks(host, session)
+        disks = _look_at_disks(node, session)
         found = found._replace(
             stalled=found.stalled or disks.mute,
             disk_full=disks.full,
@@ -158,46 +157,35 @@ def _look_at_server(host: Host, session: Session, holder: bool) -> Findings:
 
 
 def _look_at_peer(
-    host: Host, session: Session, facts: Facts, holder: bool, found: Findings
+    node: Node, session: Session, facts: Facts, holder: bool, found: Findings
 ) -> Findings:
     try:
-        peer = host.connect_peer(PEER_PATIENCE)
-    except Refused:
-        return found._replace(peer="refused")
-    except Unreachable:
-        return found._replace(peer="silent")
-    except SessionError:
-        return found._replace(peer="unanswered")
+        peer = node.servers.connect_peer(PEER_PATIENCE)
+    except SessionError as error:
+        return found._replace(peer=word_for(error))
     try:
         theirs = probe(peer, PEER_PATIENCE)
-        found = found._replace(
-            peer="open" if theirs.writable else "closed", peer_fit=_is_fit(theirs)
-        )
+        found = found._replace(peer=OPEN if theirs.writable else CLOSED, peer_fit=_is_fit(theirs))
         if holder and theirs.writable:
-            return _two_writers(host, session, facts, theirs, found)
+            return _two_writers(node, session, facts, theirs, found)
         same_family = facts.version.mariadb == theirs.version.mariadb
-        found = found._replace(up_to_date=_up_to_date(host, session, facts, peer, theirs))
+        found = found._replace(up_to_date=_up_to_date(node, session, facts, peer, theirs))
         if theirs.writable and not facts.writable and same_family:
-            errant = _errant(host, session, facts, peer, theirs)
-            return _behind(host, session, facts, peer, theirs, found._replace(errant=errant))
-    except SessionError:
-        return found._replace(peer="unanswered", peer_fit=False)
+            errant = _errant(node, session, facts, peer, theirs)
+            return _behind(node, session, peer, found._replace(errant=errant))
+    except SessionError as error:
+        return found._replace(peer=word_for(error), peer_fit=False)
     finally:
         peer.close()
     return found
 
 
 def _is_fit(peer: Facts) -> bool:
-    channels = peer.channels
-    return (
-        peer.closed
-        and bool(channels)
-        and all(each.receiving and each.applier and each.lag_seconds in NO_LAG for each in channels)
-    )
+    return peer.closed and not any(pair.obstacles(peer.channels, NO_LAG))
 
 
 def _two_writers(
-    host: Host, session: Session, facts: Facts, peer: Facts, found: Findings
+    node: Node, session: Session, facts: Facts, peer: Facts, found: Findings
 ) -> Findings:
     """Both are open. The peer may have closed this one while it was asked: look again.
 
@@ -205,7 +193,7 @@ def _two_writers(
     """
     if not probe_access(session, STATEMENT).writable:
         return found
-    looks = _writers_before(host.last_look()) + 1
+    looks = _writers_before(node.marks.last_look()) + 1
     ours = facts.server_id > peer.server_id or looks >= 3
     sentence = (
         f"this server (server_id {facts.server_id}) and the peer (server_id {peer.server_id}) are"
@@ -218,93 +206,81 @@ def _writers_before(last: Look | None) -> int:
     return 0 if last is None else last.two_writers
 
 
-def _errant(host: Host, session: Session, facts: Facts, peer: Session, theirs: Facts) -> str:
+def _errant(node: Node, session: Session, facts: Facts, peer: Session, theirs: Facts) -> str:
     """Transactions that this closed server has made itself and the open peer does not have.
 
     Written here while it was closed, or before a crash and never sent. Only GTIDs can tell.
     Where neither is open, the one that has more is the better choice, and not asked for it.
     """
-    budget = Budget(host, ERRANT_FOR)
-    wanted = positions.executed(session, facts.version, STATEMENT)
-    if not wanted.gtids or not positions.executed(peer, theirs.version, PEER_PATIENCE).gtids:
-        return ""
+    budget = Budget(node.clock, ERRANT_FOR)
+    wanted = positions.executed(session, STATEMENT)
     channels = channels_from(theirs.channels, "")
     while True:
-        left = positions.missing(peer, theirs.version, wanted, channels, PEER_PATIENCE)
-        errant = positions.lost_of(facts.identity, left)
-        if not errant:
+        left = positions.not_received(peer, wanted, channels, PEER_PATIENCE)
+        ours = pair.errant(facts, left)
+        if not ours:
             return ""
         if budget.over:
-            return f"the peer lacks transactions of this server: {errant}"
-        host.sleep(0.1)
+            return f"the peer lacks transactions of this server: {ours}"
+        node.clock.sleep(0.1)
 
 
-def _look_at_disks(host: Host, session: Session) -> Disks:
+def _look_at_disks(node: Node, session: Session) -> Disks:
     """datadir, binary log and tmpdir. Nothing over TCP: they may be on another machine."""
-    process = host.server_process(session)
+    process = node.servers.process_of(session)
     if process is None:
         return Disks()
     row = session.query(queries.DIRECTORIES, STATEMENT)[0]
     temporary = (row["tmpdir"] or "").split(":")  # a list is used in turn
     named = (row["datadir"] or "", os.path.dirname(row["binlog"] or ""), *temporary)
-    return host.look_at_disks(
+    return node.servers.look_at_disks(
         process, tuple(each for each in dict.fromkeys(named) if each.startswith("/"))
     )
 
 
-def _up_to_date(host: Host, session: Session, facts: Facts, peer: Session, theirs: Facts) -> bool:
+def _up_to_date(node: Node, session: Session, facts: Facts, peer: Session, theirs: Facts) -> bool:
     """Everything that the peer has, asked now, has been received here a moment later.
 
     A receiver that has just connected shows 0 seconds behind, and may lack hours (measured). Asked
-    only until it is known for this mysqld; without GTIDs there is nothing better than the lag.
+    only until it is known for this mysqld.
     """
-    if host.had_contact(host.server_process(session)):
+    if node.marks.had_contact(node.servers.process_of(session)):
         return True
-    channels = channels_from(facts.channels, host.config.peer)
-    wanted = ""
-    if all(each.gtid for each in channels) and facts.version.mariadb == theirs.version.mariadb:
-        wanted = positions.executed(peer, theirs.version, PEER_PATIENCE).gtids
-    if not wanted or not channels:
-        return bool(channels) and all(_is_near(each, host.config.max_lag) for each in channels)
-    budget = Budget(host, ERRANT_FOR)
-    theirs_all = Position(wanted, "", None)
-    while positions.not_received(session, facts.version, theirs_all, channels, STATEMENT):
+    channels = channels_from(facts.channels, node.config.peer)
+    if not channels or facts.version.mariadb != theirs.version.mariadb:
+        return False
+    budget = Budget(node.clock, ERRANT_FOR)
+    theirs_all = positions.executed(peer, PEER_PATIENCE)
+    while positions.not_received(session, theirs_all, channels, STATEMENT):
         if budget.over:
             return False
-        host.sleep(0.05)
-        channels = channels_from(probe(session, STATEMENT).channels, host.config.peer)
+        node.clock.sleep(0.05)
+        channels = channels_from(probe(session, STATEMENT).channels, node.config.peer)
     return True
 
 
-def _is_near(channel: Channel, max_lag: float) -> bool:
-    lag = channel.lag_seconds
-    return channel.receiving and lag is not None and lag <= max_lag
-
-
-def _behind(
-    host: Host, session: Session, facts: Facts, peer: Session, theirs: Facts, found: Findings
-) -> Findings:
+def _behind(node: Node, session: Session, peer: Session, found: Findings) -> Findings:
     """Has this standby got what the peer had at an earlier look? Whatever its threads say.
 
     A receiver that is connected, and gets nothing, shows 0 seconds behind: MariaDB 10.11 does so
     while its source still writes to the dead connection before it (measured: 15 s and more).
     """
-    last = host.last_look()
+    last = node.marks.last_look()
     if not found.up_to_date:
         return found._replace(behind="it has not caught up with the peer since mysqld started")
     if last is not None and last.wanted:
-        earlier = Position(last.wanted, "", None)
-        left = positions.missing(session, facts.version, earlier, facts.channels, STATEMENT)
+        earlier = Position(last.wanted)
+        left = positions.missing(session, earlier, STATEMENT)
         if left:
-            late = host.now() - last.wanted_at
+            late = node.clock.now() - last.wanted_at
             sentence = f"still without {left} that the peer had {late:.0f} s ago"
             return found._replace(
-                behind=sentence if late > host.config.max_lag else "",
+                behind=sentence if late > node.config.max_lag else "",
                 wanted=last.wanted,
                 wanted_at=last.wanted_at,
             )
-    wanted = positions.executed(peer, theirs.version, PEER_PATIENCE).gtids
-    return found._replace(wanted=wanted, wanted_at=host.now())
+    wanted = positions.executed(peer, PEER_PATIENCE).gtids
+    return found._replace(wanted=wanted, wanted_at=node.clock.now())
 
 
 def _stalled_writes(session: Session) -> str:

@@ -2,64 +2,69 @@
 
 from __future__ import annotations
 
+from kachecks.bounded import Budget
 from kachecks.check.verdict import Observation
+from kachecks.config.options import Config
+from kachecks.mysql.errors import (
+    ABSENT,
+    CANNOT_LOG_IN,
+    MUTE,
+    NOT_ALLOWED,
+    Lost,
+    ServerError,
+    SessionError,
+    word_for,
+)
 from kachecks.mysql.facts import Facts
 from kachecks.mysql.probe import probe
-from kachecks.mysql.session import DriverError, Lost, Refused, ServerError, Session, SessionError
-from kachecks.node import Budget, Host
-
-BUSY = frozenset({1040, 1203, 1226})
-ACCESS_DENIED = frozenset({1044, 1045, 1130, 1142, 1227, 1698, 2059, 2061})
+from kachecks.mysql.session import Session
+from kachecks.node import Node
 
 
-def observe(host: Host) -> tuple[Observation, Session | None]:
+def observe(node: Node) -> tuple[Observation, Session | None]:
     """What is seen within hung_after seconds, and the session it was asked by."""
-    config = host.config
-    here = host.vip_here()
-    budget = Budget(host, config.hung_after)
+    config = node.config
+    here = node.network.vip_here()
+    budget = Budget(node.clock, config.hung_after)
     session: Session | None = None
     facts: Facts | None = None
     failure = detail = ""
     while True:
         try:
-            session = host.connect_local(budget.left())
+            session = node.servers.connect_local(budget.left())
             facts = probe(session, budget.left())
             failure = detail = ""
             break
-        except Refused as error:
-            failure, detail = "down", str(error)
-            break
-        except ServerError as error:
-            failure = "busy" if error.errno in BUSY else "unknown"
-            detail = f"{error}{_cure(error, config.path)}"
-            break
-        except DriverError as error:
-            failure, detail = "unknown", str(error)
-            break
         except SessionError as error:
-            failure, detail = "hung", f"{error} (hung_after = {config.hung_after:g} s)"
+            failure, detail = word_for(error), f"{error}{_cure(error, config)}"
             if budget.over or not isinstance(error, Lost):
                 break
-        host.sleep(0.05)
-    promoting = here and (facts is None or not facts.writable) and host.lock_purpose() == "promote"
+        node.clock.sleep(0.05)
+    promoting = (
+        here
+        and (facts is None or not facts.writable)
+        and node.lock.purpose_of_holder() == "promote"
+    )
     return Observation(here, promoting, facts, failure, detail), session
 
 
-def _cure(error: ServerError, path: str) -> str:
-    if error.errno in ACCESS_DENIED:
-        return f"; check [client] in {path} and the grants in keepalived-snippets"
+def _cure(error: SessionError, config: Config) -> str:
+    if word_for(error) in (MUTE, ABSENT):
+        return f" (hung_after = {config.hung_after:g} s)"
+    if isinstance(error, ServerError) and error.errno in CANNOT_LOG_IN | NOT_ALLOWED:
+        return f"; check [client] in {config.path} and the grants in keepalived-snippets"
     return ""
 
 
-def is_due(host: Host, session: Session, facts: Facts) -> bool:
+def is_due(node: Node, session: Session, facts: Facts) -> bool:
     """The last look is peer_check seconds old, or found something.
 
     Or this closed server has not been seen up to date with the peer since it started.
     """
-    last = host.last_look()
-    if last is None or last.wrong or host.now() - last.at >= host.config.peer_check:
+    last = node.marks.last_look()
+    if last is None or last.wrong or node.clock.now() - last.at >= node.config.peer_check:
         return True
-    return not facts.writable and not host.had_contact(host.server_process(session))
+    return not facts.writable and not node.marks.had_contact(node.servers.process_of(session))
 
 
 LAST_ATTEMPT = 0.3
@@ -72,30 +77,30 @@ SLOW = 0.5
 class Isolation:
     """What one run of the check knows of the network."""
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
-        self._addresses = [host.config.peer, *host.config.witnesses]
-        self._last_answer = host.now()
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._addresses = [node.config.peer, *node.config.witnesses]
+        self._last_answer = node.clock.now()
 
     def sentence(self) -> str:
         """In words that nobody has answered for isolation_timeout seconds; "" if somebody has.
 
         Raises OSError: this account may not ask.
         """
-        if not self._host.config.witnesses:
+        if not self._node.config.witnesses:
             return ""
-        timeout = self._host.config.isolation_timeout
-        left = self._last_answer + timeout - self._host.now()
-        if self._host.network.answers(self._addresses, max(left, LAST_ATTEMPT)):
-            self._last_answer = self._host.now()
+        timeout = self._node.config.isolation_timeout
+        left = self._last_answer + timeout - self._node.clock.now()
+        if self._node.network.answers(self._addresses, max(left, LAST_ATTEMPT)):
+            self._last_answer = self._node.clock.now()
             return ""
-        names = ", ".join(self._host.config.witnesses)
+        names = ", ".join(self._node.config.witnesses)
         return (
-            f"neither the peer {self._host.config.peer} nor a witness ({names}) has answered for"
+            f"neither the peer {self._node.config.peer} nor a witness ({names}) has answered for"
             f" {timeout:g} s"
         )
 
     @property
     def stale(self) -> bool:
         """It is worth asking again: this run has taken its time since the last answer."""
-        return self._host.now() - self._last_answer > SLOW
+        return self._node.clock.now() - self._last_answer > SLOW

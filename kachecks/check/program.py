@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 
-from kachecks.check.run import examine
-from kachecks.check.verdict import Verdict, explain
-from kachecks.config.options import DEFAULT_PATH, Config, ConfigError, load
-from kachecks.lean import NamedTuple, suppress
-from kachecks.node import Host
+from kachecks.check.run import Run
+from kachecks.check.verdict import RULES, Verdict, explain
+from kachecks.config.options import DEFAULT_PATH, LONGEST_RUN, Config, ConfigError, load
+from kachecks.lean import NamedTuple, plain_options, suppress
+from kachecks.node import Node
 from kachecks.report import log, say
-from kachecks.state.files import Lock, StateError, forget, is_news, read_text
+from kachecks.state.files import CHECK, SHARED_RUN_DIR, UNUSABLE, Files, Lock, StateError, path_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,12 +25,6 @@ if TYPE_CHECKING:
     from kachecks.mysqld_process import Process
 
 UNKNOWN = 30
-
-UNUSABLE_NOTES = "/run/kachecks"
-"""Where syslog's last word on an option file that cannot be used is kept: no name is known then."""
-
-LONGEST_RUN = 9.5
-"""Seconds; keepalived.conf has ``timeout 10``, which also counts the start of this process."""
 
 OTHER_COPY_PATIENCE = 8.0
 """Seconds for which a second copy trusts the first one, still at work, and repeats the last
@@ -47,20 +41,21 @@ class Options(NamedTuple):
     verbose: bool = False
 
 
-def run(arguments: list[str], vip_is_here: Callable[[str], bool]) -> int:
+def main(arguments: list[str], vip_is_here: Callable[[str], bool]) -> int:
     """Parse, and answer with the exit status; UNKNOWN whatever goes wrong on the way.
 
     Args:
         vip_is_here: whether the VIP that an unusable option file names is on this host.
     """
-    options = _quick_options(arguments) or _parsed_options(arguments)
+    options = plain_options(arguments, Options(), {"--fence": "fence"})
+    options = options or _parsed_options(arguments)
     if options.explain:
         print(explain())
         return 0
     try:
         config = load(options.defaults_file)
         if options.fence:
-            forget(_unusable_note(options))
+            Files().forget(_unusable_note(options))
         return check(config, options)
     except ConfigError as error:
         return _unusable(options, str(error), vip_is_here)
@@ -73,59 +68,65 @@ def run(arguments: list[str], vip_is_here: Callable[[str], bool]) -> int:
 
 def check(config: Config, options: Options) -> int:
     """One run with a valid option file; the exit status."""
-    host = Host(config)
-    end = _End(host)
+    node = Node(config)
+    end = _End(node)
     end.comes_after(config.hung_after + (config.fence_timeout if options.fence else 0.0))
-    servers: list[Process | None] = []
-    status = _look(host, options, end, servers.append)
+    looked = _look(node, options, end)
     by_keepalived = options.fence and not options.json  # who gets one answer, in any case
-    watches = by_keepalived and config.watch and not status and servers
-    if watches and _is_void(host, options, servers[-1]):
-        status = _look(host, options, end)
-    return status
+    watches = by_keepalived and config.watch and not looked.status and looked.answered
+    if watches and _is_void(node, options, looked.process):
+        looked = _look(node, options, end)
+    return looked.status
 
 
-def _is_void(host: Host, options: Options, process: Process | None) -> bool:
+def _is_void(node: Node, options: Options, process: Process | None) -> bool:
     """What happens to mysqld until the next check is due makes a good verdict void."""
     with suppress(Exception):  # it stands, whether or not mysqld can be watched
         from kachecks.check.watch import watch
 
-        watched = watch(host, process)
+        watched = watch(node, process)
         if options.verbose:
             say(watched.said)
         return watched.look_again
     return False
 
 
-def _look(
-    host: Host,
-    options: Options,
-    end: _End,
-    answered: Callable[[Process | None], None] = lambda _: None,
-) -> int:
-    """Look, act and tell; the exit status."""
+class _Looked(NamedTuple):
+    """How one look has ended."""
+
+    status: int
+    answered: bool = False  # by this node's server
+    process: Process | None = None  # the mysqld that has answered, where it is known
+
+
+def _look(node: Node, options: Options, end: _End) -> _Looked:
+    """Look, act and tell."""
     end.forget_verdict()
     stalled = ""
-    path = f"{host.config.run_dir}/{host.config.name}.check"
-    copies = Lock(path)
+    path = path_of(node.config.run_dir, node.config.name, CHECK)
+    copies = Lock(path, node.files)
     if options.fence:
         with suppress(StateError):  # examine finds the same trouble, and judges by it
-            if not copies.try_to_take(f"{host.now():.3f}"):
-                age = _age_of_first_copy(host, path)
+            if not copies.try_to_take(f"{node.clock.now():.3f}"):
+                age = _age_of_first_copy(node, path)
                 if age <= OTHER_COPY_PATIENCE:
-                    return _status_of_first_copy(host)
+                    return _Looked(_status_of_first_copy(node))
                 stalled = f"the check before this one has been at work for {age:.0f} s"
+    run = Run(node, options.fence)
     try:
-        verdict = examine(host, options.fence, stalled, end.judged, answered)
-        vip_here = host.vip_here()
+        judged = run.look(stalled)
+        end.judged(judged.verdict)
+        verdict = run.act_on(judged)
+        vip_here = node.network.vip_here()
         with suppress(Exception):  # a verdict stands, whether or not it can be told
-            _say(host, options, verdict, vip_here)
+            _say(node, options, verdict, vip_here)
     finally:
+        run.close()
         copies.release()
-    return verdict.status
+    return _Looked(verdict.status, run.answered, run.process)
 
 
-def _say(host: Host, options: Options, verdict: Verdict, vip_here: bool) -> None:
+def _say(node: Node, options: Options, verdict: Verdict, vip_here: bool) -> None:
     """Tell syslog what is new, and the person at the terminal everything."""
     entry: dict[str, object] = {
         "reason": verdict.reason,
@@ -134,8 +135,8 @@ def _say(host: Host, options: Options, verdict: Verdict, vip_here: bool) -> None
         "role": verdict.role,
         "vip": vip_here,
     }
-    if options.fence and host.verdict_changed(f"{verdict.reason} {verdict.status}"):
-        host.announce(entry, verdict.problem)
+    if options.fence and node.marks.verdict_changed(f"{verdict.reason} {verdict.status}"):
+        node.telling.announce(entry, verdict.problem)
     if options.json:
         import json
 
@@ -143,30 +144,30 @@ def _say(host: Host, options: Options, verdict: Verdict, vip_here: bool) -> None
     else:
         say(str(entry["sentence"]))
         if options.verbose:
-            say(f"exit {verdict.status}, {verdict.role}, option file {host.config.path}")
+            say(f"exit {verdict.status}, {verdict.role}, option file {node.config.path}")
 
 
-def _age_of_first_copy(host: Host, path: str) -> float:
+def _age_of_first_copy(node: Node, path: str) -> float:
     """Seconds for which the copy at work has been at it."""
     try:
-        return host.now() - float(read_text(path))
+        return node.clock.now() - float(node.files.read(path))
     except ValueError:
         return 0.0  # it has just begun, or just ended
 
 
-def _status_of_first_copy(host: Host) -> int:
+def _status_of_first_copy(node: Node) -> int:
     """What the last finished run said."""
-    status = host.last_verdict().rpartition(" ")[2]
+    status = node.marks.last_verdict().rpartition(" ")[2]
     if status.isdigit():
         return int(status)
-    return 0 if host.vip_here() else UNKNOWN
+    return 0 if node.network.vip_here() else UNKNOWN
 
 
 def _unusable(options: Options, why: str, vip_is_here: Callable[[str], bool]) -> int:
     """UNKNOWN without an option file: exit 0 where the VIP it names is, else 30."""
     status = 0 if vip_is_here(options.defaults_file) else UNKNOWN
     sentence = f"UNKNOWN: {why}"
-    if options.fence and is_news(_unusable_note(options), sentence):
+    if options.fence and Files().is_news(_unusable_note(options), sentence):
         log(sentence, problem=True)
     if options.json:
         import json
@@ -179,7 +180,9 @@ def _unusable(options: Options, why: str, vip_is_here: Callable[[str], bool]) ->
 
 
 def _unusable_note(options: Options) -> str:
-    return f"{UNUSABLE_NOTES}/{options.defaults_file.strip('/').replace('/', '_')}.unusable"
+    """Where syslog's last word on an option file is kept that has no usable name."""
+    name = options.defaults_file.strip("/").replace("/", "_")
+    return path_of(SHARED_RUN_DIR, name, UNUSABLE)
 
 
 class _End:
@@ -190,8 +193,8 @@ class _End:
     tell: UNKNOWN, the VIP stays.
     """
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, node: Node) -> None:
+        self._node = node
         self._status: int | None = None
 
     def judged(self, verdict: Verdict) -> None:
@@ -224,28 +227,14 @@ class _End:
         """For keepalived, if the end came now."""
         if self._status is not None:
             return self._status
-        return 0 if self._host.vip_here() else UNKNOWN
-
-
-def _quick_options(arguments: list[str]) -> Options | None:
-    """The two options keepalived.conf uses, without argparse, which costs as much as the check."""
-    options = Options()
-    for argument in arguments:
-        if argument == "--fence":
-            options = options._replace(fence=True)
-        elif argument.startswith("--defaults-file="):
-            options = options._replace(defaults_file=argument.partition("=")[2])
-        else:
-            return None
-    return options
+        return 0 if self._node.network.vip_here() else UNKNOWN
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line as people use it."""
     from kachecks.command_line import parser as with_common_options
-    from kachecks.command_line import rule_statuses
 
-    parsing = with_common_options("check_mysql", "May this node hold the VIP?", rule_statuses())
+    parsing = with_common_options("check_mysql", "May this node hold the VIP?", _exit_statuses())
     parsing.add_argument(
         "--fence",
         action="store_true",
@@ -255,6 +244,16 @@ def parser() -> argparse.ArgumentParser:
     parsing.add_argument("--json", action="store_true", help="one JSON object instead of a line")
     parsing.add_argument("--explain", action="store_true", help="print the table of rules and exit")
     return parsing
+
+
+def _exit_statuses() -> str:
+    """The exit statuses of check_mysql, from the table that also decides."""
+    lines = ["exit status (see --explain; 0 also where a rule keeps the VIP on its holder):"]
+    lines.append("   0  OK")
+    lines += [f"  {rule.status:>2}  {rule.reason}: {rule.meaning}" for rule in RULES]
+    lines.append("   2  wrong command line")
+    lines += ["", "examples:", "  check_mysql -v", "  check_mysql --json | jq .reason"]
+    return "\n".join(lines)
 
 
 def _parsed_options(arguments: list[str]) -> Options:

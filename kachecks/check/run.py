@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from kachecks.check.look import Isolation, is_due, observe
 from kachecks.check.verdict import Observation, Verdict, judge, needs_peer
+from kachecks.lean import NamedTuple
+from kachecks.mysql.errors import ABSENT, MUTE, OPEN, UNKNOWN, SessionError
 from kachecks.mysql.facts import Facts
 from kachecks.mysql.probe import probe_access
-from kachecks.mysql.session import Session, SessionError
-from kachecks.node import Host
+from kachecks.mysql.session import Session
+from kachecks.node import Node
 from kachecks.state.files import StateError
 from kachecks.transitions.company import notice_peer
 
@@ -29,39 +31,41 @@ GIVES_WAY = frozenset({"WRITES_STALLED", "DISK_FULL", "FILESYSTEM_READ_ONLY", "T
 """Reasons for which a living holder fails: it stays unfit until it may return."""
 
 
-def examine(
-    host: Host,
-    act: bool,
-    stalled: str = "",
-    judged: Callable[[Verdict], None] = lambda _: None,
-    answered: Callable[[Process | None], None] = lambda _: None,
-) -> Verdict:
+class Judged(NamedTuple):
+    """What a run has seen, and its verdict before anything is done about it."""
+
+    seen: Observation
+    verdict: Verdict
+
+
+def examine(node: Node, act: bool, stalled: str = "") -> Verdict:
     """The verdict on this node, after what it demands has been done.
 
     Args:
         act: close, mark, promote (--fence).
         stalled: why no disk may be touched: an earlier run of the check hangs.
-        judged: told of the verdict as soon as there is one, before anything is done about it.
-        answered: with ``act``, told which mysqld has answered, if any, None where it is not known.
 
     Raises OSError: the kernel's address tables cannot be read.
     """
-    run = _Run(host, act, answered)
+    run = Run(node, act)
     try:
-        return run.judge(stalled, judged)
+        return run.act_on(run.look(stalled))
     finally:
         run.close()
 
 
-class _Run:
-    """What one run has at hand."""
+class Run:
+    """What one run has at hand: a session with the server, and what went wrong on the way."""
 
-    def __init__(self, host: Host, act: bool, answered: Callable[[Process | None], None]) -> None:
-        self._host = host
+    def __init__(self, node: Node, act: bool) -> None:
+        self._node = node
         self._act = act
-        self._answered = answered
         self._session: Session | None = None
         self._trouble = ""
+        self.answered = False
+        """With ``act``: this node's server has."""
+        self.process: Process | None = None
+        """The mysqld that has; None where it is not known."""
 
     def close(self) -> None:
         """End the session with the server."""
@@ -69,13 +73,17 @@ class _Run:
             self._session.close()
             self._session = None
 
-    def judge(self, stalled: str, judged: Callable[[Verdict], None]) -> Verdict:
-        host = self._host
+    def look(self, stalled: str = "") -> Judged:
+        """Look and judge. Raises OSError."""
         seen, verdict = self._look_and_judge(stalled)
-        if verdict.status and not seen.vip_here and host.vip_here():
+        if verdict.status and not seen.vip_here and self._node.network.vip_here():
             self.close()  # it came while this run looked as a standby's
             seen, verdict = self._look_and_judge(stalled)
-        judged(verdict)
+        return Judged(seen, verdict)
+
+    def act_on(self, judged: Judged) -> Verdict:
+        """Do what the verdict demands; the verdict may change by it. Nothing without ``act``."""
+        node, (seen, verdict) = self._node, judged
         if not self._act:
             return verdict
         if not verdict.status and not self._trouble:
@@ -87,36 +95,36 @@ class _Run:
             verdict = verdict._replace(status=verdict.status_if_open, sentence=sentence)
         if seen.holder and verdict.status and verdict.reason in GIVES_WAY:
             why = f"{verdict.reason}: {verdict.sentence}"
-            self._attempt(lambda: host.mark_gave_way(why))
+            self._attempt(lambda: node.marks.mark_gave_way(why))
         return verdict
 
     def _look_and_judge(self, stalled: str) -> tuple[Observation, Verdict]:
         seen = self._look(stalled)
         if self._act:
             self._attempt(lambda: self._keep_marks(seen))
-        verdict = judge(seen, self._host.config)
+        verdict = judge(seen, self._node.config)
         if self._trouble and verdict.reason == "OK":  # it could neither fence nor promote
-            unknown = seen._replace(facts=None, failure="unknown", detail=self._trouble)
-            verdict = judge(unknown, self._host.config)
+            unknown = seen._replace(facts=None, failure=UNKNOWN, detail=self._trouble)
+            verdict = judge(unknown, self._node.config)
         return seen, verdict
 
     def _look(self, stalled: str) -> Observation:
         """Everything that the rules need, cheapest first."""
-        host = self._host
-        isolation = Isolation(host)
+        node = self._node
+        isolation = Isolation(node)
         isolated = self._isolated(isolation)
         if isolated:  # the clock runs: closing comes first
-            return Observation(host.vip_here(), False, None, isolated=isolated)
-        seen, self._session = observe(host)
+            return Observation(node.network.vip_here(), False, None, isolated=isolated)
+        seen, self._session = observe(node)
         seen = seen._replace(
-            gave_way=self._gave_way(seen), maintenance=host.maintenance(keep_copy=self._act)
+            gave_way=self._gave_way(seen), maintenance=node.current_maintenance(keep_copy=self._act)
         )
         if self._session is not None and seen.facts is not None:
             seen = self._look_closer(self._session, seen, seen.facts, stalled)
-        if needs_peer(seen, host.config):
+        if needs_peer(seen, node.config):
             from kachecks.transitions.giving_way import ask_peer
 
-            seen = seen._replace(peer=ask_peer(host))
+            seen = seen._replace(peer=ask_peer(node))
         if isolation.stale:
             seen = seen._replace(isolated=self._isolated(isolation))
         return seen
@@ -134,42 +142,42 @@ class _Run:
         Whether it may return is looked for, which takes seconds, only when nothing is to be
         closed and the VIP is gone.
         """
-        host = self._host
-        mark = host.gave_way()
+        node = self._node
+        mark = node.marks.gave_way()
         if mark is None:
-            if self._act and not host.is_leaving():  # a switchover has withdrawn it just now
-                self._attempt(host.grant_permit)
+            if self._act and not node.marks.is_leaving():  # a switchover has withdrawn it just now
+                self._attempt(node.marks.grant_permit)
             return ""
         if seen.vip_here or seen.facts is None or seen.facts.writable:
             return mark.why
         from kachecks.transitions.giving_way import may_return
 
         try:
-            returns = may_return(host)
+            returns = may_return(node)
         except OSError as error:
             return f"{mark.why}; whether it may return cannot be told: {error}"
         if not returns:
             return mark.why
         if self._act:
-            self._attempt(host.unmark_gave_way)
-            self._attempt(host.grant_permit)
+            self._attempt(node.marks.unmark_gave_way)
+            self._attempt(node.marks.grant_permit)
         return ""
 
     def _look_closer(
         self, session: Session, seen: Observation, facts: Facts, stalled: str
     ) -> Observation:
-        host = self._host
-        if self._act and not stalled and not is_due(host, session, facts):
+        node = self._node
+        if self._act and not stalled and not is_due(node, session, facts):
             return seen
         from kachecks.check import deep_look
 
         holder = seen.vip_here and facts.writable
         try:
-            found = deep_look.look_closer(host, session, facts, seen.vip_here, stalled)
+            found = deep_look.look_closer(node, session, facts, seen.vip_here, stalled)
             if self._act:
-                deep_look.remember(host, found, holder)
+                deep_look.remember(node, found, holder)
             elsewhere = (
-                bool(found.degraded) and not holder and bool(host.network.holder_elsewhere())
+                bool(found.degraded) and not holder and bool(node.network.holder_elsewhere())
             )
         except (StateError, OSError) as error:
             self._trouble = str(error)
@@ -178,55 +186,55 @@ class _Run:
 
     def _keep_marks(self, seen: Observation) -> None:
         """Remember which mysqld answered, whether it was open, whether it is up to date."""
-        host, session, facts = self._host, self._session, seen.facts
+        node, session, facts = self._node, self._session, seen.facts
         if session is None or facts is None:
             return
-        process = host.server_process(session)
-        self._answered(process)
-        if host.remember_server(process, seen.found.up_to_date):
-            host.unmark_alone()
+        process = self.process = node.servers.process_of(session)
+        self.answered = True
+        if node.marks.remember_server(process, seen.found.up_to_date):
+            node.served_alone.unmark()
         if not seen.found.peer:  # this run has not asked it, or a connection that is dead misleads
-            notice_peer(host, facts)
+            notice_peer(node, facts)
         if facts.writable:
-            host.mark_open(process)
+            node.marks.mark_open(process)
             self._tell_of_opening(seen.vip_here)
-        elif facts.closed and host.open_mark() is not None and host.try_lock("check"):
+        elif facts.closed and node.marks.open_mark() is not None and node.lock.try_to_take("check"):
             try:  # under the lock, so that no promotion is just about to open it
                 if probe_access(session, 1.0).closed:
-                    host.unmark_open()
+                    node.marks.unmark_open()
             except SessionError:
                 pass
             finally:
-                host.unlock()
+                node.lock.release()
 
     def _tell_of_opening(self, vip_here: bool) -> None:
         """The hook that opened this server was killed before it told, or nobody of ours did."""
-        host = self._host
-        if not vip_here or host.opening_told() or host.lock_purpose():
+        node = self._node
+        if not vip_here or node.marks.opening_told() or node.lock.purpose_of_holder():
             return
         from kachecks.transitions.record import Outcome, Steps
 
         why = "found open with the VIP here; whoever opened it has left no word"
         outcome = Outcome("promote", "opened", why, done=True, changed=True)
-        Steps(host).record(outcome, "check_mysql")
-        host.note_opening_told()
+        Steps(node).record(outcome, "check_mysql")
+        node.marks.note_opening_told()
 
     def _finish_promotion(self, seen: Observation, verdict: Verdict) -> Verdict:
         """A holder that stays closed with no hook at work: superseded, or left half-way."""
-        host = self._host
+        node = self._node
         closed_holder = seen.vip_here and seen.facts is not None and not seen.facts.writable
         if not closed_holder or seen.promoting:
             return verdict
         from kachecks.transitions.giving_way import ask_peer, stays_closed
 
-        if not stays_closed(host):
+        if not stays_closed(node):
             return verdict
-        if ask_peer(host) != "open":
-            host.start_promotion()
+        if ask_peer(node) != OPEN:
+            node.keepalived.start_notify_master()
             return verdict
         why = "the VIP is here, but this server is closed and the peer is open: it took over"
-        self._attempt(lambda: host.mark_gave_way(why))
-        return judge(seen._replace(gave_way=why), host.config)
+        self._attempt(lambda: node.marks.mark_gave_way(why))
+        return judge(seen._replace(gave_way=why), node.config)
 
     def _fence(self, seen: Observation, verdict: Verdict) -> Verdict:
         """Close this server before keepalived learns that the VIP must go, or when it has gone.
@@ -234,29 +242,31 @@ class _Run:
         A node that never opened has nothing to close, and nothing to kill. A server that is alive
         and could not be closed keeps the VIP: the other node could only open beside it.
         """
-        host = self._host
+        node = self._node
         if verdict.status:
             # No promotion may open it between this verdict and the VIP's leaving. On a standby
             # too: the VIP may come at this very moment, and one of the two sees the other.
-            self._attempt(host.mark_leaving)
-            seen = seen._replace(vip_here=host.vip_here())
+            self._attempt(node.marks.mark_leaving)
+            seen = seen._replace(vip_here=node.network.vip_here())
         leaves = verdict.status != 0 and seen.vip_here
-        promoting = leaves and host.lock_purpose() == "promote"
+        promoting = leaves and node.lock.purpose_of_holder() == "promote"
         closed = seen.facts is not None and seen.facts.closed
-        was_open = host.open_mark() is not None or (seen.facts is not None and not closed)
-        nothing_to_close = not was_open or (closed and host.open_mark() is None)
+        was_open = node.marks.open_mark() is not None or (seen.facts is not None and not closed)
+        nothing_to_close = not was_open or (closed and node.marks.open_mark() is None)
         if (nothing_to_close and not promoting) or (not verdict.status and seen.vip_here):
-            host.forget_trouble()
+            node.marks.forget_trouble()
             return verdict
         from kachecks.check.self_fencing import close_for
 
-        patience = ISOLATED_PATIENCE if verdict.reason == "ISOLATED" else host.config.fence_timeout
-        outcome = close_for(host, verdict, seen.detail if seen.failure == "hung" else "", patience)
+        patience = ISOLATED_PATIENCE if verdict.reason == "ISOLATED" else node.config.fence_timeout
+        outcome = close_for(
+            node, verdict, seen.detail if seen.failure in (MUTE, ABSENT) else "", patience
+        )
         if leaves:
-            self._attempt(host.mark_leaving)
-        still_holds = seen._replace(vip_here=host.vip_here()).holder
+            self._attempt(node.marks.mark_leaving)
+        still_holds = seen._replace(vip_here=node.network.vip_here()).holder
         if verdict.status and outcome and outcome.outcome == "not closed" and still_holds:
-            host.unmark_leaving()
+            node.marks.unmark_leaving()
             sentence = f"{verdict.sentence}; kept, because {outcome.why}"
             return verdict._replace(status=0, sentence=sentence)
         return verdict

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 from kachecks.check.verdict import Verdict
-from kachecks.node import Host
+from kachecks.node import Node
 from kachecks.transitions import company
 from kachecks.transitions.demotion import demote, demote_mute, kill_open_server
 from kachecks.transitions.lock import lock_to_demote
 from kachecks.transitions.record import Outcome, Steps
 
 
-def close_for(host: Host, verdict: Verdict, mute: str, patience: float) -> Outcome | None:
+def close_for(node: Node, verdict: Verdict, mute: str, patience: float) -> Outcome | None:
     """Close it for this verdict; None where a hook has taken the matter over.
 
     Args:
         mute: why the server counts as hung, "" where it does not.
         patience: seconds to close it in.
     """
-    steps = Steps(host)
-    locked = lock_to_demote(host, patience)
+    steps = Steps(node)
+    locked = lock_to_demote(node, patience)
     try:
-        if not verdict.status and (not locked or host.vip_here()):
+        if not verdict.status and (not locked or node.network.vip_here()):
             return None  # a hook is at work, or has just brought the VIP here
-        outcome = demote_mute(host, steps, mute) if mute else demote(host, steps, patience)
+        outcome = demote_mute(node, steps, mute) if mute else demote(node, steps, patience)
         if verdict.reason == "ISOLATED" and outcome.outcome == "not closed":
             # The other node counts on it: closed or dead when its own time is over (two_clocks).
-            outcome = kill_open_server(host, steps, outcome.why)
-        if outcome.done or host.trouble_changed(outcome.why):
+            outcome = kill_open_server(node, steps, outcome.why)
+        if outcome.done or node.marks.trouble_changed(outcome.why):
             steps.record(outcome, f"check_mysql: {verdict.reason}")
         if outcome.changed and verdict.reason != "ISOLATED":  # it cannot be asked then
-            company.closing(host)
+            company.closing(node)
         return outcome
     finally:
-        host.unlock()
+        node.lock.release()

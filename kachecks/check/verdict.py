@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from kachecks.config.options import Config
 from kachecks.lean import NamedTuple
-from kachecks.mysql.facts import Channel, Facts, channels_from
+from kachecks.mysql.errors import ABSENT, BUSY, MUTE, OPEN, REFUSING, UNASKABLE, UNKNOWN
+from kachecks.mysql.facts import BY_FILE, Channel, Facts, channels_from
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,10 +18,14 @@ if TYPE_CHECKING:
     from kachecks.state.maintenance import Maintenance
 
 
+STALLED_AFTER = 10
+"""Seconds for which a write has waited for something that no client can bring about."""
+
+
 class Findings(NamedTuple):
     """What was found; sentences are "" where nothing is wrong."""
 
-    peer: str = ""  # open, closed, refused, silent, unanswered; "" not asked
+    peer: str = ""  # one of the words of mysql.errors; "" where it was not asked
     others: str = ""  # where the peer is gone: GTIDs here that this server has not made
     peer_fit: bool = False  # it answers, is closed, replicates and has no lag
     gives_way: bool = False  # the peer has been fit for long enough to take over at once
@@ -55,9 +60,9 @@ class Observation(NamedTuple):
     vip_here: bool
     promoting: bool  # a promotion is at work on this node
     facts: Facts | None  # None: the server could not be asked, failure says why
-    failure: str = ""  # down, hung, busy, unknown
+    failure: str = ""  # one of the words of mysql.errors
     detail: str = ""  # of the failure, in words
-    peer: str = ""  # open, closed, gone, unanswered; "" where it was not asked
+    peer: str = ""  # one of the words of mysql.errors; "" where it was not asked
     isolated: str = ""  # that nobody answers, in words
     gave_way: str = ""  # why this node is unfit until it may return
     vip_elsewhere: bool = False  # another host answers for the VIP
@@ -169,7 +174,7 @@ def needs_peer(seen: Observation, config: Config) -> bool:
     """The verdict on a standby hangs on whether the peer is open, and it was not asked yet."""
     if seen.holder or seen.peer or seen.facts is None:
         return False
-    asked = seen._replace(peer="open")
+    asked = seen._replace(peer=OPEN)
     return judge(asked, config).reason in ("RECEIVER_STOPPED", "LAG")
 
 
@@ -187,8 +192,8 @@ def explain() -> str:
     return "\n".join(lines)
 
 
-def _failure(kind: str) -> Callable[[Observation, Config], str]:
-    return lambda seen, _config: (seen.detail or kind) if seen.failure == kind else ""
+def _failure(*words: str) -> Callable[[Observation, Config], str]:
+    return lambda seen, _config: (seen.detail or seen.failure) if seen.failure in words else ""
 
 
 def _found(what: str) -> Callable[[Observation, Config], str]:
@@ -196,7 +201,12 @@ def _found(what: str) -> Callable[[Observation, Config], str]:
 
 
 def _not_replicating(seen: Observation, config: Config) -> str:
-    if seen.facts is None or seen.facts.channels:
+    if seen.facts is None:
+        return ""
+    for channel in _channels(seen, config):
+        if not channel.gtid:
+            return f"replication from {channel.source_host}{_named(channel)} {BY_FILE}"
+    if seen.facts.channels:
         return ""
     return f"this server does not replicate from {config.peer}: CHANGE REPLICATION SOURCE TO it"
 
@@ -204,11 +214,9 @@ def _not_replicating(seen: Observation, config: Config) -> str:
 def _applier_stopped(seen: Observation, config: Config) -> str:
     for channel in _channels(seen, config):
         if not channel.applier:
-            if channel.applier_errno:
-                error = f"error {channel.applier_errno}: {channel.applier_error}"
-            else:
-                error = "no error: was it stopped by hand? START REPLICA SQL_THREAD"
-            return f"the applier{_named(channel)} has stopped: {error}"
+            cure = ": was it stopped by hand? START REPLICA SQL_THREAD"
+            said = f"{channel.applier_said}{'' if channel.applier_errno else cure}"
+            return f"the applier{_named(channel)} has stopped: {said}"
     return ""
 
 
@@ -217,11 +225,10 @@ def _receiver_stopped(seen: Observation, config: Config) -> str:
     it is needed. On the holder only one that has given up counts."""
     for channel in _channels(seen, config):
         down = channel.receiver == "No" if seen.holder else not channel.receiving
-        if down and (seen.holder or seen.peer == "open"):
-            error = f"error {channel.receiver_errno}: {channel.receiver_error}"
-            said = error if channel.receiver_errno else "no error"
+        if down and (seen.holder or seen.peer == OPEN):
             source = f"{channel.source_host} port {channel.source_port}"
-            return f"the receiver{_named(channel)} is not connected to {source}: {said}"
+            said = f"is not connected to {source}: {channel.receiver_said}"
+            return f"the receiver{_named(channel)} {said}"
     return ""
 
 
@@ -229,7 +236,7 @@ def _lag(seen: Observation, config: Config) -> str:
     for channel in _channels(seen, config):
         lag = channel.lag_seconds
         late = lag is not None and lag > config.max_lag
-        if late and (seen.holder or seen.peer == "open"):
+        if late and (seen.holder or seen.peer == OPEN):
             return f"{lag} s behind {channel.source_host}{_named(channel)}: max_lag is " + (
                 f"{config.max_lag:g} s"
             )
@@ -243,7 +250,7 @@ RULES = (
         FAIL,
         FAIL,
         "nobody listens: connection refused, or no socket (2002, 2003)",
-        _failure("down"),
+        _failure(REFUSING),
     ),
     Rule(
         "MYSQLD_HUNG",
@@ -251,7 +258,7 @@ RULES = (
         FAIL,
         FAIL,
         "no answer within hung_after (2013, 3024)",
-        _failure("hung"),
+        _failure(MUTE, ABSENT),
     ),
     Rule(
         "WRITES_STALLED",
@@ -355,7 +362,7 @@ RULES = (
         Effect(False, "too_many_connections", "fail"),
         FAIL,
         "alive, but no connection is left for this check (1040, 1203, 1226)",
-        _failure("busy"),
+        _failure(BUSY),
     ),
     Rule(
         "UNKNOWN",
@@ -363,7 +370,7 @@ RULES = (
         KEEP,
         FAIL,
         "the check cannot tell: access denied, missing privilege, unexpected error",
-        _failure("unknown"),
+        _failure(UNASKABLE, UNKNOWN),
     ),
 )
 

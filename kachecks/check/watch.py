@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from kachecks.lean import NamedTuple
 from kachecks.mysqld_process import Process
-from kachecks.node import Host
+from kachecks.node import Node
 
 ENDED_BY = 0.85
 """Seconds after its start by which a check has ended: keepalived starts the next one after one
@@ -34,32 +34,32 @@ class Watched(NamedTuple):
     said: str  # for -v
 
 
-def watch(host: Host, process: Process | None) -> Watched:
+def watch(node: Node, process: Process | None) -> Watched:
     """Return when mysqld dies, or when this process has to end.
 
     Args:
         process: the mysqld that has answered; None: not known.
     """
-    running = host.seconds_running()
-    ended_by = WITH_WITNESS if host.config.witnesses else ENDED_BY
+    running = node.clock.seconds_running()
+    ended_by = WITH_WITNESS if node.config.witnesses else ENDED_BY
     # What took long to start takes long to end.
-    seconds = min(host.config.watch, ended_by - 2 * running)
+    seconds = min(node.config.watch, ended_by - 2 * running)
     if process is None:
         why_not = (
             "the kernel does not say which process the server is (TCP, socket activation, another"
             " pid namespace)"
         )
-    elif host.verdict_age() < SETTLED:
+    elif node.marks.verdict_age() < SETTLED:
         why_not = f"this verdict is not {SETTLED:g} s old"
-    elif host.parent_running() < SETTLED:
+    elif node.clock.parent_running() < SETTLED:
         why_not = f"keepalived was not started {SETTLED:g} s ago"
     elif seconds <= 0:
         why_not = f"this check has already taken {running:.2f} s"
     else:
-        died = host.watch(process, seconds)
+        died = node.servers.watch(process, seconds)
         if died:
             return Watched(True, f"mysqld (pid {process.pid}) has just died")
-        late = host.seconds_running() - running - seconds
+        late = node.clock.seconds_running() - running - seconds
         if died is False and late > OVERSLEPT:
             return Watched(True, f"this process was paused for {late:.1f} s")
         if died is False:

@@ -48,6 +48,10 @@ SOCKETS = (
     "/tmp/mysql.sock",  # noqa: S108 - the default of a server built from source; only looked up
 )
 
+LONGEST_RUN = 9.5
+"""Seconds after which a check ends itself; keepalived.conf has ``timeout 10``, which also counts
+the start of the process."""
+
 _LONGEST_CHECK = 9  # seconds; keepalived's `timeout 10` ends the check
 
 
@@ -177,8 +181,6 @@ KEYS = (
     Key(_C, "host", LOCAL_HOST, None, "",
         "this node's server by TCP; localhost means the socket, as in MySQL's clients"),
     Key(_C, "port", PORT, "3306", "", "its port"),
-    Key(_C, "protocol", one_of("socket", "tcp"), None, "",
-        "by default tcp with a host other than localhost, else socket"),
     Key(_C, "ssl_ca", PATH, None, "", "certificates of the authorities to trust"),
     Key(_C, "ssl_cert", PATH, None, "", "our certificate, with ssl-key"),
     Key(_C, "ssl_key", PATH, None, "", "our private key, with ssl-cert"),
@@ -321,10 +323,9 @@ def _config(given: _Given) -> Config:
 
 def _local(given: _Given) -> Login:
     """The server of this node, by socket or by TCP as MySQL's own clients decide it."""
-    host, socket, protocol = (given.get(_C, name) for name in ("host", "socket", "protocol"))
-    by_tcp = protocol == "tcp" or (not protocol and host not in (None, "localhost"))
-    if by_tcp:
-        host, socket = "127.0.0.1" if host in (None, "localhost") else host, None
+    host, socket = (given.get(_C, name) for name in ("host", "socket"))
+    if host not in (None, "localhost"):
+        socket = None
     elif not socket and (_C, "port") in given.lines:
         raise given.error(
             _C, ["port"], "found a port without a socket or a host other than localhost, expected"

@@ -1,4 +1,4 @@
-"""What the three hooks share: option file, real or rehearsed node, and a guard around it all.
+"""What the three hooks share: option file, the node (real or in a dry run), a guard around it.
 
 Between a dead server and the next write lies the start of notify_master: so what only -v, --dry-run
 or an odd command line needs is imported there.
@@ -11,7 +11,7 @@ import sys
 
 from kachecks.config.options import DEFAULT_PATH, Config, ConfigError, load
 from kachecks.lean import NamedTuple
-from kachecks.node import Host, TalkingHost
+from kachecks.node import Node, Outside, TalkingVoice
 from kachecks.report import log, say
 from kachecks.state.files import StateError
 
@@ -35,27 +35,10 @@ class Options(NamedTuple):
     dry_run: bool = False
 
 
-def quick_options(arguments: list[str], stop: bool = False) -> Options | None:
-    """Those options without argparse, whose import takes as long as Python's own start.
-
-    Args:
-        stop: the program knows --stop.
-    """
-    options = Options()
-    for argument in arguments:
-        if argument.startswith("--defaults-file="):
-            options = options._replace(defaults_file=argument.partition("=")[2])
-        elif argument == "--stop" and stop:
-            options = options._replace(stop=True)
-        else:
-            return None
-    return options
-
-
 def run_hook(
     program: str,
     options: Options | argparse.Namespace,
-    body: Callable[[Host, Any], int],
+    body: Callable[[Node, Any], int],
     *expected: type[Exception],
 ) -> int:
     """Load the option file, run ``body`` on this node; the exit status.
@@ -67,10 +50,10 @@ def run_hook(
     try:
         config = load(options.defaults_file)
         if options.dry_run:
-            return _rehearse(config, options, body)
+            return _dry_run(config, options, body)
         if os.geteuid() != 0:
             return _unusable(f"{program} must run as root: it acts on mysqld and on /run")
-        return body(host_for(config, options), options)
+        return body(node_for(config, options), options)
     except told as error:
         return _unusable(f"{program}: {error}")
     except Exception as error:
@@ -79,25 +62,25 @@ def run_hook(
         return _unusable(f"{program}: unexpected {type(error).__name__}: {error}")
 
 
-def _rehearse(
-    config: Config, options: Options | argparse.Namespace, body: Callable[[Host, Any], int]
+def _dry_run(
+    config: Config, options: Options | argparse.Namespace, body: Callable[[Node, Any], int]
 ) -> int:
-    from kachecks.transitions.dry_run import RehearsalOver
+    from kachecks.transitions.dry_run import DryRunOver
 
     try:
-        return body(host_for(config, options), options)
-    except RehearsalOver as over:
+        return body(node_for(config, options), options)
+    except DryRunOver as over:
         say(f"  {over}")
         return DONE
 
 
-def host_for(config: Config, options: Options | argparse.Namespace) -> Host:
-    """The node of this option file: real, talking, or rehearsed."""
+def node_for(config: Config, options: Options | argparse.Namespace) -> Node:
+    """The node of this option file: real, talking, or in a dry run."""
     if options.dry_run:
-        from kachecks.transitions.dry_run import RehearsalHost
+        from kachecks.transitions.dry_run import DryRun
 
-        return RehearsalHost(config)
-    return TalkingHost(config) if options.verbose else Host(config)
+        return Node(config, DryRun(config))
+    return Node(config, Outside(config, TalkingVoice() if options.verbose else None))
 
 
 def _unusable(sentence: str) -> int:

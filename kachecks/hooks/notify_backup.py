@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from kachecks.hooks.common import DONE, REFUSED, Options, quick_options, run_hook
-from kachecks.node import Host
+from kachecks.hooks.common import DONE, REFUSED, Options, run_hook
+from kachecks.lean import plain_options
+from kachecks.node import Node
 from kachecks.report import say
 from kachecks.transitions.reconcile import reconcile
 
@@ -20,7 +21,9 @@ STOP_PATIENCE = 0.3
 def main(argv: list[str] | None = None) -> int:
     """Bring MySQL to match the VIP; see ``reconcile``."""
     arguments = sys.argv[1:] if argv is None else argv
-    options = quick_options(arguments, stop=True) or parser().parse_args(arguments)
+    options = plain_options(arguments, Options(), {"--stop": "stop"}) or parser().parse_args(
+        arguments
+    )
     return run_hook("notify_backup", options, _demote)
 
 
@@ -42,9 +45,9 @@ def parser() -> argparse.ArgumentParser:
     return parsing
 
 
-def _demote(host: Host, options: Options | argparse.Namespace) -> int:
-    patience = STOP_PATIENCE if options.stop else host.config.fence_timeout
-    outcome = reconcile(host, "notify_backup", patience)
+def _demote(node: Node, options: Options | argparse.Namespace) -> int:
+    patience = STOP_PATIENCE if options.stop else node.config.fence_timeout
+    outcome = reconcile(node, "notify_backup", patience)
     if not options.verbose and not options.dry_run:
         say(f"{outcome.transition}: {outcome.outcome}: {outcome.why}")
     return DONE if outcome.done else REFUSED

@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import sys
 
+from kachecks.bounded import Budget
 from kachecks.command_line import hook_parser
 from kachecks.config.options import load
-from kachecks.hooks.common import DONE, REFUSED, host_for, run_hook
+from kachecks.hooks.common import DONE, REFUSED, node_for, run_hook
 from kachecks.keepalived.process import KeepalivedError
 from kachecks.lean import suppress
-from kachecks.node import Budget, Host
+from kachecks.node import Node
 from kachecks.report import say
 from kachecks.state.files import StateError
 from kachecks.transitions.catching_up import wait_for_peer
@@ -74,11 +75,11 @@ def parser() -> argparse.ArgumentParser:
     return parsing
 
 
-def _leave_all(host: Host, options: argparse.Namespace) -> int:
-    return leave(host, options, [host_for(load(file), options) for file in options.also])
+def _leave_all(node: Node, options: argparse.Namespace) -> int:
+    return leave(node, options, [node_for(load(file), options) for file in options.also])
 
 
-def leave(host: Host, options: argparse.Namespace, others: Sequence[Host] = ()) -> int:
+def leave(node: Node, options: argparse.Namespace, others: Sequence[Node] = ()) -> int:
     """Close, and let go of the VIP; the exit status.
 
     Args:
@@ -89,75 +90,80 @@ def leave(host: Host, options: argparse.Namespace, others: Sequence[Host] = ()) 
         KeepalivedError: the keepalived to stop cannot be told for sure; nothing was done.
         StateError, OSError: as lock, marks and address tables have it.
     """
-    hosts = [host, *others]
-    was_here = any(each.vip_here() for each in hosts)
+    nodes = [node, *others]
+    was_here = any(each.network.vip_here() for each in nodes)
     stops = not (options.keep_keepalived or options.drop_vip)
     if stops and (was_here or options.force):
-        host.find_keepalived()  # a node that could not let go of the VIP is better left open
+        node.keepalived.find()  # a node that could not let go of the VIP is better left open
     # Whoever stops keepalived leaves, even from a standby: the VIP may come at this very moment.
     if was_here or not stops or options.force:
-        for each in hosts:  # first of all: a promotion at work stands aside, and the lock is free
+        for each in nodes:  # first of all: a promotion at work stands aside, and the lock is free
             _stay_closed(each)
     try:
-        outcomes = [_close(each, options) for each in hosts]
-        if not options.force and not all(outcome.done for outcome in outcomes):
-            for each in hosts:
-                each.unmark_leaving()
-            say("keepalived goes on: a VIP that left now would leave an open server behind")
-            return REFUSED
-        if options.drop_vip:
-            for each in hosts:
-                say(each.drop_vip())
-        if stops and not was_here and not options.force:
-            say("the VIP is elsewhere: keepalived is left running (--force stops it too)")
-            return DONE
-        for each, outcome in zip(hosts, outcomes):
-            _wait_for_peer(each, outcome)
-        for each in hosts:
-            _stay_closed(each)
-        if not stops:
-            return DONE
-        say(host.stop_keepalived())
-        # A promotion that had the lock may have opened in between: nobody else would look now.
-        again = [_look_once_more(each) for each in hosts]
-        return DONE if options.force or all(outcome.done for outcome in again) else REFUSED
+        return _let_go(nodes, options, was_here, stops)
     finally:
-        for each in hosts:
-            each.unlock()
+        for each in nodes:
+            each.lock.release()
 
 
-def _close(host: Host, options: argparse.Namespace) -> Outcome:
-    steps = Steps(host)
-    lock_to_demote(host, host.config.fence_timeout)
-    outcome = demotion(host, steps, "notify_down", host.config.fence_timeout)
+def _let_go(nodes: list[Node], options: argparse.Namespace, was_here: bool, stops: bool) -> int:
+    """Close all of them, let their peers catch up, stop keepalived as the very last act."""
+    outcomes = [_close(each, options) for each in nodes]
+    if not options.force and not all(outcome.done for outcome in outcomes):
+        for each in nodes:
+            each.marks.unmark_leaving()
+        say("keepalived goes on: a VIP that left now would leave an open server behind")
+        return REFUSED
+    if options.drop_vip:
+        for each in nodes:
+            say(each.keepalived.drop_vip())
+    if stops and not was_here and not options.force:
+        say("the VIP is elsewhere: keepalived is left running (--force stops it too)")
+        return DONE
+    for each, outcome in zip(nodes, outcomes):
+        _wait_for_peer(each, outcome)
+    for each in nodes:
+        _stay_closed(each)
+    if not stops:
+        return DONE
+    say(nodes[0].keepalived.stop())
+    # A promotion that had the lock may have opened in between: nobody else would look now.
+    again = [_look_once_more(each) for each in nodes]
+    return DONE if options.force or all(outcome.done for outcome in again) else REFUSED
+
+
+def _close(node: Node, options: argparse.Namespace) -> Outcome:
+    steps = Steps(node)
+    lock_to_demote(node, node.config.fence_timeout)
+    outcome = demotion(node, steps, "notify_down", node.config.fence_timeout)
     if not options.verbose and not options.dry_run:
         say(f"{outcome.transition}: {outcome.outcome}: {outcome.why}")
     return outcome
 
 
-def _look_once_more(host: Host) -> Outcome:
-    _wait_for_vip_to_leave(host)
-    return demotion(host, Steps(host), "notify_down", host.config.fence_timeout)
+def _look_once_more(node: Node) -> Outcome:
+    _wait_for_vip_to_leave(node)
+    return demotion(node, Steps(node), "notify_down", node.config.fence_timeout)
 
 
-def _stay_closed(host: Host) -> None:
+def _stay_closed(node: Node) -> None:
     """Renew the leaving mark: neither a check nor a hook opens while the VIP is on its way out."""
     with suppress(StateError):  # without a run directory nothing can be opened either
-        host.mark_leaving()
+        node.marks.mark_leaving()
 
 
-def _wait_for_peer(host: Host, outcome: Outcome) -> None:
+def _wait_for_peer(node: Node, outcome: Outcome) -> None:
     """Let the peer fetch what this node has committed, while both are there to do it."""
     if outcome.position:
-        say(wait_for_peer(host, PEER_PATIENCE, lambda _: _stay_closed(host)).said)
+        say(wait_for_peer(node, PEER_PATIENCE, lambda _: _stay_closed(node)).said)
 
 
-def _wait_for_vip_to_leave(host: Host) -> None:
+def _wait_for_vip_to_leave(node: Node) -> None:
     """Keep the lock, so that no hook opens this node again before the VIP is off it."""
-    budget = Budget(host, VIP_PATIENCE)
-    while host.vip_here() and not budget.over:
-        _stay_closed(host)
-        host.sleep(0.02)
+    budget = Budget(node.clock, VIP_PATIENCE)
+    while node.network.vip_here() and not budget.over:
+        _stay_closed(node)
+        node.clock.sleep(0.02)
 
 
 if __name__ == "__main__":

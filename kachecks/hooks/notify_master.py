@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from kachecks.hooks.common import DONE, REFUSED, Options, quick_options, run_hook
-from kachecks.node import Host
+from kachecks.hooks.common import DONE, REFUSED, Options, run_hook
+from kachecks.lean import plain_options
+from kachecks.node import Node
 from kachecks.report import say
 from kachecks.transitions.reconcile import reconcile
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def main(argv: list[str] | None = None) -> int:
     """Bring MySQL to match the VIP; see ``reconcile``."""
     arguments = sys.argv[1:] if argv is None else argv
-    options = quick_options(arguments) or parser().parse_args(arguments)
+    options = plain_options(arguments, Options(), {}) or parser().parse_args(arguments)
     return run_hook("notify_master", options, _promote)
 
 
@@ -34,8 +35,8 @@ def parser() -> argparse.ArgumentParser:
     )
 
 
-def _promote(host: Host, options: Options | argparse.Namespace) -> int:
-    outcome = reconcile(host, "notify_master", host.config.fence_timeout)
+def _promote(node: Node, options: Options | argparse.Namespace) -> int:
+    outcome = reconcile(node, "notify_master", node.config.fence_timeout)
     if not options.verbose and not options.dry_run:
         say(f"{outcome.transition}: {outcome.outcome}: {outcome.why}")
     return DONE if outcome.done else REFUSED

@@ -19,7 +19,6 @@ from typing import NamedTuple
 from kachecks.keepalived.instance import OWNER, Instance
 
 _LEAST, _MOST = 1, OWNER - 1  # of a priority that weights have changed: RFC 5798 5.2.4
-NOBODY: frozenset[str] = frozenset()
 
 
 def effective_priority(instance: Instance, failed: AbstractSet[str]) -> int | None:

@@ -67,14 +67,14 @@ class _Reading:
 
     def instance(self) -> Instance:
         block = self.block
-        vips = frozenset(_address(vip.name) for vip in block.entries("virtual_ipaddress"))
+        vips = frozenset(canonical(vip.name) for vip in block.entries("virtual_ipaddress"))
         family = 6 if any(":" in vip for vip in vips) else 4
         strict = self._flag(block.last("strict_mode"), bool(self.settings.last("vrrp_strict")))
         version = self._version(family)
         state, priority = self._state_and_priority(strict)
         owner = priority == OWNER
         nopreempt, delay = self._preemption(state, owner, strict)
-        peers = frozenset(_address(peer.name) for peer in block.entries("unicast_peer"))
+        peers = frozenset(canonical(peer.name) for peer in block.entries("unicast_peer"))
         source = block.last("unicast_src_ip", "mcast_src_ip")
         if block.last("unicast_src_ip") and not peers:
             self._note(block, "unicast_src_ip without unicast_peer: keepalived uses multicast")
@@ -94,21 +94,23 @@ class _Reading:
             interface=interface.value if interface else "",
             vips=vips,
             auth=self._auth(version, strict),
-            source=_address(source.value) if source else "",
+            source=canonical(source.value) if source else "",
             peers=peers,
-            checks_source=any(
-                (
-                    self.settings.last("vrrp_check_unicast_src"),
-                    block.last("check_unicast_src"),
-                    any("min_ttl" in p.words or "max_ttl" in p.words for p in self._peers()),
-                )
-            ),
+            checks_source=self._checks_source(),
             multicast_group=self._multicast_group(family),
             dont_track_primary=block.last("dont_track_primary") is not None,
             trackers=trackers,
             dropped=self._dropped(vips, version, strict, peers),
             notes=tuple(self.notes),
         )
+
+    def _checks_source(self) -> bool:
+        """Adverts of hosts that are no unicast_peer are dropped."""
+        ttls = any("min_ttl" in each.words or "max_ttl" in each.words for each in self._peers())
+        stated = self.settings.last("vrrp_check_unicast_src") or self.block.last(
+            "check_unicast_src"
+        )
+        return ttls or stated is not None
 
     def _peers(self) -> list[Statement]:
         return self.block.entries("unicast_peer")
@@ -218,7 +220,7 @@ class _Reading:
 
     def _multicast_group(self, family: int) -> str:
         own = self.block.last("mcast_dst_ip") or self.settings.last(f"vrrp_mcast_group{family}")
-        return _address(own.value) if own else _GROUP[family]
+        return canonical(own.value) if own else _GROUP[family]
 
     def _dropped(
         self, vips: frozenset[str], version: int, strict: bool, peers: frozenset[str]
@@ -249,8 +251,8 @@ def _seconds(text: str) -> float | None:
     return float(text)
 
 
-def _address(text: str) -> str:
-    """An IP address without prefix length, in the one way to write it."""
+def canonical(text: str) -> str:
+    """An address without its prefix length, in the one way to write it; what is none, unchanged."""
     bare = text.partition("/")[0]
     try:
         return str(ipaddress.ip_address(bare))

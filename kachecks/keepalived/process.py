@@ -111,18 +111,6 @@ def stop(keepalived: Keepalived) -> None:
         _terminate(keepalived)
 
 
-def wait_gone(keepalived: Keepalived, timeout: float) -> bool:
-    """Whether it has ended within `timeout` seconds; one that nobody has reaped has ended too."""
-    import time
-
-    deadline = time.monotonic() + timeout
-    while _is_alive(keepalived.process):
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(0.01)
-    return True
-
-
 def remove_vip(vips: Sequence[str]) -> list[str]:
     """Remove what a dead keepalived has left behind; returns e.g. `10.0.0.100/32 dev eth0`.
 

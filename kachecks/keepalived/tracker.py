@@ -143,27 +143,13 @@ def _tracker(root: Statement, keyword: str, entry: Statement, notes: list[str]) 
             " without it"
         )
         return None
-    weight, reverse = _DEFAULT_WEIGHT.get(kind, 0), False
-    stated = definition.last("weight") if definition else None
-    if stated:
-        written = _whole(stated.value)
-        weight = weight if written is None else written
-        reverse = "reverse" in stated.words[2:]
-    if len(entry.words) > 1:
-        if entry.words[1] != "weight":
-            notes.append(
-                f"{entry.where}: {entry.words[1]} after {entry.name} is not `weight`: keepalived"
-                " leaves the tracker out"
-            )
-            return None
-        override = _whole(entry.words[2] if len(entry.words) > 2 else "")
-        if override is None or abs(override) > _MOST:
-            notes.append(
-                f"{entry.where}: weight {' '.join(entry.words[2:3])} is not -{_MOST} to {_MOST}:"
-                f" keepalived uses {weight}"
-            )
-        else:
-            weight, reverse = override, _reverse(entry, reverse)
+    if len(entry.words) > 1 and entry.words[1] != "weight":
+        notes.append(
+            f"{entry.where}: {entry.words[1]} after {entry.name} is not `weight`: keepalived"
+            " leaves the tracker out"
+        )
+        return None
+    weight, reverse = _weight(kind, definition, entry, notes)
     return Tracker(
         kind=kind,
         name=entry.name,
@@ -174,6 +160,27 @@ def _tracker(root: Statement, keyword: str, entry: Statement, notes: list[str]) 
         interval=_count(definition, "interval"),
         where=entry.where,
     )
+
+
+def _weight(
+    kind: str, definition: Statement | None, entry: Statement, notes: list[str]
+) -> tuple[int, bool]:
+    """By the definition, or by the instance that tracks it; and whether it is reversed."""
+    weight, reverse = _DEFAULT_WEIGHT.get(kind, 0), False
+    stated = definition.last("weight") if definition else None
+    if stated:
+        written = _whole(stated.value)
+        weight = weight if written is None else written
+        reverse = "reverse" in stated.words[2:]
+    if len(entry.words) > 1:
+        override = _whole(entry.words[2] if len(entry.words) > 2 else "")
+        if override is not None and abs(override) <= _MOST:
+            return override, _reverse(entry, reverse)
+        notes.append(
+            f"{entry.where}: weight {' '.join(entry.words[2:3])} is not -{_MOST} to {_MOST}:"
+            f" keepalived uses {weight}"
+        )
+    return weight, reverse
 
 
 def _reverse(entry: Statement, default: bool) -> bool:

@@ -10,7 +10,7 @@ import os
 
 from kachecks.bounded import apart
 from kachecks.lean import NamedTuple
-from kachecks.state.files import forget, read_text, write_text
+from kachecks.state.files import Files
 
 PATIENCE = 1.0
 """Seconds for statfs of all directories; on a healthy disk it takes microseconds."""
@@ -42,7 +42,7 @@ def look_at(root: str, directories: tuple[str, ...], min_free: int, note: str) -
     if not answer.ended:
         import psutil
 
-        write_text(note, f"{answer.pid} {psutil.Process(answer.pid).create_time()}")
+        Files().write(note, f"{answer.pid} {psutil.Process(answer.pid).create_time()}")
         return Disks(mute=f"a file system of {names} does not answer within {PATIENCE:g} s")
     lines = (answer.text or "").split("\n")
     return Disks(_said(lines, "full "), _said(lines, "read_only "))
@@ -65,7 +65,7 @@ def statfs(root: str, directories: tuple[str, ...], min_free: int) -> str:
 
 
 def _still_hangs(note: str) -> bool:
-    text = read_text(note)
+    text = Files().read(note)
     if not text:
         return False
     import psutil
@@ -76,7 +76,7 @@ def _still_hangs(note: str) -> bool:
             return True
     except (ValueError, psutil.Error):
         pass
-    forget(note)
+    Files().forget(note)
     return False
 
 

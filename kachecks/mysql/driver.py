@@ -22,6 +22,7 @@ from kachecks.mysql.errors import (
     SessionError,
     Unreachable,
 )
+from kachecks.mysql.queries import CIPHER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def _text(value: Any) -> str | None:
 def _require_tls(address: Address, run: Callable[[str], list[Row]]) -> None:
     """Refuse a connection in clear where the option file wants TLS."""
     if address.socket is None and address.login.ssl_mode not in ("DISABLED", "PREFERRED"):
-        rows = run("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
+        rows = run(CIPHER)
         if not (rows and rows[0].get("Value")):
             raise ServerError(
                 2026, f"ssl-mode is {address.login.ssl_mode} but {address} offers no TLS"

@@ -1,4 +1,26 @@
-"""How a server could not be asked: what each kind proves about it is what decisions hang on."""
+"""How a server answered, or did not: what each kind proves about it is what decisions hang on.
+
+One vocabulary from the driver's error to the sentence that people read: a server is *open* or
+*closed* if it says so; else *refusing* (nobody listens, its host answers), *absent* (nothing at
+that address answers), *mute* (connected, and no answer in time), *busy* (it has no connection
+left), *unaskable* (it answers with another error), or *unknown* (this host cannot ask).
+"""
+
+OPEN, CLOSED = "open", "closed"
+REFUSING, ABSENT, MUTE = "refusing", "absent", "mute"
+BUSY, UNASKABLE, UNKNOWN = "busy", "unaskable", "unknown"
+
+GONE = (REFUSING, ABSENT)
+"""No mysqld answers there. It may still be ending (a server that shuts down closes its port first),
+or be cut off."""
+
+CONNECTIONS_USED_UP = frozenset({1040, 1203, 1226})
+"""An administrator's place may get free."""
+
+CANNOT_LOG_IN = frozenset({1044, 1045, 1130, 1698, 2059, 2061})
+NOT_ALLOWED = frozenset({1142, 1143, 1227})
+LOCK_WAIT_TIMEOUT = 1205
+NO_SUCH_THREAD, NOT_OURS_TO_KILL = 1094, 1095
 
 
 class SessionError(Exception):
@@ -22,12 +44,26 @@ class Lost(SessionError):
 
 
 class ServerError(SessionError):
-    """An error that a living server sent: it is alive, whatever else is wrong."""
+    """An error that a living server sent: it is alive, whatever else is wrong.
+
+    ``errno`` 0: it has sent none, and is not one that we can go by.
+    """
 
     def __init__(self, errno: int, message: str) -> None:
-        super().__init__(f"error {errno}: {message}")
+        super().__init__(f"error {errno}: {message}" if errno else message)
         self.errno = errno
 
 
 class DriverError(SessionError):
     """This host cannot even ask: no driver, no right to the socket file, no file descriptor."""
+
+
+def word_for(error: SessionError) -> str:
+    """What a server is that could not be asked: one of the words above."""
+    if isinstance(error, Refused):
+        return REFUSING
+    if isinstance(error, Unreachable):
+        return ABSENT
+    if isinstance(error, ServerError):
+        return BUSY if error.errno in CONNECTIONS_USED_UP else UNASKABLE
+    return UNKNOWN if isinstance(error, DriverError) else MUTE

@@ -17,6 +17,11 @@ class Version(NamedTuple):
     mariadb: bool
     number: tuple[int, int, int]
 
+    @property
+    def lets_admins_write(self) -> bool:
+        """read_only does not hold those back who have SUPER or READ_ONLY ADMIN (MariaDB < 12)."""
+        return self.mariadb and self.number < (12, 0, 0)
+
     def __str__(self) -> str:
         return f"{'MariaDB' if self.mariadb else 'MySQL'} {'.'.join(map(str, self.number))}"
 
@@ -40,6 +45,27 @@ def parse_version(text: str) -> Version:
     return Version(mariadb, (major, minor, patch))
 
 
+OLDEST = {True: (10, 5, 0), False: (5, 7, 8)}
+"""By family (MariaDB or not): the oldest versions that have all that we rely on."""
+
+
+def supported_version(text: str) -> Version:
+    """The same. Raises ValueError: it is too old, too."""
+    version = parse_version(text)
+    oldest = OLDEST[version.mariadb]
+    if version.number < oldest:
+        wanted = ".".join(map(str, oldest))
+        raise ValueError(f"{version} is not supported: {wanted} is the oldest that is")
+    return version
+
+
+BY_FILE = (
+    "goes by file and offset, and only GTIDs tell what a server lacks: CHANGE REPLICATION SOURCE TO"
+    " SOURCE_AUTO_POSITION = 1 (MySQL), CHANGE MASTER TO MASTER_USE_GTID = slave_pos (MariaDB)"
+)
+"""Of replication that kachecks does not go by."""
+
+
 class Channel(NamedTuple):
     """One replication channel (MariaDB: connection) of a replica."""
 
@@ -53,10 +79,8 @@ class Channel(NamedTuple):
     applier_errno: int
     applier_error: str
     lag_seconds: int | None  # NULL while a thread stands still: unknown, not 0
-    gtid: bool  # positions are GTID sets, not files
+    gtid: bool  # positions are GTIDs, not a file and an offset
     received_gtid: str
-    received_file: tuple[str, int]  # read from the source up to here
-    applied_file: tuple[str, int]  # applied up to here, in the source's coordinates
     heartbeats: int  # MariaDB: received since the start; a source sends them when it has sent all
     source_id: str  # server_uuid (MySQL) or server_id (MariaDB) of the source, "" if never seen
 
@@ -64,6 +88,20 @@ class Channel(NamedTuple):
     def receiving(self) -> bool:
         """The receiver is connected to its source."""
         return self.receiver == "Yes"
+
+    @property
+    def receiver_said(self) -> str:
+        """Its last error in one line, or that there is none."""
+        return _said(self.receiver_errno, self.receiver_error)
+
+    @property
+    def applier_said(self) -> str:
+        """Its last error in one line, or that there is none."""
+        return _said(self.applier_errno, self.applier_error)
+
+
+def _said(errno: int, text: str) -> str:
+    return f"error {errno}: {' '.join(text.split())}" if errno else "no error"
 
 
 def parse_channel(row: Row) -> Channel:
@@ -85,17 +123,7 @@ def parse_channel(row: Row) -> Channel:
         return row[new] if new in row else row[old]
 
     lag = either("Seconds_Behind_Source", "Seconds_Behind_Master")
-    using_gtid = row.get("Using_Gtid")
-    mariadb = using_gtid is not None
-    if mariadb:
-        gtid = using_gtid != "No"
-        received_gtid = row.get("Gtid_IO_Pos") or ""
-        source_id = text("Source_Server_Id", "Master_Server_Id")
-        source_id = "" if source_id == "0" else source_id
-    else:
-        received_gtid = (row.get("Retrieved_Gtid_Set") or "").replace("\n", "")
-        gtid = row.get("Auto_Position") == "1"
-        source_id = row.get("Source_UUID") or row.get("Master_UUID") or ""
+    gtid, received_gtid, source_id = _by_gtid(row)
     return Channel(
         name=row.get("Channel_Name") or row.get("Connection_name") or "",
         source_host=text("Source_Host", "Master_Host"),
@@ -109,17 +137,20 @@ def parse_channel(row: Row) -> Channel:
         lag_seconds=None if lag is None else int(lag),
         gtid=gtid,
         received_gtid=received_gtid,
-        received_file=(
-            text("Source_Log_File", "Master_Log_File"),
-            number("Read_Source_Log_Pos", "Read_Master_Log_Pos"),
-        ),
-        applied_file=(
-            text("Relay_Source_Log_File", "Relay_Master_Log_File"),
-            number("Exec_Source_Log_Pos", "Exec_Master_Log_Pos"),
-        ),
-        heartbeats=number("Slave_received_heartbeats") if mariadb else 0,
+        heartbeats=int(row.get("Slave_received_heartbeats") or 0),
         source_id=source_id,
     )
+
+
+def _by_gtid(row: Row) -> tuple[bool, str, str]:
+    """Whether positions are GTIDs, those received, and the identity of the source."""
+    using = row.get("Using_Gtid")
+    if using is None:
+        received = (row.get("Retrieved_Gtid_Set") or "").replace("\n", "")
+        source = row.get("Source_UUID") or row.get("Master_UUID") or ""
+        return row.get("Auto_Position") == "1", received, source
+    source = row.get("Source_Server_Id") or row.get("Master_Server_Id") or "0"
+    return using != "No", row.get("Gtid_IO_Pos") or "", "" if source == "0" else source
 
 
 class Facts(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kachecks.lean import NamedTuple
-from kachecks.mysql.positions import Position, mariadb_missing, parse_gtid
+from kachecks.mysql.gtid import Position, mariadb_missing, parse_gtid, split_gtids
 
 _UUID_PARTS = (8, 4, 4, 4, 12)
 """Digits between the dashes of a UUID (RFC 9562)."""
@@ -17,7 +17,7 @@ def count(gtids: str) -> int | None:
     that a server has printed never overlap, so they are only added up.
     """
     total = 0
-    for part in _split(gtids):
+    for part in split_gtids(gtids):
         uuid, *rest = (piece.strip() for piece in part.split(":"))
         if tuple(map(len, uuid.split("-"))) != _UUID_PARTS:
             return None
@@ -125,9 +125,5 @@ def _common(wanted: str, own: Position) -> dict[int, int]:
 
 def _sequences(gtids: str) -> dict[tuple[int, int], int]:
     """(domain, server) -> last sequence. Raises ValueError."""
-    parsed = (parse_gtid(part) for part in _split(gtids))
+    parsed = (parse_gtid(part) for part in split_gtids(gtids))
     return {(domain, server): sequence for domain, server, sequence in parsed}
-
-
-def _split(gtids: str) -> list[str]:
-    return [part.strip() for part in gtids.split(",") if part.strip()]

@@ -19,9 +19,6 @@ Needs no privilege. MariaDB shows the hash of the account's password too: it is 
 ACCOUNT = "SELECT CURRENT_USER() AS account"
 """The row of the accounts' table that let us in, such as kachecks@10.0.0.1."""
 
-CIPHER = "SHOW SESSION STATUS LIKE 'Ssl_cipher'"
-"""An empty value: this very connection is not encrypted."""
-
 CLOCK = "SELECT UTC_TIMESTAMP(6) AS now"
 """The server's clock, in microseconds."""
 

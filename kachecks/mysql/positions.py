@@ -1,196 +1,83 @@
-"""How far a server is, and what it lacks of another's transactions.
+"""Servers asked how far they are, and what they lack of another's transactions.
 
-MySQL's GTID sets are subtracted by the server. MariaDB has no set arithmetic, so its GTIDs
-(domain-server-sequence) are compared here: binlog_state names the last sequence of every domain
-and server, slave_pos the last applied of every domain.
+MySQL's GTID sets are subtracted by the server, MariaDB's are compared here (gtid).
 """
 
 from __future__ import annotations
 
-from kachecks.lean import NamedTuple
 from kachecks.mysql import queries
-from kachecks.mysql.facts import Channel, Version
-from kachecks.mysql.session import Session
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from kachecks.mysql.facts import Channel
+from kachecks.mysql.gtid import Position, mariadb_missing, of_others, parse_gtid, split_gtids
+from kachecks.mysql.session import ServerError, Session
 
 
-class Position(NamedTuple):
-    """All that a server has committed."""
+def executed(session: Session, seconds: float) -> Position:
+    """What the server has committed by now.
 
-    gtids: str  # MySQL: gtid_executed; MariaDB: gtid_binlog_state; "" without GTIDs
-    applied: str  # MariaDB: gtid_slave_pos
-    file: tuple[str, int] | None  # end of the binary log, where there are no GTIDs
-
-    @property
-    def text(self) -> str:
-        """For people and the audit log."""
-        if self.gtids or self.file is None:
-            return self.gtids
-        return f"{self.file[0]}:{self.file[1]}"
-
-
-def executed(session: Session, version: Version, timeout: float) -> Position:
-    """What the server has committed by now. Raises SessionError."""
-    row = session.query(queries.executed(version), timeout)[0]
-    gtids = (row["executed"] or "").replace("\n", "")
-    if version.mariadb or (row["gtid_mode"] or "").startswith("ON"):
-        return Position(gtids, row["applied"] or "", None)
-    rows = session.query(queries.binlog_position(version), timeout)
-    if not rows:
-        return Position("", "", None)
-    return Position("", "", (rows[0]["File"] or "", int(rows[0]["Position"] or 0)))
+    Raises:
+        ServerError: GTIDs are switched off there (MySQL), so that cannot be told.
+        SessionError: as the server or the network has it.
+    """
+    row = session.query(queries.executed(session.version), seconds)[0]
+    mode = row["gtid_mode"] or ""
+    if not session.version.mariadb and not mode.startswith("ON"):
+        raise ServerError(
+            0,
+            f"gtid_mode is {mode}, and without GTIDs nobody can tell what a server"
+            " lacks: SET GLOBAL gtid_mode, step by step, to ON",
+        )
+    return Position((row["executed"] or "").replace("\n", ""), row["applied"] or "")
 
 
-def missing(
-    session: Session, version: Version, wanted: Position, channels: tuple[Channel, ...], t: float
-) -> str:
+def missing(session: Session, wanted: Position, seconds: float) -> str:
     """What of ``wanted`` this server lacks, "" when it has everything. Raises SessionError."""
-    if wanted.file is not None:
-        return _file_missing(wanted.file, channels)
     if not wanted.gtids:
         return ""
-    if version.mariadb:
-        own = executed(session, version, t)
+    own = executed(session, seconds)
+    if session.version.mariadb:
         return ",".join(mariadb_missing(wanted.gtids, own))
-    own = executed(session, version, t)
-    row = session.query(queries.gtid_missing(wanted.gtids, own.gtids), t)[0]
-    return (row["missing"] or "").replace("\n", "")
+    return _subtracted(session, wanted.gtids, own.gtids, seconds)
 
 
 def not_received(
-    session: Session, version: Version, wanted: Position, channels: tuple[Channel, ...], t: float
+    session: Session, wanted: Position, channels: tuple[Channel, ...], seconds: float
 ) -> str:
     """What of ``wanted``, by GTID, has not even reached this server; "" when all has.
 
     What waits in the relay log counts as received. Raises SessionError.
     """
-    left = missing(session, version, wanted, channels, t)
+    left = missing(session, wanted, seconds)
     for channel in channels:
         if not left:
             break
-        if version.mariadb:
-            relayed = Position(channel.received_gtid, "", None)
+        if session.version.mariadb:
+            relayed = Position(channel.received_gtid)
             left = ",".join(mariadb_missing(left, relayed))
         else:
-            row = session.query(queries.gtid_missing(left, channel.received_gtid), t)[0]
-            left = (row["missing"] or "").replace("\n", "")
+            left = _subtracted(session, left, channel.received_gtid, seconds)
     return left
 
 
-def unapplied(
-    session: Session, version: Version, channel: Channel, server_id: int, timeout: float
-) -> str:
+def unapplied(session: Session, channel: Channel, server_id: int, seconds: float) -> str:
     """What a channel has received and not applied, "" when nothing. Raises SessionError.
 
     On MariaDB the received position also carries this server's own transactions as they came
     back from the peer; those are not applied and do not count.
     """
-    if not channel.gtid:
-        if channel.received_file == channel.applied_file or not channel.received_file[0]:
-            return ""
-        return "{}:{}".format(*channel.received_file)
-    if version.mariadb:
+    if session.version.mariadb:
         others = ",".join(
-            gtid for gtid in _split(channel.received_gtid) if parse_gtid(gtid)[1] != server_id
+            gtid for gtid in split_gtids(channel.received_gtid) if parse_gtid(gtid)[1] != server_id
         )
-        return ",".join(mariadb_missing(others, executed(session, version, timeout)))
-    own = executed(session, version, timeout)
-    row = session.query(queries.gtid_missing(channel.received_gtid, own.gtids), timeout)[0]
+        return ",".join(mariadb_missing(others, executed(session, seconds)))
+    own = executed(session, seconds).gtids
+    return _subtracted(session, channel.received_gtid, own, seconds)
+
+
+def others_of(session: Session, identity: str, seconds: float) -> str:
+    """What others have committed there. Waits for nothing. Raises SessionError."""
+    return of_others(executed(session, seconds), identity)
+
+
+def _subtracted(session: Session, gtids: str, others: str, seconds: float) -> str:
+    row = session.query(queries.gtid_missing(gtids, others), seconds)[0]
     return (row["missing"] or "").replace("\n", "")
-
-
-def lost_of(identity: str, missing_gtids: str) -> str:
-    """The part of a missing set that this very server once made: it can never come back by itself.
-
-    ``identity`` is Facts.identity: server_uuid on MySQL, server_id on MariaDB.
-    """
-    parts = [part.strip() for part in _split(missing_gtids)]
-    if "-" in identity:
-        return ",".join(part for part in parts if part.lower().startswith(identity.lower()))
-    lost = [part for part in parts if _is_mariadb(part) and str(parse_gtid(part)[1]) == identity]
-    return ",".join(lost)
-
-
-def others_of(session: Session, version: Version, identity: str, timeout: float) -> str:
-    """What others have committed there, by GTID; "" where a server has none. Waits for nothing.
-
-    Raises SessionError.
-    """
-    row = session.query(queries.executed(version), timeout)[0]
-    if not version.mariadb and not (row["gtid_mode"] or "").startswith("ON"):
-        return ""
-    gtids = (row["executed"] or "").replace("\n", "")
-    return of_others(Position(gtids, row["applied"] or "", None), identity)
-
-
-def of_others(position: Position, identity: str) -> str:
-    """All GTIDs here that this very server has not made: equal texts, equal transactions."""
-    parts = {part.strip().lower() for part in _split(f"{position.gtids},{position.applied}")}
-    own = {part for part in parts if _made_by(identity.lower(), part)}
-    return ",".join(sorted(parts - own))
-
-
-def _made_by(identity: str, part: str) -> bool:
-    if "-" in identity:
-        return part.startswith(f"{identity}:")
-    return _is_mariadb(part) and str(parse_gtid(part)[1]) == identity
-
-
-def mariadb_missing(wanted: str, own: Position) -> list[str]:
-    """GTIDs of ``wanted`` that are ahead of ``own``.
-
-    A sequence counts as present when the binary log or the replica position has it from the same
-    server. A replica position of another server in the same domain counts only where nothing is
-    known of that server: two servers that share a domain may have diverged.
-    """
-    here: dict[tuple[int, int], int] = {}
-    applied: dict[int, int] = {}
-    for gtid in [*_split(own.gtids), *_split(own.applied)]:
-        domain, server, sequence = parse_gtid(gtid)
-        here[domain, server] = max(sequence, here.get((domain, server), 0))
-    for gtid in _split(own.applied):
-        domain, _, sequence = parse_gtid(gtid)
-        applied[domain] = sequence
-    return [gtid for gtid in _split(wanted) if not _present(*parse_gtid(gtid), here, applied)]
-
-
-def _present(
-    domain: int,
-    server: int,
-    sequence: int,
-    here: dict[tuple[int, int], int],
-    applied: dict[int, int],
-) -> bool:
-    known = here.get((domain, server), applied.get(domain, 0))
-    return known >= sequence
-
-
-def parse_gtid(text: str) -> tuple[int, int, int]:
-    """Domain, server and sequence of a MariaDB GTID such as ``1-2-345``. Raises ValueError."""
-    domain, server, sequence = text.split("-")
-    return int(domain), int(server), int(sequence)
-
-
-def _is_mariadb(text: str) -> bool:
-    return text.count("-") == 2 and ":" not in text
-
-
-def _split(gtids: str) -> Iterator[str]:
-    return (part.strip() for part in gtids.split(",") if part.strip())
-
-
-def _file_missing(wanted: tuple[str, int], channels: tuple[Channel, ...]) -> str:
-    """File and position: reached when a channel has applied up to there in the source's files."""
-    for channel in channels:
-        if _ordered(channel.applied_file) >= _ordered(wanted):
-            return ""
-    return "{}:{}".format(*wanted)
-
-
-def _ordered(position: tuple[str, int]) -> tuple[int, int]:
-    """Binary logs are numbered: mysql-bin.999999 comes before mysql-bin.1000000."""
-    number = position[0].rpartition(".")[2]
-    return (int(number) if number.isdigit() else 0, position[1])

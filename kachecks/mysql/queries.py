@@ -12,6 +12,9 @@ from kachecks.mysql.facts import Version
 
 # --- statements that only read -------------------------------------------------------------
 
+CIPHER = "SHOW SESSION STATUS LIKE 'Ssl_cipher'"
+"""An empty value: this very connection is not encrypted. Needs no privilege."""
+
 
 def globals_of(version: Version) -> str:
     """Identity and access. Needs no privilege. super_read_only: MySQL 5.7.8 and later."""
@@ -48,16 +51,6 @@ def executed(version: Version) -> str:
     return (
         "SELECT @@global.gtid_executed AS executed, '' AS applied, @@global.gtid_mode AS gtid_mode"
     )
-
-
-def binlog_position(version: Version) -> str:
-    """File and position of the last event written. Can hang on a full disk: never in a check.
-
-    Needs REPLICATION CLIENT (MySQL), BINLOG MONITOR (MariaDB). SHOW BINARY LOG STATUS: MySQL 8.2.
-    """
-    if not version.mariadb and version.number >= (8, 2, 0):
-        return "SHOW BINARY LOG STATUS"
-    return "SHOW MASTER STATUS"
 
 
 def gtid_missing(wanted: str, present: str) -> str:

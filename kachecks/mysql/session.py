@@ -1,7 +1,7 @@
 """A connection to a server, and where every deadline on a server lives.
 
 Time-outs of every MySQL client are per read: a server that sends a byte a second holds it for
-ever. So each call into the driver is given up when its time is over (deadline); a session that was
+ever. So each call into the driver is given up when its time is over (bounded); a session that was
 given up once is never used again.
 """
 
@@ -11,7 +11,7 @@ import errno
 import os
 import sys
 
-from kachecks.bounded import within
+from kachecks.bounded import GivenUp, within
 from kachecks.lean import suppress
 from kachecks.mysql.driver import Address, connect, explained
 from kachecks.mysql.errors import (
@@ -23,6 +23,7 @@ from kachecks.mysql.errors import (
     SessionError,
     Unreachable,
 )
+from kachecks.mysql.facts import supported_version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from kachecks.config.options import Login
     from kachecks.mysql.driver import Connection
-    from kachecks.mysql.facts import Row
+    from kachecks.mysql.facts import Row, Version
 
 __all__ = [
     "Address",
@@ -44,7 +45,6 @@ __all__ = [
     "Unreachable",
     "local_address",
     "peer_address",
-    "within",
 ]
 
 
@@ -84,14 +84,30 @@ class Session:
         self._sockets_before = _sockets() if address.socket else {}
         try:
             self._connection: Connection = within(timeout + 0.1, connect, address, timeout, driver)
-        except NoAnswer:
+        except GivenUp:
             if address.socket is None:
                 _knock(address.host, address.login.port)
             raise NoAnswer(f"no answer from {address} within {timeout:g} s") from None
         except Exception as error:  # noqa: BLE001 - the drivers' own kinds, put in our terms
             raise explained(error, address) from None
+        self._version: Version | None = None
         self.server_version: str = self._connection.version
+        """The greeting's."""
         self.connection_id: int = self._connection.connection_id
+
+    @property
+    def version(self) -> Version:
+        """The server's family and number, from its greeting: no statement is sent.
+
+        Raises:
+            ServerError: it is no MySQL or MariaDB, or one too old for what we rely on.
+        """
+        if self._version is None:
+            try:
+                self._version = supported_version(self.server_version)
+            except ValueError as error:
+                raise ServerError(0, str(error)) from None
+        return self._version
 
     def query(self, sql: str, timeout: float) -> list[Row]:
         """Run a statement that changes nothing; rows by column name, values as text or None."""
@@ -139,7 +155,7 @@ class Session:
             raise Lost(f"the session with {self.address} was given up before")
         try:
             rows: list[Any] = within(timeout, work, what)
-        except NoAnswer:
+        except GivenUp:
             self._gone = True
             raise NoAnswer(f"no answer from {self.address} within {timeout:g} s") from None
         except Exception as error:  # noqa: BLE001 - as above

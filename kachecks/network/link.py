@@ -7,6 +7,8 @@ imported where they are used.
 
 from __future__ import annotations
 
+from kachecks.network import vip
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +24,10 @@ class Network:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+
+    def vip_here(self) -> bool:
+        """Every VIP of this pair is on this host at this moment. Raises OSError."""
+        return vip.here(self._config.vips)
 
     def answers(self, addresses: Sequence[str], seconds: float) -> bool:
         """Any of them answers ICMP echo within so many seconds; returns at the first answer.
@@ -67,10 +73,10 @@ class Network:
         False where that cannot be told. Takes 0.1 s then. Raises: PermissionError without
         CAP_NET_RAW.
         """
-        from kachecks.network import vrrp
+        from kachecks.network import interfaces, vrrp
 
         interface = self._config.interface
-        if interface and interface != interface_towards(self._config.peer):
+        if interface and interface != interfaces.towards(self._config.peer):
             return False
         return vrrp.nobody_listens(self._config.peer, _KNOCK_SECONDS)
 
@@ -84,28 +90,6 @@ class Network:
         neighbours.announce(self._config.vips, mac, self._interface())
 
     def _interface(self) -> str:
-        return self._config.interface or interface_towards(self._config.peer)
+        from kachecks.network import interfaces
 
-
-def interface_towards(address: str) -> str:
-    """The interface of the route to that address, "" where there is none.
-
-    The kernel chooses a source address for the route, and the interface that has it is meant. So
-    it is the wrong one where a route names a source address of another interface (`ip route …
-    src`); `interface` in the option file is for that.
-    """
-    import socket
-
-    import psutil
-
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect((address, 9))  # sends nothing: udp(7)
-            source = probe.getsockname()[0]
-    except OSError:
-        return ""
-    for interface, addresses in psutil.net_if_addrs().items():
-        if source in (entry.address for entry in addresses):
-            return interface
-    return ""
+        return self._config.interface or interfaces.towards(self._config.peer)

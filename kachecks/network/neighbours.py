@@ -12,8 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Union
 
-import psutil
-
+from kachecks.network import interfaces
 from kachecks.network.arp import Arp
 from kachecks.network.ndp import Discovery
 
@@ -76,9 +75,7 @@ def own_macs() -> set[str]:
 
     With `use_vmac` both nodes have the same one, and it never gets out of the standby's.
     """
-    entries = (entry for entries in psutil.net_if_addrs().values() for entry in entries)
-    macs = {entry.address.lower() for entry in entries if entry.family == psutil.AF_LINK}
-    return {mac for mac in macs if not mac.startswith(_VIRTUAL_MACS)}
+    return {mac for mac in interfaces.own_macs() if not mac.startswith(_VIRTUAL_MACS)}
 
 
 def _links(addresses: Sequence[str], interface: str) -> list[_Link]:
@@ -86,7 +83,7 @@ def _links(addresses: Sequence[str], interface: str) -> list[_Link]:
 
     Raises: PermissionError.
     """
-    own_mac, links = _mac_of(interface), list[_Link]()
+    own_mac, links = interfaces.mac_of(interface), list[_Link]()
     families: tuple[tuple[type[_Link], list[str]], ...] = (
         (Arp, [address for address in addresses if ":" not in address]),
         (Discovery, [address for address in addresses if ":" in address]),
@@ -100,12 +97,3 @@ def _links(addresses: Sequence[str], interface: str) -> list[_Link]:
             except OSError:
                 continue  # the interface has just gone, or the kernel has no IPv6
     return links
-
-
-def _mac_of(interface: str) -> bytes:
-    """Empty unless the interface exists and is an Ethernet."""
-    for entry in psutil.net_if_addrs().get(interface, ()):
-        if entry.family == psutil.AF_LINK:
-            mac = bytes.fromhex(entry.address.replace(":", ""))
-            return mac if len(mac) == 6 else b""
-    return b""

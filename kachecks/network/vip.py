@@ -35,11 +35,6 @@ def here(vips: Sequence[str], proc: str = "/proc") -> bool:
     return bool(found) and all(found)
 
 
-def any_here(vips: Sequence[str], proc: str = "/proc") -> bool:
-    """Whether at least one of these addresses is on this host. Raises as `here` does."""
-    return any(_found(vips, proc))
-
-
 def _found(vips: Sequence[str], proc: str) -> list[bool]:
     tables = {":" in vip: b"" for vip in vips}
     for is_ipv6 in tables:

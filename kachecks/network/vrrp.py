@@ -26,9 +26,9 @@ import select
 import socket
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-import psutil
+from kachecks.network import interfaces
 
 _PROTOCOL = 112
 _GROUP, _GROUP6 = "224.0.0.18", "ff02::12"
@@ -45,7 +45,7 @@ def heard(vips: Sequence[str], interface: str, seconds: float) -> bool:
         PermissionError: CAP_NET_RAW is missing.
     """
     until = time.monotonic() + seconds
-    own = own_addresses()
+    own = interfaces.own_addresses()
     with contextlib.ExitStack() as stack:
         ears = [
             stack.enter_context(ear)
@@ -83,14 +83,6 @@ def without_ip_header(packet: bytes) -> tuple[str, bytes]:
     if not 20 <= header <= len(packet):
         return "", b""
     return socket.inet_ntop(socket.AF_INET, packet[12:16]), packet[header:]
-
-
-def own_addresses() -> set[str]:
-    """Every IP address of this host, without the scope of link-local ones."""
-    entries: Iterable[str] = (
-        entry.address for entries in psutil.net_if_addrs().values() for entry in entries
-    )
-    return {address.partition("%")[0] for address in entries}
 
 
 def _ear(interface: str, is_ipv6: bool) -> socket.socket | None:

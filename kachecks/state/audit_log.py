@@ -1,4 +1,4 @@
-"""The last transitions of this node: the end of its audit log, on a disk that may hang."""
+"""The audit log of one pair on this node: a JSON object a line, on a disk that may hang."""
 
 from __future__ import annotations
 
@@ -8,13 +8,26 @@ from collections.abc import Iterator
 from typing import Any
 
 from kachecks.bounded import LONGEST_TEXT, apart
-from kachecks.commands.status.facts import Transition
+from kachecks.lean import suppress
+from kachecks.state.files import AUDIT_LOG, Disk, StateError, path_of
+from kachecks.state.transition import Transition
 
 PATIENCE = 0.3
 """Seconds for the disk; a healthy one needs a millisecond."""
 
 TAIL = 256 << 10
 """Bytes read from the end: a record with long GTID sets has some thousand."""
+
+
+APPEND_PATIENCE = 0.2
+"""Seconds for a record to be written: a healthy disk needs one or two milliseconds, and on a dead
+one nothing is worth waiting for."""
+
+
+def append(disk: Disk, path: str, record: dict[str, object]) -> None:
+    """Add a record. Where it cannot be written nothing is raised: syslog has it, too."""
+    with suppress(StateError):
+        disk.append(path, json.dumps(record, ensure_ascii=False), APPEND_PATIENCE)
 
 
 class NoHistory(Exception):
@@ -25,7 +38,7 @@ class History:
     """The audit log of one pair, to look at again and again."""
 
     def __init__(self, state_dir: str, name: str) -> None:
-        self._path = os.path.join(state_dir, f"{name}.jsonl")
+        self._path = path_of(state_dir, name, AUDIT_LOG)
         self._stuck = 0  # pid of the child that still hangs in the last look
 
     def last_transitions(self, count: int = 3) -> tuple[Transition, ...]:

@@ -1,7 +1,7 @@
-"""What one run leaves for the next: the lock, marks in the run directory, the audit log.
+"""Small files of ours: those in the run directory, those on a disk that may hang, and the lock.
 
-The run directory is a tmpfs (systemd: /run), so the lock and the marks survive neither a reboot
-nor a dead disk. The audit log lies on a disk that may hang, so it is written apart.
+The run directory is a tmpfs (systemd: /run), so marks and lock survive neither a reboot nor a dead
+disk. What must survive a reboot lies on a disk, and is touched by a child that nobody waits for.
 """
 
 from __future__ import annotations
@@ -11,122 +11,254 @@ import os
 import time
 
 from kachecks.lean import suppress
-from kachecks.mysqld_process import Process
 
-AUDIT_PATIENCE = 0.2
-"""Seconds to wait for the child that writes the audit log: a healthy disk needs one or two
-milliseconds, and on a dead one nothing is worth waiting for."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SHARED_RUN_DIR = "/run/kachecks"
+"""The run directory as packaged; also for what belongs to no pair."""
+
+
+LOCK, CHECK, DISK = "lock", "check", "disk"
+OPEN, OPENED, MYSQLD, EVENTS = "open", "opened", "mysqld", "events"
+GAVE_WAY, LEAVING, PERMIT = "gave_way", "leaving", "permit"
+LOOK, VERDICT, TROUBLE, REFUSAL = "look", "verdict", "trouble", "refusal"
+UNUSABLE = "unusable"
+"""What ends the name of each file in the run directory: ``NAME.lock`` ..."""
+
+MAINTENANCE, ALONE, AUDIT_LOG = "maintenance", "alone", "jsonl"
+"""The same in the state directory; ``NAME.maintenance`` is copied to the run directory."""
+
+
+NO_MAINTENANCE = "none"
+"""What the maintenance mark says where there is none: an empty copy of it would be looked for on
+the disk again."""
+
+
+def path_of(directory: str, name: str, kind: str) -> str:
+    """The file of the pair called ``name``."""
+    return f"{directory}/{name}.{kind}"
 
 
 class StateError(Exception):
-    """The run directory cannot be used; one sentence with the cure."""
+    """A file of ours cannot be used; one sentence with the cure."""
 
 
-class Lock:
-    """One flock per pair name; the kernel frees it when its holder dies, however it dies."""
+class Late(StateError):
+    """The disk has not answered in time, and may still do what it was told."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._file: int | None = None
 
-    def try_to_take(self, purpose: str) -> bool:
-        """Take it if it is free. Its content tells readers who holds it and why.
+class Files:
+    """Files on a tmpfs, read and replaced whole."""
 
-        Taken again by its holder, it gets a new purpose.
-
-        Raises:
-            StateError: the file cannot be opened.
-        """
-        if self._file is not None:
-            self._write(purpose)
-            return True
+    def read(self, path: str) -> str:
+        """The content, "" when there is no such file."""
         try:
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            with open(path, encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except OSError:
+            return ""
+
+    def write(self, path: str, text: str) -> None:
+        """Replace it at once: no reader ever sees half of it. Raises StateError."""
+        temporary = f"{path}.{os.getpid()}"
+        try:
+            file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(file, text.encode())
+            finally:
+                os.close(file)
+            os.rename(temporary, path)
+        except OSError as error:
+            raise StateError(f"cannot write {path}: {error.strerror}{_cure(path)}") from None
+
+    def remove(self, path: str) -> None:
+        """Nothing happens when there is none. Raises StateError: it is still there."""
+        try:
+            os.unlink(path)
+        except OSError:
+            if os.path.exists(path):
+                raise StateError(f"cannot remove {path}") from None
+
+    def age(self, path: str) -> float:
+        """Seconds since it was written, by the wall clock; 0 when there is none.
+
+        A file from the future counts as old: somebody has set the clock back.
+        """
+        try:
+            return abs(time.time() - os.stat(path).st_mtime)
+        except OSError:
+            return 0.0
+
+    def lock(self, path: str) -> int | None:
+        """Lock the file; None while somebody else has it. The kernel unlocks it on our death.
+
+        Raises StateError: it cannot be opened.
+        """
+        try:
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StateError(
-                f"cannot open the lock {self._path}: {error.strerror}{_cure(self._path)}"
+                f"cannot open the lock {path}: {error.strerror}{_cure(path)}"
             ) from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             os.close(file)
-            return False
-        self._file = file
-        self._write(purpose)
-        return True
+            return None
+        return file
 
-    def _write(self, purpose: str) -> None:
-        assert self._file is not None
+    def inscribe(self, lock: int, text: str) -> None:
+        """Write into a file that this process has locked, as far as that can be done."""
         with suppress(OSError):  # on a full tmpfs: a lock without its purpose is still a lock
-            os.ftruncate(self._file, 0)
-            os.pwrite(self._file, purpose.encode(), 0)
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, text.encode(), 0)
 
-    def release(self) -> None:
-        """Free it; nothing happens when it is not held."""
-        if self._file is not None:
-            with suppress(OSError):
-                os.ftruncate(self._file, 0)
-            os.close(self._file)
-            self._file = None
+    def unlock(self, lock: int) -> None:
+        """Free it."""
+        os.close(lock)
 
-    def purpose_of_holder(self) -> str:
-        """What the present holder is about, "" when nobody holds it."""
+    def inscription(self, path: str) -> str | None:
+        """What whoever has locked the file has written into it; None when nobody has."""
         try:
-            file = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+            file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except OSError:
-            return ""
+            return None
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
-            return os.pread(file, 100, 0).decode("utf-8", "replace") or "unknown"
+            return os.pread(file, 100, 0).decode("utf-8", "replace")
         else:
-            return ""
+            return None
         finally:
             os.close(file)
 
+    def is_news(self, path: str, text: str) -> bool:
+        """Remember ``text``; True when it is not what was remembered. Unremembered, all is news."""
+        if self.read(path) == text:
+            return False
+        with suppress(StateError):
+            self.write(path, text)
+        return True
 
-def read_text(path: str) -> str:
-    """The content of a small file of ours, "" when there is none."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
-
-
-def age(path: str) -> float:
-    """Seconds since that file was written, by the wall clock; 0 when there is none.
-
-    A file from the future counts as old: somebody has set the clock back.
-    """
-    try:
-        return abs(time.time() - os.stat(path).st_mtime)
-    except OSError:
-        return 0.0
+    def forget(self, path: str) -> None:
+        """Remove it, if it can be removed."""
+        with suppress(StateError):
+            self.remove(path)
 
 
-def write_text(path: str, text: str) -> None:
-    """Replace a small file of ours at once: no reader ever sees half of it.
+class Disk:
+    """Files on a disk that may hang: each call ends after ``patience`` seconds."""
 
-    Raises:
-        StateError: it cannot be written.
-    """
-    temporary = f"{path}.{os.getpid()}"
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    def read(self, path: str, patience: float) -> str:
+        """The content, "" when there is no such file. Raises StateError, Late."""
+
+        def read() -> str:
+            try:
+                with open(path, encoding="utf-8", errors="replace") as file:
+                    return file.read()
+            except FileNotFoundError:
+                return ""
+
+        return _by_a_child(read, f"cannot read {path}", patience)
+
+    def write(self, path: str, text: str, patience: float) -> None:
+        """Replace it, durably (fsync(2)). Raises StateError, Late."""
+
+        def write() -> str:
+            Files().write(path, text)
+            _make_durable(path)
+            _make_durable(os.path.dirname(path))
+            return ""
+
+        _by_a_child(write, f"cannot write {path}", patience)
+
+    def remove(self, path: str, patience: float) -> None:
+        """Remove it, durably; nothing happens when there is none. Raises StateError, Late."""
+
+        def remove() -> str:
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+                _make_durable(os.path.dirname(path))
+            return ""
+
+        _by_a_child(remove, f"cannot remove {path}", patience)
+
+    def append(self, path: str, line: str, patience: float) -> None:
+        """Add a line to a log. Raises StateError, Late."""
+
+        def append() -> str:
+            log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+            os.write(log, f"{line}\n".encode())
+            return ""
+
+        _by_a_child(append, f"cannot write {path}", patience)
+
+
+class Lock:
+    """One lock per pair: whoever opens or closes its server here has it."""
+
+    def __init__(self, path: str, files: Files) -> None:
+        self._path = path
+        self._files = files
+        self._lock: int | None = None
+
+    def try_to_take(self, purpose: str) -> bool:
+        """Take it if it is free. Taken again by its holder, it gets a new purpose.
+
+        Args:
+            purpose: what readers are told of who holds it.
+
+        Raises StateError: the file cannot be opened.
+        """
+        if self._lock is None:
+            self._lock = self._files.lock(self._path)
+        if self._lock is None:
+            return False
+        self._files.inscribe(self._lock, purpose)
+        return True
+
+    def release(self) -> None:
+        """Free it; nothing happens when it is not held."""
+        if self._lock is not None:
+            self._files.inscribe(self._lock, "")
+            self._files.unlock(self._lock)
+            self._lock = None
+
+    def purpose_of_holder(self) -> str:
+        """What the present holder is about, "" when nobody holds it."""
+        said = self._files.inscription(self._path)
+        return "" if said is None else said or "unknown"
+
+
+def _by_a_child(work: Callable[[], str], trouble: str, patience: float) -> str:
+    """What ``work`` returns. Raises StateError, Late."""
+    from kachecks.bounded import apart
+
+    def guarded() -> str:
         try:
-            os.write(descriptor, text.encode())
-        finally:
-            os.close(descriptor)
-        os.rename(temporary, path)
+            return f"+{work()}"
+        except StateError as error:
+            return f"-{error}"
+        except OSError as error:
+            return f"-{trouble}: {error.strerror}"
+
+    try:
+        answer = apart(guarded, patience)
     except OSError as error:
-        raise StateError(f"cannot write {path}: {error.strerror}{_cure(path)}") from None
+        raise StateError(f"{trouble}: no child can be made: {error.strerror}") from None
+    if answer.text is None:
+        raise Late(f"{trouble}: the disk has not answered within {patience:g} s")
+    if answer.text.startswith("-"):
+        raise StateError(answer.text[1:])
+    return answer.text[1:]
 
 
-def make_durable(path: str) -> None:
+def _make_durable(path: str) -> None:
     """Wait until the disk has what this file or directory holds. Raises OSError.
 
-    For a directory that is its entries (fsync(2)). Never in a process that must not hang.
+    For a directory that is its entries. Never in a process that must not hang.
     """
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -140,66 +272,3 @@ def _cure(path: str) -> str:
     if os.path.isdir(directory) and os.access(directory, os.W_OK):
         return ""
     return f"; the directory {directory} must exist and be root's (install kachecks.tmpfiles.conf)"
-
-
-def is_news(path: str, text: str) -> bool:
-    """Remember ``text``; True when it is not what was remembered. Unremembered, all is news."""
-    if read_text(path) == text:
-        return False
-    with suppress(StateError):
-        write_text(path, text)
-    return True
-
-
-def forget(path: str) -> None:
-    """Remove what ``is_news`` remembers, if it can be removed."""
-    with suppress(OSError):
-        os.unlink(path)
-
-
-def remove(path: str) -> None:
-    """Remove a mark; nothing happens when there is none."""
-    try:
-        os.unlink(path)
-    except OSError:
-        if os.path.exists(path):
-            raise StateError(f"cannot remove {path}") from None
-
-
-def read_process(path: str) -> Process | None:
-    """The process a mark names, or None without a mark (or with a damaged one)."""
-    try:
-        pid, started, *word = read_text(path).split()
-        if word not in ([], ["contact"]):
-            return None
-        return Process(int(pid), int(started))
-    except ValueError:
-        return None
-
-
-def write_process(path: str, process: Process) -> None:
-    """Write a mark that names a process, unless it is there already."""
-    if read_process(path) != process:
-        write_text(path, f"{process.pid} {process.started}")
-
-
-def append_audit(directory: str, name: str, record: dict[str, object]) -> None:
-    """Append ``record`` to NAME.jsonl and replace NAME.json, apart from this process.
-
-    Where it cannot be written, nothing is raised: the same record has gone to syslog.
-    """
-    import json
-
-    from kachecks.bounded import apart
-
-    line = json.dumps(record, ensure_ascii=False)
-
-    def write() -> str:
-        path = os.path.join(directory, name)
-        log = os.open(f"{path}.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
-        os.write(log, f"{line}\n".encode())
-        write_text(f"{path}.json", f"{line}\n")
-        return ""
-
-    with suppress(OSError):
-        apart(write, AUDIT_PATIENCE)

@@ -7,19 +7,18 @@ seen in the world (the VIP, read_only, a lock) is looked at there and has no mar
 
 from __future__ import annotations
 
-import time
-
 from kachecks.lean import NamedTuple
 from kachecks.mysqld_process import Process
 from kachecks.state import files
+from kachecks.state.files import Files, path_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kachecks.bounded import Clock
 
 LEAVING_IS_FRESH = 2.0
 """Seconds after its last writing for which a leaving mark holds: longer than keepalived needs to
 remove the VIP, short enough that a killed notify_down does not keep the node closed."""
-
-NO_MAINTENANCE = "none"
-"""What the maintenance mark says where there is none: an empty one would be looked for on the disk
-again (maintenance_mark)."""
 
 
 class GaveWay(NamedTuple):
@@ -45,65 +44,79 @@ class Look(NamedTuple):
 class Marks:
     """The marks of one pair on one node."""
 
-    def __init__(self, run_dir: str, name: str) -> None:
-        base = f"{run_dir}/{name}"
-        self._open_mark = f"{base}.open"
-        self._told = f"{base}.opened"
-        self._server_mark = f"{base}.mysqld"
-        self._gave_way = f"{base}.gave_way"
-        self._leaving = f"{base}.leaving"
-        self._permit = f"{base}.permit"
-        self._look = f"{base}.look"
-        self._verdict = f"{base}.verdict"
-        self._trouble = f"{base}.trouble"
-        self._refusal = f"{base}.refusal"
-        self._events_note = f"{base}.events"
+    def __init__(self, run_dir: str, name: str, tmpfs: Files, clock: Clock) -> None:
+        self._run_dir = run_dir
+        self._name = name
+        self._files = tmpfs
+        self._clock = clock
 
-    def now(self) -> float:
-        """Seconds since boot, sleep included."""
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    def _path(self, kind: str) -> str:
+        return path_of(self._run_dir, self._name, kind)
+
+    def _read(self, kind: str) -> str:
+        return self._files.read(self._path(kind))
+
+    def _write(self, kind: str, text: str) -> None:
+        self._files.write(self._path(kind), text)
+
+    def _remove(self, kind: str) -> None:
+        self._files.remove(self._path(kind))
+
+    def _read_process(self, kind: str) -> Process | None:
+        """The process that a mark names, or None without a mark (or with a damaged one)."""
+        try:
+            pid, started, *word = self._read(kind).split()
+            if word not in ([], ["contact"]):
+                return None
+            return Process(int(pid), int(started))
+        except ValueError:
+            return None
+
+    def _write_process(self, kind: str, process: Process) -> None:
+        if self._read_process(kind) != process:
+            self._write(kind, f"{process.pid} {process.started}")
 
     # --- which mysqld ---
 
     def open_mark(self) -> Process | None:
         """The mysqld that a promotion has opened or a check has seen open; not yet closed again."""
-        return files.read_process(self._open_mark)
+        return self._read_process(files.OPEN)
 
     def mark_open(self, process: Process | None) -> None:
-        """Set the open mark (nothing happens without a process). Raises state.StateError."""
+        """Set the open mark (nothing happens without a process). Raises StateError."""
         if process is not None:
-            files.write_process(self._open_mark, process)
+            self._write_process(files.OPEN, process)
 
     def unmark_open(self) -> None:
         """Remove it: the server was read back as closed, or is dead."""
-        files.remove(self._open_mark)
-        files.remove(self._told)
+        self._remove(files.OPEN)
+        self._remove(files.OPENED)
 
     def opening_told(self) -> bool:
         """The audit log tells of the opening of the mysqld that carries the open mark."""
-        return files.read_text(self._told) == files.read_text(self._open_mark)
+        return self._read(files.OPENED) == self._read(files.OPEN)
 
     def note_opening_told(self) -> None:
-        """It does now. Raises state.StateError."""
-        files.write_text(self._told, files.read_text(self._open_mark))
+        """It does now. Raises StateError."""
+        self._write(files.OPENED, self._read(files.OPEN))
 
     def last_server(self) -> Process | None:
         """The mysqld of the last good check."""
-        return files.read_process(self._server_mark)
+        return self._read_process(files.MYSQLD)
 
     def remember_server(self, process: Process | None, contact: bool = False) -> bool:
         """Remember the mysqld of a good check, and that it has been in contact with the peer.
 
-        True when this is its first contact. Raises state.StateError.
+        True when this is its first contact. Raises StateError.
         """
         known = process if process is not None else NO_PROCESS
         text = f"{known.pid} {known.started}"
-        before = files.read_text(self._server_mark)
+        before = self._read(files.MYSQLD)
         if contact and before != f"{text} contact":
-            files.write_text(self._server_mark, f"{text} contact")
+            self._write(files.MYSQLD, f"{text} contact")
             return True
         if not before.startswith(text) and process is not None:
-            files.write_text(self._server_mark, text)
+            self._write(files.MYSQLD, text)
         return False
 
     def had_contact(self, process: Process | None) -> bool:
@@ -112,25 +125,25 @@ class Marks:
         Where the kernel cannot tell which process it is: any mysqld since this host started.
         """
         known = process if process is not None else NO_PROCESS
-        return files.read_text(self._server_mark) == f"{known.pid} {known.started} contact"
+        return self._read(files.MYSQLD) == f"{known.pid} {known.started} contact"
 
     def note_events_off(self, process: Process | None) -> None:
         """A demotion of this mysqld has switched its event scheduler off."""
         if process is not None:
-            files.write_process(self._events_note, process)
+            self._write_process(files.EVENTS, process)
 
     def take_events_note(self, process: Process | None) -> bool:
         """True once if a demotion has switched the event scheduler of this mysqld off."""
-        noted = files.read_process(self._events_note)
+        noted = self._read_process(files.EVENTS)
         if noted is not None:
-            files.remove(self._events_note)
+            self._remove(files.EVENTS)
         return noted is not None and noted == process
 
     # --- who may hold the VIP ---
 
     def gave_way(self) -> GaveWay | None:
         """When and why this node gave way, None if it did not."""
-        at, _, why = files.read_text(self._gave_way).partition(" ")
+        at, _, why = self._read(files.GAVE_WAY).partition(" ")
         try:
             return GaveWay(float(at), why)
         except ValueError:
@@ -139,42 +152,42 @@ class Marks:
     def mark_gave_way(self, why: str) -> None:
         """From now on this node is unfit, until the check finds that it may return.
 
-        Raises state.StateError.
+        Raises StateError.
         """
-        files.write_text(self._gave_way, f"{self.now():.3f} {why}")
+        self._write(files.GAVE_WAY, f"{self._clock.now():.3f} {why}")
 
     def unmark_gave_way(self) -> None:
-        """It may hold the VIP again. Raises state.StateError."""
-        files.remove(self._gave_way)
+        """It may hold the VIP again. Raises StateError."""
+        self._remove(files.GAVE_WAY)
 
     def mark_leaving(self) -> None:
-        """This node is closed in order to leave: nothing may open it. Raises state.StateError."""
-        files.write_text(self._leaving, f"{self.now():.3f}")
+        """This node is closed in order to leave: nothing may open it. Raises StateError."""
+        self._write(files.LEAVING, f"{self._clock.now():.3f}")
 
     def unmark_leaving(self) -> None:
         """It does not leave after all."""
-        files.forget(self._leaving)
+        self._files.forget(self._path(files.LEAVING))
 
     def is_leaving(self) -> bool:
         """The mark was written a moment ago."""
         try:
-            age = self.now() - float(files.read_text(self._leaving))
+            age = self._clock.now() - float(self._read(files.LEAVING))
         except ValueError:
             return False
         return age < LEAVING_IS_FRESH
 
     def withdraw_permit(self) -> None:
-        """keepalived lets go of the VIP within 10 ms. Raises state.StateError."""
-        files.write_text(self._permit, "0\n")
+        """keepalived lets go of the VIP within 10 ms. Raises StateError."""
+        self._write(files.PERMIT, "0\n")
 
     def grant_permit(self) -> None:
-        """keepalived may hold the VIP, if the check agrees. Raises state.StateError."""
-        if files.read_text(self._permit).strip() != "1":
-            files.write_text(self._permit, "1\n")
+        """keepalived may hold the VIP, if the check agrees. Raises StateError."""
+        if self._read(files.PERMIT).strip() != "1":
+            self._write(files.PERMIT, "1\n")
 
     def read_permit(self) -> bool | None:
         """What keepalived reads; None: there is no permit file."""
-        text = files.read_text(self._permit).strip()
+        text = self._read(files.PERMIT).strip()
         return text == "1" if text else None
 
     # --- what was seen last ---
@@ -182,8 +195,8 @@ class Marks:
     def last_look(self) -> Look | None:
         """The last closer look, None if there was none since boot."""
         try:
-            at, wrong, writers, alone, before, fit, wanted_at, wanted = files.read_text(
-                self._look
+            at, wrong, writers, alone, before, fit, wanted_at, wanted = self._read(
+                files.LOOK
             ).split(" ", 7)
             return Look(
                 at=float(at),
@@ -199,41 +212,41 @@ class Marks:
             return None
 
     def remember_look(self, look: Look) -> None:
-        """Raises state.StateError."""
+        """Raises StateError."""
         alone = {True: "yes", False: "no", None: "unknown"}[look.alone]
-        files.write_text(
-            self._look,
+        self._write(
+            files.LOOK,
             f"{look.at:.3f} {look.wrong:d} {look.two_writers} {alone} {look.degraded_before:d}"
             f" {look.fit_since:.3f} {look.wanted_at:.3f} {look.wanted}",
         )
 
     def verdict_changed(self, verdict: str) -> bool:
         """Remember this verdict of the check; True when the last one was another."""
-        return files.is_news(self._verdict, verdict)
+        return self._files.is_news(self._path(files.VERDICT), verdict)
 
     def last_verdict(self) -> str:
         """The last verdict remembered, "" when there is none."""
-        return files.read_text(self._verdict)
+        return self._read(files.VERDICT)
 
     def verdict_age(self) -> float:
         """Seconds since it was another one, by the wall clock; 0 when there is none."""
-        return files.age(self._verdict)
+        return self._files.age(self._path(files.VERDICT))
 
     def trouble_changed(self, why: str) -> bool:
         """Remember why the check could not close the server; True when it was not that before."""
-        return files.is_news(self._trouble, why)
+        return self._files.is_news(self._path(files.TROUBLE), why)
 
     def forget_trouble(self) -> None:
         """There is none now: the next one is news again."""
-        files.forget(self._trouble)
+        self._files.forget(self._path(files.TROUBLE))
 
     def refusal_changed(self, why: str) -> bool:
         """Remember why a promotion was refused; True when the last one was not refused for that."""
-        return files.is_news(self._refusal, why)
+        return self._files.is_news(self._path(files.REFUSAL), why)
 
     def forget_refusal(self) -> None:
         """A promotion has succeeded: the next refusal is news again."""
-        files.forget(self._refusal)
+        self._files.forget(self._path(files.REFUSAL))
 
 
 NO_PROCESS = Process(0, 0)

@@ -1,69 +1,59 @@
 """The alone mark: this node was open while its peer was silent or refused, so it has everything.
 
 With it a node that boots alone may open; without it, it may have missed hours (cold start). It
-must survive a reboot, so it lies on a disk, and is read and written apart. It names what others had
-committed here when it was set: a peer that came back unseen betrays itself by having sent more.
+must survive a reboot, so it lies on a disk. It names what others had committed here when it was
+set: a peer that came back unseen betrays itself by having sent more.
 """
 
 from __future__ import annotations
 
-import os
-
-from kachecks.bounded import apart
 from kachecks.lean import suppress
-from kachecks.state.files import make_durable, write_text
+from kachecks.state.files import ALONE, Disk, StateError, path_of
 
 PATIENCE = 1.0
 """Seconds for a disk that is busy; a healthy one needs a millisecond."""
 
 
-def is_marked(state_dir: str, name: str, others: str | None = None) -> bool:
-    """The mark is there, as far as the disk can be read.
+class ServedAlone:
+    """The mark of one pair on this node."""
 
-    Args:
-        others: what others have committed here by now: it must be what it was. None: never mind.
-    """
-    path = _path(state_dir, name)
+    def __init__(self, state_dir: str, name: str, disk: Disk) -> None:
+        self._path = path_of(state_dir, name, ALONE)
+        self._disk = disk
 
-    def look() -> str:
-        with open(path, encoding="ascii", errors="replace") as file:
-            return f"marked {file.read()}"
+    def is_marked(self, others: str | None = None) -> bool:
+        """This node was open, and the peer silent or refusing, when it was last looked at.
 
-    said = apart(look, PATIENCE).text or ""
-    return said.startswith("marked ") if others is None else said == f"marked {_digest(others)}"
+        As far as the disk can be read.
 
+        Args:
+            others: what other servers have committed here by now (gtid.of_others): if that
+                is more than there was then, the peer has lived since. None: only ask for the mark.
+        """
+        try:
+            marked = self._disk.read(self._path, PATIENCE)
+        except StateError:
+            return False
+        return bool(marked) if others is None else marked == _digest(others)
 
-def mark(state_dir: str, name: str, others: str) -> None:
-    """Set it, durably. One that cannot be written is only missed by a later cold start."""
-    path = _path(state_dir, name)
+    def mark(self, others: str) -> None:
+        """The open holder finds its peer gone, and has these transactions of others.
 
-    def write() -> str:
-        write_text(path, _digest(others))
-        make_durable(path)
-        make_durable(state_dir)
-        return ""
+        A mark that cannot be written is only missed by a later cold start.
+        """
+        with suppress(StateError):
+            self._disk.write(self._path, _digest(others), PATIENCE)
 
-    apart(write, PATIENCE)
-
-
-def unmark(state_dir: str, name: str) -> bool:
-    """Remove it, durably; whether it is surely gone."""
-    path = _path(state_dir, name)
-
-    def remove() -> str:
-        with suppress(FileNotFoundError):
-            os.unlink(path)
-            make_durable(state_dir)
-        return "gone"
-
-    return apart(remove, PATIENCE).text == "gone"
+    def unmark(self) -> bool:
+        """The peer is there: from now on it may have what this node lacks. Whether it is gone."""
+        try:
+            self._disk.remove(self._path, PATIENCE)
+        except StateError:
+            return False
+        return True
 
 
 def _digest(text: str) -> str:
     from hashlib import sha256
 
     return sha256(text.encode()).hexdigest()
-
-
-def _path(state_dir: str, name: str) -> str:
-    return os.path.join(state_dir, f"{name}.alone")

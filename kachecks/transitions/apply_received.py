@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from kachecks.bounded import Budget
 from kachecks.mysql import positions, queries
-from kachecks.mysql.facts import Channel
-from kachecks.mysql.positions import Position
-from kachecks.node import Budget, Host
+from kachecks.mysql.facts import BY_FILE, Channel, Version
+from kachecks.mysql.gtid import Position, lost_of
+from kachecks.node import Node
 from kachecks.transitions.sessions import STATEMENT, Refusal, Sessions, own_server
 
 TYPE_CHECKING = False
@@ -22,11 +23,11 @@ def drain(sessions: Sessions, target: Position | None) -> None:
         Refusal: it cannot be, or there was no progress for drain_timeout.
         VipGone, Leaving: this node is not to be promoted any more.
     """
-    config = sessions.host.config
-    patience = Budget(sessions.host, config.drain_timeout)
+    config = sessions.node.config
+    patience = Budget(sessions.node.clock, config.drain_timeout)
     restarted: set[tuple[str, str]] = set()
-    silence = _Silence()
-    tell = _telling(sessions.host) if sessions.host.talks else None
+    silence = _Silence(sessions.facts.version)
+    tell = _telling(sessions.node) if sessions.node.telling.talks else None
     before: object = None
     pause = 0.002
     while True:
@@ -38,18 +39,14 @@ def drain(sessions: Sessions, target: Position | None) -> None:
             return
         if tell is not None:
             tell(_count_of(sessions, channels, target, left))
-        of_target = sessions.facts.version.mariadb and target is not None
-        if (
-            of_target
-            and not _left_to_apply(sessions, channels, None)
-            and silence.proves_the_end(channels)
-        ):
+        all_applied = target is not None and not _left_to_apply(sessions, channels, None)
+        if all_applied and silence.proves_the_end(channels):
             sessions.steps.done(f"the peer's binary log ends before {left}")
             return
         _restart_threads(sessions, channels, restarted)
         progress = _progress(sessions, channels)
         if progress != before:
-            before, patience = progress, Budget(sessions.host, config.drain_timeout)
+            before, patience = progress, Budget(sessions.node.clock, config.drain_timeout)
         if patience.over:
             if config.on_drain_timeout == "open":
                 return
@@ -67,12 +64,16 @@ class _Silence:
     its way before the peer was closed, the second one was not.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, version: Version) -> None:
+        self._can_tell = version.mariadb
         self._received: object = None
         self._heartbeats: dict[str, int] = {}
 
     def proves_the_end(self, channels: tuple[Channel, ...]) -> bool:
-        received = [(each.name, each.received_gtid, each.received_file) for each in channels]
+        """Nothing more will come, as far as this version shows heartbeats."""
+        if not self._can_tell:
+            return False
+        received = [(each.name, each.received_gtid) for each in channels]
         if received != self._received or not all(each.receiving for each in channels):
             self._received = received
             self._heartbeats = {each.name: each.heartbeats for each in channels}
@@ -88,12 +89,11 @@ def _give_up_on(sessions: Sessions, channels: tuple[Channel, ...]) -> bool:
     """
     broken = "" if channels else "this server does not replicate from the peer"
     for channel in channels:
+        if not channel.gtid:
+            broken = f"replication from {channel.source_host} {BY_FILE}"
         if not channel.applier and channel.applier_errno:
-            broken = (
-                f"the applier has stopped with error {channel.applier_errno}:"
-                f" {channel.applier_error}"
-            )
-    if broken and sessions.host.config.on_broken_replica == "refuse":
+            broken = f"the applier has stopped with {channel.applier_said}"
+    if broken and sessions.node.config.on_broken_replica == "refuse":
         raise Refusal(f"{broken}; on_broken_replica = refuse")
     return bool(broken)
 
@@ -109,13 +109,13 @@ def _left_to_apply(
     local, facts = sessions.local, sessions.facts
     with own_server():
         for channel in channels:
-            left = positions.unapplied(local, facts.version, channel, facts.server_id, STATEMENT)
+            left = positions.unapplied(local, channel, facts.server_id, STATEMENT)
             if left:
                 return left
         if target is None:
             return ""
-        left = positions.missing(local, facts.version, target, channels, STATEMENT)
-    lost = positions.lost_of(facts.identity, left)
+        left = positions.missing(local, target, STATEMENT)
+    lost = lost_of(facts.identity, left)
     if lost:
         raise Refusal(
             f"the peer has transactions of this server that it no longer has: {lost};"
@@ -124,10 +124,10 @@ def _left_to_apply(
     return left
 
 
-def _telling(host: Host) -> Telling:
+def _telling(node: Node) -> Telling:
     from kachecks.transitions.progress import Telling
 
-    return Telling(host.now, host.progress)
+    return Telling(node.clock.now, node.telling.progress)
 
 
 def _count_of(
@@ -137,16 +137,15 @@ def _count_of(
     from kachecks.transitions.catching_up import transactions_left
 
     received = ",".join(each.received_gtid for each in channels)
-    wanted = target or Position(received, "", None)
-    return lambda: transactions_left(sessions.local, sessions.facts.version, wanted, left)
+    wanted = target or Position(received)
+    return lambda: transactions_left(sessions.local, wanted, left)
 
 
 def _progress(sessions: Sessions, channels: tuple[Channel, ...]) -> object:
     """Something that changes whenever a transaction is received or applied."""
     with own_server():
-        executed = positions.executed(sessions.local, sessions.facts.version, STATEMENT)
-    marks = [(each.received_gtid, each.received_file, each.applied_file) for each in channels]
-    return executed, marks
+        executed = positions.executed(sessions.local, STATEMENT)
+    return executed, [each.received_gtid for each in channels]
 
 
 def _restart_threads(
@@ -167,7 +166,7 @@ def _restart_threads(
             continue
         with own_server():
             if not channel.applier and channel.receiver == "No" and version.mariadb:
-                if sessions.peer is None and channel.gtid:
+                if sessions.peer is None:
                     raise Refusal(
                         "both replication threads are stopped and the peer is not there:"
                         " MariaDB would throw away what was received; START SLAVE by hand"

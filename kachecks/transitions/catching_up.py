@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql import positions
-from kachecks.mysql.facts import Version, channels_of
+from kachecks.mysql.gtid import Position
 from kachecks.mysql.gtid_count import count, mariadb_count
-from kachecks.mysql.positions import Position
-from kachecks.mysql.probe import probe
 from kachecks.mysql.session import Session, SessionError
-from kachecks.node import Budget, Host
+from kachecks.node import Node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,27 +30,27 @@ class CaughtUp(NamedTuple):
 
     done: bool
     said: str
-    left: str = ""  # what it lacks, by GTID or file and position
+    left: str = ""  # GTIDs that it lacks
 
 
 def wait_for_peer(
-    host: Host, seconds: float, each_round: EachRound = lambda _count: None
+    node: Node, seconds: float, each_round: EachRound = lambda _count: None
 ) -> CaughtUp:
     """Wait up to ``seconds`` for the peer to have applied what this node has committed by now.
 
     Args:
         each_round: called in each round, with what counts the transactions that are left.
     """
-    budget = Budget(host, seconds)
+    budget = Budget(node.clock, seconds)
     try:
-        local = host.connect_local(budget.left(at_most=CONNECT))
+        local = node.servers.connect_local(budget.left(at_most=CONNECT))
         try:
-            peer = host.connect_peer(budget.left(at_most=CONNECT))
+            peer = node.servers.connect_peer(budget.left(at_most=CONNECT))
         except SessionError as error:
             local.close()
             return CaughtUp(False, f"the peer does not answer: {error}")
         try:
-            return _wait(host, local, peer, budget, seconds, each_round)
+            return _wait(node, local, peer, budget, seconds, each_round)
         finally:
             local.close()
             peer.close()
@@ -59,29 +58,25 @@ def wait_for_peer(
         return CaughtUp(False, f"whether the peer has everything is not known: {error}")
 
 
-def transactions_left(
-    session: Session, version: Version, wanted: Position, left: str
-) -> int | None:
+def transactions_left(session: Session, wanted: Position, left: str) -> int | None:
     """How many of ``wanted`` that server lacks; None where they cannot be counted.
 
     Args:
         left: what positions.missing has found it to lack.
     """
-    if wanted.file is not None:
-        return None
-    if not version.mariadb:
+    if not session.version.mariadb:
         return count(left)
     with suppress(SessionError):
-        return mariadb_count(wanted.gtids, positions.executed(session, version, CONNECT))
+        return mariadb_count(wanted.gtids, positions.executed(session, CONNECT))
     return None
 
 
-def _count_of(session: Session, version: Version, wanted: Position, left: str) -> Count:
-    return lambda: transactions_left(session, version, wanted, left)
+def _count_of(session: Session, wanted: Position, left: str) -> Count:
+    return lambda: transactions_left(session, wanted, left)
 
 
 def _wait(
-    host: Host,
+    node: Node,
     local: Session,
     peer: Session,
     budget: Budget,
@@ -89,17 +84,14 @@ def _wait(
     each_round: EachRound,
 ) -> CaughtUp:
     """Raises SessionError."""
-    facts = probe(local, budget.left(at_most=CONNECT))
-    wanted = positions.executed(local, facts.version, budget.left(at_most=CONNECT))
+    wanted = positions.executed(local, budget.left(at_most=CONNECT))
     pause = 0.002
     left = "what this node has committed"
     while not budget.over:
-        there = probe(peer, STATEMENT)
-        channels = channels_of(there.channels, facts.identity)
-        left = positions.missing(peer, there.version, wanted, channels, STATEMENT)
+        left = positions.missing(peer, wanted, STATEMENT)
         if not left:
             return CaughtUp(True, "the peer has everything")
-        each_round(_count_of(peer, there.version, wanted, left))
-        host.sleep(min(pause, budget.left()))
+        each_round(_count_of(peer, wanted, left))
+        node.clock.sleep(min(pause, budget.left()))
         pause = min(pause * 2, 0.05)
     return CaughtUp(False, f"the peer does not have everything after {seconds:g} s", left)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from kachecks.bounded import Budget, Clock
 from kachecks.lean import NamedTuple
 from kachecks.mysql import queries
-from kachecks.node import Budget
+from kachecks.mysql.errors import NO_SUCH_THREAD, NOT_OURS_TO_KILL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,10 +14,7 @@ if TYPE_CHECKING:
 
     from kachecks.mysql.facts import Row
     from kachecks.mysql.session import Session
-    from kachecks.node import Host
 
-NO_SUCH_THREAD = 1094
-NOT_OURS_TO_KILL = 1095
 SYSTEM_USERS = frozenset({"system user", "event_scheduler", "unauthenticated user"})
 
 ROUND = 0.2
@@ -37,14 +35,14 @@ class Cutter:
 
     def __init__(
         self,
-        host: Host,
+        clock: Clock,
         session: Session,
         spared: Collection[str],
         each_round: Callable[[], None],
     ) -> None:
         """``spared``: users that are never cut, besides the server's own and replicas."""
         self.users: list[str] = []  # cut so far
-        self._host = host
+        self._clock = clock
         self._session = session
         self._spared = spared
         self._each_round = each_round
@@ -59,7 +57,7 @@ class Cutter:
         Raises:
             SessionError: as the server or the network has it.
         """
-        spend = Budget(self._host, seconds)
+        spend = Budget(self._clock, seconds)
         rows = self._session.query(queries.PROCESSLIST, budget.left(at_most=2.0))
         clients = [row for row in rows if self._is_client(row)]
         ending = [row["User"] or "" for row in clients if row["Command"] == "Killed"]

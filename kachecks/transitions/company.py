@@ -7,32 +7,33 @@ alive, and is looked at once more when this node closes.
 
 from __future__ import annotations
 
+from kachecks.mysql.errors import GONE
 from kachecks.mysql.facts import Facts, channels_from
-from kachecks.node import Host
+from kachecks.node import Node
 
 
-def notice_peer(host: Host, facts: Facts) -> None:
+def notice_peer(node: Node, facts: Facts) -> None:
     """Replication from the peer is connected, so it lives. Raises StateError.
 
     Where it has just died without a word, the server notices after replica_net_timeout, and the
     next looks at the peer set the mark again.
     """
-    last = host.last_look()
+    last = node.marks.last_look()
     if last is None or last.alone is False:
         return
-    lives = any(each.receiving for each in channels_from(facts.channels, host.config.peer))
-    if lives and host.unmark_alone():
-        host.remember_look(last._replace(alone=False))
+    lives = any(each.receiving for each in channels_from(facts.channels, node.config.peer))
+    if lives and node.served_alone.unmark():
+        node.marks.remember_look(last._replace(alone=False))
 
 
-def closing(host: Host) -> None:
+def closing(node: Node) -> None:
     """This server is closed, or dead: from now on the peer may be open, if it is there at all."""
-    last = host.last_look()
+    last = node.marks.last_look()
     if last is not None and last.alone is False:
         return
-    if not host.was_alone():
+    if not node.served_alone.is_marked():
         return
     from kachecks.transitions.giving_way import ask_peer
 
-    if ask_peer(host) != "gone":
-        host.unmark_alone()
+    if ask_peer(node) not in GONE:
+        node.served_alone.unmark()

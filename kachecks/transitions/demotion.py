@@ -6,24 +6,21 @@ will not close, SIGKILL. Replication goes on.
 
 from __future__ import annotations
 
+from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql import positions, queries
-from kachecks.mysql.facts import Version
-from kachecks.mysql.probe import probe_access, version_of
+from kachecks.mysql.errors import CONNECTIONS_USED_UP, NOT_ALLOWED
+from kachecks.mysql.probe import probe_access
 from kachecks.mysql.session import DriverError, Lost, Refused, ServerError, Session, SessionError
-from kachecks.node import Budget, Host
+from kachecks.node import Node
 from kachecks.state.files import StateError
-from kachecks.transitions.clients import Cutter
+from kachecks.transitions.closing import Closed, Closing, NotClosed
 from kachecks.transitions.record import Outcome, Steps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from typing import Callable
+    pass
 
-LOCK_WAIT_TIMEOUT = 1205
-BUSY = frozenset({1040, 1203, 1226})  # connections used up; an administrator's place may get free
-ACCESS_DENIED = frozenset({1142, 1143, 1227})
 
 FRESH_LOOK = 0.5
 """Seconds for the last look at a server before it is killed; half of a shorter patience."""
@@ -35,31 +32,6 @@ HURRY = 1.0
 """Seconds of patience that leave no time for a second attempt (an isolated node). Fewer than that
 (notify_stop) leave none to cut many clients before closing."""
 
-CUT_FIRST = 0.5
-"""Seconds for cutting clients before the first attempt to close, and no more than a third of all:
-enough for some hundred. The others are cut when it is closed, or waits for one of them."""
-
-CUT_LAST = 0.8
-"""Part of the time left in which the others are cut; the rest is for what comes after."""
-
-CLOSING = 1.0
-"""Seconds for which a server waits for what keeps it from closing (lock_wait_timeout)."""
-
-QUIET = 0.5
-"""Seconds without a session that could write through read_only (MariaDB before 12)."""
-
-
-class NotClosed(Exception):
-    """The server still takes writes, or somebody may; the text says why."""
-
-
-class Closed(NamedTuple):
-    """A server that has been read back as closed."""
-
-    cut: int  # client connections
-    remark: str = ""  # what could not be done after that
-    quiet: bool = True  # False: an account that may write through read_only keeps coming back
-
 
 class ClosedServer(NamedTuple):
     """This node's server, read back as closed."""
@@ -68,35 +40,35 @@ class ClosedServer(NamedTuple):
     position: str  # all that it has committed, "" where that could not be asked
 
 
-def demote(host: Host, steps: Steps, patience: float) -> Outcome:
+def demote(node: Node, steps: Steps, patience: float) -> Outcome:
     """Close this node's server within about ``patience`` seconds, by killing it if need be.
 
     The caller holds the lock, or has waited for it long enough: closing needs no lock.
     """
     last_look = min(FRESH_LOOK, patience / 2)
-    budget = Budget(host, patience - last_look)
+    budget = Budget(node.clock, patience - last_look)
     hurry = patience < HURRY
     try:
-        return _close(host, steps, budget, budget.left(), cut_first=not hurry)
+        return _close(node, steps, budget, budget.left(), cut_first=not hurry)
     except Refused as refusal:
-        return _wait_for_death(host, steps, budget, last_look, refusal)
+        return _wait_for_death(node, steps, budget, last_look, refusal)
     except NotClosed as error:
-        return _last_resort(host, steps, last_look, str(error), try_again=0.0)
+        return _last_resort(node, steps, last_look, str(error), try_again=0.0)
     except (ServerError, DriverError) as error:
         return _not_closed(f"the server cannot be closed: {error}{_cure(error)}")
     except SessionError as error:
         # The other node opens by the clock beside an isolated one, whatever this one still tries.
         again = last_look if patience <= HURRY else SECOND_ATTEMPT
-        return _last_resort(host, steps, last_look, str(error), try_again=again)
+        return _last_resort(node, steps, last_look, str(error), try_again=again)
 
 
-def demote_mute(host: Host, steps: Steps, why: str) -> Outcome:
+def demote_mute(node: Node, steps: Steps, why: str) -> Outcome:
     """Close a server that has just been mute for as long as counts as hung: one more look."""
-    return _last_resort(host, steps, FRESH_LOOK, why, try_again=SECOND_ATTEMPT)
+    return _last_resort(node, steps, FRESH_LOOK, why, try_again=SECOND_ATTEMPT)
 
 
 def close_server(
-    host: Host, steps: Steps, budget: Budget, connect: float, cut_first: bool = True
+    node: Node, steps: Steps, budget: Budget, connect: float, cut_first: bool = True
 ) -> ClosedServer:
     """Connect to this node's server and close it; nothing is killed but client connections.
 
@@ -106,39 +78,34 @@ def close_server(
     Raises:
         NotClosed, SessionError: it takes writes, or may.
     """
-    mark = host.open_mark()
-    session = _connect(host, budget, connect)
+    mark = node.marks.open_mark()
+    session = _connect(node, budget, connect)
     steps.done("connect")
     try:
-        version = version_of(session)
         access = probe_access(session, budget.left(at_most=1.0))
         if access.closed and mark is None:
             return ClosedServer(None, "")
         if access.writable:
             with suppress(StateError):  # what cannot be noted must still be closed
-                host.mark_open(host.server_process(session))
-        closed = close_writes(
-            host,
-            session,
-            own_users(host),
-            budget,
-            lambda: host.connect_local(1.0),
-            cut_first=cut_first,
+                node.marks.mark_open(node.servers.process_of(session))
+        closing = Closing(
+            session, node.clock, budget, own_users(node), lambda: node.servers.connect_local(1.0)
         )
+        closed = closing.close(cut_first)
         steps.done("close")
-        _unmark(host)
+        _unmark(node)
         position = ""
         with suppress(SessionError):
-            _stop_events(host, session, version, budget)
-            position = positions.executed(session, version, budget.left(at_most=1.0)).text
+            _stop_events(node, session, budget)
+            position = positions.executed(session, budget.left(at_most=1.0)).gtids
         return ClosedServer(closed, position)
     finally:
         session.close()
 
 
-def _close(host: Host, steps: Steps, budget: Budget, connect: float, cut_first: bool) -> Outcome:
+def _close(node: Node, steps: Steps, budget: Budget, connect: float, cut_first: bool) -> Outcome:
     """As close_server, for the audit log."""
-    closed, position = close_server(host, steps, budget, connect, cut_first)
+    closed, position = close_server(node, steps, budget, connect, cut_first)
     if closed is None:
         why = "the server is closed"
         return Outcome("demote", "already closed", why, done=True, changed=False)
@@ -146,188 +113,94 @@ def _close(host: Host, steps: Steps, budget: Budget, connect: float, cut_first: 
     return Outcome("demote", "closed", why, done=True, changed=True, position=position)
 
 
-def own_users(host: Host) -> frozenset[str]:
+def own_users(node: Node) -> frozenset[str]:
     """The accounts of this suite on both nodes: they do not write, and are never cut."""
-    return frozenset({host.config.local.user, host.config.remote.user})
+    return frozenset({node.config.local.user, node.config.remote.user})
 
 
-def close_writes(
-    host: Host,
-    session: Session,
-    users: Collection[str],
-    budget: Budget,
-    again: Callable[[], Session],
-    each_round: Callable[[], None] = lambda: None,
-    cut_first: bool = True,
-    cut_last: float = float("inf"),
-) -> Closed:
-    """Close the server of ``session``, local or remote, and cut its clients.
-
-    Returns only when it has been read back as closed. Clients are cut first, as many as can be in
-    CUT_FIRST: what they hold (LOCK TABLES, a running statement, a commit that waits for a semi-sync
-    acknowledgement) is what SET GLOBAL read_only would wait for. They are cut again afterwards, so
-    that pooled connections open anew, through the VIP. Semi-sync is switched off only when they are
-    gone: before, it would acknowledge commits to them that the other node does not have.
-
-    Args:
-        users: those never to cut.
-        again: connects to it once more.
-        each_round: called several times a second.
-        cut_first: False where there is no time even for that.
-        cut_last: seconds at most for those that are cut when it is closed.
-
-    Raises:
-        NotClosed: the budget is over.
-        SessionError: as the server or the network has it.
-    """
-    version = version_of(session)
-    cutter = Cutter(host, session, users, each_round)
-    session.execute(queries.PREPARE_TO_CLOSE, budget.left(at_most=1.0))
-    if cut_first:
-        cutter.cut(budget, min(CUT_FIRST, budget.left() / 3))
-    semi_sync: list[str] = []
-    try:
-        while True:
-            waits = False
-            try:
-                session.execute(queries.close_writes(version), budget.left(at_most=2.0))
-                if probe_access(session, budget.left(at_most=1.0)).closed:
-                    break
-            except ServerError as error:
-                if error.errno != LOCK_WAIT_TIMEOUT:
-                    raise
-                waits = True
-            each_round()
-            if budget.over:
-                raise NotClosed("writes that cannot be cut are still running")
-            left = cutter.cut(budget, budget.left() - CLOSING).left
-            if waits and not left:
-                semi_sync += _switch_off_semi_sync(session, budget)
-    except (NotClosed, SessionError):
-        _semi_sync_back_on(session, semi_sync, again)
-        raise
-    try:
-        # Those first that may write all the same.
-        writers = _write_through_accounts(session, version, budget)
-        seconds = min(budget.left() * CUT_LAST, cut_last)
-        last = cutter.cut(budget, seconds, first=writers)
-        if writers.intersection(cutter.users + last.left + last.ending):
-            _cut_until_quiet(host, cutter, writers, budget, each_round)
-        for variable in semi_sync:
-            session.execute(queries.switch_on(variable), budget.left(at_most=1.0))
-    except (NotClosed, SessionError) as error:  # it is closed, whatever else is left to do
-        quiet = not _may_write_through(version)
-        return Closed(len(cutter.users), f"; but {error}", quiet)
-    remark = f"; but there was no time to cut another {len(last.left):,}" if last.left else ""
-    return Closed(len(cutter.users), remark)
-
-
-def _cut_until_quiet(
-    host: Host,
-    cutter: Cutter,
-    writers: frozenset[str],
-    budget: Budget,
-    each_round: Callable[[], None],
-) -> None:
-    """Cut on until no account that may write through read_only has come back for a while.
-
-    Raises:
-        NotClosed: one comes back again and again, or does not end.
-    """
-    quiet = Budget(host, QUIET)
-    while not quiet.over:
-        if budget.over:
-            raise NotClosed("an account that may write through read_only keeps coming back")
-        host.sleep(0.05)
-        each_round()
-        again = cutter.cut(Budget(host, QUIET), QUIET, first=writers)
-        if writers.intersection(again.users + again.left + again.ending):
-            quiet = Budget(host, QUIET)
-
-
-def _connect(host: Host, budget: Budget, seconds: float) -> Session:
+def _connect(node: Node, budget: Budget, seconds: float) -> Session:
     """Connect; a server that is short of connections, or just let go of us, is asked again."""
     pause = 0.005
     while True:
         try:
-            return host.connect_local(max(min(seconds, budget.left()), 0.05))
+            return node.servers.connect_local(max(min(seconds, budget.left()), 0.05))
         except Lost:
             if budget.over:
                 raise
         except ServerError as error:
-            if error.errno not in BUSY or budget.over:
+            if error.errno not in CONNECTIONS_USED_UP or budget.over:
                 raise
-        host.sleep(pause)
+        node.clock.sleep(pause)
         pause = min(2 * pause, 0.05)
 
 
 def _wait_for_death(
-    host: Host, steps: Steps, budget: Budget, last_look: float, refusal: Refused
+    node: Node, steps: Steps, budget: Budget, last_look: float, refusal: Refused
 ) -> Outcome:
     """A closed port is not death: a server that shuts down may commit for seconds after it."""
-    mark = host.open_mark()
-    process = mark or host.last_server()
-    if process is not None and not host.wait_for_end(process, budget.left()):
+    mark = node.marks.open_mark()
+    process = mark or node.marks.last_server()
+    if process is not None and not node.servers.wait_for_end(process, budget.left()):
         why = f"{refusal}, but pid {process.pid} has not ended"
-        return _last_resort(host, steps, last_look, why, try_again=0.0)
+        return _last_resort(node, steps, last_look, why, try_again=0.0)
     if mark is not None:
-        _unmark(host)
+        _unmark(node)
     steps.done("wait for mysqld's end")
     why = "mysqld has ended"
     return Outcome("demote", "dead", why, done=True, changed=mark is not None)
 
 
-def _last_resort(host: Host, steps: Steps, last_look: float, why: str, try_again: float) -> Outcome:
+def _last_resort(node: Node, steps: Steps, last_look: float, why: str, try_again: float) -> Outcome:
     """One more look at a server that would not close; then SIGKILL, if it was open.
 
     One that wakes up later would finish its commits after the other node has opened. Only the
     very process that carries the open mark: one that was never opened has nothing to commit.
     One that was mute and answers now is closed after all, within ``try_again`` seconds more.
     """
-    mark = host.open_mark()
+    mark = node.marks.open_mark()
     if mark is None:
-        return _unmarked(host, last_look, why)
-    if not host.alive(mark):
-        _unmark(host)
+        return _unmarked(node, last_look, why)
+    if not node.servers.alive(mark):
+        _unmark(node)
         why = "mysqld has ended"
         return Outcome("demote", "dead", why, done=True, changed=True)
     try:
         if try_again:
-            return _close(host, steps, Budget(host, try_again), last_look, cut_first=True)
-        if _closed_after_all(host, last_look):
-            _unmark(host)
+            return _close(node, steps, Budget(node.clock, try_again), last_look, cut_first=True)
+        if _closed_after_all(node, last_look):
+            _unmark(node)
             return Outcome("demote", "closed", why, done=True, changed=True)
     except (ServerError, DriverError) as error:  # alive: no reason to kill
         return _not_closed(f"the server cannot be closed: {error}{_cure(error)}")
     except (NotClosed, SessionError):
         pass
     steps.done("last look")
-    return kill_open_server(host, steps, why)
+    return kill_open_server(node, steps, why)
 
 
-def kill_open_server(host: Host, steps: Steps, why: str) -> Outcome:
+def kill_open_server(node: Node, steps: Steps, why: str) -> Outcome:
     """SIGKILL to the very mysqld that carries the open mark, if stuck_mysqld allows it."""
-    mark = host.open_mark()
+    mark = node.marks.open_mark()
     if mark is None:
         return Outcome("demote", "left alone", why, done=True, changed=False)
-    if host.config.stuck_mysqld == "leave":
+    if node.config.stuck_mysqld == "leave":
         return _stuck(f"{why}; stuck_mysqld = leave, so pid {mark.pid} is left as it is")
-    host.kill(mark)
-    ended = host.wait_for_end(mark, 2.0)
+    node.servers.kill(mark)
+    ended = node.servers.wait_for_end(mark, 2.0)
     steps.done("kill")
     if not ended:
         return _stuck(f"{why}; SIGKILL sent to pid {mark.pid}, which has not ended (disk?)")
-    _unmark(host)
+    _unmark(node)
     text = f"{why}; pid {mark.pid} was open and has been killed"
     return Outcome("demote", "killed", text, done=True, changed=True)
 
 
-def _unmarked(host: Host, last_look: float, why: str) -> Outcome:
+def _unmarked(node: Node, last_look: float, why: str) -> Outcome:
     """No process may be killed. That is only harmless where none was open."""
     with suppress(SessionError):
-        if not _closed_after_all(host, last_look):
+        if not _closed_after_all(node, last_look):
             return _not_closed(f"{why}; it is open, and which process it is cannot be told")
-    if host.config.local.socket is None:
+    if node.config.local.socket is None:
         return _stuck(f"{why}; over TCP it cannot be told which process it is")
     text = f"{why}; it was not open as far as is known, so it is left alone"
     return Outcome("demote", "left alone", text, done=True, changed=False)
@@ -343,93 +216,42 @@ def _stuck(why: str) -> Outcome:
     return Outcome("demote", "stuck", why, done=False, changed=True)
 
 
-def _closed_after_all(host: Host, seconds: float) -> bool:
+def _closed_after_all(node: Node, seconds: float) -> bool:
     """Raises SessionError."""
-    session = host.connect_local(seconds)
+    session = node.servers.connect_local(seconds)
     try:
         return probe_access(session, seconds).closed
     finally:
         session.close()
 
 
-def _unmark(host: Host) -> None:
+def _unmark(node: Node) -> None:
     """Remove the open mark; one that stays names a server that is closed or dead: harmless."""
     with suppress(StateError):
-        host.unmark_open()
+        node.marks.unmark_open()
 
 
-def _may_write_through(version: Version) -> bool:
-    """MariaDB's read_only before 12 does not hold those back who have SUPER or READ_ONLY ADMIN."""
-    return version.mariadb and version.number < (12, 0, 0)
-
-
-def _write_through_accounts(session: Session, version: Version, budget: Budget) -> frozenset[str]:
-    """Users that may write through read_only; there are some only where the version has it.
-
-    Where the view that lists them is missing, at least root is taken for one.
-    """
-    if not _may_write_through(version):
-        return frozenset()
-    try:
-        rows = session.query(queries.WRITE_THROUGH_ACCOUNTS, budget.left(at_most=1.0))
-    except ServerError:
-        return frozenset({"root"})
-    return frozenset(row["user"] or "" for row in rows)
-
-
-def _stop_events(host: Host, session: Session, version: Version, budget: Budget) -> None:
+def _stop_events(node: Node, session: Session, budget: Budget) -> None:
     """Events of privileged definers write through read_only of MariaDB before 12.
 
     Needs SUPER, which our account has only if the operator gave it; README says what cannot be
     promised without. A note lets the next promotion switch them on again.
     """
-    if not _may_write_through(version):
+    if not session.version.lets_admins_write:
         return
     if session.query(queries.EVENTS, budget.left(at_most=1.0))[0]["event_scheduler"] != "ON":
         return
     try:
         session.execute(queries.SWITCH_OFF_EVENTS, budget.left(at_most=1.0))
     except ServerError as error:
-        if error.errno not in ACCESS_DENIED:
+        if error.errno not in NOT_ALLOWED:
             raise
     else:
         with suppress(StateError):
-            host.note_events_off(host.server_process(session))
-
-
-def _switch_off_semi_sync(session: Session, budget: Budget) -> list[str]:
-    """Release commits that wait for an acknowledgement; the variables that were switched off."""
-    switched: list[str] = []
-    for row in session.query(queries.SEMI_SYNC_SOURCE, budget.left(at_most=1.0)):
-        variable = row["Variable_name"] or ""
-        try:
-            session.execute(queries.switch_off(variable), budget.left(at_most=1.0))
-        except ServerError as error:
-            if error.errno not in ACCESS_DENIED:
-                raise
-        else:
-            switched.append(variable)
-    return switched
-
-
-def _semi_sync_back_on(session: Session, switched: list[str], again: Callable[[], Session]) -> None:
-    """The server goes on taking writes: as semi-synchronously as before, if it can be reached."""
-    if not switched:
-        return
-    with suppress(SessionError):
-        for variable in switched:
-            session.execute(queries.switch_on(variable), 1.0)
-        return
-    with suppress(SessionError):  # the last attempt to close was given up, and its session with it
-        another = again()
-        try:
-            for variable in switched:
-                another.execute(queries.switch_on(variable), 1.0)
-        finally:
-            another.close()
+            node.marks.note_events_off(node.servers.process_of(session))
 
 
 def _cure(error: SessionError) -> str:
-    if isinstance(error, ServerError) and error.errno in ACCESS_DENIED:
+    if isinstance(error, ServerError) and error.errno in NOT_ALLOWED:
         return "; give this account the privileges in keepalived-snippets/grants.*.sql"
     return ""

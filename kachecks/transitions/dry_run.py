@@ -8,30 +8,55 @@ from __future__ import annotations
 
 from typing import cast
 
+from kachecks.bounded import Clock
 from kachecks.config.options import Config
 from kachecks.mysql.facts import Row
 from kachecks.mysql.session import ServerError, Session
 from kachecks.mysqld_process import Process
 from kachecks.network.link import Network
-from kachecks.node import TalkingHost
+from kachecks.node import Keepalived, Outside, Servers, TalkingVoice
 from kachecks.report import say
+from kachecks.state.files import GAVE_WAY, PERMIT, Disk, Files
 
 PATIENCE = 0.5
 """Seconds for what comes by itself, such as the peer's replication."""
 
+LOCK = -1
+"""Stands for a lock that was not taken."""
 
-class RehearsalOver(BaseException):  # no error: nobody on the way may handle it as one
-    """The real steps would wait here for something that a rehearsal cannot bring about."""
+ACTS = {
+    GAVE_WAY: "would give the VIP back, and be unfit for a while",
+    f"{PERMIT} 0": "would withdraw the permit that keepalived watches",
+}
+"""Marks that change what happens next; the others are only remembered."""
 
 
-class RehearsedSession:
+class DryRunOver(BaseException):  # no error: nobody on the way may handle it as one
+    """The real steps would wait here for something that a dry run cannot bring about."""
+
+
+class DryClock(Clock):
+    """The real clock, and little patience: what an act would have brought about never comes."""
+
+    def __init__(self) -> None:
+        self._patience = PATIENCE
+
+    def sleep(self, seconds: float) -> None:
+        """Wait. Raises DryRunOver: after PATIENCE seconds in all."""
+        self._patience -= seconds
+        if self._patience < 0:
+            raise DryRunOver("here it would wait, look again, go on when what it needs is so")
+        super().sleep(seconds)
+
+
+class DrySession:
     """A session whose changes are printed and pretended."""
 
     def __init__(self, session: Session, where: str) -> None:
         self._session = session
         self._where = where
         self._pretended: Row = {}
-        self.server_version = session.server_version
+        self.version = session.version
         self.connection_id = session.connection_id
         self.address = session.address
 
@@ -72,41 +97,16 @@ class RehearsedSession:
         return self._session.server_pid()
 
 
-class RehearsedNetwork(Network):
-    """The real network, to which nothing is announced."""
-
-    def announce(self, mac: str) -> None:
-        """Print it."""
-        say(f"  would announce that {mac} has the VIP")
-
-
-class RehearsalHost(TalkingHost):
-    """The real node, where nothing is done."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__(config)
-        self.network = RehearsedNetwork(config)
-        self._patience = PATIENCE
-        self.permit_withdrawn = False
-
-    def sleep(self, seconds: float) -> None:
-        """Wait, but not for long: what an act would have brought about never comes.
-
-        Raises:
-            RehearsalOver: after PATIENCE seconds in all.
-        """
-        self._patience -= seconds
-        if self._patience < 0:
-            raise RehearsalOver("here it would wait, look again, go on when what it needs is so")
-        super().sleep(seconds)
+class DryServers(Servers):
+    """The real servers, on which nothing is changed."""
 
     def connect_local(self, timeout: float) -> Session:
-        """As for real, with a session that changes nothing."""
-        return cast(Session, RehearsedSession(super().connect_local(timeout), "this node"))
+        """With a session that changes nothing."""
+        return cast(Session, DrySession(super().connect_local(timeout), "this node"))
 
     def connect_peer(self, timeout: float) -> Session:
-        """As for real, with a session that changes nothing."""
-        return cast(Session, RehearsedSession(super().connect_peer(timeout), "the peer"))
+        """With a session that changes nothing."""
+        return cast(Session, DrySession(super().connect_peer(timeout), "the peer"))
 
     def kill(self, process: Process) -> bool:
         """Print it."""
@@ -118,75 +118,96 @@ class RehearsalHost(TalkingHost):
         say(f"  would wait up to {seconds:g} s for pid {process.pid} to end")
         return True
 
-    def try_lock(self, purpose: str) -> bool:
+
+class DryFiles(Files):
+    """The real marks and locks, read and never written."""
+
+    def __init__(self) -> None:
+        self.permit_withdrawn = False
+
+    def write(self, path: str, text: str) -> None:
+        """Print what it would mean."""
+        kind = path.rpartition(".")[2]
+        said = ACTS.get(kind) or ACTS.get(f"{kind} {text.strip()}")
+        if said:
+            say(f"  {said}")
+        self.permit_withdrawn = self.permit_withdrawn or (kind, text) == (PERMIT, "0\n")
+
+    def remove(self, path: str) -> None:
+        """Nothing."""
+
+    def lock(self, path: str) -> int | None:
         """Only look whether it is free."""
-        holder = self.lock_purpose()
-        if holder:
-            say(f"  the lock is held: {holder} is at work")
-        else:
-            say(f"  would take the lock, to {purpose}")
-        return True
+        holder = self.inscription(path)
+        if holder is not None:
+            say(f"  the lock is held: {holder or 'unknown'} is at work")
+        return LOCK
+
+    def inscribe(self, lock: int, text: str) -> None:  # noqa: ARG002 - the same signature
+        """Print it."""
+        if text:
+            say(f"  would take the lock, to {text}")
+
+    def unlock(self, lock: int) -> None:
+        """Nothing."""
+
+
+class DryDisk(Disk):
+    """Marks that survive a reboot, and the audit log: read and never written."""
+
+    def write(self, path: str, text: str, patience: float) -> None:
+        """Nothing."""
+
+    def remove(self, path: str, patience: float) -> None:
+        """Nothing."""
+
+    def append(self, path: str, line: str, patience: float) -> None:
+        """Nothing."""
+
+
+class DryNetwork(Network):
+    """The real network, to which nothing is announced."""
+
+    def announce(self, mac: str) -> None:
+        """Print it."""
+        say(f"  would announce that {mac} has the VIP")
+
+
+class DryKeepalived(Keepalived):
+    """The real keepalived, which goes on."""
+
+    def stop(self) -> str:
+        """Print it."""
+        say("  would stop keepalived")
+        return "would stop keepalived"
 
     def drop_vip(self) -> str:
         """Print it."""
         return "  would remove the VIP if a dead keepalived has left it"
 
-    def remember_server(self, process: Process | None, contact: bool = False) -> bool:  # noqa: ARG002
-        """Nothing."""
-        return False
-
-    def mark_gave_way(self, why: str) -> None:  # noqa: ARG002 - the same signature
+    def start_notify_master(self) -> None:
         """Print it."""
-        say("  would give the VIP back, and be unfit for a while")
+        say("  would start notify_master")
 
-    def withdraw_permit(self) -> None:
-        """Print it."""
-        self.permit_withdrawn = True
-        say("  would withdraw the permit that keepalived watches")
 
-    def mark_alone(self, others: str) -> None:
+class DryVoice(TalkingVoice):
+    """The terminal alone."""
+
+    def log(self, text: str, problem: bool) -> None:
         """Nothing."""
 
-    def unmark_alone(self) -> bool:
-        """Nothing."""
-        return True
-
-    def grant_permit(self) -> None:
+    def alert(self, program: str, record: dict[str, object]) -> None:
         """Nothing."""
 
-    def mark_leaving(self) -> None:
-        """Nothing."""
 
-    def unmark_leaving(self) -> None:
-        """Nothing."""
+class DryRun(Outside):
+    """The real world, in which nothing is done."""
 
-    def refusal_changed(self, why: str) -> bool:  # noqa: ARG002 - the same signature
-        """Nothing is remembered."""
-        return False
-
-    def note_opening_told(self) -> None:
-        """Nothing."""
-
-    def forget_refusal(self) -> None:
-        """Nothing."""
-
-    def mark_open(self, process: Process | None) -> None:
-        """Nothing."""
-
-    def unmark_open(self) -> None:
-        """Nothing."""
-
-    def note_events_off(self, process: Process | None) -> None:
-        """Nothing."""
-
-    def take_events_note(self, process: Process | None) -> bool:  # noqa: ARG002
-        """Nothing."""
-        return False
-
-    def record(self, entry: dict[str, object], problem: bool) -> None:
-        """Nothing."""
-
-    def stop_keepalived(self) -> str:
-        """Print it."""
-        say("  would stop keepalived")
-        return "would stop keepalived"
+    def __init__(self, config: Config) -> None:
+        self.clock = DryClock()
+        self.files: DryFiles = DryFiles()
+        self.disk = DryDisk()
+        self.servers = DryServers(config)
+        self.network = DryNetwork(config)
+        self.keepalived = DryKeepalived(config)
+        self.voice = DryVoice()

@@ -5,7 +5,8 @@ Closing goes on without it, opening never does.
 
 from __future__ import annotations
 
-from kachecks.node import Budget, Host
+from kachecks.bounded import Budget
+from kachecks.node import Node
 from kachecks.state.files import StateError
 
 TYPE_CHECKING = False
@@ -19,27 +20,27 @@ PROMOTION_LOCK_PATIENCE = 20.0
 """Seconds to wait for another hook at work before opening: never without the lock."""
 
 
-def lock_to_demote(host: Host, patience: float) -> bool:
+def lock_to_demote(node: Node, patience: float) -> bool:
     """Wait a moment for the lock; False: go on without it, closing is always safe."""
-    budget = Budget(host, min(DEMOTION_LOCK_PATIENCE, patience / 3))
+    budget = Budget(node.clock, min(DEMOTION_LOCK_PATIENCE, patience / 3))
     try:
-        return _wait_for_lock(host, "demote", lambda: budget.over)
+        return _wait_for_lock(node, "demote", lambda: budget.over)
     except StateError as error:
-        host.progress(f"going on without the lock: {error}")
+        node.telling.progress(f"going on without the lock: {error}")
         return False
 
 
-def lock_to_promote(host: Host) -> bool:
+def lock_to_promote(node: Node) -> bool:
     """Wait for the lock while the VIP is here. Raises StateError: never without the lock."""
-    budget = Budget(host, PROMOTION_LOCK_PATIENCE)
-    return _wait_for_lock(host, "promote", lambda: budget.over or not host.vip_here())
+    budget = Budget(node.clock, PROMOTION_LOCK_PATIENCE)
+    return _wait_for_lock(node, "promote", lambda: budget.over or not node.network.vip_here())
 
 
-def _wait_for_lock(host: Host, purpose: str, give_up: Callable[[], bool]) -> bool:
+def _wait_for_lock(node: Node, purpose: str, give_up: Callable[[], bool]) -> bool:
     pause = 0.002
-    while not host.try_lock(purpose):
+    while not node.lock.try_to_take(purpose):
         if give_up():
             return False
-        host.sleep(pause)
+        node.clock.sleep(pause)
         pause = min(pause * 2, 0.05)
     return True

@@ -6,11 +6,11 @@ can be dealt with; alive but not to be closed, this node stays closed.
 
 from __future__ import annotations
 
-from kachecks.config.options import Config
+from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple
 from kachecks.mysql import positions, queries
-from kachecks.mysql.facts import Facts, channels_from
-from kachecks.mysql.positions import Position
+from kachecks.mysql.gtid import Position
+from kachecks.mysql.pair import not_our_pair
 from kachecks.mysql.probe import probe, probe_access
 from kachecks.mysql.session import (
     DriverError,
@@ -22,8 +22,8 @@ from kachecks.mysql.session import (
     SessionError,
     Unreachable,
 )
-from kachecks.node import Budget
-from kachecks.transitions.demotion import NotClosed, close_writes, own_users
+from kachecks.transitions.closing import Closing, NotClosed
+from kachecks.transitions.demotion import own_users
 from kachecks.transitions.presence import Presence, must_see_a_witness, presence_of_peer
 from kachecks.transitions.sessions import (
     PEER_STATEMENT,
@@ -72,7 +72,7 @@ def settle_peer(sessions: Sessions) -> Settled:
     while True:
         sessions.must_go_on()
         try:
-            session = sessions.host.connect_peer(PEER_CONNECT)
+            session = sessions.node.servers.connect_peer(PEER_CONNECT)
             return _close_peer(sessions, session)
         except Refused as refusal:
             settled = search.refused(refusal)
@@ -83,7 +83,7 @@ def settle_peer(sessions: Sessions) -> Settled:
         except PeerChanged:
             search, settled = _Search(sessions), None
         except (ServerError, DriverError) as error:
-            config = sessions.host.config
+            config = sessions.node.config
             raise Refusal(
                 f"the peer {config.peer} is alive, and cannot be asked, or not be closed: {error};"
                 f" check [peer] in {config.path} and the grants in keepalived-snippets"
@@ -103,10 +103,10 @@ class _Search:
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        host, config = sessions.host, sessions.host.config
+        node, config = sessions.node, sessions.node.config
         self._patience = config.hung_after + config.fence_timeout
-        self._look_on = Budget(host, self._patience)
-        self._grace = Budget(host, config.peer_grace)
+        self._look_on = Budget(node.clock, self._patience)
+        self._grace = Budget(node.clock, config.peer_grace)
 
     def refused(self, refusal: Refused) -> Settled | None:
         """Down, if it has ended: a server that shuts down closes its port first."""
@@ -132,13 +132,13 @@ class _Search:
         return self._gone(said, mute=True) if presence == Presence.ON_LINK else self._hung(said)
 
     def _hung(self, said: str) -> Settled:
-        if self._sessions.host.config.on_hung_peer == "open":
+        if self._sessions.node.config.on_hung_peer == "open":
             return self._gone(f"{said}; on_hung_peer = open", mute=True)
         raise Refusal(f"{said}; on_hung_peer = refuse")
 
     def _silent(self, error: SessionError) -> Settled | None:
         said = f"peer silent: {error}"
-        if self._sessions.host.config.witnesses:
+        if self._sessions.node.config.witnesses:
             must_see_a_witness(self._sessions, said)
             left = self._grace.left()
             if left > STILL_FRESH:
@@ -147,15 +147,15 @@ class _Search:
         return self._gone(said)
 
     def _gone(self, said: str, mute: bool = False) -> Settled:
-        return Settled(said, None, self._sessions.host.now(), mute)
+        return Settled(said, None, self._sessions.node.clock.now(), mute)
 
 
 def peer_is_back(sessions: Sessions, settled: Settled) -> bool:
     """A last look at a peer that was down or silent: has it come back meanwhile?"""
-    if sessions.host.now() - settled.at < STILL_FRESH:
+    if sessions.node.clock.now() - settled.at < STILL_FRESH:
         return False
     try:
-        sessions.host.connect_peer(PEER_CONNECT).close()
+        sessions.node.servers.connect_peer(PEER_CONNECT).close()
     except (Refused, Unreachable):
         return False
     except (NoAnswer, Lost):
@@ -176,7 +176,8 @@ def _close_peer(sessions: Sessions, session: Session) -> Settled:
     fenced = False
     try:
         facts = probe(session, PEER_STATEMENT)
-        strange = stranger(sessions.facts, facts, sessions.host.config)
+        config = sessions.node.config
+        strange = not_our_pair(sessions.facts, facts, config.peer, config.path)
         if strange:
             raise Refusal(strange)
         session.execute(queries.LET_GO_WHEN_SILENT, PEER_STATEMENT)
@@ -188,27 +189,27 @@ def _close_peer(sessions: Sessions, session: Session) -> Settled:
             must_see_a_witness(sessions, "the peer is open")
             _fence(sessions, session)
             fenced = True
-        target = positions.executed(session, facts.version, PEER_STATEMENT)
+        target = positions.executed(session, PEER_STATEMENT)
     except BaseException:
         session.close()
         sessions.peer = None
         raise
-    return Settled("peer closed", target, sessions.host.now(), fenced=fenced)
+    return Settled("peer closed", target, sessions.node.clock.now(), fenced=fenced)
 
 
 def _fence(sessions: Sessions, session: Session) -> None:
-    host = sessions.host
-    budget = Budget(host, host.config.fence_timeout)
+    node = sessions.node
+    budget = Budget(node.clock, node.config.fence_timeout)
     try:
-        closed = close_writes(
-            host,
+        closing = Closing(
             session,
-            own_users(host),
+            node.clock,
             budget,
-            lambda: host.connect_peer(PEER_CONNECT),
+            own_users(node),
+            lambda: node.servers.connect_peer(PEER_CONNECT),
             sessions.keep_alive,
-            cut_last=CUT_AT_PEER,
         )
+        closed = closing.close(cut_last=CUT_AT_PEER)
     except (NotClosed, NoAnswer) as error:
         _must_have_closed(sessions, error)
         raise PeerChanged from None
@@ -224,39 +225,12 @@ def _must_have_closed(sessions: Sessions, error: Exception) -> None:
         Refusal: it is open.
         SessionError: it does not answer.
     """
-    session = sessions.host.connect_peer(PEER_CONNECT)
+    session = sessions.node.servers.connect_peer(PEER_CONNECT)
     try:
         if not probe_access(session, PEER_STATEMENT).closed:
             raise Refusal(f"the peer is open and cannot be closed: {error}") from None
     finally:
         session.close()
-
-
-def stranger(facts: Facts, peer: Facts, config: Config) -> str:
-    """Why the server at the peer's address is not this server's pair; "" if it is."""
-    address, path = config.peer, config.path
-    if facts.version.mariadb != peer.version.mariadb:
-        return f"{facts.version} here and {peer.version} at {address} cannot replicate both ways"
-    if peer.server_id == facts.server_id:
-        return (
-            f"the server at {address} has this server's server_id, {facts.server_id}: peer in"
-            f" {path} names this very node, or the servers need a server_id each"
-        )
-    if facts.server_uuid and peer.server_uuid == facts.server_uuid:
-        return (
-            f"the server at {address} has this server's server_uuid, {facts.server_uuid}: the"
-            " datadir was copied with its auto.cnf; remove that file on the copy and start mysqld"
-            " again"
-        )
-    sources = channels_from(facts.channels, address)
-    known = {channel.source_id for channel in sources if channel.source_id}
-    if known and peer.identity not in known:
-        return (
-            f"the server at {address} is {peer.identity}, but this one replicates from"
-            f" {', '.join(sorted(known))}: a different cluster's data, or the wrong peer or port in"
-            f" {path}"
-        )
-    return ""
 
 
 def _still_connected(sessions: Sessions) -> bool:
@@ -272,6 +246,6 @@ def _still_connected(sessions: Sessions) -> bool:
         if (row["Command"] or "").startswith("Binlog Dump")
     ]
     ports = {int(port) for port in dumping if port.isdigit()}  # none over a unix socket
-    if ports and ports & sessions.host.connections_from_peer():
+    if ports and ports & sessions.node.servers.connections_from_peer():
         return True
     return any(channel.receiving for channel in sessions.channels())

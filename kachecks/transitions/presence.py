@@ -38,13 +38,13 @@ def presence_of_peer(sessions: Sessions, host_answered: bool) -> str:
         Refusal: it cannot be looked for (no right to, no such interface).
         VipGone, Leaving: as the pauses have it.
     """
-    network = sessions.host.network
+    network = sessions.node.network
     try:
         if _is_holder(sessions):
             return Presence.HOLDER
         if network.peer_on_link():
             return Presence.ON_LINK
-        if host_answered or network.answers([sessions.host.config.peer], ECHO_PATIENCE):
+        if host_answered or network.answers([sessions.node.config.peer], ECHO_PATIENCE):
             return Presence.HOST
     except OSError as error:
         raise Refusal(f"whether the peer's host is alive cannot be told: {error}") from None
@@ -55,7 +55,7 @@ def _is_holder(sessions: Sessions) -> bool:
     for probe in range(HOLDER_PROBES):
         if probe:
             sessions.pause(HOLDER_PAUSE)
-        if not sessions.host.network.holder_elsewhere():
+        if not sessions.node.network.holder_elsewhere():
             return False
     return True
 
@@ -68,11 +68,11 @@ def must_see_a_witness(sessions: Sessions, found: str) -> None:
     Raises:
         Refusal: none answers.
     """
-    witnesses = sessions.host.config.witnesses
+    witnesses = sessions.node.config.witnesses
     if not witnesses:
         return
     try:
-        seen = sessions.host.network.answers(witnesses, WITNESS_PATIENCE)
+        seen = sessions.node.network.answers(witnesses, WITNESS_PATIENCE)
     except OSError as error:
         raise Refusal(f"{found}, and the witness cannot be asked: {error}") from None
     if not seen:

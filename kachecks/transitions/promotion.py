@@ -8,7 +8,7 @@ the last leaves the server closed.
 from __future__ import annotations
 
 from kachecks.mysql import positions, queries
-from kachecks.node import Host
+from kachecks.node import Node
 from kachecks.transitions.apply_received import drain
 from kachecks.transitions.peer import Settled, peer_is_back, settle_peer
 from kachecks.transitions.record import Outcome, Steps
@@ -24,7 +24,7 @@ from kachecks.transitions.sessions import (
 __all__ = ["StandAside", "promote"]
 
 
-def promote(host: Host, steps: Steps) -> Outcome:
+def promote(node: Node, steps: Steps) -> Outcome:
     """Open this node's server, or say why not. The caller holds the pair's lock.
 
     Raises:
@@ -33,7 +33,7 @@ def promote(host: Host, steps: Steps) -> Outcome:
     """
     sessions: Sessions | None = None
     try:
-        sessions = Sessions(host, steps)
+        sessions = Sessions(node, steps)
         steps.done("connect")
         if sessions.facts.writable:
             return _already_open(sessions)
@@ -58,7 +58,7 @@ def _promote(sessions: Sessions) -> Outcome:
         if sessions.peer is not None or not peer_is_back(sessions, settled):
             break
     with own_server():
-        position = positions.executed(sessions.local, sessions.facts.version, STATEMENT).text
+        position = positions.executed(sessions.local, STATEMENT).gtids
     _open(sessions)
     steps.done("open")
     why = f"{settled.said}; all that was received is applied"
@@ -75,14 +75,14 @@ def _must_not_be_cold(sessions: Sessions, settled: Settled) -> None:
     Raises:
         Refusal: neither, and cold_start = refuse.
     """
-    host, facts = sessions.host, sessions.facts
-    if settled.target is not None or host.config.cold_start == "open":
+    node, facts = sessions.node, sessions.facts
+    if settled.target is not None or node.config.cold_start == "open":
         return
-    if host.had_contact(host.server_process(sessions.local)):
+    if node.marks.had_contact(node.servers.process_of(sessions.local)):
         return
     with own_server():
-        others = positions.others_of(sessions.local, facts.version, facts.identity, STATEMENT)
-    if host.was_alone(others):
+        others = positions.others_of(sessions.local, facts.identity, STATEMENT)
+    if node.served_alone.is_marked(others):
         return
     raise Refusal(
         f"{settled.said}, and this server has not replicated from it since it started, so it may"
@@ -93,7 +93,7 @@ def _must_not_be_cold(sessions: Sessions, settled: Settled) -> None:
 
 def _already_open(sessions: Sessions) -> Outcome:
     """A second notify_master, or a server that booted open: it stays so, the peer must not."""
-    sessions.host.mark_open(sessions.host.server_process(sessions.local))
+    sessions.node.marks.mark_open(sessions.node.servers.process_of(sessions.local))
     try:
         settled = settle_peer(sessions)
     except Refusal as refusal:
@@ -109,19 +109,19 @@ def _open(sessions: Sessions) -> None:
     The mark comes first: if this process dies in between, the next demotion still knows which
     mysqld may be open.
     """
-    host, local = sessions.host, sessions.local
+    node, local = sessions.node, sessions.local
     sessions.ping()
-    process = host.server_process(local)
-    marked = host.open_mark()
-    host.mark_open(process)
+    process = node.servers.process_of(local)
+    marked = node.marks.open_mark()
+    node.marks.mark_open(process)
     try:
         sessions.must_go_on()
     except StandAside:
         if marked is None:  # nothing was opened, so nothing may ever be killed for it
-            host.unmark_open()
+            node.marks.unmark_open()
         raise
     with own_server():
         local.execute(queries.OPEN_WRITES, STATEMENT)
         sessions.must_go_on()
-        if host.take_events_note(process):
+        if node.marks.take_events_note(process):
             local.execute(queries.SWITCH_ON_EVENTS, STATEMENT)

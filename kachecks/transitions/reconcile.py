@@ -7,7 +7,8 @@ match; the last one to run sees the last truth.
 
 from __future__ import annotations
 
-from kachecks.node import Budget, Host
+from kachecks.bounded import Budget
+from kachecks.node import Node
 from kachecks.transitions import company
 from kachecks.transitions.demotion import demote
 from kachecks.transitions.giving_way import give_way, redirect_clients
@@ -20,7 +21,7 @@ ATTEMPTS = 5
 with the pauses between them, 1.5 s."""
 
 
-def reconcile(host: Host, cause: str, patience: float) -> Outcome:
+def reconcile(node: Node, cause: str, patience: float) -> Outcome:
     """Promote or demote, whichever the VIP says now; recorded in the audit log.
 
     Args:
@@ -33,36 +34,36 @@ def reconcile(host: Host, cause: str, patience: float) -> Outcome:
     """
     locked = False
     try:
-        steps = Steps(host)  # one record for all attempts: a later one must not hide a fencing
+        steps = Steps(node)  # one record for all attempts: a later one must not hide a fencing
         for attempt in range(ATTEMPTS):
-            here = host.vip_here()
+            here = node.network.vip_here()
             if not locked:
-                locked = lock_to_promote(host) if here else lock_to_demote(host, patience)
-                here = host.vip_here()
+                locked = lock_to_promote(node) if here else lock_to_demote(node, patience)
+                here = node.network.vip_here()
                 steps.done("lock")
             if not here:
-                return demotion(host, steps, cause, patience)
+                return demotion(node, steps, cause, patience)
             if not locked:
                 return _lock_busy(steps, cause)
-            waiting = _not_now(host)
+            waiting = _not_now(node)
             if waiting is not None:
                 return waiting
-            host.try_lock("promote")  # held already; says what it is now held for
+            node.lock.try_to_take("promote")  # held already; says what it is now held for
             try:
-                outcome = promote(host, steps)
+                outcome = promote(node, steps)
             except StandAside:
                 steps.done("the VIP has left, or is about to")
-                return demotion(host, steps, cause, patience)
+                return demotion(node, steps, cause, patience)
             if outcome.outcome != "interrupted" or attempt == ATTEMPTS - 1:
-                return _promoted(host, steps, outcome, cause)
+                return _promoted(node, steps, outcome, cause)
             steps.done(f"interrupted: {outcome.why}")
-            host.sleep(0.1 * 2**attempt)
+            node.clock.sleep(0.1 * 2**attempt)
         raise AssertionError("not reached")
     finally:
-        host.unlock()
+        node.lock.release()
 
 
-def reopen(host: Host, cause: str, patience: float) -> Outcome:
+def reopen(node: Node, cause: str, patience: float) -> Outcome:
     """Open a server again that this program has just closed itself; the VIP has not moved.
 
     The caller has the lock. Only after ``patience`` seconds does a refusal give the VIP away: the
@@ -70,57 +71,57 @@ def reopen(host: Host, cause: str, patience: float) -> Outcome:
 
     Raises StateError: the run directory cannot be used.
     """
-    budget = Budget(host, patience)
+    budget = Budget(node.clock, patience)
     while True:
-        steps = Steps(host)
-        host.try_lock("promote")
+        steps = Steps(node)
+        node.lock.try_to_take("promote")
         try:
-            outcome = promote(host, steps)
+            outcome = promote(node, steps)
         except StandAside:
             steps.done("the VIP has left, or is about to")
-            return demotion(host, steps, cause, host.config.fence_timeout)
+            return demotion(node, steps, cause, node.config.fence_timeout)
         if outcome.done or budget.over:
-            return _promoted(host, steps, outcome, cause)
-        host.sleep(0.2)
+            return _promoted(node, steps, outcome, cause)
+        node.clock.sleep(0.2)
 
 
-def _not_now(host: Host) -> Outcome | None:
+def _not_now(node: Node) -> Outcome | None:
     """A node that is leaving, or has given way, is not opened; the check sees to what follows."""
-    mark = host.gave_way()
+    mark = node.marks.gave_way()
     if mark is not None:
         why = f"this node has given way ({mark.why}); the check says when it may return"
-    elif host.is_leaving():
+    elif node.marks.is_leaving():
         why = "this node is being closed in order to leave"
     else:
         return None
     return Outcome("promote", "not now", why, done=False, changed=False)
 
 
-def _promoted(host: Host, steps: Steps, outcome: Outcome, cause: str) -> Outcome:
+def _promoted(node: Node, steps: Steps, outcome: Outcome, cause: str) -> Outcome:
     """Record how a promotion ended. A node that did not open gives the VIP back."""
     if outcome.outcome == "already open" or outcome.done:
-        host.forget_refusal()
+        node.marks.forget_refusal()
         steps.record(outcome, cause)
         if outcome.changed or not outcome.done:  # it has been recorded
-            host.note_opening_told()
+            node.marks.note_opening_told()
         return outcome
-    if host.refusal_changed(outcome.why):  # it will be tried again: one alert for each reason
+    if node.marks.refusal_changed(outcome.why):  # it will be tried again: one alert for each reason
         steps.record(outcome, cause)
     # A server that may be open, and does not let itself be asked, keeps the VIP: the other node
     # could only open beside it. If it is dead or hung, the check gives way for it.
-    if outcome.outcome == "refused" or host.open_mark() is None:
-        give_way(host, outcome.why)
+    if outcome.outcome == "refused" or node.marks.open_mark() is None:
+        give_way(node, outcome.why)
     return outcome
 
 
-def demotion(host: Host, steps: Steps, cause: str, patience: float) -> Outcome:
+def demotion(node: Node, steps: Steps, cause: str, patience: float) -> Outcome:
     """Demote and record it. The caller has the lock, or has waited for it."""
-    outcome = demote(host, steps, patience)
+    outcome = demote(node, steps, patience)
     steps.record(outcome, cause)
     if outcome.changed:
-        company.closing(host)
-    if outcome.done and host.gave_way() is not None and not host.vip_here():
-        redirect_clients(host)
+        company.closing(node)
+    if outcome.done and node.marks.gave_way() is not None and not node.network.vip_here():
+        redirect_clients(node)
     return outcome
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kachecks.lean import NamedTuple
-from kachecks.node import Host
+from kachecks.node import Node
 
 
 class Outcome(NamedTuple):
@@ -14,27 +14,27 @@ class Outcome(NamedTuple):
     why: str  # one sentence
     done: bool  # it ended as it was meant to
     changed: bool  # something was changed, so it is worth a line in the audit log
-    position: str = ""  # GTIDs, or file and position, of this server at the handover
+    position: str = ""  # GTIDs of this server at the handover
 
 
 class Steps:
     """Named steps and their milliseconds, in order."""
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
-        self._begun = self._last = host.now()
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._begun = self._last = node.clock.now()
         self._steps: list[tuple[str, float]] = []
 
     def done(self, name: str) -> None:
         """The step of this name has just ended."""
-        now = self._host.now()
+        now = self._node.clock.now()
         self._steps.append((name, round((now - self._last) * 1000, 1)))
         self._last = now
-        self._host.progress(f"  {name}: {self._steps[-1][1]:g} ms")
+        self._node.telling.progress(f"  {name}: {self._steps[-1][1]:g} ms")
 
     def record(self, outcome: Outcome, cause: str) -> None:
         """Tell syslog, the audit log and the alert program, if anything happened."""
-        self._host.progress(f"{outcome.transition}: {outcome.outcome}: {outcome.why}")
+        self._node.telling.progress(f"{outcome.transition}: {outcome.outcome}: {outcome.why}")
         if outcome.done and not outcome.changed:
             return
         entry: dict[str, object] = {
@@ -42,9 +42,9 @@ class Steps:
             "outcome": outcome.outcome,
             "why": outcome.why,
             "cause": cause,
-            "milliseconds": round((self._host.now() - self._begun) * 1000, 1),
+            "milliseconds": round((self._node.clock.now() - self._begun) * 1000, 1),
             "steps": self._steps,
         }
         if outcome.position:
             entry["position"] = outcome.position
-        self._host.record(entry, problem=not outcome.done)
+        self._node.telling.record(entry, problem=not outcome.done)

@@ -6,12 +6,13 @@ that will open it. A session found gone ends the promotion and is never reconnec
 
 from __future__ import annotations
 
+from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple
 from kachecks.mysql import queries
 from kachecks.mysql.facts import Channel, Facts, channels_from
 from kachecks.mysql.probe import probe
 from kachecks.mysql.session import Session, SessionError
-from kachecks.node import Budget, Host
+from kachecks.node import Node
 from kachecks.transitions.record import Steps
 
 STATEMENT = 2.0
@@ -68,21 +69,21 @@ class own_server:
 class Sessions:
     """This node's session, the peer's where it answers, and the lock on both."""
 
-    def __init__(self, host: Host, steps: Steps) -> None:
+    def __init__(self, node: Node, steps: Steps) -> None:
         """Connect to this node's own server.
 
         Raises:
             VipGone, Leaving: this node is not to be promoted.
             Interrupted: the server does not answer.
         """
-        self.host = host
+        self.node = node
         self.steps = steps
         self.peer: Peer | None = None
         self.had_to_wait = False
-        self._last_ping = host.now()
+        self._last_ping = node.clock.now()
         self.must_go_on()
         with own_server():
-            self.local = host.connect_local(STATEMENT)
+            self.local = node.servers.connect_local(STATEMENT)
             try:
                 self.facts = probe(self.local, STATEMENT)
                 self.local.execute(queries.LET_GO_WHEN_SILENT, STATEMENT)
@@ -103,16 +104,16 @@ class Sessions:
 
     def must_go_on(self) -> None:
         """The VIP is here, and nobody is about to give it away. Raises VipGone, Leaving."""
-        if not self.host.vip_here():
+        if not self.node.network.vip_here():
             raise VipGone
-        if self.host.is_leaving():
+        if self.node.marks.is_leaving():
             raise Leaving
 
     def channels(self) -> tuple[Channel, ...]:
         """This node's channels from the peer, as they are now. Raises Interrupted."""
         with own_server():
             found = probe(self.local, STATEMENT).channels
-        return channels_from(found, self.host.config.peer)
+        return channels_from(found, self.node.config.peer)
 
     def pause(self, seconds: float) -> None:
         """Wait, while there is reason to and both sessions live.
@@ -122,16 +123,16 @@ class Sessions:
         """
         self.must_go_on()
         self.keep_alive()
-        self.host.sleep(seconds)
+        self.node.clock.sleep(seconds)
 
     def keep_alive(self) -> None:
         """Use both sessions, if that was not done a moment ago. Raises Interrupted."""
-        if self.host.now() - self._last_ping > PING_AFTER:
+        if self.node.clock.now() - self._last_ping > PING_AFTER:
             self.ping()
 
     def ping(self) -> None:
         """Both sessions must be alive: with one of them, a lock is gone. Raises Interrupted."""
-        self._last_ping = self.host.now()
+        self._last_ping = self.node.clock.now()
         with own_server():
             self.local.query(queries.PING, STATEMENT)
         if self.peer is not None:
@@ -150,7 +151,7 @@ class Sessions:
             Refusal: the other node's promotion has not ended within LOCK_PATIENCE seconds.
             SessionError: the peer's.
         """
-        budget = Budget(self.host, LOCK_PATIENCE)
+        budget = Budget(self.node.clock, LOCK_PATIENCE)
         with own_server():
             self.local.execute(queries.RELEASE_LOCKS, STATEMENT)
         peer_first = self.peer is not None and self.peer.facts.server_id < self.facts.server_id
@@ -162,7 +163,7 @@ class Sessions:
             self._take_lock(self.peer.session, budget)
 
     def _take_lock(self, session: Session, budget: Budget) -> None:
-        sql = queries.take_lock(self.host.config.name, 1)
+        sql = queries.take_lock(self.node.config.name, 1)
         while session.query(sql, STATEMENT)[0]["taken"] != "1":
             self.had_to_wait = True
             self.must_go_on()

@@ -1,4 +1,4 @@
-"""One node: its kernel, its marks, its mysqld, its keepalived, the programs that run on it."""
+"""One node: its kernel, its files, its mysqld, its keepalived, the programs that run on it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kachecks.config.options import Config
+from kachecks.state.files import PERMIT, path_of
 from tests.schedules.replication import Receiver
 from tests.schedules.scheduler import Program
 from tests.schedules.server import Server
@@ -32,11 +33,10 @@ class Node:
         self.paused = ""  # processes (its kernel answers) or machine
         self.vip = False
         self.vip_since = self.vip_left = 0.0
-        self.marks: dict[str, object] = {}  # /run
-        self.disk: dict[str, object] = {}
+        self.tmpfs: dict[str, str] = {}  # /run: path and content
+        self.disk: dict[str, str] = {}
         self.disk_is_full = False
-        self.lock_holder: Program | None = None
-        self.lock_purpose = ""
+        self.locks: dict[str, Program] = {}  # who has locked which file
         self.heard_at = -100.0  # an advert of the other node
         self.listeners: list[Callable[[], None]] = []
         self.programs: list[Program] = []
@@ -108,8 +108,7 @@ class Node:
         self.programs.remove(program)
         for session in self._belongings.pop(program):
             session.leave()
-        if self.lock_holder is program:
-            self.lock_holder, self.lock_purpose = None, ""
+        self.locks = {path: each for path, each in self.locks.items() if each is not program}
         if program.killed:
             self.say("was killed", program)
             self.hindered()
@@ -118,6 +117,21 @@ class Node:
             self.say(f"ends: {program.result}", program)
         self.world.watch.program_ended(self, program)
         self._callbacks.pop(program)(program)
+
+    # --- /run ---
+
+    def mark(self, kind: str) -> str:
+        """What this file of the pair says."""
+        return self.tmpfs.get(path_of(self.config.run_dir, self.config.name, kind), "")
+
+    def set_mark(self, kind: str, text: str) -> None:
+        """Nobody is told."""
+        self.tmpfs[path_of(self.config.run_dir, self.config.name, kind)] = text
+
+    @property
+    def permit_granted(self) -> bool:
+        """As keepalived reads it; without a file it is."""
+        return self.mark(PERMIT) != "0\n"
 
     # --- the VIP ---
 
@@ -175,9 +189,8 @@ class Node:
             self.scheduler.after(0.0, program.kill)
         self.keepalived.power_off()
         self.remove_vip()
-        self.lock_holder, self.lock_purpose = None, ""
+        self.tmpfs, self.locks = {}, {}
         self.server.die("is gone")
-        self.marks = {}
         self.hindered()
         self.other.receiver.watch_silence()
         self.world.watch.look()

@@ -15,6 +15,8 @@ from unittest import mock
 from kachecks.check import look as isolation
 from kachecks.mysql import positions, queries
 from kachecks.mysql.probe import probe, probe_access
+from kachecks.state.files import Lock
+from kachecks.state.marks import Marks
 from kachecks.transitions import demotion, giving_way, peer, promotion, reconcile
 from kachecks.transitions import sessions as promotion_sessions
 from kachecks.transitions.lock import lock_to_demote
@@ -22,25 +24,25 @@ from kachecks.transitions.presence import must_see_a_witness
 from kachecks.transitions.record import Steps
 from kachecks.transitions.sessions import PEER_STATEMENT, STATEMENT, Refusal, Sessions, own_server
 from tests.schedules import programs
-from tests.schedules.host import SimulatedHost, SimulatedNetwork
+from tests.schedules.outside import SimulatedNetwork, node_of
 
 
 def _open_without_a_second_look(sessions: Any) -> None:
-    host, local = sessions.host, sessions.local
+    node, local = sessions.node, sessions.local
     sessions.ping()
-    host.mark_open(host.server_process(local))
+    node.marks.mark_open(node.servers.process_of(local))
     with own_server():
         local.execute(queries.OPEN_WRITES, STATEMENT)
         sessions.must_go_on()
 
 
 def _backup_by_name(node: Any, program: Any) -> object:
-    host: Any = SimulatedHost(node, program)
-    lock_to_demote(host, node.config.fence_timeout)
+    here = node_of(node, program)
+    lock_to_demote(here, node.config.fence_timeout)
     try:
-        return reconcile.demotion(host, Steps(host), "x", node.config.fence_timeout).outcome
+        return reconcile.demotion(here, Steps(here), "x", node.config.fence_timeout).outcome
     finally:
-        host.unlock()
+        here.lock.release()
 
 
 def _close_peer_late(sessions: Any, session: Any) -> Any:
@@ -49,7 +51,7 @@ def _close_peer_late(sessions: Any, session: Any) -> Any:
     fenced = False
     try:
         facts = probe(session, PEER_STATEMENT)
-        target = positions.executed(session, facts.version, PEER_STATEMENT)
+        target = positions.executed(session, PEER_STATEMENT)
         session.execute(queries.LET_GO_WHEN_SILENT, PEER_STATEMENT)
         sessions.peer = promotion_sessions.Peer(session, facts)
         sessions.lock()
@@ -63,11 +65,11 @@ def _close_peer_late(sessions: Any, session: Any) -> Any:
         session.close()
         sessions.peer = None
         raise
-    return peer.Settled("peer closed", target, sessions.host.now(), fenced=fenced)
+    return peer.Settled("peer closed", target, sessions.node.clock.now(), fenced=fenced)
 
 
 def _silent_without_witness(search: Any, error: Exception) -> Any:
-    if search._sessions.host.config.witnesses:
+    if search._sessions.node.config.witnesses:
         left = search._grace.left()
         if left > peer.STILL_FRESH:
             return None
@@ -76,10 +78,10 @@ def _silent_without_witness(search: Any, error: Exception) -> Any:
 
 
 def _kill_anything(real: Any) -> Any:
-    def last_resort(host: Any, *arguments: Any, **named: Any) -> Any:
-        if host.open_mark() is None:
-            host.mark_open(host.last_server())
-        return real(host, *arguments, **named)
+    def last_resort(node: Any, *arguments: Any, **named: Any) -> Any:
+        if node.marks.open_mark() is None:
+            node.marks.mark_open(node.marks.last_server())
+        return real(node, *arguments, **named)
 
     return last_resort
 
@@ -110,21 +112,21 @@ BUGS: dict[str, tuple[str, list[tuple[Any, str, Any]]]] = {
         "draining to a target read before the peer was closed",
         [(peer, "_close_peer", _close_peer_late)],
     ),
-    "f": ("no leaving mark", [(SimulatedHost, "is_leaving", _no)]),
+    "f": ("no leaving mark", [(Marks, "is_leaving", _no)]),
     "g": (
         "killing without the open mark",
         [(demotion, "_last_resort", _kill_anything(demotion._last_resort))],
     ),
     "h": (
         "a gave_way mark that clears at once",
-        [(giving_way, "may_return", lambda _host: "at once")],
+        [(giving_way, "may_return", lambda _node: "at once")],
     ),
     "i": ("superseded after one look instead of a second one", [(giving_way, "CLOSED_FOR", 0.0)]),
     "j": ("opening as soon as the peer refuses", [(peer, "_still_connected", _no)]),
 }
 
 RULES: dict[str, tuple[str, list[tuple[Any, str, Any]]]] = {
-    "flock": ("the lock of the hooks", [(SimulatedHost, "try_lock", lambda *_: True)]),
+    "flock": ("the lock of the hooks", [(Lock, "try_to_take", lambda *_: True)]),
     "wait_timeout": (
         "sessions that let go when silent",
         [(queries, "LET_GO_WHEN_SILENT", queries.PING)],
@@ -137,7 +139,7 @@ RULES: dict[str, tuple[str, list[tuple[Any, str, Any]]]] = {
         [(isolation.Isolation, "sentence", lambda _: "")],
     ),
     "witness": ("a witness before fencing", [(peer, "must_see_a_witness", _nothing)]),
-    "permit": ("the withdrawn permit", [(SimulatedHost, "withdraw_permit", _nothing)]),
+    "permit": ("the withdrawn permit", [(Marks, "withdraw_permit", _nothing)]),
     "hold": ("10 s before a node that gave way returns by itself", [(giving_way, "HOLD", 0.0)]),
     "redirect": ("announcing the new holder", [(giving_way, "redirect_clients", _nothing)]),
     "hears": ("adverts of the peer", [(SimulatedNetwork, "hears_peer", _no)]),

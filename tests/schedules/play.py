@@ -13,6 +13,7 @@ from unittest import mock
 from kachecks.config.options import Config, parse
 from kachecks.mysql import facts, probe
 from kachecks.mysql.facts import Channel, Row
+from kachecks.state import files
 from tests.schedules.faults import Faults, heal
 from tests.schedules.node import Node
 from tests.schedules.vrrp import BACKUP, MASTER
@@ -162,10 +163,15 @@ def settle(active: Node) -> None:
         server.boot(0.0)
         server.listening = True
         node.world.watch.listens(node)
-        node.marks.update(permit="1", mysqld=(server.process, True), verdict="OK 0")
+        node.set_mark(files.PERMIT, "1\n")
+        node.set_mark(files.MYSQLD, f"{server.process.pid} {server.process.started} contact")
+        node.set_mark(files.VERDICT, "OK 0")
+        node.set_mark(files.MAINTENANCE, files.NO_MAINTENANCE)
         server.received = 10
     active.server.open = active.server.ever_open = True
-    active.marks["open"] = active.marks["told"] = active.server.process
+    process = active.server.process
+    for kind in (files.OPEN, files.OPENED):
+        active.set_mark(kind, f"{process.pid} {process.started}")
     active.vip = True
     active.world.clients.holder = active
     for node in (active, standby):

@@ -14,7 +14,7 @@ from kachecks.hooks.notify_backup import STOP_PATIENCE
 from kachecks.keepalived.process import KeepalivedError
 from kachecks.state.files import StateError
 from kachecks.transitions import reconcile
-from tests.schedules.host import SimulatedHost
+from tests.schedules.outside import node_of
 
 if TYPE_CHECKING:
     from kachecks.mysqld_process import Process
@@ -30,11 +30,11 @@ UNUSABLE = 3
 
 def check(node: Node, program: Program) -> object:
     """check_mysql --fence: its exit status."""
-    host: Any = SimulatedHost(node, program)
+    here = node_of(node, program)
     servers: list[Process | None] = []
-    verdict = examination.examine(host, True, answered=servers.append)
-    if not verdict.status and servers and watch.watch(host, servers[-1]).look_again:
-        verdict = examination.examine(host, True)
+    verdict = examination.examine(here, True, answered=servers.append)
+    if not verdict.status and servers and watch.watch(here, servers[-1]).look_again:
+        verdict = examination.examine(here, True)
     program.verdict = verdict  # type: ignore[attr-defined]
     if node.world.telling:
         node.say(f"{verdict.reason} {verdict.status}: {verdict.sentence}", program)
@@ -56,9 +56,9 @@ def notify_stop(node: Node, program: Program) -> object:
 
 
 def _reconcile(node: Node, program: Program, cause: str, patience: float) -> object:
-    host: Any = SimulatedHost(node, program)
+    here = node_of(node, program)
     try:
-        outcome = reconcile.reconcile(host, cause, patience)
+        outcome = reconcile.reconcile(here, cause, patience)
     except StateError:
         return UNUSABLE
     if node.world.telling:
@@ -68,11 +68,11 @@ def _reconcile(node: Node, program: Program, cause: str, patience: float) -> obj
 
 def switchover(node: Node, program: Program) -> object:
     """kachecks switchover; what it ends with, "refused" also where it does not begin."""
-    host: Any = SimulatedHost(node, program)
+    here = node_of(node, program)
     try:
-        if preflight.objections(preflight.ask(host), node.config):
+        if preflight.objections(preflight.ask(here), node.config):
             return "refused"
-        outcome = handing_over.hand_over(host, 3.0)
+        outcome = handing_over.hand_over(here, 3.0)
     except StateError:
         return UNUSABLE
     if node.world.telling:
@@ -84,13 +84,13 @@ def leave(keep_keepalived: bool = False, drop_vip: bool = False, force: bool = F
     """notify_down with these options."""
 
     def body(node: Node, program: Program) -> object:
-        host: Any = SimulatedHost(node, program)
+        here = node_of(node, program)
         options = argparse.Namespace(
             keep_keepalived=keep_keepalived, drop_vip=drop_vip, force=force,
             verbose=True, dry_run=False,
         )  # fmt: skip
         try:
-            return notify_down.leave(host, options)
+            return notify_down.leave(here, options)
         except (StateError, KeepalivedError):
             return UNUSABLE
 

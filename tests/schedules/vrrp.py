@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kachecks.state.files import PERMIT
 from tests.schedules import programs
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ class Keepalived:
         self.node.remove_vip()
         self.state = FAULT
         self._good, self._successes = False, RISE - 1
-        self.node.marks.setdefault("permit", "1")
+        if not self.node.mark(PERMIT):
+            self.node.set_mark(PERMIT, "1\n")
         self._after(0.01, self._begin_check)
 
     def join(self, state: str) -> None:
@@ -182,10 +184,10 @@ class Keepalived:
         if not self.running or self.node.paused:
             return
         cuts = self.node.world.links.cuts[self.node.index]
-        fit = self._good and self.node.marks.get("permit") != "0" and cuts.carrier
+        fit = self._good and self.node.permit_granted and cuts.carrier
         if not fit and self.state != FAULT:
             was_master = self.state == MASTER
-            if was_master and self.node.marks.get("permit") == "0":
+            if was_master and not self.node.permit_granted:
                 self.node.world.watch.releases(self.node, "without a permit")
             self._enter(FAULT)
             if was_master:

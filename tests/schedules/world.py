@@ -103,7 +103,7 @@ class World:
         node.spawn("promotion", programs.notify_master, delay, lambda _ended: None)
 
     def permit_changed(self, node: Node, stalled: float) -> None:
-        if node.keepalived.state == MASTER and node.marks.get("permit") == "0":
+        if node.keepalived.state == MASTER and not node.permit_granted:
             self.watch.releases(node, "the permit", stalled)
         node.keepalived.consider()
 

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from kachecks.bounded import Asking
-from kachecks.mysql.errors import NoAnswer, Refused
+from kachecks.bounded import Asking, GivenUp
+from kachecks.mysql.errors import Refused
 
 SOON, LONG = 0.01, 30.0
 
@@ -40,7 +40,7 @@ def test_what_hangs_is_not_asked_again_and_its_answer_is_the_next_one() -> None:
     asking = Asking()
     for _ in range(3):
         asking.ask("hangs", work)
-        with pytest.raises(NoAnswer, match=r"no answer within 0\.01 s"):
+        with pytest.raises(GivenUp, match=r"no answer within 0\.01 s"):
             asking.answer("hangs", SOON)
     go.set()
     assert asking.answer("hangs", LONG) == 1
@@ -49,8 +49,8 @@ def test_what_hangs_is_not_asked_again_and_its_answer_is_the_next_one() -> None:
     assert asking.answer("hangs", LONG) == 2
 
 
-def test_no_answer_of_the_work_itself_is_told_as_it_is() -> None:
+def test_work_that_gives_up_itself_is_told_as_it_is() -> None:
     asking = Asking()
-    asking.ask("mute", lambda: (_ for _ in ()).throw(NoAnswer("from 10.0.0.2 port 3306")))
-    with pytest.raises(NoAnswer, match=r"from 10\.0\.0\.2"):
+    asking.ask("mute", lambda: (_ for _ in ()).throw(GivenUp("an inner one")))
+    with pytest.raises(GivenUp, match="an inner one"):
         asking.answer("mute", LONG)

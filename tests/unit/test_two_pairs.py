@@ -1,6 +1,6 @@
 """Two pairs on one host share its directories, and nothing else: each has its own name.
 
-The node is the real one (kachecks.node.Host), its files are real; no server and no keepalived.
+The node is the real one (kachecks.node.Node), its files are real; no server and no keepalived.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from kachecks.check import program
 from kachecks.config.options import Config, parse
 from kachecks.mysql.disks import Disks
 from kachecks.mysqld_process import Process
-from kachecks.node import Host
-from kachecks.state.files import Lock
+from kachecks.node import Node
+from kachecks.state.files import Files, Lock
 from kachecks.state.marks import Look
 from kachecks.transitions.giving_way import give_way
 from kachecks.transitions.promotion import promote
@@ -33,8 +33,8 @@ FIRST, SECOND = Process(4711, 1000), Process(4712, 2000)
 class Pairs(NamedTuple):
     """Both, on one host."""
 
-    main: Host
-    second: Host
+    main: Node
+    second: Node
 
 
 class Syslog:
@@ -66,7 +66,7 @@ def pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pairs:
         (tmp_path / directory).mkdir()
     Syslog(monkeypatch)
     monkeypatch.setattr(program._End, "comes_after", lambda *_: None)  # it would end pytest
-    return Pairs(Host(options(tmp_path, "main", 0)), Host(options(tmp_path, "second", 1)))
+    return Pairs(Node(options(tmp_path, "main", 0)), Node(options(tmp_path, "second", 1)))
 
 
 def files(directory: Path, begin: str = "") -> dict[str, tuple[int, str]]:
@@ -78,34 +78,36 @@ def files(directory: Path, begin: str = "") -> dict[str, tuple[int, str]]:
     }
 
 
-def mark_everything(host: Host, process: Process) -> None:
+def mark_everything(node: Node, process: Process) -> None:
     """Every mark there is, and a line in the audit log."""
-    host.mark_open(process)
-    host.note_opening_told()
-    host.remember_server(process, contact=True)
-    host.note_events_off(process)
-    host.mark_gave_way("refused")
-    host.mark_leaving()
-    host.withdraw_permit()
-    host.remember_look(Look(host.now(), True, 2, True))
-    host.verdict_changed("LAG 24")
-    host.trouble_changed("it could not be closed")
-    host.refusal_changed("the peer is open")
-    host.mark_alone("1-1-5")
-    host.record({"transition": "promote", "outcome": "opened", "why": "test"}, problem=False)
+    node.marks.mark_open(process)
+    node.marks.note_opening_told()
+    node.marks.remember_server(process, contact=True)
+    node.marks.note_events_off(process)
+    node.marks.mark_gave_way("refused")
+    node.marks.mark_leaving()
+    node.marks.withdraw_permit()
+    node.marks.remember_look(Look(node.clock.now(), True, 2, True))
+    node.marks.verdict_changed("LAG 24")
+    node.marks.trouble_changed("it could not be closed")
+    node.marks.refusal_changed("the peer is open")
+    node.served_alone.mark("1-1-5")
+    node.telling.record(
+        {"transition": "promote", "outcome": "opened", "why": "test"}, problem=False
+    )
 
 
-def unmark_everything(host: Host, process: Process) -> None:
-    host.unmark_open()
-    host.remember_server(process)
-    host.take_events_note(process)
-    host.unmark_gave_way()
-    host.grant_permit()
-    host.remember_look(Look(host.now(), False, 0, False))
-    host.verdict_changed("OK 0")
-    host.forget_trouble()
-    host.forget_refusal()
-    host.unmark_alone()
+def unmark_everything(node: Node, process: Process) -> None:
+    node.marks.unmark_open()
+    node.marks.remember_server(process)
+    node.marks.take_events_note(process)
+    node.marks.unmark_gave_way()
+    node.marks.grant_permit()
+    node.marks.remember_look(Look(node.clock.now(), False, 0, False))
+    node.marks.verdict_changed("OK 0")
+    node.marks.forget_trouble()
+    node.marks.forget_refusal()
+    node.served_alone.unmark()
 
 
 # Marks -------------------------------------------------------------------------------------------
@@ -120,28 +122,28 @@ def test_every_file_of_a_pair_bears_its_name(tmp_path: Path, pairs: Pairs) -> No
     )
     assert main == second
     assert len(files(tmp_path)) == len(main) + len(second)
-    assert {"gave_way", "leaving", "permit", "open", "mysqld", "alone", "jsonl", "json"} <= main
+    assert {"gave_way", "leaving", "permit", "open", "mysqld", "alone", "jsonl"} <= main
 
 
 def test_a_mark_of_one_pair_is_none_of_the_other(pairs: Pairs) -> None:
     main, second = pairs
     mark_everything(main, FIRST)
-    assert second.open_mark() is None
-    assert second.last_server() is None
-    assert not second.had_contact(SECOND)
-    assert not second.take_events_note(FIRST)
-    assert second.gave_way() is None
-    assert not second.is_leaving()
-    assert second.last_look() is None
-    assert second.last_verdict() == ""
-    assert second.trouble_changed("it could not be closed")
-    assert second.refusal_changed("the peer is open")
-    assert not second.was_alone()
+    assert second.marks.open_mark() is None
+    assert second.marks.last_server() is None
+    assert not second.marks.had_contact(SECOND)
+    assert not second.marks.take_events_note(FIRST)
+    assert second.marks.gave_way() is None
+    assert not second.marks.is_leaving()
+    assert second.marks.last_look() is None
+    assert second.marks.last_verdict() == ""
+    assert second.marks.trouble_changed("it could not be closed")
+    assert second.marks.refusal_changed("the peer is open")
+    assert not second.served_alone.is_marked()
 
 
 @pytest.mark.parametrize("change", [mark_everything, unmark_everything])
 def test_what_one_pair_does_leaves_the_files_of_the_other(
-    tmp_path: Path, pairs: Pairs, change: Callable[[Host, Process], None]
+    tmp_path: Path, pairs: Pairs, change: Callable[[Node, Process], None]
 ) -> None:
     for host, process in zip(pairs, (FIRST, SECOND)):
         mark_everything(host, process)
@@ -157,21 +159,23 @@ def test_what_one_pair_does_leaves_the_files_of_the_other(
 def test_giving_way(tmp_path: Path, pairs: Pairs, monkeypatch: pytest.MonkeyPatch) -> None:
     """keepalived lets go of the VIP of that pair alone."""
     main, second = pairs
-    for host in pairs:
-        host.grant_permit()
+    for node in pairs:
+        node.marks.grant_permit()
     before = files(tmp_path, "main.")
     monkeypatch.setattr(second.network, "holder_elsewhere", lambda: "")
     give_way(second, "the peer is open")
     assert (tmp_path / "run/second.permit").read_text() == "0\n"
     assert (tmp_path / "run/main.permit").read_text() == "1\n"
-    assert second.gave_way() is not None
-    assert main.gave_way() is None
+    assert second.marks.gave_way() is not None
+    assert main.marks.gave_way() is None
     assert files(tmp_path, "main.") == before
 
 
 def test_audit_logs(tmp_path: Path, pairs: Pairs) -> None:
-    for host, outcome in zip(pairs, ("opened", "refused")):
-        host.record({"transition": "promote", "outcome": outcome, "why": "test"}, problem=False)
+    for node, outcome in zip(pairs, ("opened", "refused")):
+        node.telling.record(
+            {"transition": "promote", "outcome": outcome, "why": "test"}, problem=False
+        )
     for name, outcome in (("main", "opened"), ("second", "refused")):
         log = (tmp_path / f"state/{name}.jsonl").read_text()
         assert log.count("\n") == 1
@@ -184,21 +188,21 @@ def test_audit_logs(tmp_path: Path, pairs: Pairs) -> None:
 
 def test_a_hook_of_one_pair_does_not_wait_for_the_other(pairs: Pairs) -> None:
     main, second = pairs
-    assert main.try_lock("promote")
-    assert second.lock_purpose() == ""
-    assert second.try_lock("demote")
-    assert (main.lock_purpose(), second.lock_purpose()) == ("promote", "demote")
-    second.unlock()
-    assert main.lock_purpose() == "promote"
+    assert main.lock.try_to_take("promote")
+    assert second.lock.purpose_of_holder() == ""
+    assert second.lock.try_to_take("demote")
+    assert (main.lock.purpose_of_holder(), second.lock.purpose_of_holder()) == ("promote", "demote")
+    second.lock.release()
+    assert main.lock.purpose_of_holder() == "promote"
 
 
 def test_a_check_of_one_pair_does_not_answer_for_the_other(tmp_path: Path, pairs: Pairs) -> None:
     """While a check of main hangs, another copy of it repeats its last verdict; second looks."""
     main, second = pairs
     fence = program.Options(fence=True)
-    main.verdict_changed("LAG 24")
-    at_work = Lock(f"{main.config.run_dir}/main.check")
-    assert at_work.try_to_take(f"{main.now():.3f}")
+    main.marks.verdict_changed("LAG 24")
+    at_work = Lock(f"{main.config.run_dir}/main.check", Files())
+    assert at_work.try_to_take(f"{main.clock.now():.3f}")
     before = files(tmp_path, "main.")
     assert program.check(second.config, fence) == 10
     assert files(tmp_path, "main.") == before
@@ -208,7 +212,7 @@ def test_a_check_of_one_pair_does_not_answer_for_the_other(tmp_path: Path, pairs
 def test_locks_in_the_servers() -> None:
     """On both servers of the pair: the same name belongs into both nodes' option files."""
     world = World(name="second")
-    promote(world.host, Steps(world.host))
+    promote(world.node, Steps(world.node))
     assert "A: lock kachecks.second" in world.log
     assert "B: lock kachecks.second" in world.log
 
@@ -221,7 +225,7 @@ def test_a_disk_that_hangs(tmp_path: Path, pairs: Pairs) -> None:
     here = Process(os.getpid(), 0)
     born = psutil.Process().create_time()
     (tmp_path / "run/main.disk").write_text(f"{os.getpid()} {born}")
-    main, second = (host.look_at_disks(here, (str(tmp_path),)) for host in pairs)
+    main, second = (node.servers.look_at_disks(here, (str(tmp_path),)) for node in pairs)
     assert "still does not answer" in main.mute
     assert second == Disks()
 
@@ -233,20 +237,20 @@ def test_a_check_promotes_its_own_pair(pairs: Pairs, monkeypatch: pytest.MonkeyP
         started.append(command)
 
     monkeypatch.setattr(subprocess, "Popen", note)
-    pairs.second.start_promotion()
+    pairs.second.keepalived.start_notify_master()
     assert started[0][-1] == f"--defaults-file={pairs.second.config.path}"
 
 
 @pytest.mark.usefixtures("pairs")
 def test_without_names_two_pairs_are_one(tmp_path: Path) -> None:
     """Why the manual insists on `name`: each would take the other's marks for its own."""
-    unnamed = [Host(options(tmp_path, None, number)) for number in (0, 1)]
-    assert [host.config.name for host in unnamed] == ["main", "main"]
-    assert unnamed[0].try_lock("promote")
-    assert not unnamed[1].try_lock("promote")
-    unnamed[0].mark_leaving()
-    assert unnamed[1].is_leaving()
-    unnamed[0].withdraw_permit()
+    unnamed = [Node(options(tmp_path, None, number)) for number in (0, 1)]
+    assert [node.config.name for node in unnamed] == ["main", "main"]
+    assert unnamed[0].lock.try_to_take("promote")
+    assert not unnamed[1].lock.try_to_take("promote")
+    unnamed[0].marks.mark_leaving()
+    assert unnamed[1].marks.is_leaving()
+    unnamed[0].marks.withdraw_permit()
     assert (tmp_path / "run/main.permit").read_text() == "0\n"
 
 
@@ -262,7 +266,7 @@ def check_thrice(*files: Path) -> None:
 @pytest.fixture
 def unusable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An option file that cannot be used; what is known of such files lies in this directory."""
-    monkeypatch.setattr(program, "UNUSABLE_NOTES", str(tmp_path / "run"))
+    monkeypatch.setattr(program, "SHARED_RUN_DIR", str(tmp_path / "run"))
     file = tmp_path / "unusable.cnf"
     file.write_text("[kachecks]\npeer = 10.254.254.2\n")
     return file
@@ -295,7 +299,9 @@ def test_an_unusable_option_file_beside_a_good_one_is_told_once(
 
 def test_syslog_says_which_pair(pairs: Pairs, monkeypatch: pytest.MonkeyPatch) -> None:
     syslog = Syslog(monkeypatch)
-    for host in pairs:
-        host.record({"transition": "promote", "outcome": "opened", "why": "why"}, problem=False)
-        host.announce({"sentence": "LAG: 40 s"}, problem=False)
+    for node in pairs:
+        node.telling.record(
+            {"transition": "promote", "outcome": "opened", "why": "why"}, problem=False
+        )
+        node.telling.announce({"sentence": "LAG: 40 s"}, problem=False)
     assert len(set(syslog.lines)) == 4

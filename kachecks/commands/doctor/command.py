@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from kachecks.command_line import UNUSABLE, operator_parser
 from kachecks.commands.doctor.conf.file import Reading, read_conf
-from kachecks.commands.doctor.conf.setup import Setup, Setups, canonical, setup, vips
+from kachecks.commands.doctor.conf.setup import Setup, Setups, setup, vips
 from kachecks.commands.doctor.host.facts import Keepalived
 from kachecks.commands.doctor.host.keepalived import conf_of, config_id_of
 from kachecks.commands.doctor.host.kernel import addresses
@@ -26,8 +26,10 @@ from kachecks.commands.doctor.rule import HERE, PEER, Finding
 from kachecks.commands.doctor.server.probe import ask
 from kachecks.commands.doctor.tables import RULES, of_both, of_conf, of_host, of_servers
 from kachecks.config.options import Config, load
-from kachecks.node import Host
+from kachecks.keepalived.instance import canonical
+from kachecks.node import Node
 from kachecks.report import say
+from kachecks.state.files import PERMIT, path_of
 
 _EPILOG = """\
 exit status:
@@ -109,7 +111,7 @@ class _Seen(NamedTuple):
 
 def _look(config: Config, options: argparse.Namespace) -> _Seen | None:
     """None where a file that was named cannot be used; that has been said."""
-    host = Host(config)
+    node = Node(config)
     running = running_arguments()
     path = options.keepalived_conf or conf_of(running or ())
     config_id = options.config_id or config_id_of(running or ())
@@ -125,8 +127,8 @@ def _look(config: Config, options: argparse.Namespace) -> _Seen | None:
     findings = [
         *of_conf(reading, here),
         *(_of_peer(config, peer, here) if peer else []),
-        *of_host(look(host, here, program)),
-        *of_servers(ask(host)),
+        *of_host(look(node, here, program)),
+        *of_servers(ask(node)),
     ]
     looked_at = {
         "option_file": config.path,
@@ -140,15 +142,20 @@ def _look(config: Config, options: argparse.Namespace) -> _Seen | None:
 def _setup(config: Config, reading: Reading, program: Keepalived) -> Setup | None:
     if reading.conf is None:
         return None
-    return setup(HERE, config, reading.conf, frozenset({canonical(config.peer)}), program.version)
+    other_end = frozenset({canonical(config.peer)})
+    return setup(HERE, config, reading.conf, other_end, _permit(config), program.version)
 
 
 def _of_peer(config: Config, reading: Reading, here: Setup | None) -> list[Finding]:
     """The peer's file by the rules of one node, as if its option file were like ours; then both."""
     assert reading.conf
     own = frozenset(entry.address for entry in addresses()) - vips(config)
-    peer = setup(PEER, config, reading.conf, own)
+    peer = setup(PEER, config, reading.conf, own, _permit(config))
     return of_conf(reading, peer) + (of_both(Setups(here, peer)) if here else [])
+
+
+def _permit(config: Config) -> str:
+    return path_of(config.run_dir, config.name, PERMIT)
 
 
 def _explain(name: str, as_data: bool) -> int:

@@ -111,15 +111,7 @@ def _paired(
     Raises:
         ConfError: no pair can be made.
     """
-    left, right = list(instances(one)), list(instances(other))
-    for conf, found in ((one, left), (other, right)):
-        if name is not None and not any(instance.name == name for instance in found):
-            raise ConfError(f"{conf.path}: has no vrrp_instance {name}")
-        if not found:
-            raise ConfError(f"{conf.path}: has no vrrp_instance")
-    if name is not None:
-        left = [instance for instance in left if instance.name == name]
-        right = [instance for instance in right if instance.name == name]
+    left, right = _called(one, name), _called(other, name)
     pairs = []
     for same in (_name, _network):
         for a in list(left):
@@ -144,6 +136,14 @@ def _paired(
             )
         )
     return pairs
+
+
+def _called(conf: Conf, name: str | None) -> list[Instance]:
+    """All instances, or those of that name. Raises ConfError: there is none."""
+    found = [each for each in instances(conf) if name is None or each.name == name]
+    if not found:
+        raise ConfError(f"{conf.path}: has no vrrp_instance{'' if name is None else f' {name}'}")
+    return found
 
 
 def _name(instance: Instance) -> object:

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from kachecks.command_line import UNUSABLE, operator_parser
 from kachecks.commands.switchover.command import switch
 from kachecks.config.options import load
-from kachecks.node import Host
+from kachecks.node import Node
 from kachecks.report import say
-from kachecks.state import maintenance
-from kachecks.state.maintenance import Maintenance
+from kachecks.state.maintenance_mark import in_local_time
 
 LONGEST = 30 * 86400.0
 """Seconds; what shall last longer is no maintenance, and somebody has to look at it again."""
@@ -75,13 +74,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         parsing.error("on needs --for TIME and --reason TEXT")
     if options.what != "on" and (options.seconds or options.reason or options.leave):
         parsing.error("--for, --reason and --leave go with on")
-    host = Host(load(options.defaults_file))
+    node = Node(load(options.defaults_file))
     if options.what is None:
-        return _show(host)
+        return _show(node)
     if os.geteuid() != 0:
         say("kachecks maintenance must run as root: it writes to run_dir and state_dir")
         return UNUSABLE
-    return _declare(host, options) if options.what == "on" else _end(host)
+    return _declare(node, options) if options.what == "on" else _end(node)
 
 
 def duration(text: str) -> float:
@@ -95,8 +94,8 @@ def duration(text: str) -> float:
     return seconds
 
 
-def _show(host: Host) -> int:
-    mark = host.maintenance()
+def _show(node: Node) -> int:
+    mark = node.current_maintenance()
     if mark is None:
         say("no maintenance is in force on this node")
         return 0
@@ -104,50 +103,48 @@ def _show(host: Host) -> int:
     return 1
 
 
-def _declare(host: Host, options: argparse.Namespace) -> int:
-    if options.leave and host.vip_here():
-        status = switch(host)
+def _declare(node: Node, options: argparse.Namespace) -> int:
+    if options.leave and node.network.vip_here():
+        status = switch(node)
         if status:
             say("not in maintenance: this node has not handed over")
             return status
     now = float(int(time.time()))
     owner = "".join(_owner(options.owner).split())
     reason = " ".join(options.reason.split())
-    mark = Maintenance(now, now + options.seconds, owner or "unknown", reason)
-    config = host.config
-    maintenance.declare(config.run_dir, config.state_dir, config.name, mark)
-    _record(host, "begun", mark.sentence)
+    mark = in_local_time(now, now + options.seconds, owner or "unknown", reason)
+    node.maintenance_mark.declare(mark)
+    _record(node, "begun", mark.sentence)
     say(mark.sentence)
-    say(_consequence(host))
+    say(_consequence(node))
     return 0
 
 
-def _consequence(host: Host) -> str:
-    if not host.vip_here():
+def _consequence(node: Node) -> str:
+    if not node.network.vip_here():
         return "within a second this node cannot take the VIP; until it ends nobody takes over here"
     return "this node has the VIP, and keeps it; should its mysqld die, the VIP leaves all the same"
 
 
-def _end(host: Host) -> int:
-    mark = host.maintenance()
-    config = host.config
-    maintenance.end(config.run_dir, config.state_dir, config.name)
+def _end(node: Node) -> int:
+    mark = node.current_maintenance()
+    node.maintenance_mark.end()
     if mark is None:
         say("no maintenance was in force on this node")
         return 0
-    _record(host, "ended", f"ended before its time: {mark.sentence}")
+    _record(node, "ended", f"ended before its time: {mark.sentence}")
     say(f"ended: {mark.sentence}")
     return 0
 
 
-def _record(host: Host, outcome: str, why: str) -> None:
+def _record(node: Node, outcome: str, why: str) -> None:
     entry: dict[str, object] = {
         "transition": "maintenance",
         "outcome": outcome,
         "why": why,
         "cause": "kachecks maintenance",
     }
-    host.record(entry, problem=False)
+    node.telling.record(entry, problem=False)
 
 
 def _owner(given: str | None) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from kachecks.commands.rejoin.facts import Server, Way
 from kachecks.mysql import queries
 from kachecks.mysql.facts import Channel, Version
@@ -77,23 +75,9 @@ def show(way: Way, source: Server) -> str:
     if not base or not way.left:
         return ""
     files = f"{base}.[0-9]*"
-    if source.position.file is not None:
-        return _from_file(way, base, version)
     if not version.mariadb:
         return f"mysqlbinlog -vv --base64-output=decode-rows --include-gtids='{way.left}' {files}"
     command = "mariadb-binlog -vv --base64-output=decode-rows"
     if version.number < (10, 8, 0) or not way.after:
         return f"{command} {files}"
     return f"{command} --start-position={way.after} --stop-position={way.upto} {files}"
-
-
-def _from_file(way: Way, base: str, version: Version) -> str:
-    """Without GTIDs: from where the replica has got to."""
-    program = "mariadb-binlog" if version.mariadb else "mysqlbinlog"
-    command = f"{program} -vv --base64-output=decode-rows"
-    for channel in way.channels:
-        name, position = channel.applied_file
-        if name:
-            path = os.path.join(os.path.dirname(base), name)
-            return f"{command} --start-position={position} {path}"
-    return f"{command} {base}.[0-9]*"

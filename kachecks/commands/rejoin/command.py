@@ -48,10 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     from kachecks.commands.rejoin.report import as_json, as_text
     from kachecks.commands.rejoin.rules import conclusion, findings
     from kachecks.mysql.session import SessionError
-    from kachecks.node import Host
+    from kachecks.node import Node
 
     try:
-        seen = ask(Host(config))
+        seen = ask(Node(config))
     except SessionError as error:
         say(
             f"kachecks rejoin: this node's server cannot be asked: {error}; start it (my.cnf has it"

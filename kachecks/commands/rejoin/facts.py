@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from kachecks.check.verdict import Verdict
 from kachecks.mysql.facts import Channel, Facts
-from kachecks.mysql.positions import Position
+from kachecks.mysql.gtid import Position
 
 HERE, THERE = "this node", "the other node"
 """As people are told which server is meant."""
@@ -27,7 +27,7 @@ class Way(NamedTuple):
     source: str  # HERE or THERE
     replica: str
     channels: tuple[Channel, ...]  # of the replica, those that read from the source
-    left: str  # "" nothing; GTIDs, or the file and position that is not reached
+    left: str  # GTIDs, "" nothing
     transactions: int | None  # in left; None: they cannot be counted
     listed: tuple[str, ...]  # left, in parts for people
     after: str  # MariaDB: the GTIDs after which they begin, "" where one is not known

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from kachecks.bounded import Budget
 from kachecks.check.run import examine
 from kachecks.commands.rejoin.facts import HERE, THERE, Seen, Server, Way
 from kachecks.mysql import operator_queries, positions, queries
 from kachecks.mysql.facts import Channel, channels_from, channels_of
+from kachecks.mysql.gtid import Position, lost_of
 from kachecks.mysql.gtid_count import count, mariadb_count, mariadb_spans
-from kachecks.mysql.positions import Position
+from kachecks.mysql.pair import not_our_pair
 from kachecks.mysql.probe import probe
 from kachecks.mysql.session import ServerError, Session, SessionError
-from kachecks.node import Budget, Host
-from kachecks.transitions.peer import PEER_CONNECT, stranger
+from kachecks.node import Node
+from kachecks.transitions.peer import PEER_CONNECT
 
 STATEMENT = 1.0
 """Seconds for one statement."""
@@ -21,44 +23,46 @@ WATCH = 1.0
 not just on its way; how fast it gets less can be told."""
 
 
-def ask(host: Host) -> Seen:
+def ask(node: Node) -> Seen:
     """Look at both nodes.
 
     Raises:
         SessionError: this node's server cannot be asked.
         OSError: the kernel's tables cannot be read.
     """
-    verdict = examine(host, act=False)
-    local = host.connect_local(STATEMENT)
+    verdict = examine(node, act=False)
+    local = node.servers.connect_local(STATEMENT)
     try:
         here = _server(local)
-        mark = host.gave_way()
-        others = positions.others_of(local, here.facts.version, here.facts.identity, STATEMENT)
+        mark = node.marks.gave_way()
+        others = positions.others_of(local, here.facts.identity, STATEMENT)
         seen = Seen(
-            vip_here=host.vip_here(),
+            vip_here=node.network.vip_here(),
             verdict=verdict,
             gave_way=mark.why if mark else "",
-            proven=host.had_contact(host.server_process(local)) or host.was_alone(others),
+            proven=node.marks.had_contact(node.servers.process_of(local))
+            or node.served_alone.is_marked(others),
             here=here,
             there=None,
         )
-        return _with_peer(host, local, seen)
+        return _with_peer(node, local, seen)
     finally:
         local.close()
 
 
-def _with_peer(host: Host, local: Session, seen: Seen) -> Seen:
+def _with_peer(node: Node, local: Session, seen: Seen) -> Seen:
     try:
-        peer = host.connect_peer(PEER_CONNECT)
+        peer = node.servers.connect_peer(PEER_CONNECT)
     except SessionError as error:
         return seen._replace(trouble=str(error), answers=isinstance(error, ServerError))
     try:
         there = _server(peer)
-        strange = stranger(seen.here.facts, there.facts, host.config)
+        config = node.config
+        strange = not_our_pair(seen.here.facts, there.facts, config.peer, config.path)
         seen = seen._replace(there=there, strange=strange)
         if seen.strange:
             return seen
-        return _compared(host, local, peer, seen, there)
+        return _compared(node, local, peer, seen, there)
     except SessionError as error:
         trouble = f"it answers, but not all that is asked: {error}"
         return seen._replace(there=None, trouble=trouble, answers=True)
@@ -74,27 +78,27 @@ def _server(session: Session) -> Server:
         row = session.query(operator_queries.PURGED, STATEMENT)[0]
         purged = (row["purged"] or "").replace("\n", "")
     where = session.query(queries.DIRECTORIES, STATEMENT)[0]
-    position = positions.executed(session, facts.version, STATEMENT)
+    position = positions.executed(session, STATEMENT)
     return Server(facts, position, purged, where["binlog"] or "")
 
 
-def _compared(host: Host, local: Session, peer: Session, seen: Seen, there: Server) -> Seen:
+def _compared(node: Node, local: Session, peer: Session, seen: Seen, there: Server) -> Seen:
     """Watch both ways until nothing is missing any more, or for WATCH seconds.
 
     Raises SessionError.
     """
     to_here = _Watched(THERE, HERE, local, seen.here, there)
     to_there = _Watched(HERE, THERE, peer, there, seen.here)
-    watched = Budget(host, WATCH)
+    watched = Budget(node.clock, WATCH)
     while True:
-        left = [each.look(host.now()) for each in (to_here, to_there)]
+        left = [each.look(node.clock.now()) for each in (to_here, to_there)]
         if not any(left) or watched.over:
             break
-        host.sleep(watched.left(at_most=0.1))
+        node.clock.sleep(watched.left(at_most=0.1))
     mine = probe(local, STATEMENT)
     theirs = probe(peer, STATEMENT)
     return seen._replace(
-        to_here=to_here.way(channels_from(mine.channels, host.config.peer)),
+        to_here=to_here.way(channels_from(mine.channels, node.config.peer)),
         to_there=to_there.way(channels_of(theirs.channels, mine.identity)),
     )
 
@@ -117,11 +121,9 @@ class _Watched:
 
     def look(self, now: float) -> str:
         """What of the source's position at the beginning is missing. Raises SessionError."""
-        channels = self._channels()
-        session, version = self._session, self._version
         wanted = self._source.position
-        self._left = positions.missing(session, version, wanted, channels, STATEMENT)
-        self._own = positions.executed(session, version, STATEMENT)
+        self._left = positions.missing(self._session, wanted, STATEMENT)
+        self._own = positions.executed(self._session, STATEMENT)
         number = self._count()
         if number is not None:
             self._counts.append((now, number))
@@ -144,14 +146,9 @@ class _Watched:
             after=",".join(span.start for span in spans) if known else "",
             upto=",".join(span.end for span in spans),
             purged=self._purged(channels) if self._left else "",
-            lost=positions.lost_of(self._identity, self._left),
+            lost=lost_of(self._identity, self._left),
             rate=self._rate(),
         )
-
-    def _channels(self) -> tuple[Channel, ...]:
-        """Only files and positions need the latest. Raises SessionError."""
-        by_file = self._source.position.file is not None
-        return probe(self._session, STATEMENT).channels if by_file else ()
 
     def _count(self) -> int | None:
         if not self._left:
@@ -173,9 +170,8 @@ class _Watched:
         """
         if not self._source.purged:
             return ""
-        session, version = self._session, self._version
-        wanted = Position(self._left, "", None)
-        coming = positions.not_received(session, version, wanted, channels, STATEMENT)
+        wanted = Position(self._left)
+        coming = positions.not_received(self._session, wanted, channels, STATEMENT)
         held = self._without(coming, self._source.purged)
         return self._without(coming, held)
 

@@ -27,7 +27,7 @@ def as_text(seen: Seen, found: list[Finding]) -> str:
     lines += wrap(f"the check here: {_check(seen, found)}", width, rest="  ")
     for number, (way, source) in enumerate(_ways(seen)):
         lines += [] if number else [""]
-        lines += _only(way, source, width)
+        lines += _only(way, source)
     for each in found:
         lines += ["", *wrap(f"{each.code}: {each.sentence}", width, rest="  ")]
         for choice in each.choices:
@@ -80,7 +80,7 @@ def _ways(seen: Seen) -> Iterator[tuple[Way, Server]]:
         yield seen.to_here, seen.there
 
 
-def _only(way: Way, source: Server, width: int) -> Iterator[str]:
+def _only(way: Way, source: Server) -> Iterator[str]:
     """The transactions that one node alone has."""
     if not way.left:
         yield f"only on {way.source}: nothing"
@@ -89,14 +89,10 @@ def _only(way: Way, source: Server, width: int) -> Iterator[str]:
     if way.transactions is not None:
         number = count(way.transactions, "transaction")
     yield f"only on {way.source}: {number}"
-    if source.position.file is not None:
-        said = f"  (without GTIDs they cannot be named; not reached: {way.left})"
-        yield from wrap(said, width, rest="  ")
-    else:
-        for part in way.listed[:_LISTED]:
-            yield f"    {part.strip()}"
-        if len(way.listed) > _LISTED:
-            yield f"    ... and {len(way.listed) - _LISTED} more (--json)"
+    for part in way.listed[:_LISTED]:
+        yield f"    {part.strip()}"
+    if len(way.listed) > _LISTED:
+        yield f"    ... and {len(way.listed) - _LISTED} more (--json)"
     command = advice.show(way, source)
     if command:
         yield f"  to see what they are, on the host of {way.source}:"
@@ -117,7 +113,7 @@ def _server_json(server: Server) -> dict[str, Any]:
         "closed": facts.closed,
         "server_id": facts.server_id,
         "server_uuid": facts.server_uuid or None,
-        "position": server.position.text or None,
+        "position": server.position.gtids or None,
         "purged": server.purged or None,
     }
 

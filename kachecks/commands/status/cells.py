@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from kachecks.commands.status.facts import NO_KEEPALIVED, Lacks, Node, Server, Status
+from kachecks.commands.status.facts import NO_KEEPALIVED, Lacks, NodeSeen, Server, Status
 from kachecks.commands.status.judgement import role
 from kachecks.commands.text import count, span
 from kachecks.mysql.facts import Channel
@@ -58,24 +58,24 @@ _WHICH = ("this node", "other node")
 _OK = ("OK, may hold the VIP", "OK, as far as SQL tells")
 
 
-def _title(node: Node, which: str) -> str:
+def _title(node: NodeSeen, which: str) -> str:
     address = f" {node.address}" if node.address not in ("", node.name) else ""
     return f"{node.name}{address} ({which})"
 
 
-def _role(node: Node) -> Cell:
+def _role(node: NodeSeen) -> Cell:
     word = role(node)
     styles = {"active": GOOD, "standby": GOOD, "open without the VIP": BAD}
     return Cell(word, styles.get(word, WARN))
 
 
-def _vip(node: Node, room: bool) -> Cell:
+def _vip(node: NodeSeen, room: bool) -> Cell:
     word = {True: "here", False: "no", None: "unknown"}[node.vip]
     said = f": {node.vip_said}" if room or node.vip is None else ""
     return Cell(f"{word}{said}", WARN if node.vip is None else PLAIN)
 
 
-def _vrrp(node: Node, now: float, room: bool) -> Cell:
+def _vrrp(node: NodeSeen, now: float, room: bool) -> Cell:
     vrrp = node.vrrp
     if vrrp is None:
         if node.vrrp_state == NO_KEEPALIVED:
@@ -89,7 +89,7 @@ def _vrrp(node: Node, now: float, room: bool) -> Cell:
     return Cell(text, PLAIN if vrrp.state in ("MASTER", "BACKUP") else WARN)
 
 
-def _writes(node: Node) -> Cell:
+def _writes(node: NodeSeen) -> Cell:
     if node.server is None:
         return Cell("unknown", WARN)
     facts = node.server.facts
@@ -100,7 +100,7 @@ def _writes(node: Node) -> Cell:
     return Cell("closed, but not to privileged accounts", WARN)
 
 
-def _server(node: Node, room: bool) -> Cell:
+def _server(node: NodeSeen, room: bool) -> Cell:
     server = node.server
     if server is None:
         return Cell(node.trouble, BAD)
@@ -165,7 +165,7 @@ def _position(server: Server | None) -> Cell:
     )
 
 
-def _verdict(node: Node, ok: str, room: bool) -> Cell:
+def _verdict(node: NodeSeen, ok: str, room: bool) -> Cell:
     verdict = node.verdict
     if verdict is None:
         return Cell(f"none: {node.verdict_said}", WARN)

@@ -45,10 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     from kachecks.commands.status import terminal
     from kachecks.commands.status.json import as_json
     from kachecks.commands.status.judgement import NOT_SERVING, summary
-    from kachecks.commands.status.probe import HurriedHost, Looking
+    from kachecks.commands.status.probe import Looking, hurried_node
     from kachecks.commands.status.text import screen
 
-    looking = Looking(HurriedHost(config), Asking())
+    looking = Looking(hurried_node(config), Asking())
     last = NOT_SERVING
 
     def seen() -> Seen:

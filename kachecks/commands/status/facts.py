@@ -8,12 +8,13 @@ from kachecks.check.verdict import Verdict
 from kachecks.keepalived.state import Vrrp
 from kachecks.mysql.facts import Channel, Facts
 from kachecks.state.maintenance import Maintenance
+from kachecks.state.transition import Transition
 
 
 class Lacks(NamedTuple):
     """What a server has not applied of what the other one has committed."""
 
-    gtids: str  # "" nothing; without GTIDs the file and position that is not reached
+    gtids: str  # "" nothing
     transactions: int | None  # None: they cannot be counted
 
 
@@ -27,12 +28,12 @@ class Server(NamedTuple):
     facts: Facts
     host: str | None  # the name of its host
     uptime: int | None  # s
-    position: str | None  # all that it has committed: GTIDs, or file and position
+    position: str | None  # GTIDs of all that it has committed
     lacks: Lacks | None = None  # None: the two could not be compared
     channels: tuple[Channel, ...] = ()  # those of facts that read from the other node
 
 
-class Node(NamedTuple):
+class NodeSeen(NamedTuple):
     """One side of the screen."""
 
     name: str  # host name or address
@@ -66,25 +67,14 @@ class Signs(NamedTuple):
     last_verdict: str  # reason and exit status that the check has come to last, "" none
 
 
-class Transition(NamedTuple):
-    """One line of the audit log."""
-
-    time: str  # as in the log: UTC, ISO 8601
-    transition: str
-    outcome: str
-    why: str
-    cause: str
-    milliseconds: float | None
-
-
 class Status(NamedTuple):
     """All of it."""
 
     time: float  # s since the epoch
     pair: str  # its name
     vips: tuple[str, ...]
-    here: Node
-    there: Node
+    here: NodeSeen
+    there: NodeSeen
     signs: Signs | None
     signs_said: str  # why they are not known
     transitions: tuple[Transition, ...] | None  # of this node, the latest first

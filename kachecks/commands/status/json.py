@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from kachecks.commands.status.facts import Node, Server, Signs, Status
+from kachecks.commands.status.facts import NodeSeen, Server, Signs, Status
 from kachecks.commands.status.judgement import Summary, role
 from kachecks.mysql.facts import Channel
 
@@ -31,7 +31,7 @@ def as_json(status: Status, summary: Summary) -> dict[str, Any]:
     }
 
 
-def _node(node: Node) -> dict[str, Any]:
+def _node(node: NodeSeen) -> dict[str, Any]:
     vrrp = node.vrrp
     verdict = node.verdict
     return {

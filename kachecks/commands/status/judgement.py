@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kachecks.check.verdict import NOTHING_FOUND, Observation, Verdict, judge
-from kachecks.commands.status.facts import NO_KEEPALIVED, Node, Status
+from kachecks.commands.status.facts import NO_KEEPALIVED, NodeSeen, Status
 from kachecks.config.options import Config
 from kachecks.mysql.facts import Facts
+from kachecks.mysql.pair import SERVER_ID, SERVER_UUID, mismatch
 
 FINE, DEGRADED, NOT_SERVING = 0, 1, 2
 """Exit statuses."""
@@ -54,7 +55,7 @@ def summary(status: Status) -> Summary:
     return Summary(NOT_SERVING, "NOT SERVING", _why_nobody(here, there), problems)
 
 
-def role(node: Node) -> str:
+def role(node: NodeSeen) -> str:
     """What the node is in the pair, in the words of the manual; "unknown" where that is so."""
     if node.vip and node.promoting:
         return "holder, being promoted"
@@ -81,11 +82,12 @@ def judged(
     return judge(seen, config)
 
 
-def _the_same(here: Node, there: Node) -> bool:
-    """By what replication tells servers apart."""
+def _the_same(here: NodeSeen, there: NodeSeen) -> bool:
+    """Both answers came from one server, or from a copy of it."""
     if here.server is None or there.server is None:
         return False
-    return here.server.facts.identity == there.server.facts.identity
+    found = mismatch(here.server.facts, there.server.facts, there.address)
+    return found in (SERVER_ID, SERVER_UUID)
 
 
 def _first(problems: tuple[str, ...]) -> str:
@@ -96,7 +98,7 @@ def _first(problems: tuple[str, ...]) -> str:
     return f"; {problems[0]}{more}"
 
 
-def _why_unfit(node: Node) -> str:
+def _why_unfit(node: NodeSeen) -> str:
     """Why it could not take over, "" if it could."""
     if node.server is None and node.verdict is None:
         return "cannot be reached"
@@ -107,7 +109,7 @@ def _why_unfit(node: Node) -> str:
     return f"is not fit: {node.verdict.reason}" if node.verdict.status else ""
 
 
-def _why_nobody(here: Node, there: Node) -> str:
+def _why_nobody(here: NodeSeen, there: NodeSeen) -> str:
     parts = []
     for node in (here, there):
         parts.append(f"{node.name} is {role(node)}")

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
-from contextlib import suppress
 from typing import Any
 
-from kachecks.bounded import Asking
+from kachecks.bounded import Asking, GivenUp
 from kachecks.check.run import examine
 from kachecks.check.verdict import Verdict
-from kachecks.commands.status.facts import NO_KEEPALIVED, Node, Server, Signs, Status, Transition
+from kachecks.commands.status.facts import (
+    NO_KEEPALIVED,
+    NodeSeen,
+    Server,
+    Signs,
+    Status,
+)
 from kachecks.commands.status.judgement import judged
-from kachecks.commands.status.servers import compared, failure, reach
-from kachecks.keepalived import state as vrrp_state
+from kachecks.commands.status.servers import compared, reach
+from kachecks.config.options import Config
+from kachecks.keepalived import probe as keepalived_probe
 from kachecks.keepalived.process import KeepalivedError, NotFound
 from kachecks.keepalived.state import Vrrp
 from kachecks.mysql.driver import prepare
+from kachecks.mysql.errors import ABSENT, CLOSED, OPEN, UNKNOWN, word_for
 from kachecks.mysql.session import NoAnswer, Session, SessionError, Unreachable
-from kachecks.node import Host
+from kachecks.network import interfaces
+from kachecks.node import Node, Outside, Servers
 from kachecks.state.audit_log import History, NoHistory
+from kachecks.state.transition import Transition
 
 LOOK = 0.95
 """Seconds for all that is asked at the same time. A silent peer takes 0.7 of them (session)."""
@@ -40,40 +48,53 @@ LONGEST_ADVERT = 1.2
 """Seconds."""
 
 
-class HurriedHost(Host):
-    """The real node, for somebody at a terminal: the check's rules wait longer for a peer."""
+class HurriedServers(Servers):
+    """For somebody at a terminal: the check's rules wait longer for a peer."""
 
     def connect_peer(self, timeout: float) -> Session:
-        """As Host does, and not longer than PEER_CONNECT. Raises SessionError."""
+        """As ever, and not longer than PEER_CONNECT. Raises SessionError."""
         return super().connect_peer(min(timeout, PEER_CONNECT))
+
+
+def _word_for(trouble: Exception | None) -> str:
+    if trouble is None:
+        return ""
+    return word_for(trouble) if isinstance(trouble, SessionError) else UNKNOWN
+
+
+def hurried_node(config: Config) -> Node:
+    """The real node, whose peer is not waited for as long as the check does."""
+    outside = Outside(config)
+    outside.servers = HurriedServers(config)
+    return Node(config, outside)
 
 
 class Looking:
     """Looks at the pair as often as one likes. What hangs is not asked again beside itself."""
 
-    def __init__(self, host: Host, asking: Asking) -> None:
+    def __init__(self, node: Node, asking: Asking) -> None:
         prepare()
-        self._host = host
+        self._node = node
         self._asking = asking
-        self._history = History(host.config.state_dir, host.config.name)
+        self._history = History(node.config.state_dir, node.config.name)
 
     def look(self) -> Status:
         """One look, about a second. Raises OSError: the kernel's tables cannot be read."""
-        host, config = self._host, self._host.config
+        node, config = self._node, self._node.config
         ask = self._asking.ask
         # In a child, which is best made before any thread.
         transitions, transitions_said = self._transitions()
-        ask("here", lambda: reach(host.connect_local(LOOK)))
-        ask("there", lambda: reach(host.connect_peer(PEER_CONNECT)))
-        ask("holder", host.network.holder_elsewhere)
-        ask("on link", host.network.peer_on_link)
-        ask("adverts", host.network.hears_peer)
-        ask("no vrrp", host.network.peer_has_no_vrrp)
-        ask("vrrp", lambda: vrrp_state.ask(config.vips))
-        ask("verdict", lambda: examine(host, act=False))
+        ask("here", lambda: reach(node.servers.connect_local(LOOK)))
+        ask("there", lambda: reach(node.servers.connect_peer(PEER_CONNECT)))
+        ask("holder", node.network.holder_elsewhere)
+        ask("on link", node.network.peer_on_link)
+        ask("adverts", node.network.hears_peer)
+        ask("no vrrp", node.network.peer_has_no_vrrp)
+        ask("vrrp", lambda: keepalived_probe.ask(config.vips))
+        ask("verdict", lambda: examine(node, act=False))
         reached_here, trouble_here = self._answer("here", LOOK)
         reached_there, trouble_there = self._answer("there", LOOK)
-        own = own_address(config.peer)
+        own = interfaces.own_address(config.peer)
         try:
             here_now = compared(reached_here, reached_there, config.peer)
             there_now = compared(reached_there, reached_here, own)
@@ -84,7 +105,7 @@ class Looking:
         patience = LOOK if here_now is None or there_now is None else VERDICT
         here = self._here(here_now, trouble_here, own, patience)
         there = self._there(there_now, trouble_there, here)
-        marks, marks_said = signs(host)
+        marks, marks_said = signs(node)
         return Status(
             time=time.time(),
             pair=config.name,
@@ -101,12 +122,12 @@ class Looking:
 
     def _here(
         self, server: Server | None, trouble: Exception | None, address: str, patience: float
-    ) -> Node:
-        host = self._host
-        vip = host.vip_here()
+    ) -> NodeSeen:
+        node = self._node
+        vip = node.network.vip_here()
         vrrp, vrrp_state, vrrp_said = self._vrrp()
         verdict, verdict_said = self._verdict(patience)
-        return Node(
+        return NodeSeen(
             name=os.uname().nodename,
             address=address,
             vip=vip,
@@ -116,29 +137,29 @@ class Looking:
             vrrp_said=vrrp_said,
             server=server,
             trouble=_said(trouble),
-            promoting=vip and host.lock_purpose() == "promote",
+            promoting=vip and node.lock.purpose_of_holder() == "promote",
             verdict=verdict,
             verdict_said=verdict_said,
         )
 
-    def _there(self, server: Server | None, trouble: Exception | None, here: Node) -> Node:
-        config = self._host.config
+    def _there(self, server: Server | None, trouble: Exception | None, here: NodeSeen) -> NodeSeen:
+        config = self._node.config
         vip, vip_said = self._vip_elsewhere(here.address, reached=server is not None)
         state, said = self._adverts(wait=not here.vip)
-        other = {True: "open", False: "closed", None: "gone"}[here.open]
+        other = {True: OPEN, False: CLOSED, None: ABSENT}[here.open]
         verdict, verdict_said = None, "nothing answers at its address"
         if not isinstance(trouble, Unreachable):
             verdict_said = "as far as SQL tells: not its disks, its marks, its network"
             verdict = judged(
                 None if server is None else server.facts,
-                failure(trouble),
+                _word_for(trouble),
                 _said(trouble),
                 vip,
                 other,
                 config._replace(peer=here.address),
             )
         name = server.host if server is not None and server.host != here.name else None
-        return Node(
+        return NodeSeen(
             name=name or config.peer,
             address=config.peer,
             vip=vip,
@@ -168,7 +189,7 @@ class Looking:
             return verdict, "by the rules of check_mysql, just now"
         if not isinstance(error, NoAnswer):
             return None, f"the check cannot look: {_said(error)}"
-        last = self._host.last_verdict()
+        last = self._node.marks.last_verdict()
         said = f"the check needs longer than {patience:g} s"
         return None, f"{said}; keepalived's last one said {last}" if last else said
 
@@ -181,7 +202,7 @@ class Looking:
             return None, _said(error, "only root may ask the link")
         if mac:
             return True, f"{mac} answers for it on the link"
-        if not self._host.config.interface and not own:
+        if not self._node.config.interface and not own:
             return None, "no route to the peer, so no link to ask on"
         if reached and not self._answer("on link", LOOK)[0]:
             return None, "nothing answers on the link, not even the peer for its own address"
@@ -189,7 +210,7 @@ class Looking:
 
     def _adverts(self, wait: bool) -> tuple[str, str]:
         """MASTER where the other node's adverts are heard; its other states cannot be told."""
-        seconds = min(ADVERT * self._host.config.advert_int, LONGEST_ADVERT) if wait else 0.0
+        seconds = min(ADVERT * self._node.config.advert_int, LONGEST_ADVERT) if wait else 0.0
         heard, error = self._answer("adverts", seconds)
         if error is not None and not isinstance(error, NoAnswer):
             return "", _said(error, "only root may listen")
@@ -205,6 +226,8 @@ class Looking:
         """The answer, or why there is none: what goes wrong on one side must not hide the rest."""
         try:
             return self._asking.answer(name, seconds), None
+        except GivenUp as error:
+            return None, NoAnswer(str(error))
         except Exception as error:  # noqa: BLE001 - shown in its place on the screen
             return None, error
 
@@ -226,30 +249,21 @@ def _said(error: Exception | None, not_permitted: str = "") -> str:
     return f"unexpected {type(error).__name__}: {error}"
 
 
-def own_address(peer: str) -> str:
-    """This host's own address on the way to the peer, "" without a route. Sends nothing."""
-    family = socket.AF_INET6 if ":" in peer else socket.AF_INET
-    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probing:
-        probing.connect((peer, 9))
-        return str(probing.getsockname()[0])
-    return ""
-
-
-def signs(host: Host) -> tuple[Signs | None, str]:
+def signs(node: Node) -> tuple[Signs | None, str]:
     """What the marks say, or why they cannot be read."""
-    config = host.config
+    config = node.config
     hidden = _hidden(config.run_dir, config.name)
     if hidden:
         return None, hidden
-    mark = host.gave_way()
+    mark = node.marks.gave_way()
     found = Signs(
         gave_way="" if mark is None else mark.why,
-        gave_way_ago=0.0 if mark is None else host.now() - mark.at,
-        leaving=host.is_leaving(),
-        permit=host.read_permit(),
-        maintenance=host.maintenance(),
-        at_work=host.lock_purpose(),
-        last_verdict=host.last_verdict(),
+        gave_way_ago=0.0 if mark is None else node.clock.now() - mark.at,
+        leaving=node.marks.is_leaving(),
+        permit=node.marks.read_permit(),
+        maintenance=node.current_maintenance(),
+        at_work=node.lock.purpose_of_holder(),
+        last_verdict=node.marks.last_verdict(),
     )
     return found, ""
 

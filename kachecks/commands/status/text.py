@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from kachecks.commands.status.cells import BAD, FAINT, GOOD, TITLE, WARN, Cell, Row, rows
-from kachecks.commands.status.facts import Status, Transition
+from kachecks.commands.status.facts import Status
 from kachecks.commands.status.judgement import FINE, NOT_SERVING, Summary
 from kachecks.commands.status.terminal import Painter, Window
 from kachecks.commands.text import clean, wrap
+from kachecks.state.transition import Transition
 
 ROOM = 120
 """Columns from which on sentences are long and GTIDs full."""

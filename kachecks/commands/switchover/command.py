@@ -11,10 +11,10 @@ from kachecks.command_line import UNUSABLE, operator_parser
 from kachecks.commands.switchover.handing_over import hand_over
 from kachecks.commands.switchover.preflight import LONGEST_LAG, LONGEST_TRANSACTION, ask, objections
 from kachecks.config.options import load
-from kachecks.hooks.common import host_for
-from kachecks.node import Host
+from kachecks.hooks.common import node_for
+from kachecks.node import Node
 from kachecks.report import Terminal, say
-from kachecks.transitions.dry_run import RehearsalHost, RehearsalOver
+from kachecks.transitions.dry_run import DryFiles, DryRunOver
 from kachecks.transitions.progress import Telling
 from kachecks.transitions.record import Outcome
 
@@ -78,22 +78,22 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit status. Raises ConfigError, StateError."""
     options = parser().parse_args(argv)
-    host = host_for(load(options.defaults_file), options)
+    node = node_for(load(options.defaults_file), options)
     if not options.dry_run and os.geteuid() != 0:
         say("kachecks switchover must run as root: it acts on mysqld and on run_dir")
         return UNUSABLE
-    if isinstance(host, RehearsalHost):
-        return _rehearse(host, options)
-    return switch(host, options.catch_up, options.force)
+    if options.dry_run:
+        return _dry_run(node, options)
+    return switch(node, options.catch_up, options.force)
 
 
-def switch(host: Host, catch_up: float = CATCH_UP, force: bool = False) -> int:
+def switch(node: Node, catch_up: float = CATCH_UP, force: bool = False) -> int:
     """Look, hand over, tell; the exit status. Raises StateError."""
-    if _refused(host, force):
+    if _refused(node, force):
         return STATUSES["refused"]
     for ignored in IGNORED:
         signal.signal(ignored, signal.SIG_IGN)
-    outcome = hand_over(host, catch_up, Telling(host.now, Terminal().say))
+    outcome = hand_over(node, catch_up, Telling(node.clock.now, Terminal().say))
     return _told(outcome)
 
 
@@ -109,20 +109,20 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _refused(host: Host, force: bool) -> bool:
-    found = objections(ask(host), host.config, force)
+def _refused(node: Node, force: bool) -> bool:
+    found = objections(ask(node), node.config, force)
     for each in found:
         say(f"refused: {each}")
     return bool(found)
 
 
-def _rehearse(host: RehearsalHost, options: argparse.Namespace) -> int:
-    if _refused(host, options.force):
+def _dry_run(node: Node, options: argparse.Namespace) -> int:
+    if _refused(node, options.force):
         return STATUSES["refused"]
     try:
-        return _told(hand_over(host, options.catch_up))
-    except RehearsalOver as over:
-        if not host.permit_withdrawn:
+        return _told(hand_over(node, options.catch_up))
+    except DryRunOver as over:
+        if not (isinstance(node.files, DryFiles) and node.files.permit_withdrawn):
             say(f"  {over}")
             return 0
         say("  would see the VIP leave; the other node's notify_master opens it")

@@ -11,14 +11,15 @@ from typing import NamedTuple
 from kachecks.check.verdict import Observation, judge
 from kachecks.config.options import Config
 from kachecks.keepalived.process import KeepalivedError
-from kachecks.mysql import positions, queries
+from kachecks.mysql import pair, positions, queries
+from kachecks.mysql.errors import OPEN
 from kachecks.mysql.facts import Channel, Facts, channels_of
+from kachecks.mysql.pair import not_our_pair
 from kachecks.mysql.probe import probe
 from kachecks.mysql.session import Session, SessionError
-from kachecks.node import Host
+from kachecks.node import Node
 from kachecks.transitions.clients import SYSTEM_USERS
 from kachecks.transitions.demotion import own_users
-from kachecks.transitions.peer import stranger
 
 CONNECT = 1.0
 """Seconds to connect, and for one statement."""
@@ -50,47 +51,47 @@ class Seen(NamedTuple):
     left: str = ""  # what the peer lacks of this server's transactions, by GTID or position
 
 
-def ask(host: Host) -> Seen:
+def ask(node: Node) -> Seen:
     """Look at both nodes. Raises OSError: the kernel's address tables cannot be read."""
-    mark, maintenance = host.gave_way(), host.maintenance()
+    mark, maintenance = node.marks.gave_way(), node.current_maintenance()
     seen = Seen(
-        vip_here=host.vip_here(),
+        vip_here=node.network.vip_here(),
         maintenance=maintenance.sentence if maintenance else "",
         gave_way=mark.why if mark else "",
-        at_work=host.lock_purpose(),
+        at_work=node.lock.purpose_of_holder(),
     )
     if not seen.vip_here:
         return seen
     try:
-        seen = seen._replace(keepalived=host.find_keepalived())
+        seen = seen._replace(keepalived=node.keepalived.find())
     except KeepalivedError as error:
         seen = seen._replace(keepalived_trouble=str(error))
     with suppress(OSError):
-        seen = seen._replace(peer_without_vrrp=host.network.peer_has_no_vrrp())
+        seen = seen._replace(peer_without_vrrp=node.network.peer_has_no_vrrp())
     try:
-        local = host.connect_local(CONNECT)
+        local = node.servers.connect_local(CONNECT)
     except SessionError as error:
         return seen._replace(local_trouble=str(error))
     try:
-        return _ask_servers(host, local, seen)
+        return _ask_servers(node, local, seen)
     finally:
         local.close()
 
 
-def _ask_servers(host: Host, local: Session, seen: Seen) -> Seen:
+def _ask_servers(node: Node, local: Session, seen: Seen) -> Seen:
     try:
         facts = probe(local, CONNECT)
-        seen = seen._replace(local=facts, transactions=_transactions(host, local))
-        wanted = positions.executed(local, facts.version, CONNECT)
+        seen = seen._replace(local=facts, transactions=_transactions(node, local))
+        wanted = positions.executed(local, CONNECT)
     except SessionError as error:
         return seen._replace(local=None, local_trouble=str(error))
     try:
-        peer = host.connect_peer(CONNECT)
+        peer = node.servers.connect_peer(CONNECT)
     except SessionError as error:
         return seen._replace(peer_trouble=str(error))
     try:
         there = probe(peer, CONNECT)
-        left = positions.missing(peer, there.version, wanted, there.channels, CONNECT)
+        left = positions.missing(peer, wanted, CONNECT)
         return seen._replace(peer=there, left=left)
     except SessionError as error:
         return seen._replace(peer_trouble=str(error))
@@ -98,14 +99,14 @@ def _ask_servers(host: Host, local: Session, seen: Seen) -> Seen:
         peer.close()
 
 
-def _transactions(host: Host, session: Session) -> tuple[Transaction, ...]:
+def _transactions(node: Node, session: Session) -> tuple[Transaction, ...]:
     """Those of clients that would be cut. Raises SessionError."""
     users = {
         row["Id"]: row["User"] or ""
         for row in session.query(queries.PROCESSLIST, CONNECT)
         if not (row["Command"] or "").startswith(("Binlog Dump", "Daemon"))
     }
-    spared = SYSTEM_USERS | own_users(host)
+    spared = SYSTEM_USERS | own_users(node)
     return tuple(
         Transaction(row["id"] or "", users[row["id"]], int(row["seconds"] or 0))
         for row in session.query(queries.TRANSACTIONS, CONNECT)
@@ -166,11 +167,12 @@ def _in_the_way(seen: Seen, config: Config) -> list[str]:
             " start it; or --force"
         )
     if seen.peer is not None:
-        lags = [each.lag_seconds or 0 for each in _from_here(seen, seen.peer)]
-        if seen.left and max(lags, default=0) > LONGEST_LAG:
-            found.append(
-                f"the peer is {max(lags)} s behind, more than {LONGEST_LAG:g} s: wait, or --force"
-            )
+        late = pair.obstacles(_from_here(seen, seen.peer), LONGEST_LAG) if seen.left else ()
+        found += [
+            f"the peer: {each.sentence}: wait, or --force"
+            for each in late
+            if each.lag_seconds is not None
+        ]
     return found
 
 
@@ -179,7 +181,7 @@ def _no_way_back(seen: Seen, config: Config) -> list[str]:
     if seen.local is None or not seen.local.writable:
         return []
     closed = seen.local._replace(writable=False, closed=True)
-    verdict = judge(Observation(False, False, closed, peer="open"), config)
+    verdict = judge(Observation(False, False, closed, peer=OPEN), config)
     if not verdict.status:
         return []
     return [
@@ -194,9 +196,10 @@ def _there(seen: Seen, config: Config) -> list[str]:
         if not seen.peer_trouble:
             return []
         return [f"the peer: {seen.peer_trouble}; check [peer] in {config.path}"]
-    strange = "" if seen.local is None else stranger(seen.local, peer, config)
-    if strange:
-        return [strange]
+    if seen.local is not None:
+        strange = not_our_pair(seen.local, peer, config.peer, config.path)
+        if strange:
+            return [strange]
     if peer.writable:
         return ["the peer is open too: see kachecks status at once"]
     if not peer.closed:
@@ -205,19 +208,9 @@ def _there(seen: Seen, config: Config) -> list[str]:
 
 
 def _replication(seen: Seen, peer: Facts) -> list[str]:
-    if not peer.channels:
-        return ["the peer does not replicate from this node"]
-    found = []
-    for channel in _from_here(seen, peer):
-        if not channel.applier:
-            error = f": error {channel.applier_errno}: {channel.applier_error}"
-            found.append(f"the peer's applier has stopped{error if channel.applier_errno else ''}")
-        elif not channel.receiving:
-            error = f": error {channel.receiver_errno}: {channel.receiver_error}"
-            found.append(
-                f"the peer's receiver is not connected{error if channel.receiver_errno else ''}"
-            )
-    return found
+    """What stands still; a lag is only time."""
+    found = pair.obstacles(_from_here(seen, peer), LONGEST_LAG)
+    return [f"the peer: {each.sentence}" for each in found if each.kind != pair.LAG]
 
 
 def _from_here(seen: Seen, peer: Facts) -> tuple[Channel, ...]:

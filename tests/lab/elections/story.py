@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kachecks.keepalived.conf import read
-from kachecks.keepalived.election import NOBODY, higher_address
+from kachecks.keepalived.election import higher_address
 from kachecks.keepalived.instance import instances
 from kachecks.keepalived.situations import WELL, Sides
 
@@ -19,7 +19,7 @@ class Story:
         (a,) = instances(read(str(conf_a), "A"))
         (b,) = instances(read(str(conf_b), "B"))
         self.sides = Sides(a, b, higher_address(address_a, address_b))
-        self.masters = NOBODY
+        self.masters: frozenset[str] = frozenset()
         self._failed: dict[str, frozenset[str] | None] = {"A": None, "B": None}  # None: down
         self._hearing = {"A": True, "B": True}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 
@@ -12,19 +11,13 @@ from tests.lab.hosts.node import Node
 from tests.lab.hosts.pair import Pair
 from tests.lab.hosts.programs import BIN
 from tests.lab.servers.flavour import Flavour
+from tests.unit.check.test_lean import HEALTHY, LOADED
 
 PYTHON = f"{BIN}/python3"
 CHECK = [f"{BIN}/check_mysql", "--fence"]
-LOADED = re.compile(r"import time:.*\| +(\S+)$", re.MULTILINE)
-
-OURS = """
-check company config deadline driver examination facts findings host isolation look_due marks
-mysqld_process named_tuple network observation option_form option_values probe queries report
-session session_error state suppress verdict vip
-"""
 BUILT_IN = {"__future__", "_operator", "_socket", "errno", "fcntl"}
 DRIVER = {"_mysql_connector", "datetime", "_datetime", "math", "operator"}  # it wants datetime
-ALLOWED = {"kachecks", *(f"kachecks.{name}" for name in OURS.split())} | BUILT_IN | DRIVER
+ALLOWED = {"kachecks", *(f"kachecks.{name}" for name in HEALTHY.split())} | BUILT_IN | DRIVER
 
 MEMORY = 2.5
 """Of bare Python."""

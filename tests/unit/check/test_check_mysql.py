@@ -24,9 +24,11 @@ from typing import Any
 import pytest
 
 from kachecks import __version__
+from kachecks.bounded import Clock
 from kachecks.check.verdict import RULES, explain
 from kachecks.mysql import queries
-from kachecks.state.files import read_process
+from kachecks.state.files import Files
+from kachecks.state.marks import Marks
 from tests.rows import rows
 from tests.unit.doubles import fake_server
 from tests.unit.doubles.fake_server import answer, listening, one_row
@@ -598,7 +600,7 @@ def test_hung_holder_is_killed_before_the_check_fails(node: Node) -> None:
     """Seen open by one check, stopped, killed by the next, although a hook holds the lock."""
     with mysqld(node) as process, (node.run_dir / "main.lock").open("w") as file:
         assert node.check("--fence", holder=True)[0] == 0
-        mark = read_process(str(node.run_dir / "main.open"))
+        mark = Marks(str(node.run_dir), "main", Files(), Clock()).open_mark()
         assert mark is not None
         assert mark.pid == process.pid
         process.send_signal(signal.SIGSTOP)

@@ -65,10 +65,10 @@ def look(world: World, stalled: str = "") -> Findings:
 
 def look_in_full(world: World, stalled: str = "") -> Findings:
     """Nothing is changed by it, and no session is left at the peer."""
-    session: Any = world.host.connect_local(1.0)
+    session: Any = world.servers.connect_local(1.0)
     facts = probe(session, 1.0)
     before = len(world.log)
-    found = look_closer(world.host, session, facts, world.vip, stalled)
+    found = look_closer(world.node, session, facts, world.vip, stalled)
     assert not [line for line in world.log[before:] if ": SET" in line or ": KILL" in line]
     assert all(each.ended for each in world.sessions if each is not session)
     session.close()
@@ -76,8 +76,8 @@ def look_in_full(world: World, stalled: str = "") -> Findings:
 
 
 def due_now(world: World) -> bool:
-    session: Any = world.host.connect_local(1.0)
-    return is_due(world.host, session, probe(session, 1.0))
+    session: Any = world.servers.connect_local(1.0)
+    return is_due(world.node, session, probe(session, 1.0))
 
 
 # When --------------------------------------------------------------------------------------------
@@ -96,13 +96,13 @@ def due_now(world: World) -> bool:
 def test_due(last: Look | None, due: bool) -> None:
     """Every peer_check seconds (5), and while something is wrong."""
     world = World()
-    world.time, world.host.look = 100.0, last
+    world.time, world.last_look = 100.0, last
     assert due_now(world) == due
 
 
 def test_peer_check() -> None:
     world = World(peer_check="9")
-    world.time, world.host.look = 100.0, Look(91.5, alone=False)
+    world.time, world.last_look = 100.0, Look(91.5, alone=False)
     assert not due_now(world)
     world.pass_time(0.5)
     assert due_now(world)
@@ -112,24 +112,23 @@ def test_peer_check() -> None:
 def test_due_until_this_mysqld_had_contact(what: str) -> None:
     """Whatever the look before found, and however short ago."""
     world = standby()
-    world.time, world.host.look = 100.0, Look(100.0, alone=False)
-    world.host.last = world.b.process
+    world.time, world.last_look = 100.0, Look(100.0, alone=False)
     assert not due_now(world)
     if what == "no contact yet":
-        world.host.contact = False
+        world.had_contact = False
     else:
         world.b.pid += 1
     assert due_now(world)
     assert due_now(world)
-    world.host.remember_server(world.b.process, contact=True)
+    world.node.marks.remember_server(world.b.process, contact=True)
     assert not due_now(world)
 
 
 def test_an_open_server_needs_no_contact() -> None:
     """A peer that is off for a week must not cost its holder a closer look every second."""
     world = holder()
-    world.time, world.host.look = 100.0, Look(100.0, alone=False)
-    world.host.contact = False
+    world.time, world.last_look = 100.0, Look(100.0, alone=False)
+    world.had_contact = False
     assert not due_now(world)
     world.pass_time(5.0)
     assert due_now(world)
@@ -187,24 +186,22 @@ def test_mariadb_has_gtids_whatever_its_channels_use() -> None:
 def test_a_check_that_is_killed_while_it_marks() -> None:
     """What was remembered must not say that there is no mark."""
     world = holder()
-    world.host.look = Look(0.0, alone=False)
+    world.last_look = Look(0.0, alone=False)
     seen: list[object] = []
-    real = world.host.mark_alone
 
-    def marks(others: str) -> None:
-        assert world.host.look is not None
-        seen.append(world.host.look.alone)
-        real(others)
+    def marks() -> None:
+        assert world.last_look is not None
+        seen.append(world.last_look.alone)
 
-    world.host.mark_alone = marks  # type: ignore[method-assign]
+    world.when("mark alone", marks)
     remembered(world, Findings(peer="refused"))
     assert seen == [None]
 
 
 def test_a_mark_that_cannot_be_removed_is_tried_again() -> None:
     world = holder()
-    world.host.look = Look(0.0, alone=True)
-    world.host.unmark_alone = lambda: False  # type: ignore[method-assign]
+    world.last_look = Look(0.0, alone=True)
+    world.disk.error = StateError("cannot remove main.alone")
     assert remembered(world, Findings(peer="closed")).alone is True
 
 
@@ -286,8 +283,8 @@ def test_it_gives_way_only_to_a_peer_whose_own_check_knows(
     """FIT_FOR seconds of looks: two good runs of the peer's check, a second apart, and some."""
     assert FIT_FOR == 3.0
     world = holder()
-    world.time, world.host.look = 100.0, last
-    world.host.disks = Disks(full="no room")
+    world.time, world.last_look = 100.0, last
+    world.servers.disks = Disks(full="no room")
     found = look(world)
     assert (found.peer_fit, found.gives_way) == (True, gives_way)
     assert found.degraded == "no room"
@@ -299,7 +296,7 @@ def test_it_never_gives_way_to_one_that_is_not_fit_now(
     changes: dict[str, object], last: Look | None
 ) -> None:
     world = holder()
-    world.time, world.host.look = 100.0, last
+    world.time, world.last_look = 100.0, last
     for name, value in changes.items():
         setattr(world.a, name, value)
     assert not look(world).gives_way
@@ -338,7 +335,7 @@ def test_the_other_one_at_its_third_look(before: int, ours: bool) -> None:
     """The one that should give way does not, or cannot."""
     world = World(numbers=(2, 1))
     world.b.access = OPEN
-    world.host.look = Look(0.0, wrong=True, two_writers=before, alone=False)
+    world.last_look = Look(0.0, wrong=True, two_writers=before, alone=False)
     found = look(world)
     assert found.ours_to_close == ours
     assert f"look {before + 1} in a row" in found.two_writers
@@ -465,10 +462,10 @@ def test_two_families() -> None:
 
 def looks_again(world: World, after: float) -> Findings:
     """Look, remember, look again so many seconds later."""
-    remember(world.host, look_in_full(world), holder=False)
+    remember(world.node, look_in_full(world), holder=False)
     world.pass_time(after)
     found = look_in_full(world)
-    remember(world.host, found, holder=False)
+    remember(world.node, found, holder=False)
     return found
 
 
@@ -521,8 +518,8 @@ def test_what_a_peer_had_is_forgotten_with_it(trouble: Exception) -> None:
     looks_again(world, 1.0)
     world.a.trouble = trouble
     looks_again(world, 1.0)
-    assert world.host.look is not None
-    assert world.host.look.wanted == ""
+    assert world.last_look is not None
+    assert world.last_look.wanted == ""
     world.a.trouble = None
     world.pass_time(60.0)
     assert look(world).behind == ""
@@ -562,7 +559,7 @@ def newcomer(version: str = MYSQL, **options: str) -> World:
     B has 5 transactions of A, which is open.
     """
     world = standby(version, **options)
-    world.host.contact, world.b.deaf = False, True
+    world.had_contact, world.b.deaf = False, True
     return world
 
 
@@ -584,7 +581,7 @@ def test_a_receiver_that_has_just_connected_is_no_contact(version: str) -> None:
     )
     assert found.wrong
     assert ERRANT_FOR <= world.time < ERRANT_FOR + 0.2
-    assert probe(world.host.connect_local(1.0), 1.0).channels[0].lag_seconds == 0
+    assert probe(world.servers.connect_local(1.0), 1.0).channels[0].lag_seconds == 0
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -633,7 +630,7 @@ def test_contact_is_asked_once(version: str) -> None:
         world.a.read_only = "NO_LOCK_NO_ADMIN"
     world.a.troubles["AS gtid_mode"] = ServerError(1227, "you need SUPER")
     assert look(world).peer == "unanswered"
-    world.host.contact, world.time = True, 0.0
+    world.had_contact, world.time = True, 0.0
     found = look(world)
     assert (found.peer, found.up_to_date) == ("closed", True)
     assert world.time < 0.1
@@ -770,7 +767,7 @@ def test_only_the_holder_is_asked_for_stalled_writes(what: str) -> None:
 @pytest.mark.parametrize("role", [standby, holder])
 def test_disks(role: Any) -> None:
     world = role()
-    world.host.disks = Disks(full="no room", read_only="mounted read-only")
+    world.servers.disks = Disks(full="no room", read_only="mounted read-only")
     found = look(world)
     assert DISKS in world.log
     assert (found.disk_full, found.disk_read_only) == ("no room", "mounted read-only")
@@ -780,10 +777,10 @@ def test_disks(role: Any) -> None:
 
 def test_a_disk_that_does_not_answer_stalls_writes() -> None:
     world = standby()
-    world.host.disks = Disks(mute="a file system does not answer")
+    world.servers.disks = Disks(mute="a file system does not answer")
     assert look(world).stalled == "a file system does not answer"
     world = holder()
-    world.host.disks = Disks(mute="a file system does not answer")
+    world.servers.disks = Disks(mute="a file system does not answer")
     world.b.add(Client("app", "Query", seconds=10, state="Commit"))
     assert look(world).stalled.startswith("1 writing connections wait")
 
@@ -811,8 +808,8 @@ def test_directories(
 def test_over_tcp_no_disk_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be on another machine; the peer is looked at all the same."""
     world = holder()
-    monkeypatch.setattr(type(world.host), "server_process", lambda *_: None)
-    world.host.disks = Disks(full="no room")
+    monkeypatch.setattr(world.servers, "process_of", lambda _: None)
+    world.servers.disks = Disks(full="no room")
     assert look(world) == FIT._replace(disk_full="")
     assert not [line for line in world.log if line.startswith("disks")]
 
@@ -822,7 +819,7 @@ def test_over_tcp_no_disk_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_our_server_does_not_tell_is_not_wrong(statement: str, trouble: Exception) -> None:
     world = holder()
     world.b.troubles[statement] = trouble
-    world.host.disks = Disks(full="no room")
+    world.servers.disks = Disks(full="no room")
     found = look(world)
     assert not found.wrong
     assert found.peer == "closed"
@@ -833,7 +830,7 @@ def test_what_our_server_does_not_tell_is_not_wrong(statement: str, trouble: Exc
 def test_no_disk_may_be_touched(role: Any) -> None:
     """An earlier check hangs on one. The peer is asked: is it fit to take over?"""
     world = role()
-    world.host.disks = Disks(full="no room")
+    world.servers.disks = Disks(full="no room")
     world.b.add(Client("app", "Query", seconds=10, state="Commit"))
     found = look(world, "the check before this one hangs")
     expected = FIT if role is holder else FOLLOWS
@@ -855,19 +852,19 @@ def test_disks_cannot_be_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     def unusable(*_: object) -> Disks:
         raise StateError("cannot write /run/kachecks/main.disk")
 
-    monkeypatch.setattr(type(world.host), "look_at_disks", unusable)
-    session: Any = world.host.connect_local(1.0)
+    monkeypatch.setattr(world.servers, "look_at_disks", unusable)
+    session: Any = world.servers.connect_local(1.0)
     with pytest.raises(StateError):
-        look_closer(world.host, session, probe(session, 1.0), world.vip)
+        look_closer(world.node, session, probe(session, 1.0), world.vip)
 
 
 # What is remembered ------------------------------------------------------------------------------
 
 
 def remembered(world: World, found: Findings, holds: bool = True) -> Look:
-    remember(world.host, found, holds)
-    assert world.host.look is not None
-    return world.host.look
+    remember(world.node, found, holds)
+    assert world.last_look is not None
+    return world.last_look
 
 
 def test_the_look_is_remembered() -> None:
@@ -935,10 +932,10 @@ def test_an_open_holder_whose_peer_cannot_take_over_is_alone(
 ) -> None:
     """Its mysqld is down, or nothing of its host is there."""
     world = World()
-    world.host.look = before
+    world.last_look = before
     for _ in range(3):
         assert remembered(world, Findings(peer=peer)).alone
-    assert world.host.alone
+    assert world.alone
     assert world.log.count("mark alone") == 1  # it is written to a disk
     asked = [line for line in world.log if line.startswith(("on link", "echo"))]
     assert asked == ([] if peer == "refused" else ["on link?", "echo 10.0.0.1?"])  # and only once
@@ -950,18 +947,18 @@ def test_an_open_holder_whose_peer_cannot_take_over_is_alone(
 def test_a_silent_peer_whose_host_is_there_may_serve(before: Look | None, what: str) -> None:
     """Only SQL is cut: it may be promoted, and have what this node lacks."""
     world = World()
-    world.host.look = before
+    world.last_look = before
     if what == "on link":
-        world.host.network.on_link = True
+        world.network.on_link = True
     else:
-        world.host.network.echo = {"10.0.0.1"}
+        world.network.echo = {"10.0.0.1"}
     assert not remembered(world, Findings(peer="silent")).alone
-    assert not world.host.alone
+    assert not world.alone
 
 
 def test_the_witness_does_not_answer_for_the_peer() -> None:
     world = World()
-    world.host.network.echo = {"10.0.0.254"}
+    world.network.echo = {"10.0.0.254"}
     assert remembered(world, Findings(peer="silent")).alone
 
 
@@ -969,18 +966,18 @@ def test_the_witness_does_not_answer_for_the_peer() -> None:
 def test_a_network_that_cannot_be_looked_at_proves_nothing(what: str) -> None:
     """And what else was found is remembered all the same."""
     world = World()
-    world.host.network.errors[what] = PermissionError("no CAP_NET_RAW")
+    world.network.errors[what] = PermissionError("no CAP_NET_RAW")
     look_made = remembered(world, Findings(peer="silent", disk_full="no room"))
     assert (look_made.alone, look_made.wrong) == (None, True)
-    assert not world.host.alone
+    assert not world.alone
 
 
 @pytest.mark.parametrize("peer", ["unanswered", "open", "closed", ""])
 def test_it_is_not_alone_beside_a_peer_that_may_write(peer: str) -> None:
     world = World()
-    world.host.look = Look(0.0, alone=False)
+    world.last_look = Look(0.0, alone=False)
     assert not remembered(world, Findings(peer=peer)).alone
-    assert not world.host.alone
+    assert not world.alone
 
 
 @pytest.mark.parametrize("peer", ["refused", "silent"])
@@ -988,7 +985,7 @@ def test_a_standby_is_never_marked_alone(peer: str) -> None:
     world = World()
     assert remembered(world, Findings(peer=peer), holds=False).alone is None  # not known
     assert "mark alone" not in world.log
-    world.host.look = Look(0.0, alone=False)
+    world.last_look = Look(0.0, alone=False)
     assert remembered(world, Findings(peer=peer), holds=False).alone is False
     assert "on link?" not in world.log
 
@@ -1000,7 +997,7 @@ def test_the_peer_answers_again(peer: str, holds: bool) -> None:
     world = World()
     remembered(world, Findings(peer="refused"))
     assert not remembered(world, Findings(peer=peer), holds).alone
-    assert not world.host.alone
+    assert not world.alone
     remembered(world, Findings(peer=peer), holds)
     assert world.log.count("unmark alone") == 1
 
@@ -1010,23 +1007,23 @@ def test_an_answer_that_says_nothing_leaves_the_mark(peer: str) -> None:
     world = World()
     remembered(world, Findings(peer="refused"))
     assert remembered(world, Findings(peer=peer)).alone
-    assert world.host.alone
+    assert world.alone
 
 
 @pytest.mark.parametrize("peer", ["open", "closed"])
 def test_after_a_reboot_the_mark_may_still_be_there(peer: str) -> None:
     """/run is empty then, and what lies on the disk is not known."""
     world = World()
-    world.host.alone = True
+    world.alone = True
     remembered(world, Findings(peer=peer), holds=False)
-    assert not world.host.alone
+    assert not world.alone
 
 
 @pytest.mark.parametrize("first", ["refused", "silent", "unanswered"])
 def test_after_a_reboot_the_peer_answers_at_the_second_look(first: str) -> None:
     world = World()
-    world.host.alone = True
+    world.alone = True
     remembered(world, Findings(peer=first), holds=False)
-    assert world.host.alone
+    assert world.alone
     remembered(world, Findings(peer="open"), holds=False)
-    assert not world.host.alone
+    assert not world.alone

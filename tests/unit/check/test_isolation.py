@@ -12,14 +12,14 @@ WITNESS, PEER = "10.0.0.254", "10.0.0.1"
 
 def cut_off(**options: str) -> World:
     world = World(witness=WITNESS, **options)
-    world.host.network.echo = set()
+    world.network.echo = set()
     return world
 
 
 def test_without_a_witness_nobody_is_asked() -> None:
     world = World()
-    world.host.network.echo = set()
-    assert Isolation(world.host).sentence() == ""
+    world.network.echo = set()
+    assert Isolation(world.node).sentence() == ""
     assert world.log == []
 
 
@@ -27,8 +27,8 @@ def test_without_a_witness_nobody_is_asked() -> None:
 def test_one_answer_is_enough(who: str) -> None:
     """Of the peer's host, or of any witness; all are asked at once."""
     world = World(witness=f"{WITNESS}, 10.0.0.253")
-    world.host.network.echo = {who}
-    assert Isolation(world.host).sentence() == ""
+    world.network.echo = {who}
+    assert Isolation(world.node).sentence() == ""
     assert world.log == [f"echo {PEER} {WITNESS} 10.0.0.253?"]
 
 
@@ -36,7 +36,7 @@ def test_one_answer_is_enough(who: str) -> None:
 def test_nobody_answers(timeout: str) -> None:
     """Patience lies in one run: it asks for the whole isolation_timeout."""
     world = cut_off(isolation_timeout=timeout, peer_grace="9")
-    said = Isolation(world.host).sentence()
+    said = Isolation(world.node).sentence()
     assert said == (
         f"neither the peer {PEER} nor a witness ({WITNESS}) has answered for {timeout} s"
     )
@@ -46,10 +46,10 @@ def test_nobody_answers(timeout: str) -> None:
 def test_the_clock_runs_from_the_last_answer() -> None:
     """The run has looked at a mute server for 1.5 s: half a second is left."""
     world = cut_off()
-    world.host.network.echo = {WITNESS}
-    isolation = Isolation(world.host)
+    world.network.echo = {WITNESS}
+    isolation = Isolation(world.node)
     assert isolation.sentence() == ""
-    world.host.network.echo = set()
+    world.network.echo = set()
     answered = world.time
     world.pass_time(1.5)
     assert isolation.sentence() != ""
@@ -58,17 +58,17 @@ def test_the_clock_runs_from_the_last_answer() -> None:
 
 def test_asked_once_more_even_when_the_time_is_over() -> None:
     world = cut_off()
-    isolation = Isolation(world.host)
+    isolation = Isolation(world.node)
     world.pass_time(5.0)
     assert isolation.sentence() != ""
     assert world.time == pytest.approx(5.0 + LAST_ATTEMPT)
-    world.host.network.echo = {PEER}
+    world.network.echo = {PEER}
     assert isolation.sentence() == ""
 
 
 def test_an_answer_is_fresh_for_a_moment() -> None:
     world = World(witness=WITNESS)
-    isolation = Isolation(world.host)
+    isolation = Isolation(world.node)
     assert not isolation.stale
     world.pass_time(SLOW + 0.1)
     assert isolation.stale
@@ -80,13 +80,13 @@ def test_an_answer_is_fresh_for_a_moment() -> None:
 
 def test_no_answer_is_not_fresh() -> None:
     world = cut_off()
-    isolation = Isolation(world.host)
+    isolation = Isolation(world.node)
     isolation.sentence()
     assert isolation.stale
 
 
 def test_it_may_not_ask() -> None:
     world = World(witness=WITNESS)
-    world.host.network.errors["echo"] = PermissionError("not allowed to ping")
+    world.network.errors["echo"] = PermissionError("not allowed to ping")
     with pytest.raises(OSError, match="not allowed"):
-        Isolation(world.host).sentence()
+        Isolation(world.node).sentence()

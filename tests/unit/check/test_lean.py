@@ -2,13 +2,48 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import time
+from pathlib import Path
 
-from tests.unit.check.test_check_mysql import ROOT
+from tests.unit.check.test_check_mysql import ROOT, Node, server
+from tests.unit.doubles.fake_server import listening
 
 EXPENSIVE = {"argparse", "collections", "contextlib", "enum", "functools", "json", "logging", "re"}
 EXPENSIVE |= {"select", "socket", "subprocess", "typing", "psutil", "sh", "mysql.connector"}
+
+HEALTHY = """
+check check.look check.program check.run check.verdict check.watch
+config config.file_format config.kinds config.options
+mysql mysql.driver mysql.errors mysql.facts mysql.probe mysql.queries mysql.session
+network network.link network.vip
+state state.files state.marks
+transitions transitions.company
+bounded lean mysqld_process node report
+"""
+"""The files of ours that a check opens which only asks whether all is still well, besides
+kachecks/__init__. Each costs a tenth of a millisecond, every second on every node: the list may
+get shorter."""
+
+LOADED = re.compile(r"import time:.*\| +(\S+)$", re.MULTILINE)
+"""A line of python -X importtime."""
+
+
+def test_the_files_that_a_healthy_check_opens(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    now = time.clock_gettime(time.CLOCK_BOOTTIME)
+    (node.run_dir / "main.look").write_text(f"{now:.3f} 0 0 no 0 0.000 0.000 ")
+    (node.run_dir / "main.mysqld").write_text("0 0 contact")
+    (node.run_dir / "main.maintenance").write_text("none")
+    with listening(node.socket, server()):
+        assert node.check("--fence")[0] == 0  # a first verdict is told and remembered
+        command = node.command("--fence")
+        command.insert(command.index(sys.executable), "PYTHONPROFILEIMPORTTIME=1")
+        ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    opened = {name for name in LOADED.findall(ran.stderr) if name.startswith("kachecks")}
+    assert opened == {"kachecks", *(f"kachecks.{name}" for name in HEALTHY.split())}
 
 
 def loaded_by(statement: str) -> set[str]:

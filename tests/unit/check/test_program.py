@@ -33,7 +33,7 @@ def test_a_verdict_that_cannot_be_told(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_the_end_without_a_verdict_leaves_the_vip_where_it_is() -> None:
     world = World()
-    end = program._End(world.host)  # type: ignore[arg-type]
+    end = program._End(world.node)
     assert end.status == 0
     world.vip = False
     assert end.status == program.UNKNOWN
@@ -52,7 +52,7 @@ def test_the_end_without_a_verdict_leaves_the_vip_where_it_is() -> None:
     ],
 )
 def test_the_end_while_a_server_is_being_closed(reason: str, role: str, expected: int) -> None:
-    end = program._End(World().host)  # type: ignore[arg-type]
+    end = program._End(World().node)
     status = next(rule.status for rule in RULES if rule.reason == reason)
     end.judged(Verdict(reason, status, "so", role))
     assert end.status == expected
@@ -63,8 +63,9 @@ def test_a_process_that_does_not_end_is_ended() -> None:
     code = (
         "import sys, time\nfrom kachecks.check import program\n"
         "program.log = lambda *_: None\n"
-        "class Host:\n    def vip_here(self): return False\n"
-        "program.LONGEST_RUN = 0.1\nprogram._End(Host()).comes_after(5)\ntime.sleep(60)\n"
+        "class Network:\n    def vip_here(self): return False\n"
+        "class Node:\n    network = Network()\n"
+        "program.LONGEST_RUN = 0.1\nprogram._End(Node()).comes_after(5)\ntime.sleep(60)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], timeout=30, check=False)
     assert done.returncode == program.UNKNOWN
@@ -75,5 +76,5 @@ def test_a_verdict_stands_where_mysqld_cannot_be_watched(monkeypatch: pytest.Mon
         raise OSError("too many open files")
 
     world = World()
-    monkeypatch.setattr(world.host, "seconds_running", broken)
-    assert not program._is_void(world.host, program.Options(), None)  # type: ignore[arg-type]
+    monkeypatch.setattr(world.clock, "seconds_running", broken)
+    assert not program._is_void(world.node, program.Options(), None)

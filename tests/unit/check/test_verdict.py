@@ -7,7 +7,7 @@ import pytest
 from kachecks.check.verdict import RULES, Effect, Findings, Observation, explain, judge, needs_peer
 from kachecks.config.options import Config, parse
 from kachecks.mysql.facts import Facts, Row, Version, parse_channel
-from kachecks.state.maintenance import Maintenance
+from kachecks.state.maintenance_mark import in_local_time
 from tests.rows import rows
 
 MYSQL = Version(False, (9, 7, 4))
@@ -292,7 +292,7 @@ def test_the_order_of_the_new_rules() -> None:
     """A dead server first: of all others it may be said that it lives."""
     everything = Findings("open", True, "stalled", "full", "read-only", "both", True, "errant")
     seen = holder(None, failure="down", detail="x", isolated="nobody", gave_way="superseded")
-    mark = Maintenance(0, 1, "kim", "disks")
+    mark = in_local_time(0, 1, "kim", "disks")
     seen = seen._replace(found=everything, maintenance=mark)
     reasons = []
     for gone in (

@@ -15,9 +15,8 @@ SERVER = Process(4712, 1)
 
 def watched(world: World, process: Process | None = SERVER) -> tuple[Watched, float]:
     """What came of it, and the seconds it took."""
-    host: Any = world.host
     begun = world.time
-    return watch(host, process), world.time - begun
+    return watch(world.node, process), world.time - begun
 
 
 def running(**options: str) -> World:
@@ -51,7 +50,7 @@ def test_it_ends_before_the_next_check_however_late_it_began(
 
 def test_it_ends_the_moment_mysqld_dies() -> None:
     world = running()
-    world.host.dies_after = 0.3
+    world.servers.dies_after = 0.3
     found, seconds = watched(world)
     assert found == (True, "mysqld (pid 4712) has just died")
     assert world.time == pytest.approx(0.3)
@@ -60,7 +59,7 @@ def test_it_ends_the_moment_mysqld_dies() -> None:
 
 def test_mysqld_has_died_between_the_look_and_the_watch() -> None:
     world = running()
-    world.host.dead.add(SERVER)
+    world.servers.dead.add(SERVER)
     found, seconds = watched(world)
     assert (found.look_again, seconds) == (True, 0)
 
@@ -69,22 +68,21 @@ def test_mysqld_has_died_between_the_look_and_the_watch() -> None:
 def test_a_host_that_was_paused_looks_again(late: float, again: bool) -> None:
     """What it found before is no answer to what may have happened meanwhile."""
     world = running()
-    host: Any = world.host
-    watches = host.watch
+    watches = world.servers.watch
 
-    def paused(process: Process, seconds: float) -> bool:
-        died: bool = watches(process, seconds)
+    def paused(process: Process, seconds: float) -> bool | None:
+        died = watches(process, seconds)
         world.pass_time(late)
         return died
 
-    host.watch = paused
+    world.servers.watch = paused  # type: ignore[method-assign]
     found, _ = watched(world)
     assert found.look_again is again
     assert found.said.startswith("this process was paused for 1.1 s" if again else "mysqld (pid")
 
 
 def no_pidfd(world: World) -> None:
-    world.host.pidfd = False
+    world.servers.pidfd = False
 
 
 def too_late(world: World) -> None:
@@ -92,11 +90,11 @@ def too_late(world: World) -> None:
 
 
 def new_verdict(world: World) -> None:
-    world.host.age_of_verdict = SETTLED - 0.1
+    world.files.seconds_old = SETTLED - 0.1
 
 
 def new_keepalived(world: World) -> None:
-    world.host.keepalived_age = SETTLED - 0.1
+    world.clock.keepalived_age = SETTLED - 0.1
 
 
 @pytest.mark.parametrize(

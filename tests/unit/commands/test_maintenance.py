@@ -13,29 +13,35 @@ from kachecks.bounded import Answer
 from kachecks.check.run import examine
 from kachecks.commands.maintenance import command as maintenance
 from kachecks.config.options import parse
-from kachecks.node import Host
-from kachecks.state.files import StateError
-from kachecks.state.maintenance import Maintenance, current, declare, end
+from kachecks.network.link import Network
+from kachecks.node import Node
+from kachecks.state.files import Disk, Files, StateError
+from kachecks.state.maintenance import Maintenance
+from kachecks.state.maintenance_mark import MaintenanceMark, in_local_time
 from tests.unit.doubles.simulation import CLOSED, OPEN, REFUSED, World
 
 HOUR = 3600.0
 
 
-class Node:
+class Directories:
     """The two directories of a node."""
 
     def __init__(self, path: Path) -> None:
         self.run, self.state = path / "run", path / "state"
         self.run.mkdir()
         self.state.mkdir()
+        self.mark = self.of("main")
+
+    def of(self, name: str) -> MaintenanceMark:
+        return MaintenanceMark((str(self.run), str(self.state)), name, Files(), Disk())
 
     def now(self, keep_copy: bool = False) -> Maintenance | None:
-        return current(str(self.run), str(self.state), "main", keep_copy)
+        return self.mark.current(keep_copy)
 
     def declare(self, seconds: float = HOUR) -> Maintenance:
         begun = float(round(time.time()))
-        mark = Maintenance(begun, begun + seconds, "kim", "new disks, slot 3")
-        declare(str(self.run), str(self.state), "main", mark)
+        mark = in_local_time(begun, begun + seconds, "kim", "new disks, slot 3")
+        self.mark.declare(mark)
         return mark
 
     def reboot(self) -> None:
@@ -44,37 +50,37 @@ class Node:
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Node:
-    return Node(tmp_path)
+def node(tmp_path: Path) -> Directories:
+    return Directories(tmp_path)
 
 
-def test_declared_and_ended(node: Node) -> None:
+def test_declared_and_ended(node: Directories) -> None:
     assert node.now() is None
     mark = node.declare()
     assert node.now() == mark
-    end(str(node.run), str(node.state), "main")
+    node.mark.end()
     assert node.now() is None
 
 
-def test_of_this_pair_alone(node: Node) -> None:
+def test_of_this_pair_alone(node: Directories) -> None:
     node.declare()
-    assert current(str(node.run), str(node.state), "second", False) is None
+    assert node.of("second").current() is None
 
 
-def test_it_expires(node: Node) -> None:
+def test_it_expires(node: Directories) -> None:
     node.declare(seconds=-1.0)
     assert node.now() is None
 
 
-def test_a_clock_that_was_set_back_does_not_end_it(node: Node) -> None:
+def test_a_clock_that_was_set_back_does_not_end_it(node: Directories) -> None:
     """A node whose clock starts in 1970 must not join the election for it."""
     begun = time.time() + 10 * HOUR
-    mark = Maintenance(begun, begun + HOUR, "kim", "disks")
-    declare(str(node.run), str(node.state), "main", mark)
+    mark = in_local_time(begun, begun + HOUR, "kim", "disks")
+    node.mark.declare(mark)
     assert node.now() is not None
 
 
-def test_it_survives_a_reboot(node: Node) -> None:
+def test_it_survives_a_reboot(node: Directories) -> None:
     mark = node.declare()
     node.reboot()
     assert node.now() == mark
@@ -84,19 +90,19 @@ def test_it_survives_a_reboot(node: Node) -> None:
     assert node.now() == mark  # from the copy: the disk is not touched any more
 
 
-def test_without_one_the_disk_is_asked_once(node: Node) -> None:
+def test_without_one_the_disk_is_asked_once(node: Directories) -> None:
     assert node.now(keep_copy=True) is None
     (node.state / "main.maintenance").write_text("0 9999999999 kim disks")
     assert node.now() is None
 
 
 @pytest.mark.parametrize("text", ["x", "1 2 kim", "1 tomorrow kim disks", "\xff"])
-def test_a_damaged_mark_holds_nobody_up(node: Node, text: str) -> None:
+def test_a_damaged_mark_holds_nobody_up(node: Directories, text: str) -> None:
     (node.state / "main.maintenance").write_bytes(text.encode("latin-1"))
     assert node.now() is None
 
 
-def test_a_disk_that_hangs(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_hangs(node: Directories, monkeypatch: pytest.MonkeyPatch) -> None:
     """It counts as none, is not remembered, and nothing can be declared."""
     mark = node.declare()
     node.reboot()
@@ -106,13 +112,13 @@ def test_a_disk_that_hangs(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounded, "apart", lambda *_: Answer(None, 1, ended=False))
     assert node.now(keep_copy=True) is None
     with pytest.raises(StateError, match="has not answered within 1 s, and may still keep it"):
-        declare(str(node.run), str(node.state), "main", mark)
+        node.mark.declare(mark)
     assert list(node.run.iterdir()) == []
     monkeypatch.setattr(bounded, "apart", real)
     assert node.now() == mark
 
 
-def test_a_state_directory_that_is_missing(node: Node) -> None:
+def test_a_state_directory_that_is_missing(node: Directories) -> None:
     node.state.rmdir()
     with pytest.raises(StateError, match=r"main\.maintenance.*nothing is changed"):
         node.declare()
@@ -124,17 +130,17 @@ def test_a_state_directory_that_is_missing(node: Node) -> None:
 
 def node_of_a_pair(vip: bool) -> World:
     world = World()
-    world.vip, world.host.contact = vip, True
+    world.vip, world.had_contact = vip, True
     world.a.access, world.b.access = (CLOSED, OPEN) if vip else (OPEN, CLOSED)
     if vip:
-        world.host.mark = world.host.told = world.b.process
+        world.open_mark, world.opening_told = world.b.process, True
     now = time.time()
-    world.host.declared = Maintenance(now, now + HOUR, "kim", "new disks")
+    world.declare(in_local_time(now, now + HOUR, "kim", "new disks"))
     return world
 
 
 def verdict(world: World) -> tuple[str, int]:
-    found = examine(world.host, True)  # type: ignore[arg-type]
+    found = examine(world.node, True)
     return found.reason, found.status
 
 
@@ -176,7 +182,7 @@ def test_what_is_no_duration(text: str) -> None:
 
 
 @pytest.fixture
-def option_file(node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def option_file(node: Directories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("os.geteuid", lambda: 0)
     file = tmp_path / "k.cnf"
     file.write_text(
@@ -191,7 +197,9 @@ def run(option_file: Path, *arguments: str) -> int:
     return maintenance.main([f"--defaults-file={option_file}", *arguments])
 
 
-def test_on_show_off(option_file: Path, node: Node, capsys: pytest.CaptureFixture[str]) -> None:
+def test_on_show_off(
+    option_file: Path, node: Directories, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(option_file) == 0
     assert "no maintenance is in force" in capsys.readouterr().out
     reason = "new disks,\nslot 3"
@@ -214,17 +222,21 @@ def test_on_show_off(option_file: Path, node: Node, capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize(("status", "declared"), [(0, True), (1, False), (2, False)])
 def test_with_leave_it_hands_over_first(
-    option_file: Path, node: Node, monkeypatch: pytest.MonkeyPatch, status: int, declared: bool
+    option_file: Path,
+    node: Directories,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    declared: bool,
 ) -> None:
     """A node in maintenance that nobody has taken over from would serve no more."""
     before: list[object] = []
 
-    def switch(_host: object) -> int:
+    def switch(_node: object) -> int:
         before.append(node.now())
         return status
 
     monkeypatch.setattr(maintenance, "switch", switch)
-    monkeypatch.setattr(Host, "vip_here", lambda _: not before)
+    monkeypatch.setattr(Network, "vip_here", lambda _: not before)
     arguments = ("on", "--for", "2h", "--reason", "disks", "--leave")
     assert run(option_file, *arguments) == status
     assert before == [None]
@@ -232,7 +244,7 @@ def test_with_leave_it_hands_over_first(
 
 
 def test_with_leave_a_standby_has_nothing_to_hand_over(
-    option_file: Path, node: Node, monkeypatch: pytest.MonkeyPatch
+    option_file: Path, node: Directories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(maintenance, "switch", lambda _: pytest.fail("handed over"))
     assert run(option_file, "on", "--for", "2h", "--reason", "disks", "--leave") == 0
@@ -263,16 +275,16 @@ def test_wrong_command_lines(option_file: Path, arguments: list[str]) -> None:
     assert ended.value.code == 3
 
 
-def test_not_root(option_file: Path, node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_root(option_file: Path, node: Directories, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert run(option_file, "on", "--for", "2h", "--reason", "disks") == 3
     assert node.now() is None
 
 
-def test_the_real_host_reads_it(option_file: Path, node: Node) -> None:
-    host = Host(parse(option_file.read_text(), str(option_file)))
-    assert host.maintenance() is None
+def test_a_node_reads_it(option_file: Path, node: Directories) -> None:
+    real = Node(parse(option_file.read_text(), str(option_file)))
+    assert real.current_maintenance() is None
     mark = node.declare()
-    assert host.maintenance() == mark
-    end(str(node.run), str(node.state), "main")
-    assert host.maintenance() is None
+    assert real.current_maintenance() == mark
+    node.mark.end()
+    assert real.current_maintenance() is None

@@ -28,7 +28,7 @@ from kachecks.commands.rejoin.rules import conclusion, findings, next_steps
 from kachecks.config.options import Config
 from kachecks.mysql import operator_queries
 from kachecks.mysql.facts import Channel, Facts, Version, parse_channel
-from kachecks.mysql.positions import Position
+from kachecks.mysql.gtid import Position
 from kachecks.mysql.session import ServerError, Unreachable
 from tests.rows import rows
 from tests.unit.doubles import simulated_server
@@ -339,7 +339,7 @@ def purged(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 def returned(version: str) -> World:
     world = World(version)
     world.vip = False
-    world.host.mark = None
+    world.open_mark = None
     world.a.access, world.b.access = OPEN, CLOSED
     return world
 
@@ -348,7 +348,7 @@ def returned(version: str) -> World:
 @pytest.mark.parametrize("version", ["9.7.4", MARIADB])
 def test_nothing_is_missing(version: str) -> None:
     world = returned(version)
-    found = ask(world.host)
+    found = ask(world.node)
     assert (found.to_here or tail()).left == (found.to_there or tail()).left == ""
     assert judged(found) == []
     changed = [line for line in world.log if "SET" in line or "START" in line or "mark" in line]
@@ -362,7 +362,7 @@ def test_transactions_of_each_side(version: str) -> None:
     world.a.of_b, world.a.deaf = 4, True  # it lacks three of B's seven
     world.a.received = world.a.applied = 4
     world.a.made, world.b.receiver = 9, "No"  # and B four of A's nine
-    found = ask(world.host)
+    found = ask(world.node)
     assert found.to_here is not None
     assert found.to_there is not None
     assert (found.to_here.transactions, found.to_there.transactions) == (4, 3)
@@ -377,7 +377,7 @@ def test_purged_is_told_only_of_what_was_not_received(purged: dict[str, str]) ->
     world.a.made = 9
     world.b.receiver, world.b.applier, world.b.received = "No", "No", 6
     purged["A"] = f"{A}:1-7"
-    found = ask(world.host)
+    found = ask(world.node)
     assert found.to_here is not None
     assert (found.to_here.left, found.to_here.purged) == (f"{A}:6-9", f"{A}:7")
     assert ("PURGED", DECIDE) in judged(found)
@@ -387,7 +387,7 @@ def test_purged_is_told_only_of_what_was_not_received(purged: dict[str, str]) ->
 def test_it_is_watched_while_it_comes() -> None:
     world = returned("9.7.4")
     world.a.made, world.b.applies = 1005, 100.0
-    found = ask(world.host)
+    found = ask(world.node)
     assert found.to_here is not None
     assert 700 < (found.to_here.transactions or 0) < 1000
     assert found.to_here.rate == pytest.approx(100, rel=0.2)
@@ -405,7 +405,7 @@ def test_it_is_watched_while_it_comes() -> None:
 def test_a_peer_that_cannot_be_asked(trouble: Exception, code: str) -> None:
     world = returned("9.7.4")
     world.a.trouble = trouble  # type: ignore[assignment]
-    found = ask(world.host)
+    found = ask(world.node)
     assert found.there is None
     assert code in [each for each, _ in judged(found)]
     assert "nothing can be compared" in as_text(found, findings(found, config())).replace("\n ", "")
@@ -415,7 +415,7 @@ def test_a_peer_that_cannot_be_asked(trouble: Exception, code: str) -> None:
 def test_another_pairs_server_is_not_compared() -> None:
     world = returned("9.7.4")
     world.b.source_id = 7
-    found = ask(world.host)
+    found = ask(world.node)
     assert "a different cluster's data" in found.strange
     assert (found.to_here, found.to_there) == (None, None)
     assert ("STRANGER", DECIDE) in judged(found)
@@ -426,4 +426,4 @@ def test_a_copied_datadir_with_its_auto_cnf(purged: dict[str, str]) -> None:
     purged["A"] = ""
     real = world.a.globals
     world.a.globals = lambda: {**real(), "server_uuid": B}  # type: ignore[method-assign]
-    assert "auto.cnf" in ask(world.host).strange
+    assert "auto.cnf" in ask(world.node).strange

@@ -21,7 +21,7 @@ from kachecks.commands.switchover.preflight import ask, objections
 from kachecks.keepalived.process import KeepalivedError
 from kachecks.mysql.session import ServerError
 from kachecks.state.files import StateError
-from kachecks.state.maintenance import Maintenance
+from kachecks.state.maintenance_mark import in_local_time
 from kachecks.state.marks import GaveWay
 from kachecks.transitions.progress import Telling
 from kachecks.transitions.record import Outcome
@@ -44,7 +44,7 @@ def active(version: str = MYSQL, **options: str) -> World:
     """B is open with the VIP; A stands by with everything, and opens when the VIP has left."""
     world = World(version, **options)
     world.a.access, world.b.access = CLOSED, OPEN
-    world.host.mark = world.host.told = world.b.process
+    world.open_mark, world.opening_told = world.b.process, True
 
     def a_opens() -> None:
         if world.vip:
@@ -63,8 +63,8 @@ def alone(world: World) -> World:
 
 
 def run(world: World, catch_up: float = 10.0) -> Outcome:
-    outcome = hand_over(world.host, catch_up)  # type: ignore[arg-type]
-    assert world.host.locked_by != "us"
+    outcome = hand_over(world.node, catch_up)
+    assert world.locked_by != "us"
     assert [each for each in world.sessions if not each.ended] == []
     return outcome
 
@@ -81,9 +81,9 @@ def test_in_this_order(version: str) -> None:
     assert "seen through the VIP; no writes for " in outcome.why
     assert (world.a.access, world.b.access) == (OPEN, CLOSED)
     world.order("flock to switchover", "mark leaving", "B: SET GLOBAL", "permit 0", "unlock")
-    assert world.host.permit  # given back: it stands by from now on
-    assert not world.host.is_leaving()
-    (entry,) = world.host.recorded
+    assert world.permit  # given back: it stands by from now on
+    assert not world.node.marks.is_leaving()
+    (entry,) = world.recorded
     assert (entry["transition"], entry["cause"], entry["problem"]) == (
         "switchover", "kachecks switchover", False,
     )  # fmt: skip
@@ -115,7 +115,7 @@ def test_nobody_opens_this_node_while_it_leaves() -> None:
     stale: list[str] = []
 
     def looks(what: str) -> Callable[[], None]:
-        return lambda: stale.append(what) if not world.host.is_leaving() else None
+        return lambda: stale.append(what) if not world.node.marks.is_leaving() else None
 
     world.when(CLOSING, looks("closing"))
     world.when("permit 0", looks("permit"))
@@ -140,13 +140,13 @@ def test_nobody_opens_this_node_while_it_leaves() -> None:
 
 def test_the_vip_takes_its_time() -> None:
     world = active()
-    world.host.vip_takes = VIP_PATIENCE - 0.1
+    world.vip_takes = VIP_PATIENCE - 0.1
     assert run(world).outcome == "handed over"
 
 
 def test_the_vip_cannot_be_reached_from_here() -> None:
     world = active()
-    world.host.connect_vip = lambda _: (_ for _ in ()).throw(MUTE)  # type: ignore[method-assign]
+    world.servers.connect_vip = lambda _: (_ for _ in ()).throw(MUTE)  # type: ignore[method-assign]
     outcome = run(world)
     assert outcome.outcome == "handed over"
     assert "the VIP cannot be reached from here" in outcome.why
@@ -158,10 +158,10 @@ def test_the_vip_cannot_be_reached_from_here() -> None:
 def reopened(world: World, outcome: Outcome) -> str:
     """This node serves as before, and nothing of the attempt is left behind."""
     assert (outcome.outcome, outcome.done) == ("rolled back", False), outcome.why
-    assert (world.b.access, world.vip, world.host.permit) == (OPEN, True, True)
-    assert not world.host.is_leaving()
-    assert world.host.gave_way_mark is None
-    assert world.host.recorded[-1]["problem"]
+    assert (world.b.access, world.vip, world.permit) == (OPEN, True, True)
+    assert not world.node.marks.is_leaving()
+    assert world.gave_way is None
+    assert world.recorded[-1]["problem"]
     return outcome.why
 
 
@@ -195,7 +195,7 @@ def test_the_peer_goes_away_half_way() -> None:
 
 def test_keepalived_does_not_watch_the_permit() -> None:
     world = alone(active())
-    world.host.vip_takes = float("inf")
+    world.vip_takes = float("inf")
     assert "must track the permit file" in reopened(world, run(world))
 
 
@@ -210,7 +210,7 @@ def test_it_says_how_many_transactions_are_left(version: str) -> None:
     world = alone(active(version))
     world.a.of_b = 5
     said: list[str] = []
-    hand_over(world.host, 2.5, Telling(world.host.now, said.append))  # type: ignore[arg-type]
+    hand_over(world.node, 2.5, Telling(world.clock.now, said.append))
     assert said
     assert all(line.startswith("2 transactions left, none applied") for line in said)
 
@@ -241,7 +241,7 @@ def test_the_peer_cannot_be_asked_for_a_while(lasts: float) -> None:
         assert "1040" in reopened(world, outcome)
     else:
         assert outcome.outcome == "not serving"
-        assert world.host.gave_way_mark is not None
+        assert world.gave_way is not None
         assert world.b.access == CLOSED
 
 
@@ -316,8 +316,8 @@ def test_neither_serves() -> None:
     outcome = run(world)
     assert (outcome.outcome, outcome.done) == ("not serving", False)
     assert world.time < TAKEOVER_PATIENCE + RETURN_PATIENCE + 3
-    assert world.host.permit
-    assert not world.host.is_leaving()
+    assert world.permit
+    assert not world.node.marks.is_leaving()
 
 
 def test_this_server_dies_half_way() -> None:
@@ -333,7 +333,7 @@ def test_this_server_dies_half_way() -> None:
 
 def test_another_program_is_at_work() -> None:
     world = active()
-    world.host.locked_by = "promote"
+    world.locked_by = "promote"
     outcome = run(world)
     assert outcome.outcome == "refused"
     assert "to promote" in outcome.why
@@ -350,7 +350,7 @@ def test_the_vip_has_just_left() -> None:
 
 def test_without_a_run_directory() -> None:
     world = active()
-    world.host.run_dir_error = StateError("no such directory")
+    world.files.error = StateError("no such directory")
     with pytest.raises(StateError):
         run(world)
     assert world.b.access == OPEN
@@ -360,11 +360,11 @@ def test_without_a_run_directory() -> None:
 
 
 def found(world: World, force: bool = False) -> list[str]:
-    seen = ask(world.host)  # type: ignore[arg-type]
+    seen = ask(world.node)
     assert world.b.access == OPEN
     assert not any("SET GLOBAL" in line or "permit" in line for line in world.log)
     assert [each for each in world.sessions if not each.ended] == []
-    return objections(seen, world.host.config, force)
+    return objections(seen, world.node.config, force)
 
 
 @pytest.mark.parametrize("version", [MYSQL, MARIADB])
@@ -376,11 +376,14 @@ def test_nothing_in_the_way(version: str) -> None:
     assert found(world) == []
 
 
+IN_FORCE = in_local_time(0, 4e9, "kim", "disks")
+
+
 def breaks(**changes: object) -> Callable[[World], None]:
     def apply(world: World) -> None:
         for name, value in changes.items():
-            where, _, attribute = name.partition("__")
-            setattr({"a": world.a, "b": world.b, "host": world.host}[where], attribute, value)
+            where, _, attribute = name.rpartition("__")
+            setattr(getattr(world, where) if where else world, attribute, value)
 
     return apply
 
@@ -388,11 +391,11 @@ def breaks(**changes: object) -> Callable[[World], None]:
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
-        (breaks(host__declared=Maintenance(0, 1, "kim", "disks")), "by kim: disks; end it"),
-        (breaks(host__gave_way_mark=GaveWay(0, "superseded")), "has given way: superseded"),
-        (breaks(host__locked_by="promote"), "is at work here, to promote"),
-        (breaks(host__keepalived=False), "no keepalived runs here"),
-        (breaks(host__keepalived_error=KeepalivedError("two of them")), "two of them"),
+        (lambda world: world.declare(IN_FORCE), "by kim: disks; end it"),
+        (breaks(gave_way=GaveWay(0, "superseded")), "has given way: superseded"),
+        (breaks(locked_by="promote"), "is at work here, to promote"),
+        (breaks(keepalived__running=False), "no keepalived runs here"),
+        (breaks(keepalived__error=KeepalivedError("two of them")), "two of them"),
         (breaks(b__trouble=REFUSED), "check [client] in k.cnf"),
         (breaks(a__trouble=MUTE), "the peer: no answer"),
         (breaks(a__trouble=ServerError(1045, "denied")), "check [peer] in k.cnf"),
@@ -416,8 +419,8 @@ def test_what_is_in_the_way(broken: Callable[[World], None], said: str) -> None:
 def test_a_closed_server() -> None:
     world = active()
     world.b.access = CLOSED
-    seen = ask(world.host)  # type: ignore[arg-type]
-    (sentence,) = objections(seen, world.host.config)
+    seen = ask(world.node)
+    (sentence,) = objections(seen, world.node.config)
     assert "this node's server is closed" in sentence
 
 
@@ -439,14 +442,14 @@ def test_what_an_operator_may_know_better() -> None:
     world = active()
     world.b.add(Client("app", transaction=6))
     world.a.lag, world.a.of_b = "60", 5
-    world.host.network.no_vrrp = True
+    world.network.no_vrrp = True
     assert len(found(world)) == 3
     assert found(world, force=True) == []
 
 
 def test_the_peer_has_no_keepalived() -> None:
     world = active()
-    world.host.network.no_vrrp = True
+    world.network.no_vrrp = True
     (sentence,) = found(world)
     assert "no keepalived runs there" in sentence
 
@@ -454,7 +457,7 @@ def test_the_peer_has_no_keepalived() -> None:
 def test_without_the_right_to_knock() -> None:
     """Not known is no objection: should nobody take the VIP, it comes back."""
     world = active()
-    world.host.network.errors["vrrp?"] = PermissionError()
+    world.network.errors["vrrp?"] = PermissionError()
     assert found(world) == []
 
 
@@ -479,7 +482,7 @@ def test_a_node_that_could_not_take_the_vip_back(
 
 def test_every_reason_at_once() -> None:
     world = active()
-    world.host.keepalived = False
+    world.keepalived.running = False
     world.a.applier = "No"
     world.b.add(Client("app", transaction=60))
     assert len(found(world)) == 3
@@ -514,7 +517,7 @@ def test_exit_statuses(
         handlers.extend(signal.getsignal(each) for each in (signal.SIGINT, signal.SIGHUP))
         return Outcome("switchover", outcome, "so", done=False, changed=True)
 
-    monkeypatch.setattr(switchover, "host_for", lambda *_: world.host)
+    monkeypatch.setattr(switchover, "node_for", lambda *_: world.node)
     monkeypatch.setattr(switchover, "hand_over", ends)
     before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGHUP)]
     try:
@@ -531,7 +534,7 @@ def test_refused_before_anything(
 ) -> None:
     world = active()
     world.a.lag, world.a.of_b = "30", 5
-    monkeypatch.setattr(switchover, "host_for", lambda *_: world.host)
+    monkeypatch.setattr(switchover, "node_for", lambda *_: world.node)
     assert switchover.main([option_file]) == 1
     assert capsys.readouterr().out.startswith("refused: the peer is 30 s behind")
     assert world.b.access == OPEN

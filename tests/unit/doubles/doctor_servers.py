@@ -19,7 +19,7 @@ from kachecks.commands.doctor.server.my_cnf import Option
 from kachecks.commands.doctor.tables import of_servers
 from kachecks.config.options import Config, parse
 from kachecks.mysql import operator_queries, queries
-from kachecks.mysql.probe import version_of
+from kachecks.mysql.facts import Version, supported_version
 from kachecks.mysql.session import ServerError, SessionError
 from tests.rows.derive import LATER, old
 
@@ -120,8 +120,8 @@ class Answers:
         (sql,) = (sql for sql in answers if sql.startswith(beginning))
         answers[sql] = ServerError(errno, "no")
 
-    def _version(self) -> Any:
-        return version_of(_Session(self, HERE))  # type: ignore[arg-type]
+    def _version(self) -> Version:
+        return _Session(self, HERE).version
 
     # Asking
 
@@ -131,7 +131,7 @@ class Answers:
 
     def ask(self) -> Servers:
         """Through doctor's own probe; the option files are those captured."""
-        servers = probe.ask(_Host(self))  # type: ignore[arg-type]
+        servers = probe.ask(_Node(self))  # type: ignore[arg-type]
         if servers.here is not None:
             options = None if self.options is None else tuple(self.options)
             here = servers.here._replace(options=options, address=self.own_address)
@@ -156,6 +156,13 @@ class _Session:
         self.server_version: str = answers.servers[node]["version"]
         self._rows = answers.servers[node]["rows"]
 
+    @property
+    def version(self) -> Version:
+        try:
+            return supported_version(self.server_version)
+        except ValueError as error:
+            raise ServerError(0, str(error)) from None
+
     def query(self, sql: str, _timeout: float) -> list[Row]:
         if sql == operator_queries.CLOCK and not isinstance(self._rows[sql], ServerError):
             ahead = float(self._rows[sql][0].get("ahead") or 0)
@@ -170,11 +177,12 @@ class _Session:
         pass
 
 
-class _Host:
-    """kachecks.node.Host, as far as doctor's probe uses it."""
+class _Node:
+    """kachecks.node.Node, as far as doctor's probe uses it; servers and clock of its own."""
 
     def __init__(self, answers: Answers) -> None:
         self.config: Config = answers.config
+        self.servers = self.clock = self
         self._answers = answers
         self._now = 0.0
 
@@ -189,7 +197,7 @@ class _Host:
             raise self._answers.troubles[node]
         return _Session(self._answers, node)
 
-    def server_process(self, _session: object) -> None:
+    def process_of(self, _session: object) -> None:
         return None
 
     def now(self) -> float:

@@ -147,12 +147,13 @@ def findings(world: World, directory: Path, *, with_peer: bool = True) -> list[F
     """Everything doctor says about it, but for the servers."""
     config = config_of(world)
     mine = read_conf(HERE, _written(directory / "keepalived.conf", world.conf), None)
-    here = mine.conf and setup(HERE, config, mine.conf, frozenset({"10.0.0.2"}), (2, 2, 7))
+    permit = f"{config.run_dir}/{config.name}.permit"
+    here = mine.conf and setup(HERE, config, mine.conf, frozenset({"10.0.0.2"}), permit, (2, 2, 7))
     found = of_conf(mine, here)
     if with_peer:
         theirs = read_conf(PEER, _written(directory / "peer.conf", world.peer_conf), None)
         assert theirs.conf
-        peer = setup(PEER, config, theirs.conf, frozenset({"10.0.0.1"}))
+        peer = setup(PEER, config, theirs.conf, frozenset({"10.0.0.1"}), permit)
         found += of_conf(theirs, peer)
         found += of_both(Setups(here, peer)) if here else []
     return found + of_host(host_facts(world, here))

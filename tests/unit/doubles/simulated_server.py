@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kachecks.mysql import queries
-from kachecks.mysql.facts import Row
+from kachecks.mysql.facts import Row, supported_version
 from kachecks.mysql.session import Lost, NoAnswer, ServerError, SessionError
 from kachecks.mysqld_process import Process
 from tests.rows import rows
@@ -202,7 +202,7 @@ class Session:
 
     def __init__(self, world: World, server: Server) -> None:
         self.world, self.server = world, server
-        self.server_version = server.version
+        self.version = supported_version(server.version)
         server.last_id += 1
         self.connection_id = server.last_id
         server.clients[self.connection_id] = Client("kachecks", "Query")

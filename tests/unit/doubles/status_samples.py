@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from kachecks.check.verdict import Verdict
-from kachecks.commands.status.facts import Lacks, Node, Server, Signs, Status, Transition
+from kachecks.commands.status.facts import Lacks, NodeSeen, Server, Signs, Status
 from kachecks.keepalived.state import Vrrp
 from kachecks.mysql.facts import Channel, Facts, Version
+from kachecks.state.transition import Transition
 
 NOW = 1795367442.0
 UUID = "8836b480-e699-11f1-8b79-02000a00000"
@@ -40,13 +41,13 @@ def server(number: int, writable: bool, **changes: Any) -> Server:
 
 OK = Verdict("OK", 0, "nothing is wrong", "standby")
 
-ACTIVE = Node(
+ACTIVE = NodeSeen(
     name="a", address="10.0.0.1", vip=True, vip_said="in the kernel's address table",
     vrrp=Vrrp("mysql", "MASTER", NOW - 250, 250, 250), vrrp_state="MASTER",
     vrrp_said="told by keepalived", server=server(1, writable=True), trouble="",
     promoting=False, verdict=OK._replace(role="holder"), verdict_said="just now",
 )  # fmt: skip
-STANDBY = Node(
+STANDBY = NodeSeen(
     name="b", address="10.0.0.2", vip=False, vip_said="no other host answers for it",
     vrrp=None, vrrp_state="", vrrp_said="no advert of it is heard",
     server=server(2, writable=False), trouble="", promoting=False, verdict=OK,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from kachecks.hooks import common, notify_backup, notify_master
-from kachecks.hooks.common import quick_options
+from kachecks.hooks.common import Options
+from kachecks.lean import plain_options
 
 FILE = "--defaults-file=/etc/kachecks/second.cnf"
 
 
 @pytest.mark.parametrize("arguments", [[], [FILE], [FILE, "--defaults-file=/x"], ["--stop", FILE]])
 def test_read_as_argparse_reads_it(arguments: list[str]) -> None:
-    quick = quick_options(arguments, stop=True)
+    quick = plain_options(arguments, Options(), {"--stop": "stop"})
     slow = notify_backup.parser().parse_args(arguments)
     assert quick is not None
     for name, value in quick._asdict().items():
@@ -23,7 +24,7 @@ def test_read_as_argparse_reads_it(arguments: list[str]) -> None:
     "argument", ["-v", "--dry-run", "--help", "--stop", "x", "--defaults-file"]
 )
 def test_left_to_argparse(argument: str) -> None:
-    assert quick_options([FILE, argument]) is None
+    assert plain_options([FILE, argument], Options(), {}) is None
 
 
 def test_a_wrong_command_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,7 @@ def active(version: str = MYSQL) -> World:
     """B is open with the VIP, and A stands by with everything."""
     world = World(version)
     world.a.access, world.b.access = CLOSED, OPEN
-    world.host.mark = world.host.told = world.b.process
+    world.open_mark, world.opening_told = world.b.process, True
     return world
 
 
@@ -35,8 +35,8 @@ def standby() -> World:
 
 def run(world: World, **options: bool) -> int:
     given = {"keep_keepalived": False, "drop_vip": False, "force": False}
-    status = leave(world.host, Namespace(verbose=False, dry_run=False, **{**given, **options}))
-    assert world.host.locked_by != "us"
+    status = leave(world.node, Namespace(verbose=False, dry_run=False, **{**given, **options}))
+    assert world.locked_by != "us"
     assert [each for each in world.sessions if not each.ended] == []
     return status
 
@@ -56,7 +56,7 @@ def test_close_first_stop_last(version: str, capsys: pytest.CaptureFixture[str])
         "find keepalived", "mark leaving", "flock to demote", "B: SET GLOBAL", "A: connect", STOP,
         "unlock",
     )  # fmt: skip
-    assert [entry["cause"] for entry in world.host.recorded] == ["notify_down"]
+    assert [entry["cause"] for entry in world.recorded] == ["notify_down"]
     assert capsys.readouterr().out == (
         "demote: closed: closed for writes, 0 client connections cut\n"
         "the peer has everything\nstopped keepalived\n"
@@ -66,12 +66,12 @@ def test_close_first_stop_last(version: str, capsys: pytest.CaptureFixture[str])
 def test_the_leaving_mark_is_written_first() -> None:
     """Before the lock is waited for: a promotion at work stands aside for it."""
     world = active()
-    world.host.locked_by = "promote"
+    world.locked_by = "promote"
     waited: list[bool] = []
 
     def looks() -> None:
-        waited.append(world.host.is_leaving())
-        world.host.locked_by = ""
+        waited.append(world.node.marks.is_leaving())
+        world.locked_by = ""
 
     world.when("lock", looks)
     assert run(world) == DONE
@@ -81,7 +81,7 @@ def test_the_leaving_mark_is_written_first() -> None:
 def test_the_leaving_mark_is_fresh_to_the_end() -> None:
     """Closing, waiting for the peer and for the VIP to leave each take longer than it lasts."""
     world = active()
-    world.b.made, world.host.vip_takes = 9, VIP_PATIENCE - 0.1
+    world.b.made, world.vip_takes = 9, VIP_PATIENCE - 0.1
     number = world.b.last_id + 1
     world.b.add(Client("app", blocks=True, unkillable=True))
 
@@ -97,7 +97,7 @@ def test_the_leaving_mark_is_fresh_to_the_end() -> None:
 
     def noting(seconds: float) -> None:
         real(seconds)
-        if world.vip and world.b.access == CLOSED and not world.host.is_leaving():
+        if world.vip and world.b.access == CLOSED and not world.node.marks.is_leaving():
             stale.append(world.time)
 
     world.pass_time = noting  # type: ignore[method-assign]
@@ -110,7 +110,7 @@ def test_the_leaving_mark_is_fresh_to_the_end() -> None:
 def test_the_lock_is_held_until_the_vip_is_gone() -> None:
     """A hook that ran in between would find the VIP here."""
     world = active()
-    world.host.vip_takes = 1.0
+    world.vip_takes = 1.0
     assert run(world) == DONE
     assert not world.vip
     unlocks = [at for at, line in enumerate(world.log) if line == "unlock"]
@@ -121,11 +121,11 @@ def test_the_lock_is_held_until_the_vip_is_gone() -> None:
 
 def test_a_vip_that_does_not_leave_is_not_waited_for_for_ever() -> None:
     world = active()
-    world.host.vip_takes = float("inf")
+    world.vip_takes = float("inf")
     assert run(world) == DONE
     assert VIP_PATIENCE == 2.0
     assert VIP_PATIENCE <= world.time < VIP_PATIENCE + 1
-    assert world.host.left_at == pytest.approx(world.time, abs=0.1)  # it may leave later
+    assert world.left_at == pytest.approx(world.time, abs=0.1)  # it may leave later
 
 
 # keepalived --------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ def test_a_vip_that_does_not_leave_is_not_waited_for_for_ever() -> None:
 def test_a_keepalived_that_cannot_be_told_stops_everything() -> None:
     """A node that could not let go of the VIP is better left open."""
     world = active()
-    world.host.keepalived_error = KeepalivedError("two of them")
+    world.keepalived.error = KeepalivedError("two of them")
     with pytest.raises(KeepalivedError):
         run(world)
     assert world.b.access == OPEN
@@ -145,7 +145,7 @@ def test_a_keepalived_that_cannot_be_told_stops_everything() -> None:
 @pytest.mark.parametrize("options", [{"keep_keepalived": True}, {"drop_vip": True}])
 def test_where_somebody_else_stops_it_it_is_not_looked_for(options: dict) -> None:
     world = active()
-    world.host.keepalived_error = KeepalivedError("two of them")
+    world.keepalived.error = KeepalivedError("two of them")
     assert run(world, **options) == DONE
     assert "find keepalived" not in world.log
     assert STOP not in world.log
@@ -159,8 +159,8 @@ def test_keep_keepalived_leaves_the_mark_fresh() -> None:
     assert run(world, keep_keepalived=True) == DONE
     assert world.time > PEER_PATIENCE
     assert world.vip
-    assert world.host.is_leaving()
-    assert world.host.left_at == pytest.approx(world.time, abs=0.1)
+    assert world.node.marks.is_leaving()
+    assert world.left_at == pytest.approx(world.time, abs=0.1)
 
 
 def slow(world: World) -> World:
@@ -172,13 +172,13 @@ def slow(world: World) -> World:
 def test_the_mark_is_fresh_when_systemd_is_told() -> None:
     world = slow(active())
     assert run(world, keep_keepalived=True) == DONE
-    assert world.host.left_at == world.time > LEAVING_IS_FRESH
+    assert world.left_at == world.time > LEAVING_IS_FRESH
 
 
 def test_the_mark_is_fresh_when_keepalived_is_stopped() -> None:
     world = slow(active())
     stopped: list[tuple[float | None, float]] = []
-    world.when(STOP, lambda: stopped.append((world.host.left_at, world.time)))
+    world.when(STOP, lambda: stopped.append((world.left_at, world.time)))
     assert run(world) == DONE
     ((marked, at),) = stopped
     assert marked == at > LEAVING_IS_FRESH
@@ -216,7 +216,7 @@ def test_a_standby_whose_keepalived_is_stopped(options: dict) -> None:
     world = standby()
     assert run(world, **options) == DONE
     world.order("mark leaving", "flock to demote")
-    assert world.host.is_leaving()
+    assert world.node.marks.is_leaving()
 
 
 def test_an_open_standby_is_closed() -> None:
@@ -251,7 +251,7 @@ def test_an_open_server_is_left_behind_with_force() -> None:
 def test_without_a_run_directory() -> None:
     """Without it nothing can be opened either."""
     world = active()
-    world.host.run_dir_error = StateError("cannot write")
+    world.files.error = StateError("cannot write")
     assert run(world) == DONE
     assert world.b.access == CLOSED
     assert STOP in world.log
@@ -260,7 +260,7 @@ def test_without_a_run_directory() -> None:
 def test_opened_again_in_between() -> None:
     """By a promotion that had the lock, for the lock was not to be had."""
     world = active()
-    world.host.locked_by = "promote"
+    world.locked_by = "promote"
 
     def opens() -> None:
         world.b.access = OPEN
@@ -370,7 +370,7 @@ def test_what_a_person_reads(said_already: str, capsys: pytest.CaptureFixture[st
     options = {"verbose": False, "dry_run": False, "drop_vip": False, "force": False}
     if said_already:
         options[said_already] = True
-    assert leave(world.host, Namespace(keep_keepalived=True, **options)) == DONE
+    assert leave(world.node, Namespace(keep_keepalived=True, **options)) == DONE
     assert ("demote: closed" in capsys.readouterr().out) != bool(said_already)
 
 
@@ -391,7 +391,7 @@ def test_the_mark_lasts_until_systemd_has_stopped_keepalived() -> None:
     world = active()
     run(world, keep_keepalived=True)
     world.pass_time(LEAVING_IS_FRESH - 0.1)
-    assert world.host.is_leaving()
+    assert world.node.marks.is_leaving()
 
 
 def test_another_pair_of_this_host_is_closed_before_keepalived_stops() -> None:
@@ -405,11 +405,11 @@ def test_another_pair_of_this_host_is_closed_before_keepalived_stops() -> None:
 
     def released() -> None:
         assert (first.b.access, second.b.access) == (CLOSED, CLOSED)
-        assert (first.host.locked_by, second.host.locked_by) == ("us", "us")
+        assert (first.locked_by, second.locked_by) == ("us", "us")
         second.vip = False
 
     first.when(STOP, released)
-    assert leave(first.host, options, [second.host]) == DONE
+    assert leave(first.node, options, [second.node]) == DONE
     assert log.index(f"first: {STOP}") > log.index(f"second: {CLOSING}")
 
 
@@ -418,7 +418,7 @@ def test_keepalived_goes_on_where_another_pair_could_not_be_closed() -> None:
     options = Namespace(
         verbose=False, dry_run=False, keep_keepalived=False, drop_vip=False, force=False
     )
-    assert leave(first.host, options, [second.host]) == REFUSED
+    assert leave(first.node, options, [second.node]) == REFUSED
     assert STOP not in first.log
     assert first.vip
 

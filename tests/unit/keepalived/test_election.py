@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from kachecks.keepalived.election import (
-    NOBODY,
     Node,
     Pair,
     effective_priority,
@@ -16,7 +15,7 @@ from kachecks.keepalived.election import (
 )
 from tests.unit.doubles.election_conf import BASE, instance
 
-A, B, BOTH = frozenset("A"), frozenset("B"), frozenset("AB")
+NOBODY, A, B, BOTH = frozenset(""), frozenset("A"), frozenset("B"), frozenset("AB")
 
 
 def pair(a: int | None, b: int | None, still: str = "", deaf: str = "", higher: str = "B") -> Pair:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from kachecks.mysql.gtid import Position
 from kachecks.mysql.gtid_count import count, mariadb_count, mariadb_spans
-from kachecks.mysql.positions import Position
 
 A = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
 B = "4d8b564f-03f4-4975-856a-0e65c3105328"

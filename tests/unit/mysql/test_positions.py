@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from kachecks.mysql.facts import Channel, Version, parse_channel
-from kachecks.mysql.positions import (
-    Position,
-    executed,
-    lost_of,
-    mariadb_missing,
-    missing,
-    not_received,
-    of_others,
-    unapplied,
-)
+from kachecks.mysql.gtid import Position, mariadb_missing
+from kachecks.mysql.positions import executed, missing, not_received, unapplied
 from tests.rows import Row, rows
 
 MYSQL = Version(False, (9, 7, 4))
@@ -29,6 +23,12 @@ class Answers:
     def __init__(self, *answers: tuple[str, list[Row]]) -> None:
         self._answers = answers
         self.asked: list[str] = []
+        self.version = MYSQL
+
+    def of(self, version: Version) -> Any:
+        """The same, from a server of this version."""
+        self.version = version
+        return self
 
     def query(self, sql: str, timeout: float) -> list[Row]:
         assert timeout == 1.0
@@ -60,17 +60,11 @@ def test_executed(server: str, version: Version, name: str, expected: Position) 
     session = Answers(
         ("SELECT @@global", rows(server, name)), ("SHOW BINARY", rows(server, "binlog_position"))
     )
-    assert executed(session, version, 1.0) == expected
+    assert executed(session.of(version), 1.0) == expected
 
 
 def test_executed_without_binary_log() -> None:
-    assert executed(Answers(gtids("", mode="OFF"), ("SHOW", [])), MYSQL, 1.0) == ("", "", None)
-
-
-def test_position_in_words() -> None:
-    assert Position("1-1-2,2-2-7", "", None).text == "1-1-2,2-2-7"
-    assert Position("", "", ("binlog.000007", 4)).text == "binlog.000007:4"
-    assert Position("", "", None).text == ""
+    assert executed(Answers(gtids("", mode="OFF"), ("SHOW", [])).of(MYSQL), 1.0) == ("", "", None)
 
 
 # wanted of the peer, own binlog state, own slave position, what is missing
@@ -94,19 +88,19 @@ MARIADB_SETS = [
 def test_mariadb_missing(wanted: str, logged: str, applied: str, expected: list[str]) -> None:
     assert mariadb_missing(wanted, Position(logged, applied, None)) == expected
     session = Answers(gtids(logged, applied))
-    found = missing(session, MARIADB, Position(wanted, "", None), (), 1.0)
+    found = missing(session.of(MARIADB), Position(wanted, "", None), (), 1.0)
     assert found == ",".join(expected)
 
 
 def test_mysql_subtracts_on_the_server() -> None:
     session = Answers(gtids(f"{A}:1-3"), subtract(f"{A}:4-5,\n{B}:1"))
     wanted = Position(f"{A}:1-5,{B}:1", "", None)
-    assert missing(session, MYSQL, wanted, (), 1.0) == f"{A}:4-5,{B}:1"
+    assert missing(session.of(MYSQL), wanted, (), 1.0) == f"{A}:4-5,{B}:1"
     assert session.asked[-1] == (f"SELECT GTID_SUBTRACT('{A}:1-5,{B}:1', '{A}:1-3') AS missing")
 
 
 def test_nothing_wanted_nothing_missing() -> None:
-    assert missing(Answers(), MYSQL, Position("", "", None), (), 1.0) == ""
+    assert missing(Answers().of(MYSQL), Position("", "", None), (), 1.0) == ""
 
 
 def mysql_channel(received: str) -> Channel:
@@ -128,9 +122,9 @@ def test_mysql_counts_the_relay_log_as_received() -> None:
         (f"SELECT GTID_SUBTRACT('{relayed_5}", [{"missing": ""}]),
     )
     wanted = Position(f"{A}:1-5", "", None)
-    assert not_received(session, MYSQL, wanted, (mysql_channel(f"{A}:1-5"),), 1.0) == ""
+    assert not_received(session.of(MYSQL), wanted, (mysql_channel(f"{A}:1-5"),), 1.0) == ""
     assert len(session.asked) == 3
-    assert missing(session, MYSQL, wanted, (), 1.0) == f"{A}:4-5"
+    assert missing(session.of(MYSQL), wanted, (), 1.0) == f"{A}:4-5"
 
 
 def test_mysql_subtracts_what_each_channel_has_received() -> None:
@@ -142,7 +136,7 @@ def test_mysql_subtracts_what_each_channel_has_received() -> None:
     )
     channels = (mysql_channel(f"{A}:1-4"), mysql_channel(f"{B}:1-2"))
     wanted = Position(f"{A}:1-5,{B}:1-2", "", None)
-    assert not_received(session, MYSQL, wanted, channels, 1.0) == f"{A}:5"
+    assert not_received(session.of(MYSQL), wanted, channels, 1.0) == f"{A}:5"
 
 
 @pytest.mark.parametrize(
@@ -163,16 +157,16 @@ def test_mariadb_counts_the_relay_log_as_received(
     session = Answers(gtids(logged, applied))
     channels = (mariadb_channel(received),)
     position = Position(wanted, "", None)
-    assert not_received(session, MARIADB, position, channels, 1.0) == left
+    assert not_received(session.of(MARIADB), position, channels, 1.0) == left
 
 
 def test_mariadb_adds_up_what_its_channels_have_received() -> None:
     session = Answers(gtids("1-1-3", "1-1-3"))
     channels = (mariadb_channel("1-1-5"), mariadb_channel("3-3-2"))
     wanted = Position("1-1-5,3-3-2", "", None)
-    assert not_received(session, MARIADB, wanted, channels, 1.0) == ""
-    assert not_received(session, MARIADB, wanted, channels[:1], 1.0) == "3-3-2"
-    assert not_received(session, MARIADB, wanted, (), 1.0) == "1-1-5,3-3-2"
+    assert not_received(session.of(MARIADB), wanted, channels, 1.0) == ""
+    assert not_received(session.of(MARIADB), wanted, channels[:1], 1.0) == "3-3-2"
+    assert not_received(session.of(MARIADB), wanted, (), 1.0) == "1-1-5,3-3-2"
 
 
 # end of the peer's binary log, applied up to
@@ -191,8 +185,8 @@ FILES = [
 def test_files(wanted: tuple[str, int], applied: tuple[str, int], expected: str) -> None:
     row = rows("mysql-9.7", "replica_status_by_file")[0]
     channel = parse_channel(row)._replace(applied_file=applied)
-    assert missing(Answers(), MYSQL, Position("", "", wanted), (channel,), 1.0) == expected
-    assert missing(Answers(), MYSQL, Position("", "", wanted), (), 1.0)  # not a replica
+    assert missing(Answers().of(MYSQL), Position("", "", wanted), (channel,), 1.0) == expected
+    assert missing(Answers().of(MYSQL), Position("", "", wanted), (), 1.0)  # not a replica
 
 
 @pytest.mark.parametrize("server", ["mysql-9.7", "mariadb-10.11"])
@@ -204,13 +198,13 @@ def test_unapplied_of_captured_rows(server: str, state: str, left: bool) -> None
     version = MARIADB if server.startswith("maria") else MYSQL
     channel = parse_channel(rows(server, f"replica_status_{state}")[0])
     session = Answers(("SELECT @@global", rows(server, "executed_replica")), subtract(""))
-    assert bool(unapplied(session, version, channel, 2, 1.0)) == left
+    assert bool(unapplied(session.of(version), channel, 2, 1.0)) == left
 
 
 def test_unapplied_of_mysql() -> None:
     channel = parse_channel(rows("mysql-9.7", "replica_status_applier_stopped")[0])
     session = Answers(("SELECT @@global", rows("mysql-9.7", "executed_behind")), subtract(f"{A}:6"))
-    assert unapplied(session, MYSQL, channel, 2, 1.0) == f"{A}:6"
+    assert unapplied(session.of(MYSQL), channel, 2, 1.0) == f"{A}:6"
     assert session.asked[-1] == f"SELECT GTID_SUBTRACT('{A}:1-6', '{A}:1-5') AS missing"
 
 
@@ -227,60 +221,9 @@ def test_unapplied_of_mariadb(received: str, applied: str, expected: str) -> Non
     row = rows("mariadb-10.11", "replica_status_healthy")[0]
     channel = parse_channel({**row, "Gtid_IO_Pos": received})
     session = Answers(gtids(applied, applied))
-    assert unapplied(session, MARIADB, channel, 2, 1.0) == expected
+    assert unapplied(session.of(MARIADB), channel, 2, 1.0) == expected
 
 
 def test_nothing_received_in_files_yet() -> None:
     row = rows("mysql-9.7", "replica_status_two_channels")[1]
-    assert unapplied(Answers(), MYSQL, parse_channel(row), 2, 1.0) == ""
-
-
-@pytest.mark.parametrize(
-    ("identity", "left", "expected"),
-    [
-        (B, f"{A}:4-5", ""),
-        (B, f"{A}:4-5,{B}:1-3:7", f"{B}:1-3:7"),
-        (B, f"{B.upper()}:1", f"{B.upper()}:1"),
-        ("2", "1-1-5", ""),
-        ("2", "1-1-5,2-2-9", "2-2-9"),
-        ("2", "2-1-9", ""),  # our domain, another's server_id
-        ("2", "1-22-9", ""),
-        ("2", "binlog.000001:657", ""),
-        ("2", "", ""),
-    ],
-)
-def test_transactions_of_our_own_that_we_lost(identity: str, left: str, expected: str) -> None:
-    assert lost_of(identity, left) == expected
-
-
-@pytest.mark.parametrize(
-    ("wanted", "binlog_state", "slave_pos", "missing"),
-    [
-        ("0-1-100", "0-1-95,0-2-120", "0-2-120", ["0-1-100"]),  # a tail that came back counts not
-        ("0-1-100", "0-1-100,0-2-120", "0-2-120", []),
-        ("1-1-500", "2-2-7", "1-1-500", []),  # rebuilt from a backup: never in its own binlog
-        ("1-1-500", "2-2-7", "1-3-500", []),  # and applied after another server's in that domain
-        ("1-1-501", "2-2-7", "1-1-500", ["1-1-501"]),
-    ],
-)
-def test_a_shared_domain_hides_no_divergence(
-    wanted: str, binlog_state: str, slave_pos: str, missing: list[str]
-) -> None:
-    assert mariadb_missing(wanted, Position(binlog_state, slave_pos, None)) == missing
-
-
-@pytest.mark.parametrize(
-    ("identity", "gtids", "applied", "expected"),
-    [
-        (f"{A}", f"{A}:1-5,{B}:1-7", "", f"{B}:1-7"),
-        (f"{A}", f"{A}:1-5:tag:1-2", "", ""),
-        (f"{A}".upper(), f"{A}:1-5,\n{B}:1-7:9", "", f"{B}:1-7:9"),
-        ("2", "1-1-5,1-2-9,3-2-4", "1-1-5", "1-1-5"),
-        ("2", "1-2-9,1-1-5", "1-1-6", "1-1-5,1-1-6"),
-        ("12", "1-2-9", "", "1-2-9"),
-        ("2", "", "", ""),
-    ],
-)
-def test_what_others_have_made(identity: str, gtids: str, applied: str, expected: str) -> None:
-    """In one order: MariaDB lists its servers in any."""
-    assert of_others(Position(gtids, applied, None), identity) == expected
+    assert unapplied(Answers().of(MYSQL), parse_channel(row), 2, 1.0) == ""

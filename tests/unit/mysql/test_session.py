@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from kachecks.mysql.session import NoAnswer, within
+from kachecks.bounded import GivenUp, within
 from tests.unit.doubles import fake_server
 from tests.unit.doubles.fake_server import Behaviour, answer, listening, one_row
 
@@ -346,7 +346,7 @@ def test_within() -> None:
         within(1, lambda: 1 // 0)
     for seconds in (0.1, 0, -1):
         begin = time.monotonic()
-        with pytest.raises(NoAnswer):
+        with pytest.raises(GivenUp):
             within(seconds, time.sleep, 9)
         assert time.monotonic() - begin < 0.1 + BUSY
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pytest
 
-from kachecks.network.vip import any_here, here
+from kachecks.network.vip import here
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -82,27 +82,25 @@ def proc_of(tmp_path: Path, name: str) -> str:
 def test_here(tmp_path: Path, name: str, vip: str, expected: bool) -> None:
     proc = proc_of(tmp_path, name)
     assert here([vip], proc) is expected
-    assert any_here([vip], proc) is expected
 
 
 @pytest.mark.parametrize(
-    ("vips", "expected_all", "expected_any"),
+    ("vips", "expected"),
     [
-        (["10.0.0.100", "10.0.0.101"], True, True),
-        (["10.0.0.100", "10.0.0.102"], False, True),
-        (["10.0.0.102", "10.0.0.100"], False, True),
-        (["10.0.0.102", "10.0.0.103"], False, False),
-        (["10.0.0.100", "fd00::100"], True, True),
-        (["10.0.0.100", "fd00::101"], False, True),
-        (["10.0.0.102", "fd00::100"], False, True),
-        (["10.0.0.102", "fd00::101"], False, False),
-        ([], False, False),
+        (["10.0.0.100", "10.0.0.101"], True),
+        (["10.0.0.100", "10.0.0.102"], False),
+        (["10.0.0.102", "10.0.0.100"], False),
+        (["10.0.0.102", "10.0.0.103"], False),
+        (["10.0.0.100", "fd00::100"], True),
+        (["10.0.0.100", "fd00::101"], False),
+        (["10.0.0.102", "fd00::100"], False),
+        (["10.0.0.102", "fd00::101"], False),
+        ([], False),
     ],
 )
-def test_several(tmp_path: Path, vips: list[str], expected_all: bool, expected_any: bool) -> None:
+def test_several(tmp_path: Path, vips: list[str], expected: bool) -> None:
     proc = proc_of(tmp_path, "holder")
-    assert here(vips, proc) is expected_all
-    assert any_here(vips, proc) is expected_any
+    assert here(vips, proc) is expected
 
 
 def test_only_the_table_that_is_needed_is_read(tmp_path: Path) -> None:
@@ -112,28 +110,26 @@ def test_only_the_table_that_is_needed_is_read(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=f"{proc}/net/if_inet6"):
         here(["fd00::100"], proc)
     with pytest.raises(OSError, match=f"{proc}/net/if_inet6"):
-        any_here(["10.0.0.100", "fd00::100"], proc)
+        here(["10.0.0.100", "fd00::100"], proc)
 
 
-@pytest.mark.parametrize("function", [here, any_here])
-def test_a_table_that_cannot_be_read(tmp_path: Path, function: object) -> None:
-    assert callable(function)
+def test_a_table_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=f"{tmp_path}/net/fib_trie"):
-        function(["10.0.0.100"], str(tmp_path))
+        here(["10.0.0.100"], str(tmp_path))
     (tmp_path / "net" / "fib_trie").mkdir(parents=True)
     with pytest.raises(IsADirectoryError, match=f"{tmp_path}/net/fib_trie"):
-        function(["10.0.0.100"], str(tmp_path))
+        here(["10.0.0.100"], str(tmp_path))
 
 
 LIVE = """
 import subprocess, sys, time
-from kachecks.network.vip import any_here, here
+from kachecks.network.vip import here
 def ip(arguments): subprocess.run(["ip", *arguments.split()], check=True)
 ip("link set lo up"); ip("link add eth0 type veth peer name peer0"); ip("link set eth0 up")
 for vip, cidr in (("10.0.0.100", "10.0.0.100/24"), ("fd00::100", "fd00::100/128")):
     seen = [here([vip])]
     ip(f"addr add {cidr} dev eth0"); seen.append(here([vip]))
-    seen.append(here([vip, "10.9.9.9"])); seen.append(any_here([vip, "10.9.9.9"]))
+    seen.append(here([vip, "10.9.9.9"]))
     ip(f"addr del {cidr} dev eth0"); seen.append(here([vip]))
     print(vip, *seen)
 """
@@ -146,8 +142,8 @@ def test_live() -> None:
         cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert ran.stdout.splitlines() == [
-        "10.0.0.100 False True False True False",
-        "fd00::100 False True False True False",
+        "10.0.0.100 False True False False",
+        "fd00::100 False True False False",
     ]
 
 

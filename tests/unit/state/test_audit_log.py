@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from kachecks.commands.status.facts import Transition
 from kachecks.state import audit_log as status_history
-from kachecks.state.audit_log import TAIL, History, NoHistory
-from kachecks.state.files import append_audit
+from kachecks.state.audit_log import TAIL, History, NoHistory, append
+from kachecks.state.files import Disk
+from kachecks.state.transition import Transition
 
 
 def record(number: int, **more: object) -> dict[str, object]:
@@ -43,8 +43,8 @@ def last(directory: Path) -> list[str]:
 
 def test_the_last_three_as_they_were_recorded(tmp_path: Path) -> None:
     for number in range(5):
-        append_audit(str(tmp_path), "main", record(number))
-    append_audit(str(tmp_path), "other", record(9))
+        append(Disk(), str(tmp_path / "main.jsonl"), record(number))
+    append(Disk(), str(tmp_path / "other.jsonl"), record(9))
     assert last(tmp_path) == ["04", "03", "02"]
     newest = last_transitions(str(tmp_path), "main")[0]
     assert newest == Transition(
@@ -86,7 +86,7 @@ def test_a_record_longer_than_what_is_read_is_passed_over(tmp_path: Path) -> Non
 @pytest.mark.parametrize("letter", ["x", "ü", "\U0001f600", '"'])
 def test_long_sentences_are_cut(tmp_path: Path, letter: str) -> None:
     for number in range(3):
-        append_audit(str(tmp_path), "main", record(number, why=letter * 5000))
+        append(Disk(), str(tmp_path / "main.jsonl"), record(number, why=letter * 5000))
     found = last_transitions(str(tmp_path), "main")
     assert len(found) == 3
     assert all(each.why.startswith(letter * 20) and each.why.endswith("...") for each in found)

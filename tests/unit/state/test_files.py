@@ -1,7 +1,8 @@
-"""Lock, marks and audit log: between real processes, on real files."""
+"""Small files, the lock and the audit log: between real processes, on real files."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -10,14 +11,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from kachecks.mysqld_process import Process
-from kachecks.state import files
-from kachecks.state.files import Lock, StateError
+from kachecks.state import audit_log
+from kachecks.state.files import Disk, Files, Late, Lock, StateError
 
 ROOT = Path(__file__).parents[3]
 BUSY = 4.0
@@ -26,8 +26,8 @@ HANGS = 12.0
 """Seconds for which a dead disk hangs here: whoever waits for it fails the test, and ends."""
 HOLD = """
 import sys, time
-from kachecks.state.files import Lock
-lock = Lock(sys.argv[1])
+from kachecks.state.files import Files, Lock
+lock = Lock(sys.argv[1], Files())
 print(lock.try_to_take(sys.argv[2]), flush=True)
 time.sleep(30)
 """
@@ -49,6 +49,10 @@ def holder(path: str) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
+def lock_at(path: str) -> Lock:
+    return Lock(path, Files())
+
+
 def is_free(path: str) -> bool:
     with Path(path).open() as file:
         try:
@@ -62,7 +66,7 @@ def is_free(path: str) -> bool:
 
 
 def test_one_holder(path: str) -> None:
-    first, second = Lock(path), Lock(path)
+    first, second = lock_at(path), lock_at(path)
     assert first.try_to_take("promote")
     assert not second.try_to_take("demote")
     assert second.purpose_of_holder() == "promote"
@@ -75,7 +79,7 @@ def test_one_holder(path: str) -> None:
 
 
 def test_between_processes(path: str, holder: subprocess.Popen[str]) -> None:
-    mine = Lock(path)
+    mine = lock_at(path)
     assert not mine.try_to_take("demote")
     assert mine.purpose_of_holder() == "promote"
     holder.send_signal(signal.SIGSTOP)  # a stopped holder holds it still
@@ -88,22 +92,22 @@ def test_between_processes(path: str, holder: subprocess.Popen[str]) -> None:
 
 
 def test_the_purpose_replaces_a_longer_one(path: str) -> None:
-    first = Lock(path)
+    first = lock_at(path)
     for purpose in ("a rather long purpose", "demote"):
         assert first.try_to_take(purpose)
-        assert Lock(path).purpose_of_holder() == purpose
+        assert lock_at(path).purpose_of_holder() == purpose
         first.release()
 
 
 @pytest.mark.usefixtures("holder")
 def test_a_lock_without_its_purpose_is_still_a_lock(path: str) -> None:
     os.truncate(path, 0)
-    assert not Lock(path).try_to_take("demote")
-    assert Lock(path).purpose_of_holder() == "unknown"
+    assert not lock_at(path).try_to_take("demote")
+    assert lock_at(path).purpose_of_holder() == "unknown"
 
 
 def test_children_do_not_inherit_it(path: str) -> None:
-    lock = Lock(path)
+    lock = lock_at(path)
     assert lock.try_to_take("demote")
     with subprocess.Popen(["sleep", "30"], close_fds=False) as child:
         lock.release()
@@ -114,7 +118,7 @@ def test_children_do_not_inherit_it(path: str) -> None:
 
 
 def test_private(path: str) -> None:
-    assert Lock(path).try_to_take("demote")
+    assert lock_at(path).try_to_take("demote")
     assert Path(path).stat().st_mode & 0o777 == 0o600
 
 
@@ -124,26 +128,27 @@ def test_unusable_directory(tmp_path: Path, made: str) -> None:
     if made == "a file":
         directory.touch()
     with pytest.raises(StateError, match=r"cannot open the lock .*/run/main.lock: ") as caught:
-        Lock(f"{directory}/main.lock").try_to_take("demote")
+        lock_at(f"{directory}/main.lock").try_to_take("demote")
     assert "install kachecks.tmpfiles.conf" in str(caught.value)
-    assert Lock(f"{directory}/main.lock").purpose_of_holder() == ""
+    assert lock_at(f"{directory}/main.lock").purpose_of_holder() == ""
     with pytest.raises(StateError, match=r"cannot write .*/run/main.open: "):
-        files.write_text(f"{directory}/main.open", "x")
-    assert files.read_text(f"{directory}/main.open") == ""
-    files.remove(f"{directory}/main.open")
+        Files().write(f"{directory}/main.open", "x")
+    assert Files().read(f"{directory}/main.open") == ""
+    Files().remove(f"{directory}/main.open")
 
 
 FULL = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # every write fails, as on a full tmpfs
-from kachecks.state import files
-lock = files.Lock(sys.argv[1])
-print(lock.try_to_take("demote"), files.Lock(sys.argv[1]).try_to_take("promote"))
+from kachecks.state.files import Files, Lock, StateError
+def at(path): return Lock(path, Files())
+lock = at(sys.argv[1])
+print(lock.try_to_take("demote"), at(sys.argv[1]).try_to_take("promote"))
 lock.release()
-print(files.Lock(sys.argv[1]).try_to_take("promote"))
+print(at(sys.argv[1]).try_to_take("promote"))
 try:
-    files.write_text(sys.argv[1], "text")
-except files.StateError as error:
+    Files().write(sys.argv[1], "text")
+except StateError as error:
     print(error)
 """
 
@@ -156,60 +161,77 @@ def test_full_directory(path: str) -> None:
     assert ran.stdout == f"True False\nTrue\ncannot write {path}: File too large\n"
 
 
-# Marks -------------------------------------------------------------------------------------------
+# Small files -------------------------------------------------------------------------------------
 
 
-def test_marks(tmp_path: Path) -> None:
+def test_files(tmp_path: Path) -> None:
     mark = str(tmp_path / "main.open")
-    assert files.read_process(mark) is None
-    files.write_process(mark, Process(4711, 123456))
-    assert files.read_process(mark) == Process(4711, 123456)
-    files.write_process(mark, Process(4712, 123457))
-    assert files.read_process(mark) == Process(4712, 123457)
-    files.remove(mark)
-    files.remove(mark)
-    assert files.read_process(mark) is None
+    assert Files().read(mark) == ""
+    for text in ("4711 123456", "4712"):
+        Files().write(mark, text)
+        assert Files().read(mark) == text
+    Files().remove(mark)
+    Files().remove(mark)
+    assert Files().read(mark) == ""
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_mark_that_is_right_is_not_written_again(tmp_path: Path) -> None:
+def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    """No reader sees half of it."""
     mark = tmp_path / "main.open"
-    files.write_process(str(mark), Process(4711, 1))
+    Files().write(str(mark), "4711 1")
+    with mark.open() as file:
+        Files().write(str(mark), "4711 2")
+        assert file.read() == "4711 1"
+
+
+def test_news(tmp_path: Path) -> None:
+    mark = tmp_path / "main.verdict"
+    assert Files().is_news(str(mark), "OK 0")
     before = mark.stat().st_ino
-    files.write_process(str(mark), Process(4711, 1))
-    assert mark.stat().st_ino == before
-    files.write_process(str(mark), Process(4711, 2))
-    assert mark.stat().st_ino != before  # replaced as a whole: no reader sees half of it
-
-
-@pytest.mark.parametrize("text", ["", " ", "4711", "4711 ", "4711 x", "x 1", "\0\0", "1 2 3"])
-def test_damaged_marks_name_nobody(tmp_path: Path, text: str) -> None:
-    mark = tmp_path / "main.open"
-    mark.write_text(text)
-    assert files.read_process(str(mark)) is None
+    assert not Files().is_news(str(mark), "OK 0")
+    assert mark.stat().st_ino == before  # what is right is not written again
+    assert Files().is_news(str(mark), "LAG 24")
+    Files().forget(str(mark))
+    Files().forget(str(mark))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_mark_that_cannot_be_removed(tmp_path: Path) -> None:
     (tmp_path / "main.open" / "inside").mkdir(parents=True)
     with pytest.raises(StateError, match="cannot remove"):
-        files.remove(str(tmp_path / "main.open"))
+        Files().remove(str(tmp_path / "main.open"))
+    Files().forget(str(tmp_path / "main.open"))
 
 
-# The audit log -----------------------------------------------------------------------------------
+# On a disk ---------------------------------------------------------------------------------------
+
+
+def append(directory: Path, record: dict[str, object]) -> None:
+    """To the audit log there."""
+    audit_log.append(Disk(), str(directory / "main.jsonl"), record)
+
+
+APPENDS = """
+import sys
+from kachecks.state import audit_log
+from kachecks.state.files import Disk, Files, Lock
+def append(): audit_log.append(Disk(), f"{sys.argv[1]}/main.jsonl", {})
+"""
 
 
 def test_audit(tmp_path: Path) -> None:
-    first, second = {"outcome": "opened", "why": "grüße"}, {"outcome": "closed"}
-    files.append_audit(str(tmp_path), "main", first)
-    files.append_audit(str(tmp_path), "main", second)
+    first: dict[str, object] = {"outcome": "opened", "why": "grüße"}
+    second: dict[str, object] = {"outcome": "closed"}
+    append(tmp_path, first)
+    append(tmp_path, second)
     lines = (tmp_path / "main.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == [first, second]
-    assert json.loads((tmp_path / "main.json").read_text()) == second
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["main.json", "main.jsonl"]
+    assert [file.name for file in tmp_path.iterdir()] == ["main.jsonl"]
 
 
 def test_audit_without_its_directory(tmp_path: Path) -> None:
-    files.append_audit(str(tmp_path / "missing"), "main", {})
+    append(tmp_path / "missing", {})
 
 
 @pytest.fixture
@@ -232,22 +254,21 @@ def hanging(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_hanging_directory_is_not_waited_for(hanging: Path, path: str) -> None:
-    lock = Lock(path)
+    lock = lock_at(path)
     assert lock.try_to_take("demote")
     begin = time.monotonic()
-    files.append_audit(str(hanging), "main", {"outcome": "closed"})
-    assert time.monotonic() - begin < files.AUDIT_PATIENCE + BUSY
+    append(hanging, {"outcome": "closed"})
+    assert time.monotonic() - begin < audit_log.APPEND_PATIENCE + BUSY
     lock.release()
     assert is_free(path)  # the child that hangs does not hold it
 
 
 def test_the_child_outlives_its_parent_without_the_lock(hanging: Path, path: str) -> None:
     code = (
-        "import os, sys\nfrom kachecks.state import files\nlock = files.Lock(sys.argv[1])\n"
-        "assert lock.try_to_take('demote')\nfiles.append_audit(sys.argv[2], 'main', {})\n"
+        f"{APPENDS}lock = Lock(sys.argv[2], Files())\nassert lock.try_to_take('demote')\nappend()\n"
     )
     subprocess.run(
-        [sys.executable, "-c", code, path, hanging],
+        [sys.executable, "-c", code, hanging, path],
         cwd=ROOT, check=True, timeout=2 * BUSY,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
@@ -256,12 +277,8 @@ def test_the_child_outlives_its_parent_without_the_lock(hanging: Path, path: str
 
 def test_the_child_does_not_hold_a_terminal_or_pipe(hanging: Path) -> None:
     """`ssh node notify_down | tee log` must end although the disk of the audit log is dead."""
-    code = (
-        "import sys\nfrom kachecks.state import files\n"
-        "files.append_audit(sys.argv[1], 'main', {})\n"
-    )
     subprocess.run(
-        [sys.executable, "-c", code, hanging],
+        [sys.executable, "-c", f"{APPENDS}append()", hanging],
         cwd=ROOT, check=True, timeout=2 * BUSY, capture_output=True,
     )  # fmt: skip
 
@@ -269,16 +286,66 @@ def test_the_child_does_not_hold_a_terminal_or_pipe(hanging: Path) -> None:
 def test_no_descriptors_are_left(tmp_path: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a number is all
     for number in range(5):
-        files.append_audit(str(tmp_path), "main", {"number": number})
+        append(tmp_path, {"number": number})
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+def test_a_disk(tmp_path: Path) -> None:
+    file = str(tmp_path / "main.alone")
+    assert Disk().read(file, BUSY) == ""
+    for text in ("first", "grüße"):
+        Disk().write(file, text, BUSY)
+        assert Disk().read(file, BUSY) == text
+    Disk().remove(file, BUSY)
+    Disk().remove(file, BUSY)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda disk, path: disk.read(path, 0.02),
+        lambda disk, path: disk.append(path, "line", 0.02),
+    ],
+    ids=["read", "append"],
+)
+def test_a_disk_that_hangs(hanging: Path, use: Callable[[Disk, str], object]) -> None:
+    with pytest.raises(Late, match=r"main\.jsonl: the disk has not answered within 0\.02 s"):
+        use(Disk(), str(hanging / "main.jsonl"))
+
+
+USES: dict[str, Callable[[Disk, str], object]] = {
+    "read": lambda disk, path: disk.read(path, BUSY),
+    "write": lambda disk, path: disk.write(path, "text", BUSY),
+    "append": lambda disk, path: disk.append(path, "line", BUSY),
+    "remove": lambda disk, path: disk.remove(path, BUSY),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_disk_that_cannot_be_used(tmp_path: Path, use: str) -> None:
+    """The path is a directory, and not an empty one."""
+    (tmp_path / "main.alone" / "inside").mkdir(parents=True)
+    with pytest.raises(StateError, match=r"cannot .*main\.alone: Is a directory"):
+        USES[use](Disk(), str(tmp_path / "main.alone"))
+
+
+@pytest.mark.parametrize("use", USES)
+def test_no_child_can_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: str) -> None:
+    def fails() -> int:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", fails)
+    with pytest.raises(StateError, match="no child can be made: Resource temporarily"):
+        USES[use](Disk(), str(tmp_path / "main.alone"))
 
 
 def test_age_of_a_file(tmp_path: Path) -> None:
     """By the wall clock: one from the future is not taken for a fresh one."""
     file = tmp_path / "verdict"
-    assert files.age(str(file)) == 0.0
+    assert Files().age(str(file)) == 0.0
     file.write_text("OK 0")
-    assert 0.0 <= files.age(str(file)) < BUSY
+    assert 0.0 <= Files().age(str(file)) < BUSY
     for shift in (-3600, 3600):
         os.utime(file, (0, time.time() + shift))
-        assert files.age(str(file)) > 3600 - BUSY
+        assert Files().age(str(file)) > 3600 - BUSY

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from kachecks.bounded import Clock
 from kachecks.mysqld_process import Process
-from kachecks.state.files import StateError
+from kachecks.state.files import Files, StateError
 from kachecks.state.marks import LEAVING_IS_FRESH, GaveWay, Look, Marks
 
 MYSQLD, ANOTHER = Process(4711, 1000), Process(4712, 2000)
@@ -17,6 +18,12 @@ MYSQLD, ANOTHER = Process(4711, 1000), Process(4712, 2000)
 class TimedMarks(Marks):
     """Marks whose clock stands still unless it is moved."""
 
+    def __init__(self, directory: Path, name: str = "main") -> None:
+        self.clock = StillClock()
+        super().__init__(str(directory), name, Files(), self.clock)
+
+
+class StillClock(Clock):
     time = 1000.0
 
     def now(self) -> float:
@@ -25,23 +32,23 @@ class TimedMarks(Marks):
 
 @pytest.fixture
 def marks(tmp_path: Path) -> TimedMarks:
-    return TimedMarks(str(tmp_path), "main")
+    return TimedMarks(tmp_path)
 
 
 @pytest.fixture
 def unusable(tmp_path: Path) -> TimedMarks:
-    return TimedMarks(str(tmp_path / "missing"), "main")
+    return TimedMarks(tmp_path / "missing")
 
 
-def test_the_clock_is_the_one_that_counts_sleep(tmp_path: Path) -> None:
+def test_the_clock_is_the_one_that_counts_sleep() -> None:
     before = time.clock_gettime(time.CLOCK_BOOTTIME)
-    now = Marks(str(tmp_path), "main").now()
+    now = Clock().now()
     assert before <= now <= time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def test_marks_are_of_one_pair(tmp_path: Path, marks: TimedMarks) -> None:
     """Several mysqld on one host: each pair has a name."""
-    other = TimedMarks(str(tmp_path), "other")
+    other = TimedMarks(tmp_path, "other")
     marks.mark_gave_way("refused")
     marks.mark_leaving()
     marks.mark_open(MYSQLD)
@@ -161,7 +168,7 @@ def test_note_about_events(marks: TimedMarks) -> None:
 def test_gave_way(marks: TimedMarks) -> None:
     assert marks.gave_way() is None
     marks.mark_gave_way("the peer is open; grüße")
-    marks.time += 7
+    marks.clock.time += 7
     assert marks.gave_way() == GaveWay(1000.0, "the peer is open; grüße")
     marks.mark_gave_way("again")
     assert marks.gave_way() == GaveWay(1007.0, "again")
@@ -181,9 +188,9 @@ def test_leaving_is_fresh_for_a_moment(marks: TimedMarks) -> None:
     assert not marks.is_leaving()
     marks.mark_leaving()
     assert marks.is_leaving()
-    marks.time += LEAVING_IS_FRESH - 0.01
+    marks.clock.time += LEAVING_IS_FRESH - 0.01
     assert marks.is_leaving()
-    marks.time += 0.02
+    marks.clock.time += 0.02
     assert not marks.is_leaving()
     marks.mark_leaving()
     assert marks.is_leaving()

@@ -9,10 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from kachecks import bounded
 from kachecks.bounded import Answer, apart
 from kachecks.state import served_alone
+from kachecks.state.files import Disk
+from kachecks.state.served_alone import ServedAlone
 
 OTHERS = "0-1-5,7-1-3"
+
+
+def alone(directory: Path, name: str = "main") -> ServedAlone:
+    return ServedAlone(str(directory), name, Disk())
 
 
 @pytest.fixture
@@ -38,45 +45,45 @@ def test_patience() -> None:
 
 
 def test_it_is_set_and_removed(tmp_path: Path) -> None:
-    directory = str(tmp_path)
-    assert not served_alone.is_marked(directory, "main")
-    served_alone.mark(directory, "main", OTHERS)
-    served_alone.mark(directory, "main", OTHERS)
-    assert served_alone.is_marked(directory, "main")
-    assert not served_alone.is_marked(directory, "other")
-    served_alone.unmark(directory, "main")
-    assert not served_alone.is_marked(directory, "main")
-    served_alone.unmark(directory, "main")
+    mark = alone(tmp_path)
+    assert not mark.is_marked()
+    mark.mark(OTHERS)
+    mark.mark(OTHERS)
+    assert mark.is_marked()
+    assert not alone(tmp_path, "other").is_marked()
+    mark.unmark()
+    assert not mark.is_marked()
+    mark.unmark()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_peer_that_has_lived_since(tmp_path: Path) -> None:
     """It has sent something after the mark was set, so it may have taken more."""
-    directory = str(tmp_path)
+    mark = alone(tmp_path)
     for others in (OTHERS, ""):
-        served_alone.mark(directory, "main", others)
-        assert served_alone.is_marked(directory, "main", others)
-        assert not served_alone.is_marked(directory, "main", "0-1-6,7-1-3")
-        assert served_alone.is_marked(directory, "main")
+        mark.mark(others)
+        assert mark.is_marked(others)
+        assert not mark.is_marked("0-1-6,7-1-3")
+        assert mark.is_marked()
     (tmp_path / "main.alone").write_bytes(b"\xff\xff")
-    assert not served_alone.is_marked(directory, "main", "")
+    assert not mark.is_marked("")
 
 
 def test_it_is_durable(tmp_path: Path, synced: Path) -> None:
     """A power-off right after it must find it as it was set: the file, then its directory."""
-    directory = str(tmp_path / "state")
-    served_alone.mark(directory, "main", OTHERS)
+    mark = alone(tmp_path / "state")
+    mark.mark(OTHERS)
     assert synced.read_text() == "main.alone marked\nstate marked\n"
     synced.unlink()
-    served_alone.unmark(directory, "main")
+    mark.unmark()
     assert synced.read_text() == "state not\n"
 
 
 def test_a_state_directory_that_is_missing(tmp_path: Path) -> None:
-    directory = str(tmp_path / "missing")
-    served_alone.mark(directory, "main", OTHERS)
-    served_alone.unmark(directory, "main")
-    assert not served_alone.is_marked(directory, "main")
+    mark = alone(tmp_path / "missing")
+    mark.mark(OTHERS)
+    mark.unmark()
+    assert not mark.is_marked()
 
 
 @pytest.fixture
@@ -89,7 +96,7 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Answer]]:
         answers.append(apart(lambda: str(time.sleep(30)), 0.05))
         return answers[-1]
 
-    monkeypatch.setattr(served_alone, "apart", hangs)
+    monkeypatch.setattr(bounded, "apart", hangs)
     yield answers
     for answer in answers:
         os.kill(answer.pid, 9)
@@ -98,7 +105,8 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Answer]]:
 
 def test_a_dead_disk_has_no_mark(tmp_path: Path, hanging: list[Answer]) -> None:
     """What cannot be read is not there: the node stays closed, and says why."""
-    served_alone.mark(str(tmp_path), "main", OTHERS)
-    served_alone.unmark(str(tmp_path), "main")
-    assert not served_alone.is_marked(str(tmp_path), "main")
+    mark = alone(tmp_path)
+    mark.mark(OTHERS)
+    mark.unmark()
+    assert not mark.is_marked()
     assert [answer.ended for answer in hanging] == [False] * 3

@@ -39,11 +39,11 @@ def world_with_b_open(version: str = MYSQL, **options: str) -> World:
 
 
 def run(world: World, patience: float = 5.0) -> Outcome:
-    return demote(world.host, Steps(world.host), patience)
+    return demote(world.node, Steps(world.node), patience)
 
 
 def marked(world: World) -> World:
-    world.host.mark = world.b.process
+    world.open_mark = world.b.process
     return world
 
 
@@ -74,7 +74,7 @@ def test_closed_but_marked_open(version: str) -> None:
     world = marked(World(version))
     world.b.add(Client("app"))
     ended(world, "closed")
-    assert world.host.mark is None
+    assert world.open_mark is None
     world.order("B: app cut", STATEMENT[version], "unmark")
 
 
@@ -88,7 +88,7 @@ def test_open(version: str) -> None:
     assert outcome.why == "closed for writes, 3 client connections cut"
     assert "7" in outcome.position
     assert world.b.access == CLOSED
-    assert world.host.mark is None
+    assert world.open_mark is None
     world.order("B: connect", "mark open", "B: app cut", STATEMENT[version], "unmark", "B: goodbye")
 
 
@@ -96,8 +96,8 @@ def test_open(version: str) -> None:
 def test_who_is_never_cut(version: str) -> None:
     """Replication both ways, the server's own threads, and both accounts of this suite."""
     world = world_with_b_open(version, fence_timeout="5")
-    world.host.config = world.host.config._replace(
-        remote=world.host.config.remote._replace(user="kachecks_remote")
+    world.node.config = world.node.config._replace(
+        remote=world.node.config.remote._replace(user="kachecks_remote")
     )
     spared = [
         Client("system user", "Slave_SQL", ""),
@@ -279,7 +279,7 @@ def test_events(denied: bool) -> None:
         world.b.troubles["SET GLOBAL event_scheduler"] = ServerError(1227, "you need SUPER")
     ended(world, "closed")
     assert world.b.events == ("ON" if denied else "OFF")
-    assert world.host.note == (None if denied else world.b.process)
+    assert world.node.marks.take_events_note(world.b.process) != denied
     world.order(STATEMENT[MARIADB], "B: SET GLOBAL event_scheduler = 0")
 
 
@@ -298,12 +298,12 @@ def test_events_that_cannot_write_are_left_on(version: str) -> None:
 def test_refused_and_dead(known_by: str) -> None:
     world = World()
     world.b.trouble = REFUSED
-    world.host.dead.add(world.b.process)
-    world.host.mark = world.b.process if known_by == "mark" else None
-    world.host.last = world.b.process if known_by == "last check" else None
+    world.servers.dead.add(world.b.process)
+    world.open_mark = world.b.process if known_by == "mark" else None
+    world.last_server = world.b.process if known_by == "last check" else None
     outcome = ended(world, "dead")
     assert outcome.changed == (known_by == "mark")
-    assert world.host.mark is None
+    assert world.open_mark is None
     assert world.time < 0.1
 
 
@@ -311,7 +311,7 @@ def test_refused_and_it_ends_in_a_while() -> None:
     """A server that shuts down closes its port first and may commit for seconds."""
     world = marked(World())
     world.b.trouble = REFUSED
-    world.host.dies_after = 2.0
+    world.servers.dies_after = 2.0
     ended(world, "dead")
     assert 2 <= world.time < 2.1
     assert SIGKILL not in world.log
@@ -324,13 +324,12 @@ def test_refused_and_it_does_not_end() -> None:
     assert "has not ended" in outcome.why
     assert world.log.count(SIGKILL) == 1
     assert 4 < world.time < 6
-    assert world.host.mark is None
+    assert world.open_mark is None
 
 
 def test_refused_does_not_end_and_was_never_open() -> None:
     world = World()
     world.b.trouble = REFUSED
-    world.host.last = world.b.process
     ended(world, "left alone")
     assert SIGKILL not in world.log
 
@@ -344,7 +343,7 @@ def test_hung() -> None:
     assert len(connects) == 2
     assert connects[-1] < world.index(SIGKILL)
     assert world.time < 1.3
-    assert world.host.mark is None
+    assert world.open_mark is None
 
 
 def test_hung_without_the_mark() -> None:
@@ -359,11 +358,11 @@ def test_hung_without_the_mark() -> None:
 def test_hung_and_the_mark_is_of_an_earlier_server() -> None:
     world = World()
     world.b.trouble = MUTE
-    world.host.mark = world.b.process._replace(started=1)
-    world.host.dead.add(world.host.mark)
+    world.open_mark = world.b.process._replace(started=1)
+    world.servers.dead.add(world.open_mark)
     ended(world, "dead", patience=1.0)
     assert "SIGKILL" not in " ".join(world.log)
-    assert world.host.mark is None
+    assert world.open_mark is None
 
 
 def test_hung_and_leave() -> None:
@@ -372,17 +371,17 @@ def test_hung_and_leave() -> None:
     outcome = ended(world, "stuck", done=False, patience=1.0)
     assert "stuck_mysqld = leave" in outcome.why
     assert "SIGKILL" not in " ".join(world.log)
-    assert world.host.mark == world.b.process
+    assert world.open_mark == world.b.process
 
 
 def test_hung_in_a_disk() -> None:
     """SIGKILL does not end a process that waits for a dead disk: nobody waits for it for long."""
     world = marked(World())
     world.b.trouble = MUTE
-    world.host.unkillable = True
+    world.servers.unkillable = True
     outcome = ended(world, "stuck", done=False, patience=1.0)
     assert "has not ended" in outcome.why
-    assert world.host.mark == world.b.process
+    assert world.open_mark == world.b.process
     assert world.time < 4
 
 
@@ -435,12 +434,12 @@ def test_it_dies_in_the_middle() -> None:
 
     def dies() -> None:
         world.b.trouble = REFUSED
-        world.host.dead.add(world.b.process)
+        world.servers.dead.add(world.b.process)
 
     world.when("B: KILL", dies)
     ended(world, "dead")
     assert SIGKILL not in world.log
-    assert world.host.mark is None
+    assert world.open_mark is None
 
 
 def test_stuck() -> None:
@@ -459,7 +458,7 @@ def test_login_denied(errno: int) -> None:
     outcome = ended(world, "not closed", done=False)
     assert f"error {errno}: no" in outcome.why
     assert SIGKILL not in world.log
-    assert world.host.mark == world.b.process
+    assert world.open_mark == world.b.process
     assert world.time < 0.1
 
 
@@ -531,7 +530,7 @@ def test_its_position_is_only_for_the_record(trouble: Exception) -> None:
 
 def test_an_unusable_run_directory_stops_nothing() -> None:
     world = world_with_b_open()
-    world.host.run_dir_error = StateError("cannot write /run/kachecks/main.open")
+    world.files.error = StateError("cannot write /run/kachecks/main.open")
     ended(world, "closed")
     assert world.b.access == CLOSED
 
@@ -656,7 +655,7 @@ def test_the_busy_are_cut_first() -> None:
 def test_open_and_blocked_without_a_process_to_kill(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over TCP, or in another pid namespace: it stays open, and must not be called done."""
     world = world_with_b_open()
-    monkeypatch.setattr(type(world.host), "server_process", lambda *_: None)
+    monkeypatch.setattr(world.servers, "process_of", lambda _: None)
     world.b.add(Client("app", blocks=True, unkillable=True))
     outcome = ended(world, "not closed", done=False)
     assert "which process it is cannot be told" in outcome.why
@@ -666,7 +665,7 @@ def test_open_and_blocked_without_a_process_to_kill(monkeypatch: pytest.MonkeyPa
 def test_mute_over_tcp() -> None:
     """No mark can have been set, so nobody knows that it was closed."""
     world = World()
-    login = world.host.config.local._replace(socket=None, host="127.0.0.1")
-    world.host.config = world.host.config._replace(local=login)
+    login = world.node.config.local._replace(socket=None, host="127.0.0.1")
+    world.node.config = world.node.config._replace(local=login)
     world.b.trouble = MUTE
     assert "over TCP" in ended(world, "stuck", done=False, patience=1.0).why

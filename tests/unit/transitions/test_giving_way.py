@@ -38,9 +38,9 @@ def no_session_is_left(world: World) -> bool:
 def test_the_mark_comes_first() -> None:
     """Killed in between, the next check fails for it; the other way round nothing would."""
     world = World()
-    world.host.network.holder = MAC
-    give_way(world.host, "the peer is open")
-    assert world.host.gave_way_mark == GaveWay(0.0, "the peer is open")
+    world.network.holder = MAC
+    give_way(world.node, "the peer is open")
+    assert world.gave_way == GaveWay(0.0, "the peer is open")
     assert not world.vip
     world.order("mark gave way: the peer is open", "permit 0", "vip?", "holder?", f"announce {MAC}")
     assert world.time < 0.1
@@ -49,9 +49,9 @@ def test_the_mark_comes_first() -> None:
 def test_clients_are_redirected_when_the_vip_is_gone() -> None:
     """Before that, this host would tell its neighbours of itself."""
     world = World()
-    world.host.network.holder = MAC
-    world.host.vip_takes = 0.5
-    give_way(world.host, "why")
+    world.network.holder = MAC
+    world.vip_takes = 0.5
+    give_way(world.node, "why")
     assert not world.vip
     assert 0.5 <= world.time < 0.6
     assert f"announce {MAC}" in world.log
@@ -61,26 +61,26 @@ def test_clients_are_redirected_when_the_vip_is_gone() -> None:
 def test_keepalived_without_a_track_file() -> None:
     """The VIP stays: the next check sees to it, and nobody is told of another host."""
     world = World()
-    world.host.network.holder = MAC
-    world.host.vip_takes = float("inf")
-    give_way(world.host, "why")
+    world.network.holder = MAC
+    world.vip_takes = float("inf")
+    give_way(world.node, "why")
     assert VIP_PATIENCE <= world.time < VIP_PATIENCE + 0.1
     assert "holder?" not in world.log
 
 
 def test_without_a_run_directory() -> None:
     world = World()
-    world.host.run_dir_error = StateError("cannot write")
+    world.files.error = StateError("cannot write")
     with pytest.raises(StateError):
-        give_way(world.host, "why")
-    assert world.host.permit
+        give_way(world.node, "why")
+    assert world.permit
 
 
 @pytest.mark.parametrize("holder", [MAC, ""])
 def test_redirect_only_to_somebody(holder: str) -> None:
     world = World()
-    world.host.network.holder = holder
-    redirect_clients(world.host)
+    world.network.holder = holder
+    redirect_clients(world.node)
     assert (f"announce {MAC}" in world.log) == bool(holder)
     assert [line for line in world.log if line.startswith("announce")] == [
         f"announce {each}" for each in [holder] if each
@@ -90,11 +90,11 @@ def test_redirect_only_to_somebody(holder: str) -> None:
 @pytest.mark.parametrize("what", ["holder?", "announce"])
 def test_redirecting_may_fail(what: str) -> None:
     world = World()
-    world.host.network.holder = MAC
-    world.host.network.errors[what] = PermissionError("no CAP_NET_RAW")
+    world.network.holder = MAC
+    world.network.errors[what] = PermissionError("no CAP_NET_RAW")
     told: list[str] = []
-    world.host.progress = told.append  # type: ignore[method-assign]
-    redirect_clients(world.host)
+    world.node.telling.progress = told.append  # type: ignore[method-assign]
+    redirect_clients(world.node)
     assert what in world.log[-1]
     assert told == ["the VIP's new holder cannot be announced: no CAP_NET_RAW"]
 
@@ -107,35 +107,35 @@ def given_way(seconds_ago: float, **options: str) -> World:
     world = World(**options)
     world.vip, world.a.access = False, CLOSED
     world.time = 700.0
-    world.host.gave_way_mark = GaveWay(world.time, "why")
+    world.gave_way = GaveWay(world.time, "why")
     world.pass_time(seconds_ago)
     return world
 
 
 def test_it_did_not_give_way() -> None:
-    assert may_return(World().host) == "it did not give way"
+    assert may_return(World().node) == "it did not give way"
 
 
 def test_the_election_is_real() -> None:
     """Adverts of the peer are heard: at once, whoever holds the VIP."""
     world = given_way(0.0)
-    world.host.network.adverts, world.host.network.holder, world.a.access = True, MAC, OPEN
-    assert may_return(world.host) == "adverts of the peer are heard again"
+    world.network.adverts, world.network.holder, world.a.access = True, MAC, OPEN
+    assert may_return(world.node) == "adverts of the peer are heard again"
     assert "holder?" not in world.log
     assert "A: connect" not in world.log
 
 
 def test_not_before_the_hold_is_over() -> None:
     """Counted when the network has been listened to."""
-    assert may_return(given_way(HOLD - 2.2 - 0.1).host) == ""
+    assert may_return(given_way(HOLD - 2.2 - 0.1).node) == ""
     world = given_way(HOLD - 2.2 + 0.1)
-    assert may_return(world.host) == "nobody answers for the VIP, and the peer is not open"
+    assert may_return(world.node) == "nobody answers for the VIP, and the peer is not open"
 
 
 def test_not_while_another_host_answers_for_the_vip() -> None:
     world = given_way(60.0)
-    world.host.network.holder = MAC
-    assert may_return(world.host) == ""
+    world.network.holder = MAC
+    assert may_return(world.node) == ""
     assert "A: connect" not in world.log
 
 
@@ -143,7 +143,7 @@ def test_not_while_another_host_answers_for_the_vip() -> None:
 def test_the_service_has_no_holder(trouble: Exception | None) -> None:
     world = given_way(60.0)
     world.a.trouble = trouble
-    assert may_return(world.host) == "nobody answers for the VIP, and the peer is not open"
+    assert may_return(world.node) == "nobody answers for the VIP, and the peer is not open"
     assert no_session_is_left(world)
 
 
@@ -159,10 +159,10 @@ def test_the_peer_is_open(options: dict, echo: set[str], returns: bool) -> None:
     """Open without the VIP, as far as can be seen here: is it this node that sees nothing?"""
     world = given_way(60.0, **options)
     world.a.access = OPEN
-    world.host.network.echo = echo
+    world.network.echo = echo
     said = "nobody answers for the VIP, and a witness answers here"
     begin = world.time
-    assert may_return(world.host) == (said if returns else "")
+    assert may_return(world.node) == (said if returns else "")
     assert world.time - begin < 2.2 + 0.09 + 0.5 + 0.01
     assert (f"echo {WITNESS}?" in world.log) == bool(options)
     assert "echo ?" not in world.log
@@ -173,9 +173,9 @@ def test_the_peer_is_open(options: dict, echo: set[str], returns: bool) -> None:
 def test_the_network_cannot_be_looked_at(what: str) -> None:
     world = given_way(60.0, witness=WITNESS)
     world.a.access = OPEN
-    world.host.network.errors[what] = PermissionError("no CAP_NET_RAW")
+    world.network.errors[what] = PermissionError("no CAP_NET_RAW")
     with pytest.raises(PermissionError):
-        may_return(world.host)
+        may_return(world.node)
 
 
 # The peer ----------------------------------------------------------------------------------------
@@ -195,7 +195,7 @@ def test_the_network_cannot_be_looked_at(what: str) -> None:
 def test_a_peer_that_cannot_be_asked(trouble: Exception, said: str) -> None:
     world = World()
     world.a.trouble = trouble
-    assert ask_peer(world.host) == said
+    assert ask_peer(world.node) == said
     assert world.time < 1.1
 
 
@@ -203,7 +203,7 @@ def test_a_peer_that_cannot_be_asked(trouble: Exception, said: str) -> None:
 def test_a_peer_that_answers(access: str) -> None:
     world = World()
     world.a.access = access
-    assert ask_peer(world.host) == access
+    assert ask_peer(world.node) == access
     assert no_session_is_left(world)
 
 
@@ -211,7 +211,7 @@ def test_a_peer_that_answers(access: str) -> None:
 def test_a_peer_that_falls_silent(trouble: Exception) -> None:
     world = World()
     world.a.troubles["@@global.read_only"] = trouble
-    assert ask_peer(world.host) == "unanswered"
+    assert ask_peer(world.node) == "unanswered"
     assert no_session_is_left(world)
 
 
@@ -220,7 +220,7 @@ def test_a_peer_that_falls_silent(trouble: Exception) -> None:
 
 def test_it_stays_closed() -> None:
     world = World()
-    assert stays_closed(world.host)
+    assert stays_closed(world.node)
     assert CLOSED_FOR <= world.time < CLOSED_FOR + 0.1
     assert world.log.count("vip?") > 10  # looked at all the time
     assert no_session_is_left(world)
@@ -235,9 +235,9 @@ def late(world: World, act: str) -> None:
         elif act == "vip":
             world.vip = False
         elif act == "hook":
-            world.host.locked_by = "promote"
+            world.locked_by = "promote"
         elif act == "leaving":
-            world.host.mark_leaving()
+            world.node.marks.mark_leaving()
         elif act == "open":
             world.b.access = OPEN
 
@@ -249,14 +249,14 @@ def test_what_ends_it(act: str) -> None:
     """The VIP leaves, a hook gets to work, somebody leaves, or it was opened."""
     world = World()
     late(world, act)
-    assert not stays_closed(world.host)
+    assert not stays_closed(world.node)
 
 
 @pytest.mark.parametrize("purpose", ["promote", "demote", "check"])
 def test_any_hook_at_work(purpose: str) -> None:
     world = World()
-    world.host.locked_by = purpose
-    assert not stays_closed(world.host)
+    world.locked_by = purpose
+    assert not stays_closed(world.node)
     assert world.time < 0.1
 
 
@@ -264,12 +264,12 @@ def test_any_hook_at_work(purpose: str) -> None:
 def test_a_server_that_cannot_be_asked_is_not_closed(trouble: Exception) -> None:
     world = World()
     world.b.trouble = trouble
-    assert not stays_closed(world.host)
+    assert not stays_closed(world.node)
     assert world.time < CLOSED_FOR + 1.1
 
 
 def test_a_server_that_falls_silent_is_not_closed() -> None:
     world = World()
     world.b.troubles["@@global.read_only"] = MUTE
-    assert not stays_closed(world.host)
+    assert not stays_closed(world.node)
     assert no_session_is_left(world)

@@ -32,7 +32,7 @@ class Looking:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.sessions = Sessions(world.host, Steps(world.host))
+        self.sessions = Sessions(world.node, Steps(world.node))
         self.begun = world.time
 
     def settle(self) -> Settled:
@@ -128,7 +128,7 @@ def test_an_account_that_may_write_through_and_keeps_coming_back() -> None:
 def test_an_open_peer_while_no_witness_answers(echo: set[str]) -> None:
     """This node is the one that is cut off from the clients: it must not close the other one."""
     world = World(witness=WITNESS)
-    world.host.network.echo = echo
+    world.network.echo = echo
     Looking(world).refused(f"the peer is open, and no witness ({WITNESS}) answers")
     assert world.a.access == OPEN
 
@@ -142,7 +142,7 @@ def test_a_closed_peer_needs_no_witness() -> None:
     """Nobody serves; who can be reached by clients is VRRP's choice."""
     world = World(witness=WITNESS)
     world.a.access = CLOSED
-    world.host.network.echo = set()
+    world.network.echo = set()
     assert Looking(world).settle().target is not None
     assert not [line for line in world.log if line.startswith("echo")]
 
@@ -173,11 +173,11 @@ def connected(world: World, how: str) -> None:
     if how == "our receiver":
         world.b.receiver = "Yes"
     else:
-        world.host.ports_from_peer = {50000}
+        world.servers.ports_from_peer = {50000}
 
 
 def disconnected(world: World) -> None:
-    world.b.receiver, world.host.ports_from_peer = "Connecting", set()
+    world.b.receiver, world.servers.ports_from_peer = "Connecting", set()
 
 
 @pytest.mark.parametrize("how", ["our receiver", "its receiver"])
@@ -212,7 +212,7 @@ def test_refusing_until_its_connections_end(how: str) -> None:
 def test_connections_that_are_no_replication_do_not_count(client: Client) -> None:
     world = without_peer(REFUSED)
     world.b.add(client)
-    world.host.ports_from_peer = {33333}
+    world.servers.ports_from_peer = {33333}
     assert Looking(world).settle().said.startswith("peer down")
 
 
@@ -223,7 +223,7 @@ def test_connections_that_are_no_replication_do_not_count(client: Client) -> Non
 def test_a_holder_that_cannot_be_asked(trouble: Exception) -> None:
     """At once: the VIP goes back to it, and its own check knows better."""
     world = without_peer(trouble)
-    world.host.network.holder = MAC
+    world.network.holder = MAC
     looking = Looking(world)
     looking.refused("peer mute, its host answers for the VIP")
     assert looking.took < 2.5
@@ -233,7 +233,7 @@ def test_a_holder_that_cannot_be_asked(trouble: Exception) -> None:
 @pytest.mark.parametrize("trouble", [MUTE, SILENT])
 def test_a_holder_that_cannot_be_asked_with_on_hung_peer_open(trouble: Exception) -> None:
     world = without_peer(trouble, on_hung_peer="open")
-    world.host.network.holder = MAC
+    world.network.holder = MAC
     looking = Looking(world)
     settled = looking.settle()
     assert settled.mute
@@ -246,7 +246,7 @@ def test_a_holder_that_cannot_be_asked_with_on_hung_peer_open(trouble: Exception
 def test_on_the_link_and_no_holder(trouble: Exception, options: dict) -> None:
     """Its check or its hooks close or kill it within that time: look on so long, then go on."""
     world = without_peer(trouble, **options)
-    world.host.network.on_link = True
+    world.network.on_link = True
     looking = Looking(world)
     settled = looking.settle()
     assert settled.mute
@@ -258,7 +258,7 @@ def test_on_the_link_and_no_holder(trouble: Exception, options: dict) -> None:
 def pinged(world: World, trouble: Exception) -> None:
     """The host is there, and nothing is known on the link."""
     if trouble is SILENT:
-        world.host.network.echo = {WITNESS, "10.0.0.1"}
+        world.network.echo = {WITNESS, "10.0.0.1"}
 
 
 @pytest.mark.parametrize("trouble", [MUTE, Lost("gone"), SILENT])
@@ -283,7 +283,7 @@ def test_a_host_that_is_only_pinged_with_on_hung_peer_open(trouble: Exception) -
 @pytest.mark.parametrize("then", [REFUSED, None])
 def test_a_mute_peer_that_dies_or_answers(then: Exception | None) -> None:
     world = without_peer(MUTE)
-    world.host.network.on_link = True
+    world.network.on_link = True
 
     def changes() -> None:
         world.a.trouble = then
@@ -300,7 +300,7 @@ def test_a_mute_peer_that_dies_or_answers(then: Exception | None) -> None:
 def test_a_holder_that_lets_go_of_the_vip_is_looked_at_on() -> None:
     """Presence is looked at anew each time."""
     world = without_peer(MUTE)
-    network = world.host.network
+    network = world.network
     network.holder = network.on_link = MAC
 
     def lets_go() -> None:
@@ -314,7 +314,7 @@ def test_a_holder_that_lets_go_of_the_vip_is_looked_at_on() -> None:
 
 def test_the_network_cannot_be_looked_at() -> None:
     world = without_peer(SILENT)
-    world.host.network.errors["holder?"] = PermissionError("no CAP_NET_RAW")
+    world.network.errors["holder?"] = PermissionError("no CAP_NET_RAW")
     Looking(world).refused("whether the peer's host is alive cannot be told")
 
 
@@ -333,7 +333,7 @@ def test_silent_without_a_witness() -> None:
 
 def test_silent_while_no_witness_answers() -> None:
     world = without_peer(SILENT, witness=WITNESS)
-    world.host.network.echo = set()
+    world.network.echo = set()
     looking = Looking(world)
     looking.refused("it is this node that is cut off")
     assert looking.took < 2.0
@@ -355,7 +355,7 @@ def test_the_witness_is_looked_for_to_the_end() -> None:
     world = without_peer(SILENT, witness=WITNESS, peer_grace="5")
 
     def cut() -> None:
-        world.host.network.echo = set()
+        world.network.echo = set()
 
     at(world, 2.0, cut)
     Looking(world).refused("it is this node that is cut off")
@@ -381,7 +381,7 @@ def test_a_silent_peer_whose_host_appears() -> None:
     world = without_peer(SILENT, witness=WITNESS, peer_grace="4")
 
     def appears() -> None:
-        world.host.network.holder = MAC
+        world.network.holder = MAC
 
     at(world, 1.5, appears)
     Looking(world).refused("peer mute, its host answers for the VIP")
@@ -395,8 +395,8 @@ def test_a_silent_peer_whose_host_appears() -> None:
 def test_it_stands_aside_while_it_looks(trouble: Exception, what: str) -> None:
     world = without_peer(trouble, witness=WITNESS, peer_grace="20")
     connected(world, "our receiver")
-    world.host.network.on_link = trouble is MUTE
-    at(world, 2.0, world.lose_vip if what == "vip" else world.host.mark_leaving)
+    world.network.on_link = trouble is MUTE
+    at(world, 2.0, world.lose_vip if what == "vip" else world.node.marks.mark_leaving)
     looking = Looking(world)
     with pytest.raises(VipGone if what == "vip" else Leaving):
         looking.settle()
@@ -408,7 +408,7 @@ def test_it_stands_aside_while_it_looks(trouble: Exception, what: str) -> None:
 def test_our_own_session_is_kept_alive(trouble: Exception) -> None:
     """The server would end it after 3 s."""
     world = without_peer(trouble, witness=WITNESS, peer_grace="6", on_hung_peer="open")
-    world.host.network.on_link = trouble is MUTE
+    world.network.on_link = trouble is MUTE
     connected(world, "our receiver")
     at(world, 6.0, lambda: disconnected(world))
     used: list[float] = [world.time]

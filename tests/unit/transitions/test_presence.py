@@ -24,7 +24,7 @@ WITNESS = "10.0.0.254"
 
 @contextmanager
 def sessions(world: World) -> Iterator[Sessions]:
-    made = Sessions(world.host, Steps(world.host))
+    made = Sessions(world.node, Steps(world.node))
     try:
         yield made
     finally:
@@ -41,7 +41,7 @@ def found(world: World, host_answered: bool = False) -> Presence:
 def test_a_holder(on_link: bool, answered: bool) -> None:
     """The strongest sign: three probes, so that one who is just letting go is not taken for it."""
     world = World()
-    world.host.network.holder, world.host.network.on_link = MAC, on_link
+    world.network.holder, world.network.on_link = MAC, on_link
     assert found(world, answered) is Presence.HOLDER
     assert world.log.count("holder?") == HOLDER_PROBES
     assert (HOLDER_PROBES - 1) * HOLDER_PAUSE <= world.time < 1.0
@@ -50,7 +50,7 @@ def test_a_holder(on_link: bool, answered: bool) -> None:
 @pytest.mark.parametrize("probe", [1, 2, 3])
 def test_one_that_lets_go_of_the_vip(probe: int) -> None:
     world = World()
-    network = world.host.network
+    network = world.network
     network.holder, network.on_link = MAC, True
 
     def lets_go(number: int) -> None:
@@ -66,7 +66,7 @@ def test_one_that_lets_go_of_the_vip(probe: int) -> None:
 
 def test_on_the_link() -> None:
     world = World()
-    world.host.network.on_link = True
+    world.network.on_link = True
     assert found(world, host_answered=True) is Presence.ON_LINK
     assert "echo 10.0.0.1?" not in world.log
 
@@ -80,7 +80,7 @@ def test_its_kernel_has_answered_already() -> None:
 def test_it_answers_pings() -> None:
     """Behind a router: no ARP."""
     world = World()
-    world.host.network.echo = {"10.0.0.1"}
+    world.network.echo = {"10.0.0.1"}
     assert found(world) is Presence.HOST
 
 
@@ -98,7 +98,7 @@ def test_nothing(options: dict) -> None:
 def test_it_cannot_be_looked_for(what: str) -> None:
     """What is not known to be away may be there."""
     world = World()
-    world.host.network.errors[what] = PermissionError("no CAP_NET_RAW")
+    world.network.errors[what] = PermissionError("no CAP_NET_RAW")
     with pytest.raises(Refusal, match=r"alive cannot be told: no CAP_NET_RAW") as caught:
         found(world)
     assert not isinstance(caught.value, Interrupted)
@@ -106,7 +106,7 @@ def test_it_cannot_be_looked_for(what: str) -> None:
 
 def test_the_vip_leaves_between_the_probes() -> None:
     world = World()
-    world.host.network.holder = MAC
+    world.network.holder = MAC
     world.when("holder?", world.lose_vip)
     with pytest.raises(VipGone):
         found(world)
@@ -114,8 +114,8 @@ def test_the_vip_leaves_between_the_probes() -> None:
 
 def test_somebody_leaves_between_the_probes() -> None:
     world = World()
-    world.host.network.holder = MAC
-    world.when("holder?", world.host.mark_leaving)
+    world.network.holder = MAC
+    world.when("holder?", world.node.marks.mark_leaving)
     with pytest.raises(Leaving):
         found(world)
 
@@ -125,7 +125,7 @@ def test_somebody_leaves_between_the_probes() -> None:
 
 def test_none_is_configured() -> None:
     world = World()
-    world.host.network.echo = set()
+    world.network.echo = set()
     with sessions(world) as made:
         must_see_a_witness(made, "the peer is open")
     assert not [line for line in world.log if line.startswith("echo")]
@@ -134,7 +134,7 @@ def test_none_is_configured() -> None:
 @pytest.mark.parametrize("who", [WITNESS, "10.0.0.253"])
 def test_one_answers(who: str) -> None:
     world = World(witness=f"{WITNESS}, 10.0.0.253")
-    world.host.network.echo = {who}
+    world.network.echo = {who}
     with sessions(world) as made:
         must_see_a_witness(made, "the peer is open")
     assert f"echo {WITNESS} 10.0.0.253?" in world.log
@@ -143,7 +143,7 @@ def test_one_answers(who: str) -> None:
 def test_none_answers() -> None:
     """The peer's own answer says nothing about this node's clients."""
     world = World(witness=WITNESS)
-    world.host.network.echo = {"10.0.0.1"}
+    world.network.echo = {"10.0.0.1"}
     with sessions(world) as made:
         begin = world.time
         with pytest.raises(Refusal) as caught:
@@ -156,7 +156,7 @@ def test_none_answers() -> None:
 
 def test_none_can_be_asked() -> None:
     world = World(witness=WITNESS)
-    world.host.network.errors["echo"] = PermissionError("not allowed to ping")
+    world.network.errors["echo"] = PermissionError("not allowed to ping")
     words = "the peer is open, and the witness cannot be asked: not allowed to ping"
     with sessions(world) as made, pytest.raises(Refusal, match=words):
         must_see_a_witness(made, "the peer is open")

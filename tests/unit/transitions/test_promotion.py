@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kachecks.mysql.positions import Position, of_others
+from kachecks.mysql.gtid import Position, of_others
 from kachecks.mysql.session import DriverError, Lost, ServerError
 from kachecks.transitions.demotion import demote
 from kachecks.transitions.promotion import promote
@@ -37,7 +37,7 @@ OPENED = "B: SET GLOBAL read_only = 0"
 
 
 def run(world: World) -> Outcome:
-    return promote(world.host, Steps(world.host))
+    return promote(world.node, Steps(world.node))
 
 
 def refused(world: World, words: str) -> None:
@@ -141,10 +141,10 @@ def test_locks_in_order_of_server_id(numbers: tuple[int, int], order: tuple[str,
 
 def test_steps_are_timed() -> None:
     world = World()
-    steps = Steps(world.host)
-    outcome = promote(world.host, steps)
+    steps = Steps(world.node)
+    outcome = promote(world.node, steps)
     steps.record(outcome, "notify_master")
-    (entry,) = world.host.recorded
+    (entry,) = world.recorded
     assert entry["cause"] == "notify_master"
     assert entry["problem"] is False
     names = [name for name, _ in entry["steps"]]
@@ -161,7 +161,7 @@ def test_already_open() -> None:
     world.b.access, world.a.access = OPEN, CLOSED
     outcome = run(world)
     assert (outcome.outcome, outcome.done, outcome.changed) == ("already open", True, False)
-    assert world.host.mark == world.b.process
+    assert world.open_mark == world.b.process
     assert OPENED not in world.log
 
 
@@ -214,10 +214,10 @@ def test_the_vip_leaves_in_the_moment_of_opening() -> None:
     world.when(OPENED, world.lose_vip)
     with pytest.raises(VipGone):
         run(world)
-    assert world.host.mark == world.b.process
-    demote(world.host, Steps(world.host), 5)
+    assert world.open_mark == world.b.process
+    demote(world.node, Steps(world.node), 5)
     assert world.b.access == CLOSED
-    assert world.host.mark is None
+    assert world.open_mark is None
 
 
 # The peer ----------------------------------------------------------------------------------------
@@ -326,7 +326,7 @@ def test_refused_is_not_dead(ours: bool) -> None:
         world.b.receiver = "Yes"  # our receiver still has its connection
     else:
         world.b.receiver = "Connecting"
-        world.host.ports_from_peer = {50000}  # its receiver still has one to us
+        world.servers.ports_from_peer = {50000}  # its receiver still has one to us
     refused(world, "its replication connections to this server are still up after 8 s")
     assert 8 <= world.time < 10
 
@@ -334,11 +334,11 @@ def test_refused_is_not_dead(ours: bool) -> None:
 def test_refused_and_its_connections_end() -> None:
     world = World()
     world.a.trouble = REFUSED
-    world.host.ports_from_peer = {50000}
+    world.servers.ports_from_peer = {50000}
 
     def ends() -> None:
         if world.time > 2:
-            world.host.ports_from_peer = set()
+            world.servers.ports_from_peer = set()
             world.b.receiver = "Connecting"
         else:
             world.when("sleep", ends)
@@ -355,7 +355,7 @@ def test_connections_of_others_do_not_count() -> None:
     world.b.receiver = "Connecting"
     world.b.add(Client("backup", "Binlog Dump", "localhost"))
     world.b.add(Client("backup", "Binlog Dump", "10.0.0.77:51111"))
-    world.host.ports_from_peer = {33333}
+    world.servers.ports_from_peer = {33333}
     assert run(world).done
 
 
@@ -439,7 +439,7 @@ def test_the_peer_comes_back_during_the_drain(trouble: Exception) -> None:
 def test_an_open_peer_while_no_witness_answers() -> None:
     """It is this node that is cut off from the clients."""
     world = World(witness="10.0.0.254")
-    world.host.network.echo = set()
+    world.network.echo = set()
     refused(world, "the peer is open, and no witness (10.0.0.254) answers")
     assert world.a.access == OPEN
     assert world.b.held_by is None or world.b.held_by.ended
@@ -447,7 +447,7 @@ def test_an_open_peer_while_no_witness_answers() -> None:
 
 def test_a_silent_peer_while_no_witness_answers() -> None:
     world = World(witness="10.0.0.254")
-    world.host.network.echo = set()
+    world.network.echo = set()
     world.a.trouble = SILENT
     refused(world, "it is this node that is cut off")
 
@@ -457,8 +457,8 @@ def test_a_person_is_told_how_far_the_drain_is(version: str) -> None:
     world = World(version)
     world.a.made, world.a.access, world.b.applies = 40, CLOSED, 10.0
     said: list[str] = []
-    world.host.progress = said.append  # type: ignore[method-assign]
-    world.host.talks = True
+    world.node.telling.progress = said.append  # type: ignore[method-assign]
+    world.node.telling.talks = True
     assert run(world).done
     left = [int(line.split()[0]) for line in said if "transactions left" in line]
     assert len(left) >= 2
@@ -473,7 +473,7 @@ def cold(trouble: Exception | None, **options: str) -> World:
     world = World(**options)
     world.a.trouble = trouble
     world.b.receiver = "Connecting" if trouble else "Yes"
-    world.host.contact = False
+    world.had_contact = False
     return world
 
 
@@ -500,8 +500,8 @@ def test_a_cold_start(trouble: Exception, options: dict, said: str) -> None:
 @pytest.mark.parametrize("reason", ["contact", "alone", "option"])
 def test_what_a_cold_start_is_not(trouble: Exception, reason: str) -> None:
     world = cold(trouble, **({"cold_start": "open"} if reason == "option" else {}))
-    world.host.contact = reason == "contact"
-    world.host.alone = reason == "alone"
+    world.had_contact = reason == "contact"
+    world.alone = reason == "alone"
     outcome = run(world)
     assert outcome.done, outcome.why
 
@@ -511,9 +511,9 @@ def test_a_peer_that_has_lived_since_this_node_was_alone(version: str) -> None:
     """It came back unseen; one transaction more of it was received here, and not applied yet."""
     world = World(version)
     world.a.trouble, world.b.receiver = REFUSED, "Connecting"
-    world.host.contact, world.host.alone = False, True
+    world.had_contact = False
     facts = Position(world.b.executed(), "", None)
-    world.host.others = of_others(facts, "2" if version == MARIADB else UUID[2])
+    world.node.served_alone.mark(of_others(facts, "2" if version == MARIADB else UUID[2]))
     assert run(world).done
     world.b.access = CLOSED
     world.log.clear()
@@ -544,8 +544,8 @@ def test_a_peer_that_comes_back_makes_it_none() -> None:
 def test_a_cold_start_where_the_process_cannot_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another mysqld's contact is not this one's."""
     world = cold(SILENT)
-    world.host.contact = True
-    monkeypatch.setattr(type(world.host), "server_process", lambda *_: None)
+    world.had_contact = True
+    monkeypatch.setattr(world.servers, "process_of", lambda _: None)
     refused(world, "cold_start = refuse")
 
 
@@ -564,10 +564,10 @@ def test_stood_aside_before_opening(before: bool, what: str) -> None:
     """Nothing was opened, so nothing may be killed for it; a mark of before stays."""
     world = World()
     world.a.access = CLOSED
-    world.host.mark = world.b.process if before else None
+    world.open_mark = world.b.process if before else None
     # the last look before the opening is the one right after the mark
     seen: list[str] = []
-    real = world.host.mark_open
+    real = world.node.marks.mark_open
 
     def then_gone(process: object) -> None:
         real(process)  # type: ignore[arg-type]
@@ -575,14 +575,14 @@ def test_stood_aside_before_opening(before: bool, what: str) -> None:
         if what == "vip":
             world.lose_vip()
         else:
-            world.host.mark_leaving()
+            world.node.marks.mark_leaving()
 
-    world.host.mark_open = then_gone  # type: ignore[method-assign,assignment]
+    world.node.marks.mark_open = then_gone  # type: ignore[method-assign,assignment]
     with pytest.raises(StandAside):
         run(world)
     assert seen == ["mark"]
     assert OPENED not in world.log
-    assert world.host.mark == (world.b.process if before else None)
+    assert world.open_mark == (world.b.process if before else None)
 
 
 @pytest.mark.parametrize("moment", [OPENED, "B: connect", "A: SET GLOBAL", "sleep"])
@@ -590,17 +590,18 @@ def test_somebody_leaves(moment: str) -> None:
     """Nothing opens while the leaving mark is fresh; opened in that moment, the caller closes."""
     world = World()
     world.a.made, world.b.applies = 900, 500.0
-    world.when(moment, world.host.mark_leaving)
+    world.when(moment, world.node.marks.mark_leaving)
     with pytest.raises(Leaving):
         run(world)
     assert (OPENED in world.log) == (moment == OPENED)
-    assert (world.host.mark is not None) == (moment == OPENED)
+    assert (world.open_mark is not None) == (moment == OPENED)
     no_session_is_left(world)
 
 
 def test_a_leaving_mark_that_is_old() -> None:
     world = World()
-    world.host.left_at = world.time - 2.01
+    with world.earlier(world.time - 2.01) as node:
+        node.marks.mark_leaving()
     assert run(world).done
 
 
@@ -713,7 +714,7 @@ def test_it_stands_aside_while_it_waits_for_the_lock(server: str, what: str) -> 
         elif what == "vip":
             world.lose_vip()
         else:
-            world.host.mark_leaving()
+            world.node.marks.mark_leaving()
 
     world.when("GET_LOCK", goes)
     with pytest.raises(VipGone if what == "vip" else Leaving):
@@ -732,7 +733,7 @@ def test_it_stands_aside_during_a_long_drain(what: str) -> None:
         elif what == "vip":
             world.lose_vip()
         else:
-            world.host.mark_leaving()
+            world.node.marks.mark_leaving()
 
     world.when("sleep", goes)
     with pytest.raises(VipGone if what == "vip" else Leaving):
@@ -803,13 +804,13 @@ def test_two_heartbeats_prove_the_end(version: str, by_file: bool) -> None:
     """MariaDB uses up GTIDs for what its full disk did not take."""
     world = full_disk(version)
     world.a.by_file = world.b.by_file = by_file
-    steps = Steps(world.host)
-    outcome = promote(world.host, steps)
+    steps = Steps(world.node)
+    outcome = promote(world.node, steps)
     assert outcome.done
     assert world.b.applied == 7
     assert 1 < world.time < 2.5  # the first one was nearly due
     steps.record(outcome, "notify_master")
-    names = [name for name, _ in world.host.recorded[0]["steps"]]  # type: ignore[attr-defined]
+    names = [name for name, _ in world.recorded[0]["steps"]]  # type: ignore[attr-defined]
     assert names[-3:] == ["the peer's binary log ends before 1-1-9", "drain", "open"]
 
 
@@ -963,7 +964,7 @@ def test_transactions_of_our_own_that_we_lost(version: str) -> None:
 def test_events_that_a_demotion_switched_off_are_switched_on() -> None:
     world = World(MARIADB)
     world.b.events, world.b.access, world.a.access = "ON", OPEN, CLOSED
-    demote(world.host, Steps(world.host), 5)
+    demote(world.node, Steps(world.node), 5)
     assert world.b.events == "OFF"
     assert run(world).done
     assert world.b.events == "ON"
@@ -973,6 +974,6 @@ def test_events_that_a_demotion_switched_off_are_switched_on() -> None:
 def test_events_of_a_server_that_was_restarted_are_left_alone() -> None:
     world = World(MARIADB)
     world.a.access = CLOSED
-    world.host.note = world.b.process._replace(started=1)
+    world.node.marks.note_events_off(world.b.process._replace(started=1))
     assert run(world).done
     assert world.b.events == "OFF"

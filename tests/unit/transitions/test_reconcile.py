@@ -17,15 +17,15 @@ CLOSING = "B: SET GLOBAL super_read_only = 1"
 
 
 def run(world: World, patience: float = 5.0) -> Outcome:
-    outcome = reconcile(world.host, "a hook", patience)
-    assert world.host.locked_by in ("", "promote", "demote"), "our lock was kept"
+    outcome = reconcile(world.node, "a hook", patience)
+    assert world.locked_by in ("", "promote", "demote"), "our lock was kept"
     return outcome
 
 
 def with_b_open() -> World:
     world = World()
     world.a.access, world.b.access = CLOSED, OPEN
-    world.host.mark = world.b.process
+    world.open_mark = world.b.process
     return world
 
 
@@ -33,10 +33,10 @@ def with_b_open() -> World:
 def test_vip_here_promotes(hook: str) -> None:
     """Whatever the hook is called."""
     world = World()
-    outcome = reconcile(world.host, hook, 5.0)
+    outcome = reconcile(world.node, hook, 5.0)
     assert (outcome.transition, outcome.outcome) == ("promote", "opened")
     assert world.b.access == OPEN
-    (entry,) = world.host.recorded
+    (entry,) = world.recorded
     assert entry["cause"] == hook
     assert entry["steps"][0][0] == "lock"
     world.order("vip?", "flock to promote", "B: connect", OPENED, "unlock")
@@ -46,9 +46,9 @@ def test_vip_here_promotes(hook: str) -> None:
 def test_vip_elsewhere_demotes(hook: str) -> None:
     world = with_b_open()
     world.vip = False
-    outcome = reconcile(world.host, hook, 5.0)
+    outcome = reconcile(world.node, hook, 5.0)
     assert (outcome.transition, outcome.outcome) == ("demote", "closed")
-    assert world.host.recorded[0]["cause"] == hook
+    assert world.recorded[0]["cause"] == hook
     world.order("vip?", "flock to demote", CLOSING, "unlock")
 
 
@@ -56,7 +56,7 @@ def test_nothing_to_do_is_not_recorded() -> None:
     world = World()
     world.vip = False
     assert run(world).outcome == "already closed"
-    assert world.host.recorded == []
+    assert world.recorded == []
 
 
 def test_the_vip_is_looked_for_again_under_the_lock() -> None:
@@ -75,7 +75,7 @@ def test_the_vip_comes_while_the_lock_is_waited_for() -> None:
 
     world.when("lock", comes)
     purposes: list[str] = []
-    world.when("B: connect", lambda: purposes.append(world.host.lock_purpose()))
+    world.when("B: connect", lambda: purposes.append(world.node.lock.purpose_of_holder()))
     assert run(world).outcome == "opened"
     assert purposes == ["promote"]  # the check looks at it, and so it is what it is now held for
 
@@ -93,7 +93,7 @@ def test_the_vip_leaves_between_the_steps(moment: str) -> None:
     assert outcome.transition == "demote"
     assert outcome.done
     assert world.b.access == CLOSED
-    assert world.host.mark is None
+    assert world.open_mark is None
     assert (OPENED in world.log) == (moment == OPENED)
 
 
@@ -115,14 +115,14 @@ def test_the_vip_leaves_and_comes_back_during_the_demotion() -> None:
 
 def test_never_opened_without_the_lock() -> None:
     world = World()
-    world.host.locked_by = "promote"
+    world.locked_by = "promote"
     outcome = run(world)
     assert (outcome.outcome, outcome.done) == ("lock busy", False)
     assert PROMOTION_LOCK_PATIENCE == 20.0
     assert PROMOTION_LOCK_PATIENCE <= world.time < PROMOTION_LOCK_PATIENCE + 1
-    assert [entry["outcome"] for entry in world.host.recorded] == ["lock busy"]
+    assert [entry["outcome"] for entry in world.recorded] == ["lock busy"]
     assert "connect" not in " ".join(world.log)
-    assert world.host.locked_by == "promote"
+    assert world.locked_by == "promote"
 
 
 @pytest.mark.parametrize(("patience", "longest"), [(5.0, 1.3), (0.3, 0.3)])
@@ -130,20 +130,20 @@ def test_closed_without_the_lock(patience: float, longest: float) -> None:
     """Closing is always safe, and waits a second at most."""
     world = with_b_open()
     world.vip = False
-    world.host.locked_by = "promote"
+    world.locked_by = "promote"
     assert run(world, patience).outcome == "closed"
     assert world.b.access == CLOSED
     assert world.time < longest
-    assert world.host.locked_by == "promote"
+    assert world.locked_by == "promote"
 
 
 def test_the_lock_gets_free() -> None:
     world = World()
-    world.host.locked_by = "demote"
+    world.locked_by = "demote"
 
     def free() -> None:
         if world.time > 3:
-            world.host.locked_by = ""
+            world.locked_by = ""
         else:
             world.when("lock", free)
 
@@ -155,7 +155,7 @@ def test_the_lock_gets_free() -> None:
 def test_the_vip_leaves_while_the_lock_is_waited_for() -> None:
     """Another promotion is at work: this hook stops waiting, and closes."""
     world = with_b_open()
-    world.host.locked_by = "promote"
+    world.locked_by = "promote"
 
     def leaves() -> None:
         if world.time > 2:
@@ -172,12 +172,12 @@ def test_the_vip_leaves_while_the_lock_is_waited_for() -> None:
 def test_unusable_run_directory() -> None:
     """It stops a promotion, and never a demotion."""
     world = World()
-    world.host.run_dir_error = StateError("cannot open the lock /run/kachecks/main.lock")
+    world.files.error = StateError("cannot open the lock /run/kachecks/main.lock")
     with pytest.raises(StateError):
         run(world)
     assert OPENED not in world.log
     world = with_b_open()
-    world.host.run_dir_error = StateError("cannot open the lock /run/kachecks/main.lock")
+    world.files.error = StateError("cannot open the lock /run/kachecks/main.lock")
     world.vip = False
     assert run(world).outcome == "closed"
     assert world.b.access == CLOSED
@@ -187,7 +187,7 @@ def test_the_vip_comes_and_there_is_no_lock_to_be_had() -> None:
     """Going on without the lock is for closing alone."""
     world = World()
     world.vip = False
-    world.host.run_dir_error = StateError("cannot open the lock /run/kachecks/main.lock")
+    world.files.error = StateError("cannot open the lock /run/kachecks/main.lock")
 
     def comes() -> None:
         world.vip = True
@@ -214,7 +214,7 @@ def test_interrupted_and_tried_again() -> None:
     assert outcome.outcome == "opened"
     assert world.log.count("flock to promote") == 1
     assert world.log.count("B: connect") == 2
-    (entry,) = world.host.recorded
+    (entry,) = world.recorded
     assert entry["outcome"] == "opened"
     assert any(name.startswith("interrupted: ") for name, _ in entry["steps"])  # type: ignore[attr-defined]
 
@@ -241,7 +241,7 @@ def test_interrupted_in_the_moment_of_opening() -> None:
     world.when(OPENED, carried_out)
     outcome = run(world)
     assert outcome.outcome == "already open"
-    assert world.host.mark == world.b.process
+    assert world.open_mark == world.b.process
 
 
 def test_interrupted_and_the_vip_leaves() -> None:
@@ -266,7 +266,7 @@ def test_refused_is_not_tried_again(words: str) -> None:
     assert outcome.outcome == "refused"
     assert words in outcome.why
     assert world.log.count("B: connect") == 1
-    (entry,) = world.host.recorded
+    (entry,) = world.recorded
     assert entry["problem"] is True
 
 
@@ -280,11 +280,11 @@ def test_refused_gives_the_vip_back() -> None:
     """At once, and the clients are shown the way to the other node."""
     world = World()
     world.b.source_id = 9
-    world.host.network.holder = MAC
+    world.network.holder = MAC
     outcome = run(world)
     assert outcome.outcome == "refused"
-    assert world.host.gave_way_mark is not None
-    assert world.host.gave_way_mark.why == outcome.why
+    assert world.gave_way is not None
+    assert world.gave_way.why == outcome.why
     assert not world.vip
     world.order("flock to promote", f"mark gave way: {outcome.why}", "permit 0", f"announce {MAC}")
     assert world.index("permit 0") < world.index("unlock")  # no hook gets in between
@@ -294,24 +294,24 @@ def test_one_alert_for_each_reason() -> None:
     """It is refused again and again; people are told once, until it succeeds or says another."""
 
     def again(world: World) -> None:
-        world.vip, world.host.gave_way_mark = True, None
+        world.vip, world.gave_way = True, None
         run(world)
 
     world = World()
     world.b.source_id = 9
     for _ in range(3):
         again(world)
-    assert len(world.host.recorded) == 1
+    assert len(world.recorded) == 1
     world.b.source_id = 8
     again(world)
-    assert len(world.host.recorded) == 2
+    assert len(world.recorded) == 2
     world.b.source_id = 0
     again(world)
-    assert [entry["outcome"] for entry in world.host.recorded] == ["refused", "refused", "opened"]
+    assert [entry["outcome"] for entry in world.recorded] == ["refused", "refused", "opened"]
     world.b.access = CLOSED
     world.b.source_id = 8
     again(world)
-    assert len(world.host.recorded) == 4
+    assert len(world.recorded) == 4
 
 
 def test_interrupted_to_the_end_gives_way_too() -> None:
@@ -320,9 +320,9 @@ def test_interrupted_to_the_end_gives_way_too() -> None:
     world.b.trouble = REFUSED
     outcome = run(world)
     assert outcome.outcome == "interrupted"
-    assert world.host.gave_way_mark is not None
+    assert world.gave_way is not None
     assert not world.vip
-    assert [entry["outcome"] for entry in world.host.recorded] == ["interrupted"]
+    assert [entry["outcome"] for entry in world.recorded] == ["interrupted"]
 
 
 @pytest.mark.parametrize("trouble", [REFUSED, MUTE, ServerError(1045, "denied")])
@@ -331,19 +331,19 @@ def test_a_server_that_may_be_open_keeps_the_vip(trouble: Exception) -> None:
     world = with_b_open()
     world.b.trouble = trouble
     assert run(world).outcome == "interrupted"
-    assert world.host.gave_way_mark is None
-    assert world.host.permit
+    assert world.gave_way is None
+    assert world.permit
     assert world.vip
-    assert len(world.host.recorded) == 1
+    assert len(world.recorded) == 1
 
 
 def test_refused_with_an_open_mark_gives_way() -> None:
     """It was read as closed just now."""
     world = World()
-    world.host.mark = world.b.process
+    world.open_mark = world.b.process
     world.b.source_id = 9
     assert run(world).outcome == "refused"
-    assert world.host.gave_way_mark is not None
+    assert world.gave_way is not None
 
 
 @pytest.mark.parametrize("holds", [True, False])
@@ -354,20 +354,20 @@ def test_already_open_never_gives_way(holds: bool) -> None:
         world.a.trouble = ServerError(1045, "denied")
     outcome = run(world)
     assert (outcome.outcome, outcome.done) == ("already open", holds)
-    assert world.host.gave_way_mark is None
+    assert world.gave_way is None
     assert world.vip
     assert world.b.access == OPEN
-    assert len(world.host.recorded) == (0 if holds else 1)
-    assert world.host.opening_told() != holds  # told where it was recorded, and only there
+    assert len(world.recorded) == (0 if holds else 1)
+    assert world.node.marks.opening_told() != holds  # told where it was recorded, and only there
 
 
 def test_already_open_where_the_process_cannot_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over TCP there is no open mark."""
     world = with_b_open()
-    world.host.mark, world.a.trouble = None, ServerError(1045, "denied")
-    monkeypatch.setattr(type(world.host), "server_process", lambda *_: None)
+    world.open_mark, world.a.trouble = None, ServerError(1045, "denied")
+    monkeypatch.setattr(world.servers, "process_of", lambda _: None)
     assert run(world).outcome == "already open"
-    assert world.host.gave_way_mark is None
+    assert world.gave_way is None
     assert world.vip
 
 
@@ -379,14 +379,14 @@ def test_not_now(why: str) -> None:
     """The check says when a node that gave way may return; who leaves is not opened again."""
     world = World()
     if why == "gave way":
-        world.host.gave_way_mark = GaveWay(0.0, "the peer is open")
+        world.gave_way = GaveWay(0.0, "the peer is open")
     else:
-        world.host.mark_leaving()
+        world.node.marks.mark_leaving()
     outcome = run(world)
     assert (outcome.transition, outcome.outcome, outcome.done) == ("promote", "not now", False)
     assert ("(the peer is open)" if why == "gave way" else "leave") in outcome.why
     assert "connect" not in " ".join(world.log)
-    assert world.host.recorded == []
+    assert world.recorded == []
     assert world.vip
     assert world.log[-1] == "unlock"
 
@@ -394,7 +394,7 @@ def test_not_now(why: str) -> None:
 def test_not_now_is_looked_for_under_the_lock() -> None:
     """notify_down, which had it, has just let go of it."""
     world = World()
-    world.when("lock", world.host.mark_leaving)
+    world.when("lock", world.node.marks.mark_leaving)
     assert run(world).outcome == "not now"
 
 
@@ -405,7 +405,7 @@ def test_given_way_while_it_was_interrupted() -> None:
     def cut() -> None:
         for number in [key for key, one in world.b.clients.items() if one.user == "kachecks"]:
             del world.b.clients[number]
-        world.host.mark_gave_way("by the check")
+        world.node.marks.mark_gave_way("by the check")
 
     world.when("B: SET SESSION", cut)
     assert run(world).outcome == "not now"
@@ -416,8 +416,8 @@ def test_a_mark_does_not_stop_a_demotion() -> None:
     """And when the VIP is gone, the clients are shown where it is."""
     world = with_b_open()
     world.vip = False
-    world.host.gave_way_mark = GaveWay(0.0, "superseded")
-    world.host.network.holder = MAC
+    world.gave_way = GaveWay(0.0, "superseded")
+    world.network.holder = MAC
     assert run(world).outcome == "closed"
     world.order(CLOSING, "holder?", f"announce {MAC}")
 
@@ -426,9 +426,9 @@ def test_a_mark_does_not_stop_a_demotion() -> None:
 def test_when_clients_are_not_redirected(what: str) -> None:
     world = with_b_open()
     world.vip = False
-    world.host.network.holder = MAC
+    world.network.holder = MAC
     if what != "never gave way":
-        world.host.gave_way_mark = GaveWay(0.0, "superseded")
+        world.gave_way = GaveWay(0.0, "superseded")
     if what == "not closed":
         world.b.troubles["SET GLOBAL"] = ServerError(1227, "you need SUPER")
 
@@ -445,7 +445,7 @@ def test_when_clients_are_not_redirected(what: str) -> None:
 def test_somebody_leaves_in_the_moment_of_opening() -> None:
     """The promotion stands aside, and closes what it has opened, with the VIP still here."""
     world = World()
-    world.when(OPENED, world.host.mark_leaving)
+    world.when(OPENED, world.node.marks.mark_leaving)
     outcome = run(world)
     assert (outcome.transition, outcome.outcome) == ("demote", "closed")
     assert world.b.access == CLOSED
@@ -456,7 +456,7 @@ def test_an_opening_is_noted_as_told() -> None:
     """After it was recorded: a hook that is killed in between leaves it to the check."""
     world = World()
     told: list[int] = []
-    world.host.note_opening_told = lambda: told.append(len(world.host.recorded))  # type: ignore[method-assign]
+    world.node.marks.note_opening_told = lambda: told.append(len(world.recorded))  # type: ignore[method-assign]
     assert run(world).outcome == "opened"
     assert told == [1]
 
@@ -464,9 +464,9 @@ def test_an_opening_is_noted_as_told() -> None:
 def test_an_opening_that_nobody_told_is_not_noted_as_told() -> None:
     """notify_master was killed right after opening; a late notify_backup finds it open."""
     world = with_b_open()
-    assert not world.host.opening_told()
+    assert not world.node.marks.opening_told()
     run(world)
-    assert world.host.recorded or not world.host.opening_told()
+    assert world.recorded or not world.node.marks.opening_told()
 
 
 # Two hooks ---------------------------------------------------------------------------------------
@@ -475,8 +475,8 @@ def test_an_opening_that_nobody_told_is_not_noted_as_told() -> None:
 def test_the_last_hook_sees_the_last_truth() -> None:
     """notify_backup of a flap that is over comes after notify_master: it does not close."""
     world = World()
-    assert reconcile(world.host, "notify_master", 5.0).outcome == "opened"
-    late = reconcile(world.host, "notify_backup", 5.0)
+    assert reconcile(world.node, "notify_master", 5.0).outcome == "opened"
+    late = reconcile(world.node, "notify_backup", 5.0)
     assert (late.transition, late.outcome) == ("promote", "already open")
     assert world.b.access == OPEN
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os.path
 from collections.abc import Callable, Iterator
 
-from kachecks.check.program import LONGEST_RUN
 from kachecks.commands.doctor.conf.setup import CHECK, Check, Setup, command_of
 from kachecks.commands.doctor.rule import FAILURE, HERE, WARNING, Finder, Found, Table, row
+from kachecks.config.options import LONGEST_RUN
 from kachecks.keepalived.tracker import Tracker
 
 _TIMEOUT = 10  # s; the smallest number above LONGEST_RUN, and keepalived takes whole ones alone

@@ -64,7 +64,7 @@ def _permit(setup: Setup) -> Iterator[Found]:
     instance = setup.instance
     if instance is None or setup.checked_by_real_server():
         return
-    path = os.path.normpath(f"{setup.config.run_dir}/{setup.config.name}.permit")
+    path = os.path.normpath(setup.permit)
     definitions = setup.conf.root.all("track_file", "vrrp_track_file")
     ours = [d for d in definitions if _file_of(d) == path]
     names = {tracker.name: tracker for tracker in instance.trackers if tracker.kind == "file"}

@@ -6,13 +6,12 @@ belongs to our pair is picked out of them: the instance with the VIP, the check,
 
 from __future__ import annotations
 
-import ipaddress
 import shlex
 from typing import NamedTuple
 
 from kachecks.config.options import DEFAULT_PATH, Config
 from kachecks.keepalived.conf import Conf, Statement
-from kachecks.keepalived.instance import Instance, instances
+from kachecks.keepalived.instance import Instance, canonical, instances
 from kachecks.keepalived.tracker import Tracker
 
 CHECK = "check_mysql"
@@ -100,6 +99,7 @@ class Setup(NamedTuple):
     block: Statement  # its block; an empty one without an instance
     check: Check | None
     hooks: tuple[Command, ...]
+    permit: str  # the file that keepalived has to track
 
     @property
     def commands(self) -> tuple[Command, ...]:
@@ -158,11 +158,12 @@ def setup(
     config: Config,
     conf: Conf,
     other_end: frozenset[str],
+    permit: str,
     version: tuple[int, ...] | None = None,
 ) -> Setup:
-    """Pick out what belongs to the pair of ``config``."""
+    """Pick out what belongs to the pair of ``config``; all but ``conf`` as in Setup."""
     found = instances(conf)
-    made = Setup(node, config, conf, other_end, version, found, None, _NOTHING, None, ())
+    made = Setup(node, config, conf, other_end, version, found, None, _NOTHING, None, (), permit)
     wanted = vips(config)
     carriers = [one for one in found if made.carried(one) & wanted]
     if not carriers:
@@ -180,15 +181,6 @@ def setup(
 def vips(config: Config) -> frozenset[str]:
     """The pair's virtual addresses, in the one way to write them."""
     return frozenset(canonical(vip) for vip in config.vips)
-
-
-def canonical(text: str) -> str:
-    """An address without its prefix length; what is none, unchanged."""
-    bare = text.partition("/")[0]
-    try:
-        return str(ipaddress.ip_address(bare))
-    except ValueError:
-        return bare
 
 
 def command_of(statement: Statement, role: str) -> Command:

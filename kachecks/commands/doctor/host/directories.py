@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from kachecks.commands.doctor.conf.setup import canonical, vips
+from kachecks.commands.doctor.conf.setup import vips
 from kachecks.commands.doctor.host.facts import Directory, HostFacts, server
 from kachecks.commands.doctor.rule import (
     BOTH,
@@ -16,6 +16,7 @@ from kachecks.commands.doctor.rule import (
     not_checked,
     row,
 )
+from kachecks.keepalived.instance import canonical
 
 Which = Callable[[HostFacts], Directory]
 

@@ -10,16 +10,17 @@ from kachecks.commands.doctor.conf.setup import Setup
 from kachecks.commands.doctor.host import files, kernel, run
 from kachecks.commands.doctor.host.facts import File, HostFacts, Keepalived
 from kachecks.config.options import Config
-from kachecks.network.link import interface_towards
-from kachecks.node import Host
+from kachecks.network import interfaces
+from kachecks.node import Node
+from kachecks.state.files import CHECK, path_of
 
 _PATIENCE = 10.0  # s, for a check whose timeout keepalived.conf does not say
 _WITNESS = 1.0  # s, for each witness to answer
 
 
-def look(host: Host, setup: Setup | None, program: Keepalived) -> HostFacts:
+def look(node: Node, setup: Setup | None, program: Keepalived) -> HostFacts:
     """All facts; at most two runs of the check, no more than its timeout each."""
-    config = host.config
+    config = node.config
     facts = HostFacts(
         config=config,
         setup=setup,
@@ -32,15 +33,15 @@ def look(host: Host, setup: Setup | None, program: Keepalived) -> HostFacts:
         state_dir=files.look_at_directory(config.state_dir),
         systemd=run.systemd_unit(),
         made_at_boot=kernel.made_at_boot(),
-        interface_towards_peer=_interface_towards_peer(host),
+        interface_towards_peer=_interface_towards_peer(node),
         interfaces=kernel.interfaces(),
         addresses=kernel.addresses(),
         sysctl=kernel.sysctl(setup.instance.interface if setup and setup.instance else ""),
         ip_vs=kernel.ip_vs(),
         clock_synchronised=kernel.clock_synchronised(),
-        check_age=files.age(f"{config.run_dir}/{config.name}.check"),
-        silent_witnesses=_silent_witnesses(host),
-        adverts_heard=_adverts_heard(host),
+        check_age=files.age(path_of(config.run_dir, config.name, CHECK)),
+        silent_witnesses=_silent_witnesses(node),
+        adverts_heard=_adverts_heard(node),
         other_pairs=kernel.other_pairs(config),
     )
     return _with_runs(facts)
@@ -100,34 +101,34 @@ def _uid(name: str) -> int | None:
         return None
 
 
-def _interface_towards_peer(host: Host) -> str:
+def _interface_towards_peer(node: Node) -> str:
     """Where kachecks listens and asks unless the option file says otherwise; "" not known."""
     try:
-        return interface_towards(host.config.peer)
+        return interfaces.towards(node.config.peer)
     except OSError:
         return ""
 
 
-def _silent_witnesses(host: Host) -> tuple[str, ...] | None:
+def _silent_witnesses(node: Node) -> tuple[str, ...] | None:
     """Those that do not answer ping; None where we may not ask."""
     try:
         return tuple(
             witness
-            for witness in host.config.witnesses
-            if not host.network.answers([witness], _WITNESS)
+            for witness in node.config.witnesses
+            if not node.network.answers([witness], _WITNESS)
         )
     except OSError:
         return None
 
 
-def _adverts_heard(host: Host) -> bool | None:
+def _adverts_heard(node: Node) -> bool | None:
     """Where the VIP is on another host: that host's adverts arrive. None where it is not.
 
     Takes two adverts' time where nothing is heard.
     """
     try:
-        if host.vip_here() or not host.network.holder_elsewhere():
+        if node.network.vip_here() or not node.network.holder_elsewhere():
             return None
-        return host.network.hears_peer()
+        return node.network.hears_peer()
     except OSError:  # no CAP_NET_RAW, no such interface
         return None

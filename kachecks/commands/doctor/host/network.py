@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from kachecks.commands.doctor.conf.setup import canonical, vips
+from kachecks.commands.doctor.conf.setup import vips
 from kachecks.commands.doctor.host.facts import HostFacts
 from kachecks.commands.doctor.rule import FAILURE, WARNING, Found, Table, not_checked, row
-from kachecks.keepalived.instance import Instance
+from kachecks.keepalived.instance import Instance, canonical
 
 _UP, _MULTICAST = 0x1, 0x1000  # <net/if.h>
 

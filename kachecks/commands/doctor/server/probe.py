@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Mapping
 from datetime import datetime, timezone
 
-from kachecks.bounded import within
+from kachecks.bounded import Budget, GivenUp, within
 from kachecks.commands.doctor.rule import HERE, PEER
 from kachecks.commands.doctor.server import my_cnf
 from kachecks.commands.doctor.server.facts import Server, Servers, parse_origins, parse_source
 from kachecks.commands.doctor.server.my_cnf import Option
 from kachecks.commands.doctor.server.privileges import parse_grants
-from kachecks.config.options import Config
 from kachecks.mysql import operator_queries, positions, queries
-from kachecks.mysql.facts import Channel, Row, Version, parse_access
-from kachecks.mysql.probe import probe, version_of
+from kachecks.mysql.facts import Channel, Row, parse_access
+from kachecks.mysql.gtid import lost_of
+from kachecks.mysql.probe import probe
 from kachecks.mysql.session import ServerError, Session, SessionError
-from kachecks.node import Budget, Host
+from kachecks.network import interfaces
+from kachecks.node import Node
 
 _LOCAL = 2.0  # s to connect to this node's server, and for each statement on it
 _PEER_CONNECT = 0.6  # s to connect to the peer's server; an unreachable one costs about one second
@@ -27,24 +27,24 @@ _FILES = 2.0  # s to read option files
 _ERRANT_FOR = 1.0  # s for which one may lack what the other, closed one has: it may be on its way
 
 
-def ask(host: Host) -> Servers:
+def ask(node: Node) -> Servers:
     """Both servers, as far as they answer. Never raises SessionError."""
     sessions: dict[str, Session] = {}
     found: dict[str, Server] = {}
     troubles: dict[str, SessionError] = {}
     try:
-        for node in (HERE, PEER):
+        for side in (HERE, PEER):
             try:
-                session = sessions[node] = _connect(host, node)
-                found[node] = _look(host, session, node)
+                session = sessions[side] = _connect(node, side)
+                found[side] = _look(node, session, side)
             except SessionError as error:
-                troubles[node] = error
-        errant, trouble = _errant(host, sessions, found) if len(found) == 2 else ({}, "")
+                troubles[side] = error
+        errant, trouble = _errant(node, sessions, found) if len(found) == 2 else ({}, "")
     finally:
         for session in sessions.values():
             session.close()
     return Servers(
-        config=host.config,
+        config=node.config,
         here=found.get(HERE),
         here_trouble=str(troubles.get(HERE, "")),
         peer=found.get(PEER),
@@ -55,8 +55,9 @@ def ask(host: Host) -> Servers:
     )
 
 
-def _connect(host: Host, node: str) -> Session:
-    return host.connect_local(_LOCAL) if node == HERE else host.connect_peer(_PEER_CONNECT)
+def _connect(node: Node, side: str) -> Session:
+    servers = node.servers
+    return servers.connect_local(_LOCAL) if side == HERE else servers.connect_peer(_PEER_CONNECT)
 
 
 class _Asking:
@@ -85,10 +86,10 @@ class _Asking:
         return (rows[0].get(column) or "") if rows else ""
 
 
-def _look(host: Host, session: Session, node: str) -> Server:
+def _look(node: Node, session: Session, side: str) -> Server:
     """Everything about one server. Raises SessionError: it does not answer, or is none of ours."""
-    version = version_of(session)
-    asking = _Asking(session, _LOCAL if node == HERE else _STATEMENT)
+    version = session.version
+    asking = _Asking(session, _LOCAL if side == HERE else _STATEMENT)
     access = parse_access(version, asking.must(queries.globals_of(version))[0])
     variables = {
         (row["Variable_name"] or "").lower(): row["Value"] or ""
@@ -105,18 +106,18 @@ def _look(host: Host, session: Session, node: str) -> Server:
         view = asking.may("view", queries.WRITE_THROUGH_ACCOUNTS) is not None
     ahead, error = _clock(asking)
     return Server(
-        node=node,
-        address=host.config.peer if node == PEER else own_address(host.config),
+        node=side,
+        address=node.config.peer if side == PEER else interfaces.own_address(node.config.peer),
         version=version,
         access=access,
         variables=variables,
         origins=None if told is None else parse_origins(told),
         persisted={row["name"] or "": row["value"] or "" for row in persisted or []},
-        options=_options(host, session, version, asking.troubles) if node == HERE else None,
+        options=_options(node, session, asking.troubles) if side == HERE else None,
         sources=None if status is None else tuple(map(parse_source, status)),
         account=asking.cell("account", operator_queries.ACCOUNT, "account"),
         grants=parse_grants(next(iter(row.values())) or "" for row in grants),
-        cipher=asking.cell("cipher", operator_queries.CIPHER, "Value"),
+        cipher=asking.cell("cipher", queries.CIPHER, "Value"),
         view=view,
         clock_ahead=ahead,
         clock_error=error,
@@ -136,75 +137,56 @@ def _clock(asking: _Asking) -> tuple[float | None, float]:
     return theirs - (sent + answered) / 2, (answered - sent) / 2
 
 
-def _options(
-    host: Host, session: Session, version: Version, troubles: dict[str, str]
-) -> tuple[Option, ...] | None:
-    process = host.server_process(session)
+def _options(node: Node, session: Session, troubles: dict[str, str]) -> tuple[Option, ...] | None:
+    process = node.servers.process_of(session)
     if process is None:
         troubles["options"] = "its process cannot be told from here (by TCP, or in a container)"
         return None
 
     def read() -> tuple[Option, ...]:
-        return my_cnf.options(my_cnf.start_of(process.pid), version)
+        return my_cnf.options(my_cnf.start_of(process.pid), session.version)
 
     try:
         options: tuple[Option, ...] = within(_FILES, read)
     except OSError as error:
         named = f"{error.filename}: " if error.filename else ""
         troubles["options"] = f"its option files cannot be read: {named}{error.strerror}"
-    except SessionError:
+    except GivenUp:
         troubles["options"] = f"its option files could not be read within {_FILES:g} s"
     else:
         return options
     return None
 
 
-def own_address(config: Config) -> str:
-    """The address that this node speaks to its peer from, by the route; "" without a route.
-
-    Nothing is sent: connecting a UDP socket only asks the kernel (udp(7)).
-    """
-    family = socket.AF_INET6 if ":" in config.peer else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as asked:
-            asked.connect((config.peer, 9))
-            address: str = asked.getsockname()[0]
-    except OSError:
-        return ""
-    return address
-
-
 def _errant(
-    host: Host, sessions: Mapping[str, Session], found: Mapping[str, Server]
+    node: Node, sessions: Mapping[str, Session], found: Mapping[str, Server]
 ) -> tuple[dict[str, str], str]:
-    """By node: what a closed server has made itself, and the other has not got in _ERRANT_FOR.
+    """By node: what a closed server has made itself, and the other has not got in ERRANT_FOR.
 
     What an open server makes is on its way to the other all the time. Only GTIDs can tell. The
     second value is why it could not be told.
     """
     errant: dict[str, str] = {}
-    for node, other in ((HERE, PEER), (PEER, HERE)):
-        maker, lacking = found[node], found[other]
+    for side, other in ((HERE, PEER), (PEER, HERE)):
+        maker, lacking = found[side], found[other]
         if maker.access.writable or maker.version.mariadb != lacking.version.mariadb:
             continue
         try:
-            errant[node] = _lacking(host, sessions[node], maker, sessions[other], lacking)
+            errant[side] = _lacking(node, sessions[side], maker, sessions[other], lacking)
         except (SessionError, ValueError) as error:  # ValueError: GTIDs of no known form
             return errant, str(error)
     return errant, ""
 
 
-def _lacking(host: Host, made: Session, maker: Server, asked: Session, lacking: Server) -> str:
-    budget = Budget(host, _ERRANT_FOR)
-    wanted = positions.executed(made, maker.version, _STATEMENT)
-    if wanted.file or positions.executed(asked, lacking.version, _STATEMENT).file:
-        return ""  # a file and an offset tell nothing of another server
+def _lacking(node: Node, made: Session, maker: Server, asked: Session, lacking: Server) -> str:
+    budget = Budget(node.clock, _ERRANT_FOR)
+    wanted = positions.executed(made, _STATEMENT)
     channels: tuple[Channel, ...] = ()
     while True:
         if lacking.sources is not None:  # else our account may not look
             channels = probe(asked, _STATEMENT).channels  # what waits in its relay log it has
-        left = positions.not_received(asked, lacking.version, wanted, channels, _STATEMENT)
-        errant = positions.lost_of(maker.identity, left)
+        left = positions.not_received(asked, wanted, channels, _STATEMENT)
+        errant = lost_of(maker.identity, left)
         if not errant or budget.over:
             return errant
-        host.sleep(0.1)
+        node.clock.sleep(0.1)

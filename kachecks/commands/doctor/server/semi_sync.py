@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kachecks.check.deep_look import STALLED_AFTER
+from kachecks.check.verdict import STALLED_AFTER
 from kachecks.commands.doctor.rule import WARNING, Found, Table, row
 from kachecks.commands.doctor.server.facts import Server, Servers
 from kachecks.commands.doctor.server.settings import IN_MY_CNF

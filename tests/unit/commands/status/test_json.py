@@ -12,7 +12,7 @@ import pytest
 from kachecks.commands.status.facts import Status
 from kachecks.commands.status.json import as_json
 from kachecks.commands.status.judgement import summary
-from kachecks.state.maintenance import Maintenance
+from kachecks.state.maintenance_mark import in_local_time
 from tests.unit.doubles.status_samples import (
     ACTIVE,
     CHANNEL,
@@ -30,7 +30,7 @@ BROKEN = CHANNEL._replace(receiver_errno=2003, receiver_error="x", applier_errno
 FULL = STATUS._replace(
     here=ACTIVE._replace(server=server(1, True, channels=(BROKEN,))),
     signs=SIGNS._replace(
-        maintenance=Maintenance(NOW - 60, NOW + 7200, "ann", "new disks"), gave_way="lost"
+        maintenance=in_local_time(NOW - 60, NOW + 7200, "ann", "new disks"), gave_way="lost"
     ),
 )
 

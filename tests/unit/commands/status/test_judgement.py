@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kachecks.check.verdict import Verdict
-from kachecks.commands.status.facts import NO_KEEPALIVED, Lacks, Node, Status
+from kachecks.commands.status.facts import NO_KEEPALIVED, Lacks, NodeSeen, Status
 from kachecks.commands.status.judgement import judged, role, summary
 from kachecks.keepalived.state import Vrrp
 from tests.unit.doubles.simulation import config
@@ -39,7 +39,7 @@ def said(status: Status) -> tuple[int, str]:
     return told.status, f"{told.word}: {told.sentence}"
 
 
-def pair(here: Node = ACTIVE, there: Node = STANDBY) -> Status:
+def pair(here: NodeSeen = ACTIVE, there: NodeSeen = STANDBY) -> Status:
     return STATUS._replace(here=here, there=there)
 
 
@@ -155,7 +155,7 @@ def test_further_problems_are_counted() -> None:
         (SILENT._replace(vip=None), "unknown"),
     ],
 )
-def test_roles(node: Node, word: str) -> None:
+def test_roles(node: NodeSeen, word: str) -> None:
     assert role(node) == word
 
 

@@ -13,17 +13,18 @@ from typing import Any
 
 import pytest
 
+from kachecks.bounded import GivenUp
 from kachecks.commands.status.facts import NO_KEEPALIVED, Lacks, Status
 from kachecks.commands.status.json import as_json
 from kachecks.commands.status.judgement import summary
-from kachecks.commands.status.probe import PEER_CONNECT, HurriedHost, Looking
-from kachecks.keepalived import state as vrrp_state
+from kachecks.commands.status.probe import PEER_CONNECT, Looking, hurried_node
+from kachecks.keepalived import probe as keepalived_probe
 from kachecks.keepalived.process import NoPermission, NotFound
 from kachecks.keepalived.state import Vrrp
 from kachecks.mysql import operator_queries
 from kachecks.mysql.facts import Row
-from kachecks.mysql.session import NoAnswer, ServerError
-from kachecks.node import Host
+from kachecks.mysql.session import ServerError
+from kachecks.node import Servers
 from kachecks.state.marks import GaveWay
 from tests.unit.doubles.simulated_server import UUID, Session
 from tests.unit.doubles.simulation import (
@@ -59,7 +60,7 @@ class AtOnce:
     def answer(self, name: str, seconds: float) -> Any:
         result, error = self.outcomes[name]
         if name in self.late:
-            raise NoAnswer(f"no answer within {seconds:g} s")
+            raise GivenUp(f"no answer within {seconds:g} s")
         if error is not None:
             raise error
         return result
@@ -78,7 +79,7 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         return answer(self, sql, timeout)
 
     monkeypatch.setattr(Session, "answer", answers)
-    monkeypatch.setattr(vrrp_state, "ask", lambda _vips: BACKUP)
+    monkeypatch.setattr(keepalived_probe, "ask", lambda _vips: BACKUP)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "main.permit").write_text("1\n")
 
@@ -87,13 +88,12 @@ def standby(directory: Path, version: str = MYSQL) -> World:
     """A serves, B stands by and has everything."""
     world = World(version, run_dir=str(directory / "run"), state_dir=str(directory))
     world.vip = False
-    world.host.network.holder, world.host.network.adverts = MAC, True
-    world.host.last = world.b.process
+    world.network.holder, world.network.adverts = MAC, True
     return world
 
 
 def look(world: World, asking: AtOnce) -> Status:
-    return Looking(world.host, asking).look()  # type: ignore[arg-type]
+    return Looking(world.node, asking).look()
 
 
 def seen(world: World, asking: AtOnce | None = None) -> Status:
@@ -191,7 +191,7 @@ def test_own_server_that_cannot_be_asked(tmp_path: Path) -> None:
 
 def test_check_that_takes_long_is_not_waited_for(tmp_path: Path) -> None:
     world, asking = standby(tmp_path), AtOnce()
-    world.host.verdict = "OK 0"
+    world.node.marks.verdict_changed("OK 0")
     asking.late = {"verdict"}
     here = seen(world, asking).here
     assert here.verdict is None
@@ -213,9 +213,9 @@ def test_who_is_not_root_is_told_what_cannot_be_seen(
         raise NoPermission("only root may do it")
 
     world = standby(tmp_path)
-    monkeypatch.setattr(vrrp_state, "ask", refuse)
+    monkeypatch.setattr(keepalived_probe, "ask", refuse)
     denied = PermissionError(1, "Operation not permitted")
-    world.host.network.errors = {"holder?": denied, "adverts?": denied}
+    world.network.errors = {"holder?": denied, "adverts?": denied}
     (tmp_path / "run" / "main.permit").unlink()
     (tmp_path / "run").rmdir()
     status = seen(world)
@@ -231,14 +231,14 @@ def test_no_keepalived_here_is_a_problem(tmp_path: Path, monkeypatch: pytest.Mon
     def none(_vips: object) -> Vrrp:
         raise NotFound("no keepalived is running here")
 
-    monkeypatch.setattr(vrrp_state, "ask", none)
+    monkeypatch.setattr(keepalived_probe, "ask", none)
     status = seen(standby(tmp_path))
     assert status.here.vrrp_state == NO_KEEPALIVED
     assert "no keepalived is running here" in summary(status).problems[0]
 
 
 def test_two_writers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vrrp_state, "ask", lambda _vips: MASTER)
+    monkeypatch.setattr(keepalived_probe, "ask", lambda _vips: MASTER)
     world = standby(tmp_path)
     world.vip, world.b.access = True, OPEN
     told = summary(seen(world))
@@ -248,11 +248,11 @@ def test_two_writers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_cut_link_is_no_proof_that_nobody_has_the_vip(tmp_path: Path) -> None:
     """The peer answers over another network, and nothing answers on the link of the VIP."""
     world = standby(tmp_path)
-    world.host.network.holder, world.host.network.adverts = "", False
+    world.network.holder, world.network.adverts = "", False
     assert seen(world).there.vip is None
-    world.host.network.on_link = True
+    world.network.on_link = True
     assert seen(world).there.vip is False
-    world.host.network.on_link, world.a.trouble = False, SILENT
+    world.network.on_link, world.a.trouble = False, SILENT
     assert seen(world).there.vip is False  # nobody is there at all
 
 
@@ -263,7 +263,7 @@ def test_what_goes_wrong_on_one_side_does_not_hide_the_other(
         raise KeyError("Seconds_Behind")
 
     world, asking = standby(tmp_path), AtOnce()
-    monkeypatch.setattr(vrrp_state, "ask", crash)
+    monkeypatch.setattr(keepalived_probe, "ask", crash)
     world.when("A: SHOW REPLICA STATUS", crash)
     status = look(world, asking)
     assert status.here.open is False
@@ -274,10 +274,10 @@ def test_what_goes_wrong_on_one_side_does_not_hide_the_other(
 
 def test_marks_of_this_node(tmp_path: Path) -> None:
     world = standby(tmp_path)
-    world.host.gave_way_mark = GaveWay(world.time - 12, "superseded")
-    world.host.network.adverts = False
+    world.gave_way = GaveWay(world.time - 12, "superseded")
+    world.network.adverts = False
     world.a.access = CLOSED
-    world.host.permit = False
+    world.permit = False
     status = seen(world)
     assert status.signs and status.signs.gave_way == "superseded"
     assert status.signs.permit is False
@@ -288,10 +288,10 @@ def test_rules_of_the_check_do_not_wait_for_a_silent_peer_either(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(Host, "connect_peer", lambda _self, timeout: waited.append(timeout))
-    host = HurriedHost(config())
+    monkeypatch.setattr(Servers, "connect_peer", lambda _self, timeout: waited.append(timeout))
+    node = hurried_node(config())
     for timeout in (1.0, 0.1):
-        host.connect_peer(timeout)
+        node.servers.connect_peer(timeout)
     assert waited == [PEER_CONNECT, 0.1]
 
 
@@ -305,7 +305,7 @@ def test_holder_does_not_wait_for_adverts(tmp_path: Path) -> None:
 
     world = standby(tmp_path)
     seen(world, Noting())
-    assert waited["adverts"] > world.host.config.advert_int
+    assert waited["adverts"] > world.node.config.advert_int
     world.vip = True
     seen(world, Noting())
     assert waited["adverts"] == 0

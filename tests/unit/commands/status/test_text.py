@@ -8,11 +8,11 @@ import pytest
 
 from kachecks.check.verdict import Verdict
 from kachecks.commands.status.cells import rows
-from kachecks.commands.status.facts import Lacks, Node, Status
+from kachecks.commands.status.facts import Lacks, NodeSeen, Status
 from kachecks.commands.status.judgement import summary
 from kachecks.commands.status.terminal import Painter, Window, paint
 from kachecks.commands.status.text import screen
-from kachecks.state.maintenance import Maintenance
+from kachecks.state.maintenance_mark import in_local_time
 from tests.unit.doubles.status_samples import (
     ACTIVE,
     CHANNEL,
@@ -50,7 +50,7 @@ def cells(status: Status, label: str, room: bool = False) -> tuple[str, str]:
     return row.here.text, row.there.text
 
 
-def there(node: Node) -> Status:
+def there(node: NodeSeen) -> Status:
     return STATUS._replace(there=node)
 
 
@@ -146,7 +146,7 @@ def test_without_gtids_the_position_is_told() -> None:
 
 
 def test_marks_are_all_told() -> None:
-    maintenance = Maintenance(NOW - 60, NOW + 7200, "ann", "new disks")
+    maintenance = in_local_time(NOW - 60, NOW + 7200, "ann", "new disks")
     signs = SIGNS._replace(
         maintenance=maintenance, gave_way="superseded", gave_way_ago=12.0, permit=False,
         leaving=True, at_work="demote",

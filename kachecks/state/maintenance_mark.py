@@ -1,0 +1,93 @@
+"""One maintenance: an operator keeps this node out of the election until a time of day."""
+
+from __future__ import annotations
+
+import time
+
+from kachecks.lean import suppress
+from kachecks.state.files import (
+    MAINTENANCE,
+    NO_MAINTENANCE,
+    Disk,
+    Files,
+    Late,
+    StateError,
+    path_of,
+)
+from kachecks.state.maintenance import Maintenance
+
+PATIENCE = 0.2
+"""Seconds for the disk of state_dir, once after each boot; a healthy one needs a millisecond."""
+
+WRITE_PATIENCE = 1.0
+"""Seconds for the same disk to keep a mark."""
+
+
+def in_local_time(since: float, until: float, owner: str, reason: str) -> Maintenance:
+    """The value, with its end (s since the epoch) also as the clock on this host's wall says it."""
+    said = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(until))
+    return Maintenance(since, until, said, owner, reason)
+
+
+class MaintenanceMark:
+    """The mark of one pair on this node."""
+
+    def __init__(self, directories: tuple[str, str], name: str, files: Files, disk: Disk) -> None:
+        """
+        Args:
+            directories: run_dir and state_dir.
+        """
+        run_dir, state_dir = directories
+        self._copy = path_of(run_dir, name, MAINTENANCE)
+        self._path = path_of(state_dir, name, MAINTENANCE)
+        self._files = files
+        self._disk = disk
+
+    def current(self, keep_copy: bool = False) -> Maintenance | None:
+        """The maintenance in force at this moment, None if there is none.
+
+        A disk that hangs counts as none, and is asked again by the next check.
+
+        Args:
+            keep_copy: make the copy in run_dir where there is none.
+        """
+        text = self._files.read(self._copy)
+        if not text:
+            with suppress(StateError):
+                text = self._disk.read(self._path, PATIENCE) or NO_MAINTENANCE
+            if text and keep_copy:
+                with suppress(StateError):  # the disk is asked again then
+                    self._files.write(self._copy, text)
+        mark = _parsed(text)
+        return mark if mark is not None and time.time() < mark.until else None
+
+    def declare(self, mark: Maintenance) -> None:
+        """From now on it is in force. Raises StateError: it could not be kept."""
+        self._keep(_text(mark))
+
+    def end(self) -> None:
+        """There is none any more. Raises StateError: it could not be kept."""
+        self._keep(NO_MAINTENANCE)
+
+    def _keep(self, text: str) -> None:
+        """On the disk first: what a reboot would forget must not look as if it held."""
+        try:
+            self._disk.write(self._path, text, WRITE_PATIENCE)
+        except Late as error:
+            raise Late(f"{error}, and may still keep it: kachecks maintenance off") from None
+        except StateError as error:
+            raise StateError(f"{error}; nothing is changed") from None
+        self._files.write(self._copy, text)
+
+
+def _text(mark: Maintenance) -> str:
+    return f"{int(mark.since)} {int(mark.until)} {mark.owner} {mark.reason}"
+
+
+def _parsed(text: str) -> Maintenance | None:
+    """None for NO_MAINTENANCE, and for a damaged file: one that nobody can read holds nobody up."""
+    try:
+        since, until, owner, reason = text.split(" ", 3)
+        return in_local_time(float(since), float(until), owner, reason)
+    except ValueError:
+        return None

@@ -1,0 +1,199 @@
+"""Close any server for writes, this node's or the peer's, and cut its clients.
+
+Nothing is killed here but client connections.
+"""
+
+from __future__ import annotations
+
+from kachecks.bounded import Budget, Clock
+from kachecks.lean import NamedTuple, suppress
+from kachecks.mysql import queries
+from kachecks.mysql.errors import LOCK_WAIT_TIMEOUT, NOT_ALLOWED
+from kachecks.mysql.probe import probe_access
+from kachecks.mysql.session import ServerError, Session, SessionError
+from kachecks.transitions.clients import Cutter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Callable
+
+CUT_FIRST = 0.5
+"""Seconds for cutting clients before the first attempt to close, and no more than a third of all:
+enough for some hundred. The others are cut when it is closed, or waits for one of them."""
+
+CUT_LAST = 0.8
+"""Part of the time left in which the others are cut; the rest is for what comes after."""
+
+CLOSING = 1.0
+"""Seconds for which a server waits for what keeps it from closing (lock_wait_timeout)."""
+
+QUIET = 0.5
+"""Seconds without a session that could write through read_only (MariaDB before 12)."""
+
+
+class NotClosed(Exception):
+    """The server still takes writes, or somebody may; the text says why."""
+
+
+class Closed(NamedTuple):
+    """A server that has been read back as closed."""
+
+    cut: int  # client connections
+    remark: str = ""  # what could not be done after that
+    quiet: bool = True  # False: an account that may write through read_only keeps coming back
+
+
+class Closing:
+    """One server that is being closed.
+
+    Clients are cut first, as many as can be in CUT_FIRST: what they hold (LOCK TABLES, a running
+    statement, a commit that waits for a semi-sync acknowledgement) is what SET GLOBAL read_only
+    would wait for. They are cut again afterwards, so that pooled connections open anew, through the
+    VIP. Semi-sync is switched off only when they are gone: before, it would acknowledge commits to
+    them that the other node does not have.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        clock: Clock,
+        budget: Budget,
+        spared: Collection[str],
+        again: Callable[[], Session],
+        each_round: Callable[[], None] = lambda: None,
+    ) -> None:
+        """
+        Args:
+            budget: for everything.
+            spared: accounts that are never cut.
+            again: connects to the server once more.
+            each_round: called several times a second.
+        """
+        self._session = session
+        self._clock = clock
+        self._budget = budget
+        self._again = again
+        self._each_round = each_round
+        self._cutter = Cutter(clock, session, spared, each_round)
+        self._version = session.version
+        self._semi_sync: list[str] = []  # variables that were switched off
+
+    def close(self, cut_first: bool = True, cut_last: float = float("inf")) -> Closed:
+        """Close it; returns only when it has been read back as closed.
+
+        Args:
+            cut_first: False where there is no time even for that.
+            cut_last: seconds at most for the clients that are cut when it is closed.
+
+        Raises:
+            NotClosed: the budget is over.
+            SessionError: as the server or the network has it.
+        """
+        budget = self._budget
+        self._session.execute(queries.PREPARE_TO_CLOSE, budget.left(at_most=1.0))
+        if cut_first:
+            self._cutter.cut(budget, min(CUT_FIRST, budget.left() / 3))
+        try:
+            self._close()
+        except (NotClosed, SessionError):
+            self._semi_sync_back_on()
+            raise
+        try:
+            left = self._cut_the_rest(min(budget.left() * CUT_LAST, cut_last))
+            for variable in self._semi_sync:
+                self._session.execute(queries.switch_on(variable), budget.left(at_most=1.0))
+        except (NotClosed, SessionError) as error:  # it is closed, whatever else is left to do
+            quiet = not self._version.lets_admins_write
+            return Closed(len(self._cutter.users), f"; but {error}", quiet)
+        remark = f"; but there was no time to cut another {left:,}" if left else ""
+        return Closed(len(self._cutter.users), remark)
+
+    def _close(self) -> None:
+        """Until it is read back as closed. Raises NotClosed, SessionError."""
+        session, budget = self._session, self._budget
+        while True:
+            waits = False
+            try:
+                session.execute(queries.close_writes(self._version), budget.left(at_most=2.0))
+                if probe_access(session, budget.left(at_most=1.0)).closed:
+                    return
+            except ServerError as error:
+                if error.errno != LOCK_WAIT_TIMEOUT:
+                    raise
+                waits = True
+            self._each_round()
+            if budget.over:
+                raise NotClosed("writes that cannot be cut are still running")
+            left = self._cutter.cut(budget, budget.left() - CLOSING).left
+            if waits and not left:
+                self._switch_off_semi_sync()
+
+    def _cut_the_rest(self, seconds: float) -> int:
+        """Those first that may write all the same; for how many there was no time."""
+        writers = self._write_through_accounts()
+        last = self._cutter.cut(self._budget, seconds, first=writers)
+        if writers.intersection(self._cutter.users + last.left + last.ending):
+            self._cut_until_quiet(writers)
+        return len(last.left)
+
+    def _cut_until_quiet(self, writers: frozenset[str]) -> None:
+        """Until no account that may write through read_only has come back for a while.
+
+        Raises:
+            NotClosed: one comes back again and again, or does not end.
+        """
+        quiet = Budget(self._clock, QUIET)
+        while not quiet.over:
+            if self._budget.over:
+                raise NotClosed("an account that may write through read_only keeps coming back")
+            self._clock.sleep(0.05)
+            self._each_round()
+            again = self._cutter.cut(Budget(self._clock, QUIET), QUIET, first=writers)
+            if writers.intersection(again.users + again.left + again.ending):
+                quiet = Budget(self._clock, QUIET)
+
+    def _write_through_accounts(self) -> frozenset[str]:
+        """Users that may write through read_only; there are some only where the version has it.
+
+        Where the view that lists them is missing, at least root is taken for one.
+        """
+        if not self._version.lets_admins_write:
+            return frozenset()
+        seconds = self._budget.left(at_most=1.0)
+        try:
+            rows = self._session.query(queries.WRITE_THROUGH_ACCOUNTS, seconds)
+        except ServerError:
+            return frozenset({"root"})
+        return frozenset(row["user"] or "" for row in rows)
+
+    def _switch_off_semi_sync(self) -> None:
+        """Release commits that wait for an acknowledgement."""
+        session, budget = self._session, self._budget
+        for row in session.query(queries.SEMI_SYNC_SOURCE, budget.left(at_most=1.0)):
+            variable = row["Variable_name"] or ""
+            try:
+                session.execute(queries.switch_off(variable), budget.left(at_most=1.0))
+            except ServerError as error:
+                if error.errno not in NOT_ALLOWED:
+                    raise
+            else:
+                self._semi_sync.append(variable)
+
+    def _semi_sync_back_on(self) -> None:
+        """The server goes on taking writes: as semi-synchronously as before, if it is reached."""
+        if not self._semi_sync:
+            return
+        with suppress(SessionError):
+            self._switch_on(self._session)
+            return
+        with suppress(SessionError):  # the last attempt was given up, and its session with it
+            another = self._again()
+            try:
+                self._switch_on(another)
+            finally:
+                another.close()
+
+    def _switch_on(self, session: Session) -> None:
+        for variable in self._semi_sync:
+            session.execute(queries.switch_on(variable), 1.0)

@@ -1,0 +1,312 @@
+"""kachecks.node.Outside of one program on one simulated node: what touches the world.
+
+Marks, lock and telling are the real ones, on the files here. Whatever is asked of the world is a
+point where the program may be stalled, killed or overtaken.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from kachecks.bounded import Clock
+from kachecks.keepalived.process import KeepalivedError
+from kachecks.mysql.disks import Disks
+from kachecks.mysql.session import Unreachable
+from kachecks.mysqld_process import Process
+from kachecks.network.link import Network
+from kachecks.node import Keepalived, Node, Outside, Servers, Voice
+from kachecks.state.files import ALONE, GAVE_WAY, MYSQLD, PERMIT, Disk, Files
+from tests.schedules.sessions import SimulatedSession
+
+if TYPE_CHECKING:
+    from tests.schedules.node import Node as SimulatedNode
+    from tests.schedules.scheduler import Program
+
+FILE = 0.00003
+"""Seconds for a look at a small file of /run."""
+
+DISK = 0.003
+"""Seconds for a look at a file on disk, by a child."""
+
+
+def node_of(node: SimulatedNode, program: Program) -> Node:
+    """The real Node, as this program sees it."""
+    return Node(node.config, SimulatedOutside(node, program))
+
+
+class Part:
+    """One program's view of its node."""
+
+    def __init__(self, node: SimulatedNode, program: Program) -> None:
+        self._node, self._program = node, program
+
+
+class SimulatedClock(Part, Clock):
+    """The node's own clock; sleep is virtual."""
+
+    def now(self) -> float:
+        return self._node.now()
+
+    def sleep(self, seconds: float) -> None:
+        self._program.point(max(seconds, 0.0) + 0.00005)
+
+    def seconds_running(self) -> float:
+        return self._program.scheduler.now - self._program.begun
+
+    def parent_running(self) -> float:
+        return float("inf")
+
+
+class SimulatedFiles(Part, Files):
+    """The tmpfs of the node. Some of its files are watched, and told of, from outside."""
+
+    def __init__(self, node: SimulatedNode, program: Program) -> None:
+        super().__init__(node, program)
+        self._locked: list[str] = []  # by number
+
+    def read(self, path: str) -> str:
+        self._program.point(FILE)
+        return self._node.tmpfs.get(path, "")
+
+    def write(self, path: str, text: str) -> None:
+        self._program.point(FILE)
+        node, program = self._node, self._program
+        node.tmpfs[path] = text
+        kind = path.rpartition(".")[2]
+        if kind == PERMIT:  # keepalived reads it a moment later, whatever it says then
+            node.scheduler.after(0.01, node.world.permit_changed, node, program.stalled)
+        elif kind == GAVE_WAY:
+            why = text.partition(" ")[2]
+            node.say(f"gives way: {why}", program)
+            node.world.watch.gave_way(node, why)
+        elif kind == MYSQLD and text.endswith("contact"):
+            node.say("contact with the peer", program)
+
+    def remove(self, path: str) -> None:
+        self._program.point(FILE)
+        if self._node.tmpfs.pop(path, "") and path.endswith(GAVE_WAY):
+            self._node.say("may return", self._program)
+
+    def age(self, path: str) -> float:  # noqa: ARG002
+        """Old enough for everybody who asks."""
+        return float("inf")
+
+    def lock(self, path: str) -> int | None:
+        self._program.point(FILE)
+        if path in self._node.locks:
+            return None
+        self._node.locks[path] = self._program
+        self._locked.append(path)
+        return len(self._locked) - 1
+
+    def inscribe(self, lock: int, text: str) -> None:
+        self._program.point(FILE)
+        self._node.tmpfs[self._locked[lock]] = text
+
+    def unlock(self, lock: int) -> None:
+        self._program.point(FILE)
+        self._node.locks.pop(self._locked[lock], None)
+
+    def inscription(self, path: str) -> str | None:
+        self._program.point(FILE)
+        return self._node.tmpfs.get(path, "") if path in self._node.locks else None
+
+
+class SimulatedDisk(Part, Disk):
+    """The disk of the node, which survives a reboot and always answers."""
+
+    def read(self, path: str, patience: float) -> str:  # noqa: ARG002
+        self._program.point(DISK)
+        return self._node.disk.get(path, "")
+
+    def write(self, path: str, text: str, patience: float) -> None:  # noqa: ARG002
+        self._program.point(DISK)
+        self._node.disk[path] = text
+        if path.endswith(ALONE):
+            self._node.say("alone", self._program)
+            self._node.world.watch.marks_alone(self._node)
+
+    def remove(self, path: str, patience: float) -> None:  # noqa: ARG002
+        self._program.point(DISK)
+        self._node.disk.pop(path, None)
+
+    def append(self, path: str, line: str, patience: float) -> None:  # noqa: ARG002
+        """To the audit log, which nobody here reads."""
+        self._program.point(DISK)
+        if self._node.world.telling:
+            record = json.loads(line)
+            self._node.say(f"record {record['outcome']} {record['steps']}", self._program)
+
+
+class SimulatedServers(Part, Servers):
+    """The two mysqld."""
+
+    def connect_local(self, timeout: float) -> Any:
+        return SimulatedSession(self._node, self._program, self._node.server, timeout)
+
+    def connect_peer(self, timeout: float) -> Any:
+        return SimulatedSession(self._node, self._program, self._node.other.server, timeout)
+
+    def connect_vip(self, timeout: float) -> Any:
+        other = self._node.other
+        if self._node.vip or not other.vip:
+            self._program.point(timeout)
+            raise Unreachable("nobody has the VIP, or this node itself")
+        return SimulatedSession(self._node, self._program, other.server, timeout)
+
+    def connections_from_peer(self) -> set[int]:
+        self._program.point(0.002)
+        return self._node.other.receiver.established_at_source()
+
+    def process_of(self, session: Any) -> Process | None:
+        self._program.point(FILE)
+        server = self._node.server
+        return server.process if server.alive and session.server_pid() == server.pid else None
+
+    def alive(self, process: Process) -> bool:
+        self._program.point(FILE)
+        return self._lives(process)
+
+    def _lives(self, process: Process) -> bool:
+        server = self._node.server
+        return server.alive and server.process == process
+
+    def wait_for_end(self, process: Process, seconds: float) -> bool:
+        program = self._program
+        program.point(FILE)
+        if not self._lives(process):
+            return True
+        ticket = program.ticket()
+        self._node.at_death(lambda: program.wake(ticket))
+        program.wait(max(seconds, 0.0))
+        return not self._lives(process)
+
+    def watch(self, process: Process, seconds: float) -> bool | None:
+        return self.wait_for_end(process, seconds)
+
+    def kill(self, process: Process) -> bool:
+        self._program.point(FILE)
+        if not self._lives(process):
+            return False
+        node = self._node
+        node.say(f"SIGKILL to mysqld {process.pid}", self._program)
+        node.world.watch.kills(node, self._program)
+        node.scheduler.after(0.002, node.world.kill_mysqld, node, process.pid)
+        return True
+
+    def look_at_disks(self, process: Process, directories: tuple[str, ...]) -> Disks:  # noqa: ARG002
+        self._program.point(0.002)
+        return Disks(full=f"{directories[0]} has 1 MiB left" if self._node.disk_is_full else "")
+
+
+class SimulatedNetwork(Part, Network):
+    """The network between the nodes."""
+
+    def vip_here(self) -> bool:
+        self._program.point(0.0001)
+        self._program.looked_at_vip = self._program.scheduler.now
+        self._program.stalled_then = self._program.stalled
+        return self._node.vip
+
+    def answers(self, addresses: Sequence[str], seconds: float) -> bool:
+        node, links = self._node, self._node.world.links
+        program = self._program
+        until = program.scheduler.now + seconds
+        peer = node.other.address
+        while True:
+            for each in addresses:
+                reached = links.echo(node, node.other) if each == peer else links.witness(node)
+                if reached:
+                    program.point(0.0005)
+                    return True
+            if program.scheduler.now >= until:
+                program.point(0.0)
+                return False
+            program.point(min(0.1, until - program.scheduler.now + 1e-9))
+
+    def holder_elsewhere(self) -> str:
+        node = self._node
+        if node.other.vip and node.world.links.arp(node, node.other):
+            self._program.point(0.001)
+            return node.other.address
+        self._program.point(0.09)
+        return ""
+
+    def peer_on_link(self) -> bool:
+        node = self._node
+        if node.world.links.arp(node, node.other):
+            self._program.point(0.001)
+            return True
+        self._program.point(0.09)
+        return False
+
+    def peer_has_no_vrrp(self) -> bool:
+        self._program.point(0.001)
+        other, links = self._node.other, self._node.world.links
+        return other.powered and not other.keepalived.running and links.echo(self._node, other)
+
+    def hears_peer(self) -> bool:
+        program, node = self._program, self._node
+        program.point(0.0001)
+        ticket = program.ticket()
+        node.listeners.append(lambda: program.wake(ticket))
+        return program.wait(2.2 * node.config.advert_int)
+
+    def announce(self, mac: str) -> None:
+        self._program.point(0.001)
+        for node in self._node.world.nodes:
+            if node.address == mac:
+                self._node.world.vip_claimed(node)
+
+
+class SimulatedKeepalived(Part, Keepalived):
+    """The keepalived of the node."""
+
+    def find(self) -> bool:
+        self._program.point(0.005)
+        return self._node.keepalived.running
+
+    def stop(self) -> str:
+        self._program.point(0.005)
+        keepalived = self._node.keepalived
+        if not keepalived.running:
+            return "no keepalived is running here"
+        self._node.scheduler.after(0.005, self._node.world.notify_down_stops, self._node)
+        return "stopped keepalived"
+
+    def drop_vip(self) -> str:
+        self._program.point(0.005)
+        if self._node.keepalived.running:
+            raise KeepalivedError("a living keepalived still owns it")
+        self._node.remove_vip()
+        return "removed the VIP"
+
+    def start_notify_master(self) -> None:
+        self._program.point(0.005)
+        self._node.say("starts a promotion", self._program)
+        self._node.world.start_promotion(self._node)
+
+
+class SimulatedVoice(Part, Voice):
+    """Nobody listens, but telling takes time."""
+
+    def log(self, text: str, problem: bool) -> None:  # noqa: ARG002
+        self._program.point(0.0005)
+
+    def alert(self, program: str, record: dict[str, object]) -> None:
+        """There is no alert program here."""
+
+
+class SimulatedOutside(Outside):
+    """All of it."""
+
+    def __init__(self, node: SimulatedNode, program: Program) -> None:
+        self.clock = SimulatedClock(node, program)
+        self.files = SimulatedFiles(node, program)
+        self.disk = SimulatedDisk(node, program)
+        self.servers = SimulatedServers(node, program)
+        self.network = SimulatedNetwork(node, program)
+        self.keepalived = SimulatedKeepalived(node, program)
+        self.voice = SimulatedVoice(node, program)

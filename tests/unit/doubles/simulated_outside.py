@@ -1,0 +1,307 @@
+"""What a node has around it, in memory: each stands for a part of kachecks.node.Outside.
+
+They act on one World (simulation.py) and say in its log what was done to them.
+"""
+
+# ruff: noqa: ARG002 - the signatures are those of the real parts
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from kachecks import bounded, node
+from kachecks.mysql.disks import Disks
+from kachecks.mysql.session import NoAnswer, Unreachable
+from kachecks.mysqld_process import Process
+from kachecks.network import link
+from kachecks.state import files
+from tests.unit.doubles.simulated_server import ONE_MILLISECOND, Server, Session
+
+if TYPE_CHECKING:
+    from tests.unit.doubles.simulation import World
+
+
+class Part:
+    """Of this world."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+
+class Clock(Part, bounded.Clock):
+    """The world's time. Nothing sleeps."""
+
+    started = 0.0  # the process that runs the check
+    keepalived_age = 60.0  # s
+
+    def now(self) -> float:
+        return self.world.time
+
+    def sleep(self, seconds: float) -> None:
+        self.world.pass_time(max(seconds, ONE_MILLISECOND))
+        self.world.happening("sleep")
+        assert self.world.time < 600, f"it never ends: {self.world.log[-20:]}"
+
+    def seconds_running(self) -> float:
+        return self.world.time - self.started
+
+    def parent_running(self) -> float:
+        return self.keepalived_age
+
+
+WRITTEN = {
+    "open": "mark open",
+    "leaving": "mark leaving",
+    "gave_way": "mark gave way: ",
+    "maintenance": "keep a copy of the maintenance mark",
+}
+REMOVED = {"open": "unmark", "leaving": "unmark leaving", "gave_way": "unmark gave way"}
+
+
+class Files(Part, files.Files):
+    """The run directory; keepalived watches the permit in it."""
+
+    error: Exception | None = None  # met by whoever writes
+    seconds_old = 60.0  # each file
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.texts: dict[str, str] = {}
+        self.purposes: dict[str, str] = {}  # of each lock that is held
+        self.ours: list[str] = []  # locks that this node has, "" for one that it had
+
+    def read(self, path: str) -> str:
+        return self.texts.get(path, "")
+
+    def write(self, path: str, text: str) -> None:
+        self.must_be_usable()
+        kind = path.rpartition(".")[2]
+        withdrawn = (kind, text) == ("permit", "0\n")
+        why = text.partition(" ")[2] if kind == "gave_way" else ""
+        self.world.event("permit 0" if withdrawn else WRITTEN.get(kind, "") + why)
+        self.texts[path] = text
+        if withdrawn:
+            self.world.vip_leaves()
+
+    def remove(self, path: str) -> None:
+        if path in self.texts:
+            self.must_be_usable()
+            self.world.event(REMOVED.get(path.rpartition(".")[2], ""))
+            del self.texts[path]
+
+    def age(self, path: str) -> float:
+        return self.seconds_old
+
+    def lock(self, path: str) -> int | None:
+        self.world.happening("lock")
+        self.must_be_usable()
+        if path in self.purposes:
+            return None
+        self.purposes[path] = ""
+        self.ours.append(path)
+        return len(self.ours) - 1
+
+    def inscribe(self, lock: int, text: str) -> None:
+        path = self.ours[lock]
+        if text and not self.purposes[path]:
+            self.world.say(f"flock to {text}")
+        self.purposes[path] = text
+
+    def unlock(self, lock: int) -> None:
+        del self.purposes[self.ours[lock]]
+        self.ours[lock] = ""
+        self.world.say("unlock")
+
+    def inscription(self, path: str) -> str | None:
+        return self.purposes.get(path)
+
+    def must_be_usable(self) -> None:
+        if self.error:
+            raise self.error
+
+
+class Disk(Part, files.Disk):
+    """The state directory."""
+
+    error: Exception | None = None  # met by whoever changes something
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.texts: dict[str, str] = {}
+
+    def read(self, path: str, patience: float) -> str:
+        return self.texts.get(path, "")
+
+    def write(self, path: str, text: str, patience: float) -> None:
+        self.changes("mark", path)
+        self.texts[path] = text
+
+    def remove(self, path: str, patience: float) -> None:
+        self.changes("unmark", path)
+        self.texts.pop(path, None)
+
+    def append(self, path: str, line: str, patience: float) -> None:
+        self.changes("append to", path)
+        self.world.recorded.append({**json.loads(line), "problem": self.world.voice.problem})
+
+    def changes(self, how: str, path: str) -> None:
+        if self.error:
+            raise self.error
+        self.world.event(f"{how} alone" if path.endswith(".alone") else "")
+
+
+class Servers(Part, node.Servers):
+    """A and B, and B's process."""
+
+    dies_after: float | None = None  # seconds until B's mysqld ends by itself
+    unkillable = False
+    pidfd = True  # this kernel has it
+    disks = Disks()
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.dead: set[Process] = set()
+        self.ports_from_peer: set[int] = set()
+
+    def connect_local(self, timeout: float) -> Any:
+        return self._connect(self.world.b, timeout)
+
+    def connect_peer(self, timeout: float) -> Any:
+        return self._connect(self.world.a, timeout)
+
+    def connect_vip(self, timeout: float) -> Any:
+        """Whoever of the two is meant to have it: B has it while ``world.vip`` says so."""
+        return self._connect(self.world.b if self.world.vip else self.world.a, timeout)
+
+    def _connect(self, server: Server, timeout: float) -> Session:
+        self.world.happening(f"{server.name}: connect")
+        self.world.say(f"{server.name}: connect")
+        trouble = server.trouble
+        waits = isinstance(trouble, (NoAnswer, Unreachable))
+        self.world.pass_time(timeout if waits else ONE_MILLISECOND)
+        if trouble is not None:
+            raise trouble
+        return Session(self.world, server)
+
+    def connections_from_peer(self) -> set[int]:
+        return self.ports_from_peer
+
+    def process_of(self, session: Any) -> Process | None:
+        process: Process = session.server.process
+        return process
+
+    def alive(self, process: Process) -> bool:
+        if self.dies_after is not None and self.world.time >= self.dies_after:
+            self.dead.add(process)
+        return process not in self.dead
+
+    def wait_for_end(self, process: Process, seconds: float) -> bool:
+        left = self.dies_after - self.world.time if self.dies_after is not None else seconds + 1
+        if self.alive(process):
+            self.world.pass_time(min(seconds, max(left, 0)))
+        return not self.alive(process)
+
+    def watch(self, process: Process, seconds: float) -> bool | None:
+        return self.wait_for_end(process, seconds) if self.pidfd else None
+
+    def kill(self, process: Process) -> bool:
+        self.world.say(f"SIGKILL {process.pid}")
+        if not self.unkillable:
+            self.dead.add(process)
+        return True
+
+    def look_at_disks(self, process: Process, directories: tuple[str, ...]) -> Disks:
+        self.world.say(f"disks of {process.pid}: {' '.join(directories)}")
+        return self.disks
+
+
+class Network(Part, link.Network):
+    """What answers beside SQL."""
+
+    holder = ""  # the MAC that answers for the VIP
+    on_link = False
+    adverts = False
+    no_vrrp = False  # the peer's host says so
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.echo: set[str] = {"10.0.0.254"}  # the witness; the peer only where a test says so
+        self.errors: dict[str, OSError] = {}  # by the first word of what is asked
+
+    def vip_here(self) -> bool:
+        self.ask("vip?")
+        return self.world.vip
+
+    def answers(self, addresses: Sequence[str], seconds: float) -> bool:
+        self.ask(f"echo {' '.join(addresses)}?")
+        answered = bool(self.echo.intersection(addresses))
+        self.world.pass_time(ONE_MILLISECOND if answered else seconds)
+        return answered
+
+    def holder_elsewhere(self) -> str:
+        self.ask("holder?")
+        self.world.pass_time(ONE_MILLISECOND if self.holder else 0.09)
+        return self.holder
+
+    def peer_on_link(self) -> bool:
+        self.ask("on link?")
+        self.world.pass_time(ONE_MILLISECOND if self.on_link else 0.09)
+        return self.on_link
+
+    def peer_has_no_vrrp(self) -> bool:
+        self.ask("vrrp?")
+        self.world.pass_time(ONE_MILLISECOND if self.no_vrrp else 0.1)
+        return self.no_vrrp
+
+    def hears_peer(self) -> bool:
+        self.ask("adverts?")
+        self.world.pass_time(0.5 if self.adverts else 2.2)
+        return self.adverts
+
+    def announce(self, mac: str) -> None:
+        self.ask(f"announce {mac}")
+
+    def ask(self, what: str) -> None:
+        self.world.event(what)
+        for text, error in self.errors.items():
+            if what.startswith(text):
+                raise error
+
+
+class Keepalived(Part, node.Keepalived):
+    """B's."""
+
+    running = True
+    error: Exception | None = None
+
+    def find(self) -> bool:
+        self.world.say("find keepalived")
+        if self.error:
+            raise self.error
+        return self.running
+
+    def stop(self) -> str:
+        self.world.event("stop keepalived")
+        self.world.vip_leaves()
+        return "stopped keepalived"
+
+    def drop_vip(self) -> str:
+        self.world.say("drop VIP")
+        self.world.vip_leaves()
+        return "removed 10.0.0.100"
+
+    def start_notify_master(self) -> None:
+        self.world.say("start promotion")
+
+
+class Voice(node.Voice):
+    """Nobody listens."""
+
+    problem = False  # the last line was about one
+
+    def log(self, text: str, problem: bool) -> None:
+        self.problem = problem
+
+    def alert(self, program: str, record: dict[str, object]) -> None:
+        """No program is started."""
