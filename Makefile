@@ -12,7 +12,7 @@ IN_VENV := $(VENV)/bin
 .PHONY: demo test unit lint lab lab-tests screenshots benchmark clean
 
 demo: lab-ready
-	$(IN_VENV)/python -m tests.lab.pictures.demo --picture demo.svg $(DEMO)
+	$(IN_VENV)/python -m tests.lab.demo.failover --picture demo.svg $(DEMO)
 
 test: lab-ready unit lab-tests
 
@@ -37,7 +37,7 @@ lab: lab-ready
 
 # The terminals in docs/.
 screenshots: lab-ready
-	$(IN_VENV)/python -m tests.lab.pictures.screenshots
+	$(IN_VENV)/python -m tests.lab.demo.screenshots
 
 benchmark: lab-ready
 	$(IN_VENV)/python -m benchmarks.sequence --flavour both $(BENCHMARK)

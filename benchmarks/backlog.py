@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import Pair
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import Pair
 from tests.lab.servers.wire import Connection
 
 _TABLE = "app.backlog"

@@ -11,7 +11,7 @@ import sys
 from typing import Any
 
 from benchmarks import command
-from benchmarks.checks import (
+from benchmarks.check_runs import (
     DOWN,
     HEALTHY,
     OURS,
@@ -26,7 +26,7 @@ from benchmarks.checks import (
     use,
 )
 from benchmarks.summary import milliseconds, ratio, summary
-from tests.lab.pictures.timeline import table
+from tests.lab.pictures.figures import table
 from tests.lab.servers.flavour import Flavour
 
 Costs = dict[str, dict[str, dict[str, Cost]]]

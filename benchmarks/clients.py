@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from tests.lab.error import LabError
-from tests.lab.hosts import cache
+from tests.lab.servers import cache
 from tests.lab.servers.flavour import Flavour
 
 

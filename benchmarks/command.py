@@ -11,7 +11,8 @@ from typing import Any
 
 from benchmarks.machine import heading, machine
 from tests.lab.error import LabError
-from tests.lab.servers.flavour import FLAVOURS, Flavour
+from tests.lab.servers.flavour import Flavour
+from tests.lab.servers.flavours import FLAVOURS
 
 Results = dict[str, Any]
 

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
-from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple
 
 from tests.lab.error import LabError
-from tests.lab.hosts.pair import VIP, Pair
-
-_CHECKOUT = Path(__file__).resolve().parents[1]
+from tests.lab.hosts import process
+from tests.lab.pairs.pair import VIP, Pair
 
 
 class Cuts(NamedTuple):
@@ -31,15 +26,14 @@ class Crowd:
     """
 
     def __init__(self, pair: Pair, count: int) -> None:
-        argv = [sys.executable, "-m", "benchmarks.idlers", "--host", VIP, "--count", str(count)]
-        argv += ["--network-of", str(pair.client.pid), "--parent", str(os.getpid())]
-        self._argv = argv
+        argv = process.command("benchmarks.idlers", pair.client)
+        self._argv = [*argv, "--host", VIP, "--count", str(count)]
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Crowd:
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(
-            self._argv, cwd=_CHECKOUT, stdin=pipe, stdout=pipe, stderr=pipe, text=True
+            self._argv, cwd=process.CHECKOUT, stdin=pipe, stdout=pipe, stderr=pipe, text=True
         )
         assert self._process.stdout is not None
         if self._process.stdout.readline() != "ready\n":
@@ -53,12 +47,7 @@ class Crowd:
         told, _ = self._process.communicate(timeout=30)
         return Cuts(**json.loads(told))
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.communicate()

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import command
-from benchmarks.failovers import FAULTS, SUITES, SWITCHOVER, Run, Story, play, plays
+from benchmarks.failover_runs import FAULTS, SUITES, SWITCHOVER, Run, Story, play, plays
 from benchmarks.summary import nearest_to_median, ratio, seconds, summary
-from tests.lab.pictures.timeline import table
+from tests.lab.pictures.figures import table
 from tests.lab.pictures.timeline_svg import Panel, picture
 from tests.lab.servers.flavour import Flavour
 

@@ -15,8 +15,8 @@ import select
 import sys
 import time
 
-from tests.lab.hosts.accounts import APP_PASSWORD, APP_USER
-from tests.lab.observing.writer import die_with_parent, enter_network
+from tests.lab.hosts import process
+from tests.lab.servers.accounts import APP_PASSWORD, APP_USER
 from tests.lab.servers.wire import Connection
 
 _SPARE_FILES = 64
@@ -67,13 +67,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Connections that do nothing.")
     parser.add_argument("--host", required=True)
     parser.add_argument("--count", type=int, required=True)
-    parser.add_argument("--network-of", type=int, help="process whose network to connect from")
-    parser.add_argument("--parent", type=int, help="process to die with")
+    process.add_options(parser)
     options = parser.parse_args()
-    if options.parent:
-        die_with_parent(options.parent)
-    if options.network_of:
-        enter_network(options.network_of)
+    process.settle(options)
     needed = options.count + _SPARE_FILES
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, max(needed, most)))

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks import command
-from benchmarks.failovers import SUITES
-from benchmarks.growth import GROWTHS, Growth, Point
+from benchmarks.failover_runs import SUITES
+from benchmarks.scale_runs import GROWTHS, Growth, Point
 from benchmarks.summary import ratio, seconds, summary
-from tests.lab.pictures.timeline import table
+from tests.lab.pictures.figures import table
 from tests.lab.servers.flavour import Flavour
 
 Points = dict[str, dict[int, list[Point]]]

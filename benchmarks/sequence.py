@@ -3,28 +3,25 @@
     python -m benchmarks.sequence [--flavour mariadb|mysql|both] [--lag SECONDS] [--json FILE]
 
 A's mysqld stops, comes back, B's mysqld stops, comes back, with a client writing through the
-virtual IP all the time (tests/lab/sequence.py). The recipe's servers have the default, equal
+virtual IP all the time (tests/lab/matrix/sequence.py). The recipe's servers have the default, equal
 auto_increment settings, as the articles' have; kachecks' have those of its snippets. Needs root.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from benchmarks.failovers import SERVER_OPTIONS, SUITES
-from benchmarks.machine import heading, machine
-from tests.lab.error import LabError
-from tests.lab.hosts.pair import VIP, Pair
+from benchmarks import command
+from benchmarks.failover_runs import SERVER_OPTIONS, SUITES
 from tests.lab.matrix import sequence
-from tests.lab.observing import evidence
 from tests.lab.observing.observer import Observer
-from tests.lab.pictures.timeline import bars_for, picture, table
-from tests.lab.servers.flavour import FLAVOURS, Flavour
+from tests.lab.pairs.pair import Pair
+from tests.lab.pictures.figures import table
+from tests.lab.pictures.timeline import bars_for, picture
+from tests.lab.records import evidence
+from tests.lab.servers.flavour import Flavour
 
 
 def play(flavour: Flavour, suite: str, lag: int) -> sequence.Played:
@@ -32,7 +29,7 @@ def play(flavour: Flavour, suite: str, lag: int) -> sequence.Played:
     with Pair(flavour, suite, server_options=SERVER_OPTIONS[suite]) as pair:
         for node in pair.nodes if lag else ():
             pair.delay_replica(node, lag)
-        with Observer(pair.nodes, pair.client, VIP, pair.workdir) as observer:
+        with Observer.of(pair) as observer:
             return sequence.play(pair, observer)
 
 
@@ -109,45 +106,29 @@ def _errors(errors: dict[str, int]) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.sequence",
-        description="Play the articles' sequence with kachecks and with the shell recipe.",
-    )
-    parser.add_argument("--flavour", choices=(*FLAVOURS, "both"), default="mariadb")
-    parser.add_argument("--suite", choices=(*SUITES, "both"), default="both")
-    parser.add_argument(
-        "--lag", type=int, default=0, metavar="SECONDS", help="standbys apply this late (default 0)"
-    )
-    parser.add_argument("--pictures", action="store_true", help="print each run's timeline too")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    options = parser.parse_args(argv)
-    suites = SUITES if options.suite == "both" else (options.suite,)
-    flavours = tuple(FLAVOURS) if options.flavour == "both" else (options.flavour,)
+    """Print a table per server, a column per suite."""
+    parsing = command.parser("sequence", "The articles' sequence, beside the shell recipe.")
+    parsing.set_defaults(flavour="mariadb")
+    parsing.add_argument("--suites", nargs="+", choices=SUITES, default=list(SUITES))
+    parsing.add_argument("--lag", type=int, default=0, help="seconds that standbys apply late")
+    parsing.add_argument("--pictures", action="store_true", help="print each run's timeline too")
+    options = parsing.parse_args(argv)
 
-    here = machine()
-    print(heading(here))
-    report: dict[str, Any] = {"machine": here, "lag_seconds": options.lag, "servers": {}}
-    try:
-        for name in flavours:
-            runs = {}
-            for suite in suites:
-                played = play(FLAVOURS[name], suite, options.lag)
-                runs[suite] = results(played)
-                if options.pictures:
-                    length = played.record.written_until - played.record.start
-                    drawn = picture(played.record, after=length, bars=bars_for(sys.stdout))
-                    print(f"\n{suite}\n{drawn}")
-            title = f"{name} {FLAVOURS[name].version}"
-            if options.lag:
-                title += f", {options.lag} s late"
-            print(f"\n{table([[title, *suites], *rows(list(runs.values()))])}", flush=True)
-            report["servers"][name] = {"version": FLAVOURS[name].version, "runs": runs}
-    except LabError as error:
-        print(f"sequence: {error}", file=sys.stderr)
-        return 1
-    if options.json:
-        options.json.write_text(f"{json.dumps(report, indent=2)}\n")
-    return 0
+    def one(flavour: Flavour) -> tuple[str, dict[str, Any]]:
+        told, runs = [], {}
+        for suite in options.suites:
+            played = play(flavour, suite, options.lag)
+            runs[suite] = results(played)
+            if options.pictures:
+                length = played.record.written_until - played.record.start
+                told += [suite, picture(played.record, after=length, bars=bars_for(sys.stdout)), ""]
+        title = f"{flavour.name} {flavour.version}"
+        if options.lag:
+            title += f", {options.lag} s late"
+        told.append(table([[title, *runs], *rows(list(runs.values()))]))
+        return "\n".join(told), {"lag_seconds": options.lag, "runs": runs}
+
+    return command.run("sequence", options, one)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from kachecks.mysql.errors import (
     SessionError,
     word_for,
 )
-from kachecks.mysql.facts import Facts
+from kachecks.mysql.facts import Facts, channels_from
 from kachecks.mysql.probe import probe
 from kachecks.mysql.session import Session
 from kachecks.node import Node
@@ -65,6 +65,20 @@ def is_due(node: Node, session: Session, facts: Facts) -> bool:
     if last is None or last.wrong or node.clock.now() - last.at >= node.config.peer_check:
         return True
     return not facts.writable and not node.marks.had_contact(node.servers.process_of(session))
+
+
+def notice_peer(node: Node, facts: Facts) -> None:
+    """Replication from the peer is connected, so it lives. Raises StateError.
+
+    Where it has just died without a word, the server notices after replica_net_timeout, and the
+    next looks at the peer set the mark again.
+    """
+    last = node.marks.last_look()
+    if last is None or last.alone is False:
+        return
+    lives = any(each.receiving for each in channels_from(facts.channels, node.config.peer))
+    if lives and node.served_alone.unmark():
+        node.marks.remember_look(last._replace(alone=False))
 
 
 LAST_ATTEMPT = 0.3

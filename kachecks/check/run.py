@@ -7,7 +7,7 @@ only a failure needs is imported where it is needed.
 
 from __future__ import annotations
 
-from kachecks.check.look import Isolation, is_due, observe
+from kachecks.check.look import Isolation, is_due, notice_peer, observe
 from kachecks.check.verdict import Observation, Verdict, judge, needs_peer
 from kachecks.lean import NamedTuple
 from kachecks.mysql.errors import ABSENT, MUTE, OPEN, UNKNOWN, SessionError
@@ -16,7 +16,6 @@ from kachecks.mysql.probe import probe_access
 from kachecks.mysql.session import Session
 from kachecks.node import Node
 from kachecks.state.files import StateError
-from kachecks.transitions.company import notice_peer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

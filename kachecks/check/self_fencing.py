@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kachecks.check.verdict import Verdict
 from kachecks.node import Node
-from kachecks.transitions import company
 from kachecks.transitions.demotion import demote, demote_mute, kill_open_server
+from kachecks.transitions.giving_way import unmark_alone_on_closing
 from kachecks.transitions.lock import lock_to_demote
 from kachecks.transitions.record import Outcome, Steps
 
@@ -29,7 +29,7 @@ def close_for(node: Node, verdict: Verdict, mute: str, patience: float) -> Outco
         if outcome.done or node.marks.trouble_changed(outcome.why):
             steps.record(outcome, f"check_mysql: {verdict.reason}")
         if outcome.changed and verdict.reason != "ISOLATED":  # it cannot be asked then
-            company.closing(node)
+            unmark_alone_on_closing(node)
         return outcome
     finally:
         node.lock.release()

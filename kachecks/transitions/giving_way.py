@@ -8,7 +8,7 @@ between the nodes moves the VIP once, and the two never take turns.
 from __future__ import annotations
 
 from kachecks.bounded import Budget
-from kachecks.mysql.errors import CLOSED, OPEN
+from kachecks.mysql.errors import CLOSED, GONE, OPEN
 from kachecks.mysql.probe import condition
 from kachecks.node import Node
 
@@ -74,6 +74,20 @@ def may_return(node: Node) -> str:
 def ask_peer(node: Node) -> str:
     """What the peer's server is, in the words of mysql.errors."""
     return condition(node.servers.connect_peer, PEER_PATIENCE)
+
+
+def unmark_alone_on_closing(node: Node) -> None:
+    """This server is closed, or dead: from now on the peer may be open, if it is there at all.
+
+    An open holder looks at its peer every few seconds only, and a node that stops being open cannot
+    tell afterwards what the peer has taken since. So the alone mark goes as soon as anything shows
+    the peer alive, and is looked at once more here.
+    """
+    last = node.marks.last_look()
+    if last is not None and last.alone is False:
+        return
+    if node.served_alone.is_marked() and ask_peer(node) not in GONE:
+        node.served_alone.unmark()
 
 
 def stays_closed(node: Node) -> bool:

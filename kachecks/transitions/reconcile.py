@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from kachecks.bounded import Budget
 from kachecks.node import Node
-from kachecks.transitions import company
 from kachecks.transitions.demotion import demote
-from kachecks.transitions.giving_way import give_way, redirect_clients
+from kachecks.transitions.giving_way import (
+    give_way,
+    redirect_clients,
+    unmark_alone_on_closing,
+)
 from kachecks.transitions.lock import lock_to_demote, lock_to_promote
 from kachecks.transitions.promotion import StandAside, promote
 from kachecks.transitions.record import Outcome, Steps
@@ -119,7 +122,7 @@ def demotion(node: Node, steps: Steps, cause: str, patience: float) -> Outcome:
     outcome = demote(node, steps, patience)
     steps.record(outcome, cause)
     if outcome.changed:
-        company.closing(node)
+        unmark_alone_on_closing(node)
     if outcome.done and node.marks.gave_way() is not None and not node.network.vip_here():
         redirect_clients(node)
     return outcome

@@ -8,9 +8,9 @@ from typing import NoReturn
 
 from tests.lab import prepare
 from tests.lab.error import LabError
-from tests.lab.hosts.pair import VIP, WITNESS, Pair
-from tests.lab.hosts.suite import SUITES
-from tests.lab.servers.flavour import ALL_FLAVOURS
+from tests.lab.pairs.pair import VIP, WITNESS, Pair
+from tests.lab.pairs.suite import SUITES
+from tests.lab.servers.flavours import ALL_FLAVOURS
 
 
 def main() -> int:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
 from tests.lab import prepare
-from tests.lab.servers.flavour import ALL_FLAVOURS, FLAVOURS, Flavour
+from tests.lab.servers.flavour import Flavour
+from tests.lab.servers.flavours import ALL_FLAVOURS, FLAVOURS
 
 MEASURED = "measured"
-"""The property of a test (record_property) that is printed when all tests are done: one line."""
 
 
 @pytest.fixture(params=FLAVOURS.values(), ids=FLAVOURS.keys())
@@ -19,6 +20,12 @@ def flavour(request: pytest.FixtureRequest) -> Flavour:
     """Each server family."""
     found: Flavour = request.param
     return found
+
+
+@pytest.fixture
+def measured(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Call it with a line that is to be printed when all tests are done."""
+    return partial(record_property, MEASURED)
 
 
 @pytest.fixture(scope="session", autouse=True)

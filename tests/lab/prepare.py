@@ -13,8 +13,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tests.lab.error import LabError
-from tests.lab.hosts import cache
-from tests.lab.servers.flavour import FLAVOURS, Flavour
+from tests.lab.servers import cache
+from tests.lab.servers.flavour import Flavour
+from tests.lab.servers.flavours import FLAVOURS
 
 #: A program that the lab runs, and the Debian package that it comes from.
 PACKAGES = {

@@ -15,9 +15,9 @@ from pathlib import Path
 from kachecks.config.options import Login
 from kachecks.mysql import queries, session  # before the lab: it must load the driver first
 from kachecks.mysql.probe import version_of
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import Pair
-from tests.lab.servers.flavour import ALL_FLAVOURS
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import Pair
+from tests.lab.servers.flavours import ALL_FLAVOURS
 
 ROWS = Path(__file__).parent
 SEMI_SYNC = {  # plugins of MySQL are built in on MariaDB

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kachecks.check import run as examination
-from kachecks.check import watch
+from kachecks.check.run import Run, examine
+from kachecks.check.watch import watch
 from kachecks.commands.switchover import handing_over, preflight
 from kachecks.hooks import notify_down
 from kachecks.hooks.notify_backup import STOP_PATIENCE
@@ -17,7 +17,6 @@ from kachecks.transitions import reconcile
 from tests.schedules.outside import node_of
 
 if TYPE_CHECKING:
-    from kachecks.mysqld_process import Process
     from tests.schedules.node import Node
     from tests.schedules.scheduler import Program
 
@@ -31,10 +30,13 @@ UNUSABLE = 3
 def check(node: Node, program: Program) -> object:
     """check_mysql --fence: its exit status."""
     here = node_of(node, program)
-    servers: list[Process | None] = []
-    verdict = examination.examine(here, True, answered=servers.append)
-    if not verdict.status and servers and watch.watch(here, servers[-1]).look_again:
-        verdict = examination.examine(here, True)
+    run = Run(here, act=True)
+    try:
+        verdict = run.act_on(run.look())
+    finally:
+        run.close()
+    if not verdict.status and run.answered and watch(here, run.process).look_again:
+        verdict = examine(here, act=True)
     program.verdict = verdict  # type: ignore[attr-defined]
     if node.world.telling:
         node.say(f"{verdict.reason} {verdict.status}: {verdict.sentence}", program)

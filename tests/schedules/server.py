@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tests.schedules.sessions import SimulatedSession
 
 VERSION = Version(False, (9, 7, 0))
-GREETING = "9.7.0"
 HEALTHY = rows("mysql-9.7", "replica_status_healthy")[0]
 LOCK_WAIT = 1.0
 """Seconds of lock_wait_timeout in a session that closes (queries.PREPARE_TO_CLOSE)."""

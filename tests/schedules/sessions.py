@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kachecks.mysql.facts import Row, supported_version
+from kachecks.mysql.facts import Row
 from kachecks.mysql.session import Lost, NoAnswer, Refused, ServerError, Unreachable
-from tests.schedules.server import GREETING, Pending, Server
+from tests.schedules.server import VERSION, Pending, Server
 from tests.statement_list import execute_until
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class SimulatedSession:
         """Connect from ``node``. Raises SessionError."""
         self.node, self.program, self.server = node, program, server
         self.remote = server.node is not node
-        self.version = supported_version(GREETING)
+        self.version = VERSION
         self.connection_id = 0
         self.address = f"{server.node.name}"
         self.ended = True  # on the server

@@ -260,7 +260,7 @@ def test_without_names_two_pairs_are_one(tmp_path: Path) -> None:
 def check_thrice(*files: Path) -> None:
     for _ in range(3):
         for file in files:
-            program.run(["--fence", f"--defaults-file={file}"], lambda _path: False)
+            program.main(["--fence", f"--defaults-file={file}"], lambda _path: False)
 
 
 @pytest.fixture

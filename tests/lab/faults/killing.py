@@ -8,10 +8,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from types import TracebackType
 
 from tests.lab.error import LabError
-from tests.lab.hosts.node import Node
+from tests.lab.pairs.node import Node
 
 _LOOK = 0.0005
 
@@ -44,12 +43,7 @@ class Killing:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import Pair
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import Pair
 
 VRRP = ("-p", "112")
 MYSQL = (("-p", "tcp", "--dport", "3306"), ("-p", "tcp", "--sport", "3306"))

@@ -89,6 +89,3 @@ class Switch(Namespaces):
     def add_address(self, bridge: str, address: str) -> None:
         """A host of its own on the network, such as a witness."""
         ip(self, f"address add {address}/{PREFIX} dev {bridge}")
-
-    def delete_address(self, bridge: str, address: str) -> None:
-        ip(self, f"address del {address}/{PREFIX} dev {bridge}")

@@ -1,19 +1,17 @@
-"""Rows of the failure matrix in which nodes boot: both at once (20), one alone (25)."""
+"""Nodes boot: both at once, or one alone."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
 
 from tests.lab.faults.partition import deafen, hear_again
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import VIP
-from tests.lab.hosts.programs import check
-from tests.lab.matrix.scenario import Figures, Scenario, playing
-from tests.lab.observing import handover
-from tests.lab.observing.evidence import acknowledged
-from tests.lab.observing.record import Mark
-from tests.lab.observing.verify import Expect
+from tests.lab.matrix.figures import Figures
+from tests.lab.matrix.scenario import SERVED_BY_A, SERVED_BY_B, Scenario, playing
+from tests.lab.pairs.commands import check
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import VIP
+from tests.lab.records import handover
+from tests.lab.records.evidence import acknowledged
 from tests.lab.servers.flavour import Flavour
 
 ALONE = 2.0
@@ -34,17 +32,41 @@ BOOT = 30.0
 QUIET = 4.0
 
 
-def row_20(flavour: Flavour) -> Figures:
-    """Both boot at once, B has transactions that A lacks: exactly one opens, with everything."""
-    return _both_boot(flavour, vrrp=True)
+def both(flavour: Flavour, vrrp: bool = True) -> Figures:
+    """At once, B with transactions that A lacks: exactly one opens, with everything.
+
+    Without `vrrp` it is blocked, so that both are elected.
+    """
+    with playing(flavour) as scenario:
+        a, b = scenario.a, scenario.b
+        _off_one_after_the_other(scenario)
+        mark = scenario.fault("both nodes boot at once")
+        for node in (a, b):
+            node.power_on()
+        if not vrrp:
+            deafen(scenario.pair, a, b)
+        _start(a, b)
+        first = _wait_until_one_serves(scenario)
+        scenario.note(
+            f"{first.name.upper()} served {time.monotonic() - mark.time:.1f} s after the boot"
+        )
+        settled = time.monotonic() + SUPERSEDED
+        time.sleep(SETTLED)
+        record = scenario.record()
+        [opened] = (node for node in (a, b) if node.has_vip(VIP))
+        since = mark.time if vrrp else settled
+        assert handover.writers(record, since) == {opened.name}, scenario.audit()
+        came = handover.arrivals(record, mark.time)
+        assert len(came) == len(set(came)), f"the VIP came to {came}: they take turns"
+        scenario.must_have_everything(opened)
+        if not vrrp:
+            hear_again(scenario.pair, a, b)
+            time.sleep(QUIET)
+            assert handover.arrivals(scenario.record(), mark.time) == came
+        return _end_on(scenario, opened)
 
 
-def row_20_vrrp(flavour: Flavour) -> Figures:
-    """The same with VRRP blocked, so that both are elected."""
-    return _both_boot(flavour, vrrp=False)
-
-
-def row_25(flavour: Flavour) -> Figures:
+def b_alone(flavour: Flavour) -> Figures:
     """B down for many writes, then A down, then B boots alone: it stays closed and says why."""
     with playing(flavour) as scenario:
         a, b = scenario.a, scenario.b
@@ -55,52 +77,19 @@ def row_25(flavour: Flavour) -> Figures:
         return _boots_alone(scenario, b, a)
 
 
-def row_25_active(flavour: Flavour) -> Figures:
+def a_alone(flavour: Flavour) -> Figures:
     """A active, then off; B serves, then off; A boots alone: it stays closed and says why."""
     with playing(flavour) as scenario:
-        a, b = scenario.a, scenario.b
-        a.power_off()
-        scenario.wait_for_write_on(b)
-        time.sleep(ALONE)
-        b.power_off()
-        return _boots_alone(scenario, a, b)
+        _off_one_after_the_other(scenario)
+        return _boots_alone(scenario, scenario.a, scenario.b)
 
 
-def _both_boot(flavour: Flavour, *, vrrp: bool) -> Figures:
-    with playing(flavour) as scenario:
-        a, b = scenario.a, scenario.b
-        a.power_off()
-        scenario.wait_for_write_on(b)
-        time.sleep(ALONE)
-        b.power_off()
-        mark = scenario.fault("both nodes boot at once")
-        for node in (a, b):
-            node.power_on()
-        if not vrrp:
-            deafen(scenario.pair, a, b)
-        _start(a, b)
-        first = _wait_until_one_serves(scenario)
-        scenario.note(f"{first.name.upper()} served {_now_since(mark):.1f} s after the boot")
-        settled = time.monotonic() + SUPERSEDED
-        time.sleep(SETTLED)
-        record = scenario.observer.record()
-        [opened] = (node for node in (a, b) if node.has_vip(VIP))
-        since = mark.time if vrrp else settled
-        assert handover.writers(record, since) == {opened.name}, _told(scenario)
-        came = handover.arrivals(record, mark.time)
-        assert len(came) == len(set(came)), f"the VIP came to {came}: they take turns"
-        scenario.count_missing(opened)
-        if not vrrp:
-            hear_again(scenario.pair, a, b)
-            time.sleep(QUIET)
-            assert handover.arrivals(scenario.observer.record(), mark.time) == came
-        scenario.bring_back(scenario.pair.other(opened))
-        figures = scenario.end(
-            Expect(holder=opened.name, audit={opened.name: ("promote: opened",)})
-        )
-        missing = figures.missing_on_takeover
-        assert not missing, f"{opened.name.upper()} opened without {missing} acknowledged writes"
-        return figures
+def _off_one_after_the_other(scenario: Scenario) -> None:
+    """A first: B has transactions that A lacks."""
+    scenario.a.power_off()
+    scenario.wait_for_write_on(scenario.b)
+    time.sleep(ALONE)
+    scenario.b.power_off()
 
 
 def _boots_alone(scenario: Scenario, stale: Node, other: Node) -> Figures:
@@ -108,13 +97,13 @@ def _boots_alone(scenario: Scenario, stale: Node, other: Node) -> Figures:
     before = len(stale.audit())
     stale.power_on()
     _start(stale)
-    scenario.pair.wait_until(lambda: len(stale.audit()) > before, 15, "a refusal")
+    scenario.wait_until(lambda: len(stale.audit()) > before, 15, "a refusal")
     refused = stale.audit()[before]
     assert (refused["transition"], refused["outcome"]) == ("promote", "refused"), refused
     assert "cold_start" in refused["why"], refused
     stale.wait_for_syslog("cold_start")
     time.sleep(REFUSED_FOR)
-    record = scenario.observer.record()
+    record = scenario.record()
     assert handover.opened_by(record, stale.name, mark.time) is None, stale.audit()
     assert check(stale)["exit"] in (0, 16), check(stale)
     wrote = [write for write in acknowledged(record.writes) if write.start > mark.time]
@@ -123,13 +112,16 @@ def _boots_alone(scenario: Scenario, stale: Node, other: Node) -> Figures:
     other.power_on()
     _start(other)
     opened = _wait_until_one_serves(scenario)
-    missing = scenario.count_missing(opened)
-    assert not missing, f"{opened.name.upper()} opened without {missing} acknowledged writes"
+    scenario.must_have_everything(opened)
     scenario.note(f"{opened.name.upper()} served {time.monotonic() - back.time:.1f} s after that")
     time.sleep(QUIET)
-    assert handover.writers(scenario.observer.record(), mark.time) == {opened.name}, _told(scenario)
+    assert handover.writers(scenario.record(), mark.time) == {opened.name}, scenario.audit()
+    return _end_on(scenario, opened)
+
+
+def _end_on(scenario: Scenario, opened: Node) -> Figures:
     scenario.bring_back(scenario.pair.other(opened))
-    return scenario.end(Expect(holder=opened.name, audit={opened.name: ("promote: opened",)}))
+    return scenario.end(SERVED_BY_A if opened is scenario.a else SERVED_BY_B)
 
 
 def _start(*nodes: Node) -> None:
@@ -142,24 +134,3 @@ def _start(*nodes: Node) -> None:
 def _wait_until_one_serves(scenario: Scenario) -> Node:
     write = scenario.observer.wait_for_write(timeout=BOOT)
     return next(node for node in scenario.pair.nodes if node.name == write.node)
-
-
-def _now_since(mark: Mark) -> float:
-    return time.monotonic() - mark.time
-
-
-def _told(scenario: Scenario) -> Sequence[str]:
-    return [
-        f"{node.name.upper()} {entry['time']} {entry['transition']}: {entry['outcome']}:"
-        f" {entry['why']}"
-        for node in scenario.pair.nodes
-        for entry in node.audit()
-    ]
-
-
-ROWS: dict[str, Callable[[Flavour], Figures]] = {
-    "20": row_20,
-    "20-vrrp": row_20_vrrp,
-    "25": row_25,
-    "25-active": row_25_active,
-}

@@ -1,19 +1,14 @@
-"""Row 12 of the failure matrix: the active node's disk is full."""
+"""The active node's disk is full."""
 
 from __future__ import annotations
 
-import errno
-import shutil
 import time
-from collections.abc import Callable
-from dataclasses import replace
 
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.programs import check
-from tests.lab.matrix.scenario import Figures, playing
-from tests.lab.observing import handover
-from tests.lab.observing.holding import never_left
-from tests.lab.observing.verify import Expect
+from tests.lab.faults.full_disk import Filler
+from tests.lab.matrix.figures import Figures
+from tests.lab.matrix.scenario import playing
+from tests.lab.pairs.commands import check
+from tests.lab.records import handover
 from tests.lab.servers.flavour import Flavour
 
 SIZE = "300M"
@@ -28,10 +23,8 @@ LOOKING_ON = 7.0
 FULL_DISK_IS_RETRIED = 60.0
 """Seconds after which a server tries again to write to a disk that was full (its error log)."""
 
-ENDED_ON_B = Expect(holder="b", audit={"a": ("demote: ",), "b": ("promote: opened",)})
 
-
-def row_12(flavour: Flavour) -> Figures:
+def full(flavour: Flavour) -> Figures:
     """Not a byte is left on A's datadir: B is fit, so A gives way."""
     with playing(flavour, datadir_size=SIZE) as scenario:
         a, b = scenario.a, scenario.b
@@ -43,13 +36,12 @@ def row_12(flavour: Flavour) -> Figures:
         # As the manual says: MariaDB has used up GTIDs that no binary log holds, until it restarts.
         if a.mysqld_pid() is not None:
             a.kill_mysqld()
-            scenario.pair.wait_until(lambda: a.mysqld_pid() is None, 10, "mysqld to end")
-        scenario.bring_back(a)
+            scenario.wait_until(lambda: a.mysqld_pid() is None, 10, "mysqld to end")
         # A's receiver may have been caught in the middle of a write to its relay log.
-        return scenario.end(replace(ENDED_ON_B, within=FULL_DISK_IS_RETRIED + 15))
+        return scenario.end_on_b("demote: ", within=FULL_DISK_IS_RETRIED + 15)
 
 
-def row_12_low(flavour: Flavour) -> Figures:
+def nearly_full(flavour: Flavour) -> Figures:
     """Less than min_free is left, writes still work: A closes, and gives way with nothing lost."""
     with playing(flavour, datadir_size=SIZE) as scenario:
         a, b = scenario.a, scenario.b
@@ -59,11 +51,10 @@ def row_12_low(flavour: Flavour) -> Figures:
         scenario.must_have_all_but_the_tail(b, tail=0.0)
         a.wait_for_syslog("DISK_FULL")
         filler.remove()
-        scenario.bring_back(a)
-        return scenario.end(ENDED_ON_B)
+        return scenario.end_on_b("demote: ")
 
 
-def row_12_unfit(flavour: Flavour) -> Figures:
+def nearly_full_b_unfit(flavour: Flavour) -> Figures:
     """B is not fit: A keeps the VIP and says so, until B is fit again."""
     with playing(flavour, datadir_size=SIZE) as scenario:
         a, b = scenario.a, scenario.b
@@ -71,45 +62,14 @@ def row_12_unfit(flavour: Flavour) -> Figures:
         mark = scenario.fault("A's datadir nearly full, B's applier stopped")
         filler = Filler(a, left=LEFT)
         time.sleep(LOOKING_ON)
-        record = scenario.observer.record()
-        assert never_left(record, a.name, mark.time), handover.arrivals(record, mark.time)
-        assert handover.closed_by(record, a.name, mark.time) is None, "A was closed"
+        scenario.must_not_have_left_a(mark)
+        assert handover.closed_by(scenario.record(), a.name, mark.time) is None, "A was closed"
         said = check(a)
         assert (said["reason"], said["exit"]) == ("DISK_FULL", 0), said
         a.wait_for_syslog("DISK_FULL")
         again = scenario.fault("B's applier started")
         scenario.pair.applier(b, "START")
         scenario.wait_for_write_on(b)
-        assert handover.arrivals(scenario.observer.record(), again.time) == [b.name]
+        scenario.must_have_moved(again, ["b"])
         filler.remove()
-        scenario.bring_back(a)
-        return scenario.end(ENDED_ON_B)
-
-
-class Filler:
-    """A file that takes all the room there is in a node's datadir but ``left`` bytes."""
-
-    BLOCK = bytes(64 << 10)
-
-    def __init__(self, node: Node, left: int) -> None:
-        self._file = node.datadir / "filler"
-        # Written, not allocated in one go: the server takes room at the same time.
-        with self._file.open("wb", buffering=0) as file:
-            while shutil.disk_usage(node.datadir).free > left:
-                try:
-                    file.write(self.BLOCK)
-                except OSError as error:
-                    if error.errno != errno.ENOSPC:
-                        raise
-                    break
-
-    def remove(self) -> None:
-        """There is room again."""
-        self._file.unlink()
-
-
-ROWS: dict[str, Callable[[Flavour], Figures]] = {
-    "12": row_12,
-    "12-low": row_12_low,
-    "12-unfit": row_12_unfit,
-}
+        return scenario.end_on_b("demote: ")

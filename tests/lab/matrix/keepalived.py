@@ -1,4 +1,4 @@
-"""Rows of the failure matrix in which keepalived, or somebody beside it, does the unexpected."""
+"""keepalived, or somebody beside it, does something: it is stopped, killed, disturbed."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from tests.lab.hosts import permit
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import VIP
-from tests.lab.hosts.programs import BIN
-from tests.lab.matrix.scenario import Figures, Scenario, drop_in_command, playing
-from tests.lab.observing.handover import arrivals
+from tests.lab.matrix.figures import Figures
+from tests.lab.matrix.scenario import Scenario, playing
+from tests.lab.observing.release import WatchedRelease
 from tests.lab.observing.verify import Expect
+from tests.lab.pairs import permit, systemd
+from tests.lab.pairs.commands import BIN
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import VIP
 from tests.lab.servers.flavour import Flavour
 
 LATE = 3
@@ -23,11 +24,81 @@ LATE = 3
 ADVERT = 1.0
 """Seconds between VRRP adverts, as in the snippets."""
 
-ENDED_ON_B = Expect(holder="b", audit={"b": ("promote: opened",)})
+
+# Stopped or killed
 
 
-def row_23(flavour: Flavour) -> Figures:
-    """VIP removed by hand on A: back there at once, or A closes and B takes over.
+ORDERLY: dict[str, Callable[[Node], object]] = {
+    "notify_down": lambda node: node.run([f"{BIN}/notify_down"]),
+    "systemctl": systemd.stop_keepalived,  # by the commands of the drop-in
+}
+
+
+def leaves(flavour: Flavour, by: str) -> Figures:
+    """In one of the ORDERLY ways: A closed before the VIP leaves; B opens with all A's writes."""
+    with playing(flavour) as scenario:
+        with WatchedRelease(scenario.a) as release:
+            scenario.fault(f"{by} on A")
+            ORDERLY[by](scenario.a)
+            scenario.wait_for_write_on(scenario.b)
+            scenario.wait_for_keepalived_to_end(scenario.a)
+        _must_have_closed_before(scenario.a, release)
+        scenario.must_have_all_but_the_tail(scenario.b, tail=0.0)
+        return scenario.end_on_b("demote: closed")
+
+
+def stopped(flavour: Flavour) -> Figures:
+    """SIGTERM without the drop-in: the VIP leaves first; B fences A."""
+    with playing(flavour) as scenario:
+        scenario.fault("SIGTERM of keepalived on A")
+        scenario.a.stop_keepalived()
+        scenario.wait_for_write_on(scenario.b)
+        return scenario.end_on_b()
+
+
+def stopped_mysqld_hung(flavour: Flavour) -> Figures:
+    """The same with mysqld hung: B waits for its death, at the hands of A's notify_stop."""
+    with playing(flavour) as scenario:
+        scenario.fault("mysqld hung, then SIGTERM of keepalived on A")
+        scenario.a.kill_mysqld(signal.SIGSTOP)
+        scenario.a.stop_keepalived()
+        scenario.wait_for_write_on(scenario.b)
+        return scenario.end_on_b("demote: killed")
+
+
+def killed(flavour: Flavour) -> Figures:
+    """kill -9, VIP left on A: B fences A over SQL, and only then opens."""
+    with playing(flavour) as scenario:
+        a, b = scenario.a, scenario.b
+        scenario.fault("kill -9 of keepalived on A")
+        a.kill_keepalived()
+        scenario.wait_for_write_on(b)
+        scenario.wait_until(b.audit, 5, "the audit log of B")  # written after the opening
+        assert a.has_vip(VIP), (
+            f"the VIP has left A: keepalived was not killed in time: {a.syslog()}"
+        )
+        fencing = [name for name, _ in b.audit()[-1]["steps"] if name.startswith("fence peer")]
+        assert fencing, f"B opened without closing A first: {scenario.audit()}"
+        a.run(systemd.drop_in_command("ExecStopPost"))
+        assert not a.has_vip(VIP), "the drop-in's command left the VIP on A"
+        return scenario.end_on_b()
+
+
+def _must_have_closed_before(node: Node, release: WatchedRelease) -> None:
+    """The audit log has the closing at or before the moment the VIP was first seen gone."""
+    closings = [entry for entry in node.audit() if entry["outcome"] == "closed"]
+    assert closings, "the audit log does not tell of a closing"
+    assert release.vip_left is not None, "the VIP never left"
+    seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(release.vip_left))
+    left = f"{seconds}.{int(release.vip_left % 1 * 1000):03d}Z"
+    assert closings[0]["time"] <= left, f"closed at {closings[0]['time']}, VIP gone at {left}"
+
+
+# The VIP removed by hand
+
+
+def vip_removed(flavour: Flavour) -> Figures:
+    """On A: back there at once, or A closes and B takes over.
 
     keepalived gives up and elects anew. With the higher priority it waits 23 ms for that, the
     other one 27 ms, so mostly the VIP comes back; on the node with the lower one mostly not.
@@ -36,7 +107,7 @@ def row_23(flavour: Flavour) -> Figures:
         return _vip_removed(scenario, scenario.a)
 
 
-def row_23_lower(flavour: Flavour) -> Figures:
+def vip_removed_on_b(flavour: Flavour) -> Figures:
     """The same on B, which is active and has the lower priority."""
     with playing(flavour) as scenario:
         permit.withdraw(scenario.a)
@@ -53,122 +124,69 @@ def _vip_removed(scenario: Scenario, node: Node) -> Figures:
     address = next(word for word in shown if word.startswith(f"{VIP}/"))
     node.run(["ip", "address", "del", address, "dev", "eth0"])
     scenario.observer.wait_for_write()
-    scenario.pair.wait_until(lambda: _one_serves(scenario), 5, "one node to serve")
+    scenario.wait_until(scenario.pair.has_one_writer, 5, "one node to serve")
     scenario.end(Expect())
-    came = arrivals(scenario.observer.record(), mark.time)
-    assert len(came) <= 1, f"the nodes have taken turns: {came}"
+    scenario.must_not_take_turns(mark)
     holder = next(each for each in scenario.pair.nodes if each.has_vip(VIP))
     scenario.note(f"then on {holder.name.upper()}")
     return scenario.figures()
 
 
-def row_24_reload_promotion(flavour: Flavour) -> Figures:
-    """keepalived on B reloaded in the middle of its promotion."""
-    with playing(flavour) as scenario:
-        _in_the_middle_of_a_promotion(scenario)
-        scenario.observer.mark("keepalived on B reloaded")
-        _reload_keepalived(scenario.b)
-        return _end_after_promotion(scenario)
+# Disturbed in the middle of something
 
 
-def row_24_restart_promotion(flavour: Flavour) -> Figures:
-    """keepalived on B restarted in the middle of its promotion, by who has no drop-in."""
-    with playing(flavour) as scenario:
-        _in_the_middle_of_a_promotion(scenario)
-        scenario.observer.mark("keepalived on B restarted")
-        scenario.b.stop_keepalived()
-        scenario.b.start_keepalived()
-        return _end_after_promotion(scenario)
-
-
-def row_24_restart_promotion_drop_in(flavour: Flavour) -> Figures:
-    """The same as systemd does it with the drop-in."""
-    with playing(flavour) as scenario:
-        _in_the_middle_of_a_promotion(scenario)
-        scenario.observer.mark("systemctl restart keepalived on B")
-        _systemctl_restart_keepalived(scenario.b)
-        return _end_after_promotion(scenario)
-
-
-def row_24_reload_down(flavour: Flavour) -> Figures:
-    """keepalived on A reloaded in the middle of a notify_down."""
-    return _during_notify_down(flavour, "keepalived on A reloaded", _reload_keepalived)
-
-
-def row_24_restart_down(flavour: Flavour) -> Figures:
-    """keepalived on A restarted, as systemd does it, in the middle of a notify_down by hand."""
-    text = "systemctl restart keepalived on A"
-    return _during_notify_down(flavour, text, _systemctl_restart_keepalived)
-
-
-def _one_serves(scenario: Scenario) -> bool:
-    pair = scenario.pair
-    return [pair.is_serving(node) for node in pair.nodes].count(True) == 1
-
-
-def _reload_keepalived(node: Node) -> None:
-    node.kill(node.keepalived_pids()[0], signal.SIGHUP)
-
-
-def _systemctl_restart_keepalived(node: Node) -> None:
-    """In systemd's order; ExecStop= may fail, systemd goes on."""
-    node.run(drop_in_command("ExecStop"), check=False)
+def _restart(node: Node) -> None:
     node.stop_keepalived()
-    node.run(drop_in_command("ExecStopPost"), check=False)
     node.start_keepalived()
 
 
-def _in_the_middle_of_a_promotion(scenario: Scenario) -> None:
+def _systemctl_restart(node: Node) -> None:
+    systemd.stop_keepalived(node, check=False)
+    node.start_keepalived()
+
+
+DISTURBANCES: dict[str, Callable[[Node], None]] = {
+    "reload": lambda node: node.kill(node.keepalived_pids()[0], signal.SIGHUP),
+    "restart": _restart,  # by who has no drop-in
+    "systemctl": _systemctl_restart,
+}
+
+
+def in_promotion(flavour: Flavour, by: str) -> Figures:
     """B has the VIP and the lock, and waits for its late applier; some random moment later."""
-    b = scenario.b
-    scenario.pair.delay_replica(b, LATE)
-    time.sleep(LATE + 1)
-    scenario.fault("SIGKILL of mysqld on A, B applies late")
-    scenario.a.kill_mysqld()
-    lock = b.path("/run/kachecks/main.lock")
-    scenario.pair.wait_until(
-        lambda: b.has_vip(VIP) and lock.exists() and lock.read_text() == "promote",
-        10,
-        "the promotion of B",
-    )
-    time.sleep(random.uniform(0.0, 1.5))  # noqa: S311
-    assert not scenario.pair.is_open(b), "B has opened with its relay log not applied"
+    with playing(flavour) as scenario:
+        b = scenario.b
+        scenario.delay_b(LATE)
+        scenario.fault("SIGKILL of mysqld on A, B applies late")
+        scenario.a.kill_mysqld()
+        lock = b.path("/run/kachecks/main.lock")
+        scenario.wait_until(
+            lambda: b.has_vip(VIP) and lock.exists() and lock.read_text() == "promote",
+            10,
+            "the promotion of B",
+        )
+        time.sleep(random.uniform(0.0, 1.5))  # noqa: S311
+        assert not scenario.pair.is_open(b), "B has opened with its relay log not applied"
+        scenario.observer.mark(f"{by} of keepalived on B")
+        DISTURBANCES[by](b)
+        scenario.wait_for_write_on(b)
+        scenario.must_have_all_but_the_tail(b)
+        scenario.delay_b(0)
+        return scenario.end_on_b()
 
 
-def _end_after_promotion(scenario: Scenario) -> Figures:
-    scenario.wait_for_write_on(scenario.b)
-    scenario.must_have_all_but_the_tail(scenario.b)
-    scenario.pair.delay_replica(scenario.b, 0)
-    scenario.bring_back(scenario.a)
-    return scenario.end(ENDED_ON_B)
-
-
-def _during_notify_down(flavour: Flavour, text: str, disturb: Callable[[Node], None]) -> Figures:
+def in_notify_down(flavour: Flavour, by: str) -> Figures:
     """notify_down waits for B, which is late, when keepalived is disturbed."""
     with playing(flavour) as scenario:
         a = scenario.a
-        scenario.pair.delay_replica(scenario.b, LATE)
-        time.sleep(LATE + 1)
-        scenario.fault(f"notify_down on A, meanwhile {text}")
+        scenario.delay_b(LATE)
+        scenario.fault("notify_down on A")
         with a.popen([f"{BIN}/notify_down"], stdout=subprocess.DEVNULL):
-            scenario.pair.wait_until(lambda: not scenario.pair.is_open(a), 5, "A to be closed")
+            scenario.wait_until(lambda: not scenario.pair.is_open(a), 5, "A to be closed")
             time.sleep(random.uniform(0.0, 1.5))  # noqa: S311
-            scenario.observer.mark(text)
-            disturb(a)
+            scenario.observer.mark(f"{by} of keepalived on A")
+            DISTURBANCES[by](a)
         scenario.observer.wait_for_write(timeout=20)
-        scenario.pair.delay_replica(scenario.b, 0)
-        for node in scenario.pair.nodes:
-            if not scenario.pair.is_serving(node):
-                scenario.bring_back(node)
+        scenario.delay_b(0)
+        scenario.bring_back_who_does_not_serve()
         return scenario.end(Expect())
-
-
-ROWS: dict[str, Callable[[Flavour], Figures]] = {
-    "23": row_23,
-    "23-lower": row_23_lower,
-    "24-reload-promotion": row_24_reload_promotion,
-    "24-restart-promotion": row_24_restart_promotion,
-    "24-restart-promotion-drop-in": row_24_restart_promotion_drop_in,
-    "24-reload-down": row_24_reload_down,
-    "24-restart-down": row_24_restart_down,
-}

@@ -21,19 +21,21 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tests.lab.matrix.rows import ROWS
+from tests.lab.matrix import command_line
+from tests.lab.matrix.table import ROWS
 from tests.lab.observing.verify import NotProvenError, proven
-from tests.lab.servers.flavour import ALL_FLAVOURS, FLAVOURS
+from tests.lab.servers.flavours import ALL_FLAVOURS
 
 LONGEST_RUN = 240
 """Seconds; the longest row takes about 60."""
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.lab.matrix.marathon", description=__doc__.partition("\n")[0]
+    )
     parser.add_argument("rows", nargs="*", help=f"of {', '.join(ROWS)}; all by default")
-    parser.add_argument("--flavour", choices=[*ALL_FLAVOURS, "both"], default="both")
-    parser.add_argument("--times", type=int, default=20)
+    command_line.add_options(parser, times=20)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--results", type=Path, default=Path("marathon.jsonl"))
     parser.add_argument("--summary", action="store_true", help="play nothing, print the table")
@@ -41,8 +43,8 @@ def main() -> int:
     options = parser.parse_args()
     if options.one:
         return play(options.rows[0], options.flavour)
-    flavours = list(FLAVOURS) if options.flavour == "both" else [options.flavour]
     if not options.summary:
+        flavours = [flavour.name for flavour in command_line.flavours(options)]
         run_all(options.rows or list(ROWS), flavours, options)
     print(table(results_in(options.results)))
     return 0
@@ -52,7 +54,7 @@ def play(row: str, flavour: str) -> int:
     """One run, in this process; its outcome as one line of JSON."""
     entry: dict[str, Any] = {"row": row, "flavour": flavour}
     try:
-        entry.update(dataclasses.asdict(proven(lambda: ROWS[row](ALL_FLAVOURS[flavour]))))
+        entry.update(dataclasses.asdict(proven(lambda: ROWS[row].play(ALL_FLAVOURS[flavour]))))
     except NotProvenError as error:
         entry["unproven"] = str(error)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is an outcome

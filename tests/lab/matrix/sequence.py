@@ -12,14 +12,12 @@ import time
 from dataclasses import dataclass
 
 from tests.lab.error import LabError
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import VIP, Pair
-from tests.lab.observing import evidence
 from tests.lab.observing.observer import Observer
-from tests.lab.observing.record import Mark, Record, Row
 from tests.lab.observing.verify import rows_by_node
-
-DUPLICATE_KEY = 1062
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import VIP, Pair
+from tests.lab.records import evidence
+from tests.lab.records.record import Mark, Record, Row
 
 _STEADY = 2.0
 _TAKEOVER = 30.0
@@ -116,9 +114,7 @@ def _bring_back(pair: Pair, observer: Observer, node: Node) -> None:
     if not node.keepalived_pids():
         observer.mark(f"keepalived on {node.name.upper()} started again by hand")
         node.start_keepalived()
-    with contextlib.suppress(LabError):
-        pair.wait_until(lambda: node.keepalived_state() == "BACKUP", 10, "it to stand by")
-        pair.wait_replication_running(10)
+    pair.give_time_to_return(node, 10)
     time.sleep(_STEADY)
 
 

@@ -17,7 +17,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from tests.lab.error import LabError
 from tests.lab.faults.killing import (
     Killing,
     Point,
@@ -26,14 +25,18 @@ from tests.lab.faults.killing import (
     holding_the_lock,
     without_the_mark,
 )
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import VIP
-from tests.lab.hosts.programs import BIN, is_fit, run
-from tests.lab.matrix.scenario import Figures, Scenario, playing
-from tests.lab.observing import evidence
-from tests.lab.observing.verify import Expect, proven
-from tests.lab.servers.flavour import ALL_FLAVOURS, FLAVOURS, Flavour
+from tests.lab.matrix import command_line
+from tests.lab.matrix.figures import Figures
+from tests.lab.matrix.scenario import Scenario, playing
+from tests.lab.observing.verify import Expect
+from tests.lab.pairs.commands import BIN, is_fit, run
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import VIP
+from tests.lab.records import evidence
+from tests.lab.servers.flavour import Flavour
 from tests.lab.servers.wire import Connection
+
+MAINTENANCE = ("kachecks", "maintenance", "on", "--for", "1h", "--reason", "new disks")
 
 SERVED_AGAIN = 10.0
 """Seconds for one node to serve again after whatever went wrong."""
@@ -46,17 +49,16 @@ def back_and_forth(flavour: Flavour, times: int = 4) -> Figures:
         marks, own = [], []
         for _ in range(times):
             other = scenario.pair.other(holder)
-            scenario.pair.wait_until(lambda: is_fit(other), 20, "the other node to be fit")  # noqa: B023
+            scenario.wait_until(lambda: is_fit(other), 20, "the other node to be fit")  # noqa: B023
             marks.append(scenario.fault(f"switchover on {holder.name.upper()}"))
-            status, said = run(holder, "kachecks", "switchover")
-            assert status == 0, said
+            said = _switch_over(holder, 0)
             own.append(int(said.rpartition("no writes for ")[2].split()[0]))
             scenario.wait_for_write_on(other)
             holder = other
         figures = scenario.end(
             Expect(holder=holder.name, audit={"a": ("switchover: handed over", "promote: opened")})
         )
-        record = scenario.observer.record()
+        record = scenario.record()
         gaps = [evidence.outage_of(record, mark).seconds for mark in marks]
         note = (
             f"{times} switchovers: median gap {statistics.median(gaps):.3f} s, worst"
@@ -69,9 +71,7 @@ def dry_run(flavour: Flavour) -> Figures:
     """It tells what it would do, and does nothing."""
     with playing(flavour) as scenario:
         scenario.fault("switchover --dry-run")
-        status, said = run(scenario.a, "kachecks", "switchover", "--dry-run")
-        assert status == 0, said
-        assert "read_only" in said, said
+        said = _switch_over(scenario.a, 0, "read_only", "--dry-run")
         assert "would withdraw the permit" in said, said
         return _never_left_a(scenario)
 
@@ -97,16 +97,14 @@ def applier_stopped(flavour: Flavour) -> Figures:
 def peer_lags(flavour: Flavour) -> Figures:
     """Refused at 5 s of lag; with --force A is closed, waits in vain, and opens again."""
     with playing(flavour) as scenario:
-        scenario.pair.delay_replica(scenario.b, 5)
-        time.sleep(6)
+        scenario.delay_b(5)
         scenario.fault("switchover on A, B applies 5 s late")
         _refused(scenario.a, " s behind, more than 2 s")
-        status, said = run(scenario.a, "kachecks", "switchover", "--force", "--catch-up", "1")
-        assert status == 1, said
-        assert "rolled back: the peer does not have everything after 1 s" in said, said
+        in_vain = "rolled back: the peer does not have everything after 1 s"
+        said = _switch_over(scenario.a, 1, in_vain, "--force", "--catch-up", "1")
         assert "this node is open again" in said, said
         scenario.wait_for_write_on(scenario.a)
-        scenario.pair.delay_replica(scenario.b, 0)
+        scenario.delay_b(0)
         return scenario.end(Expect(holder="a", audit={"a": ("switchover: rolled back",)}))
 
 
@@ -116,8 +114,7 @@ def table_locked(flavour: Flavour) -> Figures:
         root = Connection(str(scenario.a.socket_path), "root", "", timeout=5)
         scenario.fault("switchover on A, a table is locked")
         root.query("LOCK TABLES app.writes WRITE", 5)
-        status, said = run(scenario.a, "kachecks", "switchover")
-        assert status == 0, said
+        _switch_over(scenario.a, 0)
         scenario.wait_for_write_on(scenario.b)
         return scenario.end(Expect(holder="b", audit={"a": ("switchover: handed over",)}))
 
@@ -130,8 +127,7 @@ def long_transaction(flavour: Flavour) -> Figures:
         time.sleep(7)
         scenario.fault("switchover on A, a transaction is open")
         _refused(scenario.a, "of root has a transaction open for")
-        status, said = run(scenario.a, "kachecks", "switchover", "--force")
-        assert status == 0, said
+        _switch_over(scenario.a, 0, "", "--force")
         scenario.wait_for_write_on(scenario.b)
         return scenario.end(Expect(holder="b"))
 
@@ -142,9 +138,7 @@ def peer_without_keepalived(flavour: Flavour) -> Figures:
         scenario.b.stop_keepalived()
         scenario.fault("switchover on A, keepalived on B stopped")
         _refused(scenario.a, "no keepalived runs there")
-        status, said = run(scenario.a, "kachecks", "switchover", "--force")
-        assert status == 1, said
-        assert "the VIP has come back" in said, said
+        _switch_over(scenario.a, 1, "the VIP has come back", "--force")
         scenario.wait_for_write_on(scenario.a)
         scenario.bring_back(scenario.b)
         return scenario.end(Expect(holder="a"))
@@ -155,11 +149,10 @@ def peer_refuses(flavour: Flavour) -> Figures:
     with playing(flavour) as scenario:
         scenario.pair.set_options(scenario.b, {"peer.password": "wrong"})
         scenario.fault("switchover on A, [peer] password wrong on B")
-        status, said = run(scenario.a, "kachecks", "switchover")
-        assert status == 1, said
+        _switch_over(scenario.a, 1)
         scenario.wait_for_write_on(scenario.a)
         scenario.pair.set_options(scenario.b, {})
-        scenario.pair.wait_until(lambda: is_fit(scenario.b), 20, "B to be fit again")
+        scenario.wait_until(lambda: is_fit(scenario.b), 20, "B to be fit again")
         return scenario.end(Expect(holder="a", audit={"b": ("promote: refused",)}))
 
 
@@ -177,9 +170,7 @@ def maintenance_here(flavour: Flavour) -> Figures:
     """Refused with who, why and until when."""
     with playing(flavour) as scenario:
         a = scenario.a
-        status, said = run(
-            a, "kachecks", "maintenance", "on", "--for", "1h", "--reason", "new disks"
-        )
+        status, said = run(a, *MAINTENANCE)
         assert status == 0, said
         scenario.fault("switchover on A, in maintenance")
         _refused(a, "new disks; end it first: kachecks maintenance off")
@@ -191,14 +182,13 @@ def maintenance_there(flavour: Flavour) -> Figures:
     """B is in maintenance, which A cannot see: B does not take the VIP, and A opens again."""
     with playing(flavour) as scenario:
         b = scenario.b
-        run(b, "kachecks", "maintenance", "on", "--for", "1h", "--reason", "new disks")
-        scenario.pair.wait_until(lambda: b.keepalived_state() == "FAULT", 5, "B to be unfit")
+        run(b, *MAINTENANCE)
+        scenario.wait_until(lambda: b.keepalived_state() == "FAULT", 5, "B to be unfit")
         scenario.fault("switchover on A, B in maintenance")
-        status, said = run(scenario.a, "kachecks", "switchover")
-        assert status == 1, said
+        _switch_over(scenario.a, 1)
         scenario.wait_for_write_on(scenario.a)
         run(b, "kachecks", "maintenance", "off")
-        scenario.pair.wait_until(lambda: b.keepalived_state() == "BACKUP", 10, "B to be fit")
+        b.wait_standby(10)
         return scenario.end(Expect(holder="a"))
 
 
@@ -206,12 +196,12 @@ def _vip_gone(node: Node, _pid: int) -> bool:
     return not node.has_vip(VIP)
 
 
-KILLED_AT: dict[str, Point] = {
-    "start": at_once,
-    "lock": holding_the_lock,
-    "closed": without_the_mark,
-    "vip-gone": _vip_gone,
-    "confirming": after(0.05, _vip_gone),
+KILLED_AT: dict[str, Callable[[], Point]] = {
+    "start": lambda: at_once,
+    "lock": lambda: holding_the_lock,
+    "closed": lambda: without_the_mark,
+    "vip-gone": lambda: _vip_gone,
+    "confirming": lambda: after(0.05, _vip_gone),  # anew each time: it remembers
 }
 
 
@@ -219,21 +209,27 @@ def killed(point: str, flavour: Flavour) -> Figures:
     """SIGKILL for the switchover half-way: one node serves, and nothing is lost."""
     with playing(flavour) as scenario:
         a = scenario.a
-        with Killing(a, "kachecks", KILLED_AT[point]) as killing:
+        with Killing(a, "kachecks", KILLED_AT[point]()) as killing:
             scenario.fault(f"switchover on A killed: {point}")
             with a.popen([f"{BIN}/kachecks", "switchover"], stdout=subprocess.DEVNULL):
                 killing.wait()
         scenario.observer.wait_for_write(timeout=SERVED_AGAIN)
-        scenario.pair.wait_until(
+        scenario.wait_until(
             lambda: is_fit(a) and is_fit(scenario.b), 20, "both to be fit: the permit is back"
         )
         return scenario.end(Expect())
 
 
+def _switch_over(node: Node, status: int, text: str = "", *options: str) -> str:
+    """It ends with that exit status and says `text`; all that it said."""
+    ended, said = run(node, "kachecks", "switchover", *options)
+    assert ended == status, said
+    assert text in said, said
+    return said
+
+
 def _refused(node: Node, why: str) -> None:
-    status, said = run(node, "kachecks", "switchover")
-    assert status == 1, said
-    assert why in said, said
+    said = _switch_over(node, 1, why)
     assert said.startswith("refused: "), said
 
 
@@ -267,35 +263,18 @@ SCENARIOS: dict[str, Callable[[Flavour], Figures]] = {
 
 def main() -> int:
     """Play, and print what the client saw."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.lab.matrix.switchovers", description=__doc__.partition("\n")[0]
+    )
     parser.add_argument("scenarios", nargs="*", help=f"of {', '.join(SCENARIOS)}")
-    parser.add_argument("--flavour", choices=[*ALL_FLAVOURS, "both"], default="both")
-    parser.add_argument("--times", type=int, default=20)
+    command_line.add_options(parser, times=20)
     options = parser.parse_args()
-    flavours = list(FLAVOURS) if options.flavour == "both" else [options.flavour]
+    if unknown := set(options.scenarios) - set(SCENARIOS):
+        parser.error(f"no such scenario: {', '.join(sorted(unknown))}")
     plays: dict[str, Callable[[Flavour], Figures]] = {
         name: SCENARIOS[name] for name in options.scenarios
     } or {"back-and-forth": partial(back_and_forth, times=options.times)}
-    failed = 0
-    for name, play in plays.items():
-        for flavour in flavours:
-            try:
-                figures = proven(partial(play, ALL_FLAVOURS[flavour]))
-            except (AssertionError, LabError) as error:
-                failed += 1
-                print(f"{name:<24} {flavour:<12} FAILED: {error}", flush=True)
-                continue
-            print(line_of(name, ALL_FLAVOURS[flavour], figures), flush=True)
-    return 1 if failed else 0
-
-
-def line_of(name: str, flavour: Flavour, figures: Figures) -> str:
-    """What a scenario measured, on one line."""
-    line = (
-        f"{name:<24} {flavour.name:<12} outage {figures.outage:5.2f} s, lost {figures.lost},"
-        f" both open {figures.both_open:.2f} s, both VIP {figures.both_vip:.2f} s"
-    )
-    return "; ".join([line, *figures.notes])
+    return command_line.play(plays, command_line.flavours(options))
 
 
 if __name__ == "__main__":

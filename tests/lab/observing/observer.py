@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
+import random
 import subprocess
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Callable, Protocol
 
 from tests.lab.error import LabError
-from tests.lab.hosts import accounts
-from tests.lab.observing.evidence import acknowledged
-from tests.lab.observing.record import Access, Mark, Record, Write, parse_writes
-from tests.lab.observing.sampler import HUNG_AFTER, Sampler, Watched
-
-_CHECKOUT = Path(__file__).resolve().parents[3]
-
-
-class Hosting(Protocol):
-    """A process that holds the client's network namespace open."""
-
-    pid: int
+from tests.lab.hosts import process
+from tests.lab.observing.sampler import Sampler, Watched
+from tests.lab.pairs.pair import VIP, Pair
+from tests.lab.pictures.timeline import picture
+from tests.lab.records.evidence import acknowledged
+from tests.lab.records.record import HUNG_AFTER, Access, Mark, Record, Write, parse_writes
+from tests.lab.servers import accounts
 
 
 class Observer:
     """Watches from entering the context to leaving it; the record may be read at any time.
 
-        with Observer(nodes, client, vip, directory) as observer:
+        with Observer.of(pair) as observer:
             observer.wait_for_write()
             observer.mark("SIGKILL of mysqld on A", fault=True)
             ...
@@ -42,7 +35,7 @@ class Observer:
     def __init__(
         self,
         nodes: Sequence[Watched],
-        client: Hosting,
+        client: process.Hosting,
         vip: str,
         directory: Path,
         *,
@@ -62,25 +55,24 @@ class Observer:
         self._sampler = Sampler(list(nodes), vip, accounts.SAMPLER_USER, accounts.SAMPLER_PASSWORD)
         self._writer: subprocess.Popen[bytes] | None = None
 
+    @classmethod
+    def of(cls, pair: Pair) -> Observer:
+        """Of a pair's own nodes, its client and its virtual IP."""
+        return cls(pair.nodes, pair.client, VIP, pair.workdir)
+
     def __enter__(self) -> Observer:
         self._output.unlink(missing_ok=True)
         self._output.touch()
         self.start = time.monotonic()
         self._sampler.start()
-        argv = [sys.executable, "-m", "tests.lab.observing.writer"]
+        argv = process.command("tests.lab.observing.writer", self._client)
         argv += ["--host", self._vip, "--port", str(self._port)]
         argv += ["--user", accounts.APP_USER, "--password", accounts.APP_PASSWORD]
         argv += ["--interval", str(self._interval), "--output", str(self._output)]
-        argv += ["--network-of", str(self._client.pid), "--parent", str(os.getpid())]
-        self._writer = subprocess.Popen(argv, cwd=_CHECKOUT, stdin=subprocess.DEVNULL)
+        self._writer = subprocess.Popen(argv, cwd=process.CHECKOUT, stdin=subprocess.DEVNULL)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop_writing()
         self._sampler.stop()
         self._end = time.monotonic()
@@ -132,8 +124,6 @@ class Observer:
             if seen(record):
                 return record
             if time.monotonic() > until:
-                from tests.lab.pictures.timeline import picture
-
                 raise LabError(f"waited {timeout} s for {what}; seen:\n{picture(record)}")
             time.sleep(0.05)
 
@@ -169,3 +159,16 @@ class Observer:
     def _mind_the_writer(self) -> None:
         if self._writer is not None and self._writer.poll() is not None:
             raise LabError(f"the writer ended with status {self._writer.returncode}")
+
+
+@contextlib.contextmanager
+def watched(pair: Pair, steady: float) -> Iterator[Observer]:
+    """Its client has been writing for so many seconds, and for up to one more.
+
+    The check runs once a second: a fault always at the same moment of that second would measure
+    the moment, not the outage.
+    """
+    with Observer.of(pair) as observer:
+        observer.wait_for_write(pair.a.name)
+        time.sleep(steady + random.random())  # noqa: S311 - nobody to hide it from
+        yield observer

@@ -15,15 +15,12 @@ from pathlib import Path
 from typing import Callable, Protocol
 
 from tests.lab.error import LabError
-from tests.lab.observing.record import CLOSED, DOWN, OPEN, Access, Holding, Replicating
+from tests.lab.records.record import CLOSED, DOWN, HUNG_AFTER, OPEN, Access, Holding, Replicating
 from tests.lab.servers.wire import NO_SOCKET, Connection, Result, WireError
 
 PERIOD = 0.04
 NICE = -15
 """The watchers' priority (Linux has one for each thread)."""
-
-HUNG_AFTER = 0.04
-"""Seconds without an answer after which a server counts as hung."""
 
 _REPLICATION_PERIOD = 0.25
 _OFF = ("0", "OFF")

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tests.lab.error import LabError
-from tests.lab.hosts.accounts import SAMPLER_PASSWORD, SAMPLER_USER
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import VIP, Pair
-from tests.lab.observing import evidence
-from tests.lab.observing.record import Record, Row
-from tests.lab.pictures.timeline import figures, picture, table
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import VIP, Pair
+from tests.lab.pictures.figures import figures, table
+from tests.lab.pictures.timeline import picture
+from tests.lab.records import evidence
+from tests.lab.records.record import Record, Row
+from tests.lab.servers.accounts import SAMPLER_PASSWORD, SAMPLER_USER
 from tests.lab.servers.wire import Connection, WireError
 
 NOBODY = ""

@@ -10,9 +10,7 @@ closed pipe, the end of --duration and the death of its parent do.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
-import os
 import signal
 import sys
 import time
@@ -20,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
+from tests.lab.hosts import process
 from tests.lab.servers.wire import Address, Connection, Result, WireError
 
 TABLE = """CREATE TABLE IF NOT EXISTS app.writes (
@@ -29,8 +28,6 @@ TABLE = """CREATE TABLE IF NOT EXISTS app.writes (
 ) ENGINE=InnoDB"""
 
 _NO_SUCH_TABLE = 1146
-_CLONE_NEWNET = 0x40000000
-_PR_SET_PDEATHSIG = 1
 
 
 class Writer:
@@ -98,21 +95,6 @@ def run(writer: Writer, output: TextIO, *, interval: float, until: float) -> Non
         time.sleep(max(0.0, due - time.monotonic()))
 
 
-def die_with_parent(parent: int) -> None:
-    """Have the kernel end this process when `parent`, which started it, is gone."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        raise SystemExit("the parent is gone already")
-
-
-def enter_network(pid: int) -> None:
-    """Move this process into the network namespace of process `pid`. Raises OSError."""
-    library = ctypes.CDLL(None, use_errno=True)
-    with Path(f"/proc/{pid}/ns/net").open() as namespace:
-        if library.setns(namespace.fileno(), _CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), f"cannot enter the network of process {pid}")
-
-
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Write rows through the virtual IP.")
     parser.add_argument("--host", required=True)
@@ -123,17 +105,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--connect-timeout", type=float, default=0.2)
     parser.add_argument("--answer-timeout", type=float, default=0.5)
     parser.add_argument("--duration", type=float, default=float("inf"))
-    parser.add_argument("--network-of", type=int, help="process whose network to write from")
-    parser.add_argument("--parent", type=int, help="process to die with")
+    process.add_options(parser)
     parser.add_argument("--output", type=Path, help="file to append to instead of stdout")
     options = parser.parse_args(argv)
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the lab, which ends the writer
-    if options.parent:
-        die_with_parent(options.parent)
-    if options.network_of:
-        enter_network(options.network_of)
+    process.settle(options)
     writer = Writer(
         (options.host, options.port),
         options.user,

@@ -1,66 +1,49 @@
-"""A terminal's screen as a picture: an SVG that has the text in it, to read and to search."""
+"""The few SVG elements that a picture of a timeline is made of, as text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
-from typing import NamedTuple
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
-WIDTH, HEIGHT, BASELINE = 8, 17, 13  # of one character, in pixels
-MARGIN = 12
-BACKGROUND, FOREGROUND = "#1b1f24", "#d6dbe0"
-COLOURS = {
-    "default": FOREGROUND,
-    "red": "#ff7b72",
-    "green": "#56d364",
-    "brown": "#e3b341",  # what terminals call 33; shown as yellow
-    "yellow": "#e3b341",
-}
+FONT = "system-ui, 'Segoe UI', 'DejaVu Sans', Helvetica, Arial, sans-serif"
 
 
-class Letter(NamedTuple):
-    """One cell of the screen, as a terminal emulator has it."""
-
-    data: str
-    colour: str  # of COLOURS
-    bold: bool
-
-
-BLANK = Letter(" ", "default", False)
-
-
-def picture(lines: Sequence[Sequence[Letter]], columns: int, title: str) -> str:
-    """The whole screen."""
-    width, height = columns * WIDTH + 2 * MARGIN, len(lines) * HEIGHT + 2 * MARGIN
-    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
-    text = "\n".join(
-        run for number, line in enumerate(lines) for run in _runs(line, MARGIN + number * HEIGHT)
-    )
-    font = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
+def document(width: float, height: float, title: str, elements: list[str]) -> str:
+    """A whole picture, on a white ground: readers' pages may be dark."""
+    size = f'width="{width:g}" height="{height:g}" viewBox="0 0 {width:g} {height:g}"'
+    body = "\n".join(elements)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img"'
+        f' font-family="{FONT}" font-size="12">\n'
         f"<title>{escape(title)}</title>\n"
-        f'<rect width="{width}" height="{height}" rx="6" fill="{BACKGROUND}"/>\n'
-        f'<g font-family="{font}" font-size="13" xml:space="preserve">\n{text}\n</g>\n</svg>\n'
+        f'<rect width="{width:g}" height="{height:g}" rx="6" fill="#ffffff"/>\n'
+        f"{body}\n</svg>\n"
     )
 
 
-def _runs(line: Sequence[Letter], top: int) -> Iterator[str]:
-    """Each run of letters that look alike, stretched to the grid whatever the font is."""
-    column = 0
-    for (colour, bold), letters in groupby(line, key=lambda each: each[1:]):
-        data = "".join(letter.data for letter in letters)
-        before = len(data) - len(data.lstrip())
-        shown = data.strip()
-        if shown:
-            attributes: Mapping[str, object] = {
-                "x": MARGIN + (column + before) * WIDTH,
-                "y": top + BASELINE,
-                "textLength": len(shown) * WIDTH,
-                "fill": COLOURS.get(colour, FOREGROUND),
-                **({"font-weight": "bold"} if bold else {}),
-            }
-            written = " ".join(f'{name}="{value}"' for name, value in attributes.items())
-            yield f"<text {written}>{escape(shown)}</text>"
-        column += len(data)
+def rectangle(
+    x: float, y: float, width: float, height: float, fill: str, hint: str = "", **more: str
+) -> str:
+    """A filled rectangle; `hint` is shown to who rests the mouse on it."""
+    place = f'x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}"'
+    head = f'<rect {place} fill="{fill}"{_attributes(more)}'
+    return f"{head}><title>{escape(hint)}</title></rect>" if hint else f"{head}/>"
+
+
+def line(x1: float, y1: float, x2: float, y2: float, stroke: str, **more: str) -> str:
+    """A straight line. `more`: stroke_width, stroke_dasharray ..."""
+    place = f'x1="{_n(x1)}" y1="{_n(y1)}" x2="{_n(x2)}" y2="{_n(y2)}"'
+    return f'<line {place} stroke="{stroke}"{_attributes(more)}/>'
+
+
+def text(x: float, y: float, words: str, fill: str = "#1f2328", **more: str) -> str:
+    """Words with their baseline at `y`. `more`: text_anchor, font_weight ..."""
+    return f'<text x="{_n(x)}" y="{_n(y)}" fill="{fill}"{_attributes(more)}>{escape(words)}</text>'
+
+
+def _attributes(more: dict[str, str]) -> str:
+    return "".join(f" {name.replace('_', '-')}={quoteattr(value)}" for name, value in more.items())
+
+
+def _n(value: float) -> str:
+    """Tenths of a pixel are enough, and keep the file small."""
+    return f"{round(value, 1):g}"

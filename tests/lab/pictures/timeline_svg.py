@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from tests.lab.observing import evidence, spans
-from tests.lab.observing.record import CLOSED, DOWN, OPEN, Mark, Record
-from tests.lab.observing.transitions import Transition
-from tests.lab.pictures.shapes import document, line, rectangle, text
+from tests.lab.pictures.svg import document, line, rectangle, text
+from tests.lab.records import evidence, spans
+from tests.lab.records.record import CLOSED, DOWN, OPEN, Mark, Record
+from tests.lab.records.transitions import Transition
 
 CELL = 0.05
 """Seconds that a bar of writes stands for."""
@@ -185,7 +185,7 @@ def _node(panel: Panel, node: str, colour: str, scale: _Scale, top: float) -> It
         if right - left > 7 * len(word):
             ink = "#ffffff" if span.state == OPEN else _DARK
             yield text(left + 6, server + 13, word, ink, font_size="11")
-    for start, end in spans.two_writers(record):
+    for start, end in evidence.two_writers(record):
         yield from _strip(scale, start, end, server + _SERVER - 4, 4, _RED)
     steps = server + _SERVER + 3
     if panel.transitions:

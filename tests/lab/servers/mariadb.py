@@ -1,7 +1,13 @@
-"""MariaDB, as Debian has it."""
+"""MariaDB, as Debian has it: that of this system, and that of Debian 13 unpacked beside it."""
 
-from tests.lab.hosts import accounts
-from tests.lab.servers.server import DATADIR, OPTION_FILE, SMALL, Flavour
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.lab.servers import accounts, cache
+from tests.lab.servers.flavour import DATADIR, OPTION_FILE, SMALL, Flavour
+from tests.lab.servers.keepalived import Keepalived, UnpackedKeepalived
+from tests.lab.servers.unpack import ready_for_chroot, unpack
 
 # mariadb-install-db makes more roots than one: of the loopback, of the node's host name.
 ONE_ROOT = """
@@ -56,5 +62,41 @@ class MariaDB(Flavour):
     def delay(self, seconds: int) -> tuple[str, ...]:
         return ("STOP SLAVE", f"CHANGE MASTER TO MASTER_DELAY = {seconds}", "START SLAVE")
 
-    def applier(self, action: str) -> tuple[str, ...]:
-        return (f"{action} SLAVE SQL_THREAD",)
+    def replication_thread(self, action: str, thread: str) -> str:
+        return f"{action} SLAVE {thread}"
+
+
+#: mariadb-install-db is a shell script, and unpacking brings nothing that is "always there".
+TRIXIE_PACKAGES = (
+    *("mariadb-server-core", "mariadb-client-core", "keepalived"),
+    *("coreutils", "dash", "sed"),
+)
+
+
+class TrixieMariaDB(MariaDB):
+    """The next generation, Debian 13: MariaDB 11.8, and keepalived 2.3 on its nodes."""
+
+    name = "mariadb-11.8"
+
+    @functools.cached_property
+    def _tree(self) -> Path:
+        tree = cache.made("trixie", lambda new: unpack("trixie", TRIXIE_PACKAGES, new))
+        return ready_for_chroot(tree)
+
+    def fetch(self) -> None:
+        assert self.keepalived
+
+    @functools.cached_property
+    def keepalived(self) -> Keepalived:  # type: ignore[override]
+        return UnpackedKeepalived("keepalived-trixie", self._tree)
+
+    @property
+    def needs(self) -> Sequence[Path]:
+        return (self._tree,)
+
+    @property
+    def chroot(self) -> Path:
+        return self._tree
+
+    def program(self, name: str) -> list[str]:
+        return ["chroot", str(self._tree), name]

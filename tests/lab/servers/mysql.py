@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Optional
 
 from tests.lab.error import LabError
-from tests.lab.hosts import accounts, cache
-from tests.lab.hosts.unpack import ready_for_chroot, unpack
-from tests.lab.servers.server import DATADIR, OPTION_FILE, SMALL, Flavour
+from tests.lab.servers import accounts, cache
+from tests.lab.servers.flavour import DATADIR, OPTION_FILE, SMALL, Flavour
+from tests.lab.servers.unpack import ready_for_chroot, unpack
 
 
 class MySQL(Flavour):
@@ -108,8 +108,8 @@ class MySQL(Flavour):
             "START REPLICA SQL_THREAD",
         )
 
-    def applier(self, action: str) -> tuple[str, ...]:
-        return self._in_its_words(f"{action} REPLICA SQL_THREAD")
+    def replication_thread(self, action: str, thread: str) -> str:
+        return self._in_its_words(f"{action} REPLICA {thread}")[0]
 
     @property
     def show_replication(self) -> str:

@@ -37,3 +37,24 @@ def query(
         return rows
     finally:
         connection.close()
+
+
+def answers(socket: Path) -> bool:
+    """Whether a server is there, and root is let in."""
+    import mysql.connector
+
+    try:
+        return bool(query(socket, "SELECT 1"))
+    except mysql.connector.Error:
+        return False
+
+
+def is_open(socket: Path) -> bool:
+    """It takes writes of ordinary accounts. A server that does not answer: not open."""
+    import mysql.connector
+
+    try:
+        found = query(socket, "SELECT @@global.read_only AS value")[0]["value"]
+    except mysql.connector.Error:
+        return False
+    return str(found) in ("0", "OFF")

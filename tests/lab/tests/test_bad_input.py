@@ -3,58 +3,24 @@
 from __future__ import annotations
 
 import signal
-import time
-from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import VIP, Pair
-from tests.lab.servers.flavour import FLAVOURS, MARIADB, Flavour
+from tests.lab.pairs.commands import BIN, is_fit, run
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import VIP, Pair
+from tests.lab.servers.flavour import Flavour
+from tests.lab.servers.flavours import FLAVOURS, MARIADB
+from tests.lab.tests.shared_pair import shared_pair
 
-BIN = "/opt/kachecks/bin"
-TWO_CHECKS = 2.5
-
-
-@pytest.fixture(scope="module", params=FLAVOURS.values(), ids=FLAVOURS.keys())
-def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
-    """One pair for all tests of a family; each leaves A active and B standing by."""
-    with Pair(request.param, suite="kachecks") as pair:
-        yield pair
-
-
-def run(node: Node, program: str, *arguments: str) -> tuple[int, str]:
-    """Exit status and what it said."""
-    result = node.run([f"{BIN}/{program}", *arguments], check=False)
-    return result.returncode, result.stdout + result.stderr
+pair = shared_pair(FLAVOURS, "kachecks")  # each test leaves A active and B standing by
 
 
 def wait_until_healthy(pair: Pair) -> None:
     """A serves and B would take over."""
     pair.wait_until(lambda: pair.is_serving(pair.a), 15, "A to serve")
-    pair.wait_until(lambda: run(pair.b, "check_mysql")[0] == 0, 15, "B to be fit")
-    pair.wait_until(lambda: pair.b.keepalived_state() == "BACKUP", 15, "B to stand by")
-
-
-def test_a_wrong_password_on_both_nodes_moves_nothing(pair: Pair) -> None:
-    servers = [node.mysqld_pid() for node in pair.nodes]
-    for node in pair.nodes:
-        pair.set_options(node, {"client.password": "wrong"})
-    try:
-        time.sleep(TWO_CHECKS)
-        status, said = run(pair.a, "check_mysql")
-        assert (status, said.partition(":")[0]) == (0, "UNKNOWN")
-        assert "/etc/kachecks/kachecks.cnf" in said
-        assert "wrong" not in said
-        assert run(pair.b, "check_mysql")[0] == 30
-        assert pair.is_serving(pair.a)
-        assert not pair.b.has_vip(VIP)
-        pair.a.wait_for_syslog("UNKNOWN: error 1045")
-        assert [node.mysqld_pid() for node in pair.nodes] == servers
-    finally:
-        for node in pair.nodes:
-            pair.set_options(node, {})
-        wait_until_healthy(pair)
+    pair.wait_until(lambda: is_fit(pair.b), 15, "B to be fit")
+    pair.b.wait_standby(15)
 
 
 def test_a_server_that_may_not_be_closed_keeps_the_vip(pair: Pair) -> None:

@@ -6,17 +6,16 @@ wrong and what to do, and gives the VIP back; A serves.
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.hosts import permit
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import VIP, Pair
-from tests.lab.servers import stranger
-from tests.lab.servers.flavour import Flavour, MariaDB
+from tests.lab.pairs import other_cluster, permit
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import VIP, Pair
+from tests.lab.servers.flavour import Flavour
+from tests.lab.servers.mariadb import MariaDB
 from tests.lab.servers.wire import Connection
 
 OPTION_FILE = "/etc/kachecks/kachecks.cnf"
@@ -67,7 +66,7 @@ def a_serves_again(pair: Pair) -> None:
 
 def leave_the_vip_behind(node: Node) -> None:
     """keepalived there dies without a word: its server stays open, its kernel has the VIP."""
-    node.run(["kill", f"-{signal.SIGKILL}", *map(str, reversed(node.keepalived_pids()))])
+    node.kill_keepalived()
     assert node.has_vip(VIP)
 
 
@@ -128,15 +127,15 @@ def test_a_filtered_port_of_a_peer_that_has_the_vip(pair: Pair) -> None:
 
 
 def test_a_different_cluster(pair: Pair) -> None:
-    stranger.start(pair.a)
-    pair.set_options(pair.b, {"peer.port": stranger.PORT})
+    other_cluster.start(pair.a)
+    pair.set_options(pair.b, {"peer.port": other_cluster.PORT})
     hand_over(pair)
     why = refusal(pair)
     assert "a different cluster" in why
     assert f"{pair.a.address}" in why
     assert OPTION_FILE in why
     if isinstance(pair.flavour, MariaDB):
-        assert str(stranger.SERVER_ID) in why
+        assert str(other_cluster.SERVER_ID) in why
     a_serves_again(pair)
 
 

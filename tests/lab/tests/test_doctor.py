@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import WITNESS, Pair
-from tests.lab.hosts.programs import run
-from tests.lab.servers.flavour import FLAVOURS
+from tests.lab.pairs.commands import said_in_json
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import WITNESS, Pair
+from tests.lab.servers.flavours import FLAVOURS
+from tests.lab.tests.shared_pair import shared_pair
 
 CONF = "/etc/keepalived/keepalived.conf"
 TRIED = "/etc/keepalived/tried.conf"
@@ -22,17 +22,13 @@ OF_THE_MACHINE = {"CLOCK"}
 """What the lab does not decide."""
 
 
-@pytest.fixture(scope="module", params=FLAVOURS.values(), ids=lambda flavour: flavour.name)
-def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
-    with Pair(request.param, "kachecks", {"witness": WITNESS}) as pair:
-        yield pair
+pair = shared_pair(FLAVOURS, "kachecks", {"witness": WITNESS})
 
 
 def doctor(node: Node, *arguments: str) -> tuple[int, list[dict[str, Any]]]:
     """Exit status and findings."""
-    status, said = run(node, "kachecks", "doctor", "--json", *arguments)
-    found = json.loads(said)["findings"]
-    return status, [one for one in found if one["rule"] not in OF_THE_MACHINE]
+    status, said = said_in_json(node, "doctor", *arguments)
+    return status, [one for one in said["findings"] if one["rule"] not in OF_THE_MACHINE]
 
 
 def text(node: Node, path: str) -> str:
@@ -139,7 +135,7 @@ def test_a_firewall_that_drops_vrrp(pair: Pair) -> None:
         pair.b.iptables("-D", *rule)
         pair.b.start_keepalived()
     assert names(found) == {"ADVERTS_HEARD", "KEEPALIVED_RUNS"}
-    pair.wait_until(lambda: pair.b.keepalived_state() == "BACKUP", 20, "B to be BACKUP")
+    pair.b.wait_standby()
 
 
 def test_a_witness_that_does_not_answer(pair: Pair) -> None:

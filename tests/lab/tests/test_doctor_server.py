@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from kachecks.commands.doctor.tables import SERVER_RULES
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import Pair
-from tests.lab.servers.flavour import ALL_FLAVOURS, OPTION_FILE
+from tests.lab.pairs.commands import said_in_json
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import Pair
+from tests.lab.servers.flavour import OPTION_FILE
+from tests.lab.servers.flavours import ALL_FLAVOURS
+from tests.lab.tests.shared_pair import shared_pair
 
-DOCTOR = ["/opt/kachecks/bin/kachecks", "doctor", "--json"]
 OURS = {rule.name for rule in SERVER_RULES}
 
 
-@pytest.fixture(scope="module", params=ALL_FLAVOURS.values(), ids=ALL_FLAVOURS.keys())
-def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
-    """A active, B standing by."""
-    with Pair(request.param, suite="kachecks") as pair:
-        yield pair
+pair = shared_pair(ALL_FLAVOURS, "kachecks")
 
 
 def found(node: Node) -> list[dict[str, Any]]:
     """What doctor says there about the servers, without what only the other node can tell."""
-    result = node.run(DOCTOR, check=False)
-    assert result.returncode in (0, 1, 2), result.stderr
-    findings = json.loads(result.stdout)["findings"]
-    return [each for each in findings if each["rule"] in OURS and each["level"]]
+    status, said = said_in_json(node, "doctor")
+    assert status in (0, 1, 2), said
+    return [each for each in said["findings"] if each["rule"] in OURS and each["level"]]
 
 
 def named(node: Node) -> set[tuple[str, str | None]]:
@@ -115,8 +110,7 @@ def test_mysqld_auto_cnf_overrides_my_cnf(pair: Pair) -> None:
 
 
 def test_a_transaction_of_the_standby_alone(pair: Pair) -> None:
-    word = "REPLICA" if is_mysql(pair) else "SLAVE"
-    pair.a.sql(f"STOP {word} IO_THREAD")
+    pair.receiver(pair.a, "STOP")
     pair.b.sql("SET GLOBAL read_only = 0")  # its check closes it again
     pair.b.sql("CREATE TABLE app.errant (id INT PRIMARY KEY)")
     pair.wait_until(lambda: not pair.is_open(pair.b), 5, "the check on B to close it")
@@ -124,7 +118,7 @@ def test_a_transaction_of_the_standby_alone(pair: Pair) -> None:
         assert named(pair.a) == {("ERRANT", "peer"), ("REPLICATION_RUNS", "here")}
         assert named(pair.b) == {("ERRANT", "here"), ("REPLICATION_RUNS", "peer")}
     finally:
-        pair.a.sql(f"START {word} IO_THREAD")
+        pair.receiver(pair.a, "START")
         pair.wait_replication_caught_up()
     pair.wait_replication_running()
     assert named(pair.b) == set()

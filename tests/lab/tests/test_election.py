@@ -2,7 +2,7 @@
 
 Pairs of configurations made at random run at once, each in two namespaces on a bridge. What is
 predicted is predicted from the very files that keepalived reads. LAB_SEED=N repeats a run;
-LAB_RECORD=FILE writes down what was seen, for tests/unit/test_election_history.py.
+LAB_RECORD=FILE writes down what was seen, for tests/unit/keepalived/test_election_history.py.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from tests.lab.elections.lab import Arena, Contest, seed
+from tests.lab.elections.arena import Arena, Contest, seed
 from tests.lab.elections.plan import Plan, Side, conf, plan
-from tests.lab.elections.story import EVENTS, Story
-from tests.lab.servers.flavour import MARIADB
+from tests.lab.elections.prediction import EVENTS, Prediction
+from tests.lab.servers.flavours import MARIADB
 
 PAIRS = 42
 #: Seconds. Longer than the longest wait for the next thing to happen: a check each second, then
@@ -85,10 +85,10 @@ def arena(tmp_path: Path) -> Iterator[Callable[[list[Plan]], Arena]]:
             one.close()
 
 
-def story(contest: Contest) -> Story:
+def story(contest: Contest) -> Prediction:
     nodes = contest.nodes
     addresses = [contest.plan.address(name) for name in "AB"]
-    return Story(nodes["A"].conf, nodes["B"].conf, addresses[0], addresses[1])
+    return Prediction(nodes["A"].conf, nodes["B"].conf, addresses[0], addresses[1])
 
 
 def test_holders_are_as_predicted_through_a_history(

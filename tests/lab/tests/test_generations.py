@@ -1,18 +1,11 @@
 """A further generation is what it says, and its keepalived looks like one that is installed."""
 
-from collections.abc import Iterator
+from tests.lab.pairs.pair import VIP, Pair
+from tests.lab.servers.flavours import MARIADB_TRIXIE
+from tests.lab.servers.keepalived import PROGRAM, Keepalived
+from tests.lab.tests.shared_pair import shared_pair
 
-import pytest
-
-from tests.lab.hosts.keepalived import PROGRAM, Keepalived
-from tests.lab.hosts.pair import VIP, Pair
-from tests.lab.servers.flavour import MARIADB_TRIXIE
-
-
-@pytest.fixture(scope="module")
-def pair() -> Iterator[Pair]:
-    with Pair(MARIADB_TRIXIE, suite="kachecks") as pair:
-        yield pair
+pair = shared_pair({MARIADB_TRIXIE.name: MARIADB_TRIXIE}, "kachecks")
 
 
 def test_server_is_of_that_generation_with_its_defaults(pair: Pair) -> None:

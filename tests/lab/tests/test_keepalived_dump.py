@@ -17,11 +17,12 @@ import pytest
 
 from kachecks.keepalived.conf import read
 from kachecks.keepalived.instance import Instance, instances
+from tests.lab.elections.arena import furnish, pid_files, seed
 from tests.lab.elections.conf_noise import CONFIG_ID, Content, Noise
-from tests.lab.elections.lab import furnish, pid_files, seed
 from tests.lab.hosts.namespaces import Namespaces
 from tests.lab.hosts.network import Link, Switch, ip
-from tests.lab.servers.flavour import MARIADB, MARIADB_TRIXIE, Flavour
+from tests.lab.servers.flavour import Flavour
+from tests.lab.servers.flavours import MARIADB, MARIADB_TRIXIE
 
 CONFIGURATIONS = 40
 AT_ONCE = 8

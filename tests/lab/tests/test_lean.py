@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import Pair
-from tests.lab.hosts.programs import BIN
+from tests.lab.pairs.commands import BIN
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import Pair
 from tests.lab.servers.flavour import Flavour
 from tests.unit.check.test_lean import HEALTHY, LOADED
 

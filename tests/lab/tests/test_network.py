@@ -18,7 +18,7 @@ import pytest
 
 from tests.lab.hosts.namespaces import Namespaces
 from tests.lab.hosts.network import Link, Switch, ip
-from tests.lab.hosts.snippets import CHECKOUT
+from tests.lab.hosts.process import CHECKOUT
 
 OURS, OTHER, CLIENT = "10.0.0.1", "10.0.0.2", "10.0.0.10"
 OURS6, OTHER6, CLIENT6 = "fd00::1", "fd00::2", "fd00::10"

@@ -4,22 +4,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.lab.error import LabError
-from tests.lab.hosts import snippets, workdir
-from tests.lab.hosts.pair import VIP, Pair
-from tests.lab.hosts.snippets import CHECKOUT
-from tests.lab.servers.flavour import FLAVOURS, MARIADB
+from tests.lab.hosts import workdir
+from tests.lab.hosts.process import CHECKOUT
+from tests.lab.pairs import snippets
+from tests.lab.pairs.pair import VIP, Pair
+from tests.lab.servers.flavours import FLAVOURS, MARIADB
+from tests.lab.tests.shared_pair import shared_pair
 
-
-@pytest.fixture(scope="module", params=FLAVOURS.values(), ids=lambda flavour: flavour.name)
-def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
-    with Pair(request.param) as pair:
-        yield pair
+pair = shared_pair(FLAVOURS)
 
 
 def test_replication_flows_both_ways(pair: Pair) -> None:
@@ -132,8 +129,8 @@ def test_two_pairs_live_side_by_side_and_nothing_is_left(
 ) -> None:
     program = f"""
 import os
-from tests.lab.servers.flavour import MARIADB
-from tests.lab.hosts.pair import Pair
+from tests.lab.servers.flavours import MARIADB
+from tests.lab.pairs.pair import Pair
 with Pair(MARIADB) as pair:
     parts = (pair.switch, pair.client, pair.a.inside, pair.b.inside)
     print(pair.workdir, *(part.pid for part in parts), flush=True)

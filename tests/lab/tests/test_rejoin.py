@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import Pair
-from tests.lab.hosts.programs import run
-from tests.lab.servers.flavour import MYSQL, Flavour, MariaDB
+from tests.lab.pairs.commands import said_in_json
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import Pair
+from tests.lab.servers.flavour import Flavour
+from tests.lab.servers.flavours import MYSQL
+
+
+@contextlib.contextmanager
+def pair_with_a_table(flavour: Flavour) -> Iterator[Pair]:
+    with Pair(flavour, suite="kachecks") as pair:
+        pair.a.sql("CREATE TABLE app.t (id INT PRIMARY KEY)")
+        pair.wait_replication_caught_up()
+        yield pair
 
 
 def test_a_tail_is_counted_and_flows_back(flavour: Flavour) -> None:
-    with Pair(flavour, suite="kachecks") as pair:
+    with pair_with_a_table(flavour) as pair:
         a, b = pair.nodes
-        a.sql("CREATE TABLE app.t (id INT PRIMARY KEY)")
-        pair.wait_replication_caught_up()
         pair.wait_until(lambda: rejoin(b)["status"] == 0, 10, "B to be fit")
         assert rejoin(a)["status"] == 0
 
@@ -26,20 +34,18 @@ def test_a_tail_is_counted_and_flows_back(flavour: Flavour) -> None:
         assert pair.is_open(b)
         assert not pair.is_open(a)
 
-        b.sql(_receiver(flavour, "START"))
+        pair.receiver(b, "START")
         pair.wait_until(lambda: rejoin(a)["status"] == 0, 20, "A to be back")
         assert rejoin(b)["status"] == 0
         assert pair.tables_equal()
 
 
 def test_a_tail_that_collides(flavour: Flavour) -> None:
-    with Pair(flavour, suite="kachecks") as pair:
+    with pair_with_a_table(flavour) as pair:
         a, b = pair.nodes
-        a.sql("CREATE TABLE app.t (id INT PRIMARY KEY)")
-        pair.wait_replication_caught_up()
         _returns_with_a_tail(pair)
         b.sql("INSERT INTO app.t VALUES (2)")  # as the last one of A's tail
-        b.sql(_receiver(flavour, "START"))
+        pair.receiver(b, "START")
         pair.wait_until(lambda: codes(rejoin(a)) == ["APPLIER_ERROR"] * 2, 15, "1062 on both")
         for node, active in ((a, False), (b, True)):
             said = rejoin(node)
@@ -52,11 +58,9 @@ def test_a_tail_that_collides(flavour: Flavour) -> None:
 
 
 def test_what_mysql_has_purged() -> None:
-    with Pair(MYSQL, suite="kachecks") as pair:
+    with pair_with_a_table(MYSQL) as pair:
         a, b = pair.nodes
-        a.sql("CREATE TABLE app.t (id INT PRIMARY KEY)")
-        pair.wait_replication_caught_up()
-        b.sql(_receiver(MYSQL, "STOP"))
+        pair.receiver(b, "STOP")
         a.sql("INSERT INTO app.t VALUES (1)")
         a.sql("FLUSH BINARY LOGS")
         newest = next(iter(a.sql("SHOW BINARY LOGS")[-1].values()))
@@ -64,7 +68,7 @@ def test_what_mysql_has_purged() -> None:
         stopped = rejoin(b)
         assert codes(stopped) == ["PURGED", "RECEIVER_STOPPED"]
         assert stopped["only_there"]["purged"] == stopped["only_there"]["gtids"]
-        b.sql(_receiver(MYSQL, "START"))
+        pair.receiver(b, "START")
         pair.wait_until(lambda: codes(rejoin(b)) == ["PURGED", "RECEIVER_ERROR"], 15, "1236")
         assert rejoin(b)["status"] == 2
 
@@ -72,7 +76,7 @@ def test_what_mysql_has_purged() -> None:
 def _returns_with_a_tail(pair: Pair) -> None:
     """A comes back, closed, with three rows; B serves, and its receiver is stopped."""
     a, b = pair.nodes
-    b.sql(_receiver(pair.flavour, "STOP"))
+    pair.receiver(b, "STOP")
     a.sql("INSERT INTO app.t VALUES (0)")
     a.sql("INSERT INTO app.t VALUES (1)")
     a.sql("INSERT INTO app.t VALUES (2)")
@@ -90,16 +94,10 @@ def _returns_with_a_tail(pair: Pair) -> None:
 
 def rejoin(node: Node) -> dict[str, Any]:
     """What it says; the exit status is the same."""
-    status, text = run(node, "kachecks", "rejoin", "--json")
-    said: dict[str, Any] = json.loads(text)
+    status, said = said_in_json(node, "rejoin")
     assert said["status"] == status
     return said
 
 
 def codes(said: dict[str, Any]) -> list[str]:
     return [each["code"] for each in said["findings"]]
-
-
-def _receiver(flavour: Flavour, verb: str) -> str:
-    old = isinstance(flavour, MariaDB) or flavour.version_numbers < (8, 0, 22)
-    return f"{verb} {'SLAVE' if old else 'REPLICA'} IO_THREAD"

@@ -1,6 +1,6 @@
 """The rewriting of snippets: pure text, no server."""
 
-from tests.lab.hosts.snippets import SNIPPETS, fill_text, uncommented, with_options, without_blocks
+from tests.lab.pairs.snippets import SNIPPETS, fill_text, uncommented, with_options, without_blocks
 
 OPTIONS = "# head\n[kachecks]\nvip = 10.0.0.100\n# max_lag = 30\n\n[peer]\nport = 3306\n"
 

@@ -11,32 +11,29 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
+from tests.lab.pairs.commands import BIN, said_in_json
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import VIP, Pair
+from tests.lab.servers.flavours import MARIADB, MARIADB_TRIXIE, MYSQL
+from tests.lab.tests.shared_pair import shared_pair
 
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import VIP, Pair
-from tests.lab.servers.flavour import MARIADB, MARIADB_TRIXIE, MYSQL
-
-STATUS = "/opt/kachecks/bin/kachecks"
+STATUS = f"{BIN}/kachecks"
 FLAVOURS = {"mariadb": MARIADB, "mysql": MYSQL, "keepalived-2.3": MARIADB_TRIXIE}
 
 
-@pytest.fixture(scope="module", params=FLAVOURS.values(), ids=FLAVOURS.keys())
-def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
-    with Pair(request.param, "kachecks") as pair:
-        pair.a.sql("CREATE TABLE app.t (id INT AUTO_INCREMENT PRIMARY KEY, node INT)")
-        pair.wait_replication_caught_up()
-        yield pair
+def with_a_table(pair: Pair) -> None:
+    pair.a.sql("CREATE TABLE app.t (id INT AUTO_INCREMENT PRIMARY KEY, node INT)")
+    pair.wait_replication_caught_up()
+
+
+pair = shared_pair(FLAVOURS, "kachecks", ready=with_a_table)
 
 
 def status(node: Node) -> tuple[int, dict[str, Any]]:
     """Exit status, and what --json says."""
-    done = node.run([STATUS, "status", "--json"], check=False)
-    assert done.stderr == ""
-    assert done.stdout, f"exit {done.returncode}, and nothing said"
-    said = json.loads(done.stdout)
-    assert said["status"] == done.returncode
-    return done.returncode, said
+    found, said = said_in_json(node, "status")
+    assert said["status"] == found
+    return found, said
 
 
 def wait_for_status(pair: Pair, node: Node, number: int) -> dict[str, Any]:
@@ -96,8 +93,9 @@ def test_those_who_ask_keepalived_at_the_same_time_all_get_its_answer(pair: Pair
         "for _ in range(5):\n"
         f"    print(probe.ask(['{VIP}'], patience=20).state)"
     )
-    python = "/opt/kachecks/bin/python"
-    asking = [pair.b.popen([python, "-c", program], stdout=subprocess.PIPE) for _ in range(4)]
+    asking = [
+        pair.b.popen([f"{BIN}/python", "-c", program], stdout=subprocess.PIPE) for _ in range(4)
+    ]
     said = [each.communicate()[0].decode().split() for each in asking]
     assert said == [["BACKUP"] * 5] * 4
     assert pair.b.keepalived_state() == "BACKUP"  # and is none the worse for it

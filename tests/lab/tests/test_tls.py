@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from tests.lab.pairs.commands import run
+from tests.lab.pairs.pair import Pair
+from tests.lab.servers.flavours import MARIADB, MYSQL
+from tests.lab.tests.shared_pair import shared_pair
 
-import pytest
-
-from tests.lab.hosts.pair import Pair
-from tests.lab.servers.flavour import MARIADB, MYSQL
-
-NOTIFY_MASTER = "/opt/kachecks/bin/notify_master"
 PEER_CA = "/etc/kachecks/peer-ca.pem"
 
 
-@pytest.fixture(scope="module")
-def pair() -> Iterator[Pair]:
-    """MySQL makes itself certificates."""
-    with Pair(MYSQL, suite="kachecks") as pair:
-        yield pair
+pair = shared_pair({MYSQL.name: MYSQL}, "kachecks")  # MySQL makes itself certificates
 
 
 def promote_again(pair: Pair) -> tuple[int, str]:
     """notify_master on the active node: it asks the peer, and opens nothing."""
-    result = pair.a.run([NOTIFY_MASTER], check=False)
-    return result.returncode, result.stdout
+    return run(pair.a, "notify_master")
 
 
 def test_required(pair: Pair) -> None:
@@ -49,7 +41,7 @@ def test_the_wrong_authority(pair: Pair) -> None:
     assert "2026" in said
     for statement in pair.flavour.close_writes:
         pair.a.sql(statement)
-    assert pair.a.run([NOTIFY_MASTER], check=False).returncode == 1
+    assert promote_again(pair)[0] == 1
     assert not pair.is_open(pair.a)
 
 

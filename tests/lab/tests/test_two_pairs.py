@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.lab.hosts.node import Node
-from tests.lab.hosts.pair import VIP as FIRST_VIP
-from tests.lab.hosts.pair import Pair
-from tests.lab.hosts.second_pair import (
+from tests.lab.observing.observer import Observer
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import VIP as FIRST_VIP
+from tests.lab.pairs.pair import Pair
+from tests.lab.pairs.second_pair import (
     NAME,
     OPTION_FILE,
     PORT,
@@ -25,12 +26,10 @@ from tests.lab.hosts.second_pair import (
     SecondPair,
     SecondServer,
     living_server,
-    vrrp_state,
 )
-from tests.lab.matrix.scenario import drop_in_command
-from tests.lab.observing import evidence
-from tests.lab.observing.observer import Observer
-from tests.lab.observing.record import OPEN, Record, Row
+from tests.lab.pairs.systemd import drop_in_command
+from tests.lab.records import evidence
+from tests.lab.records.record import OPEN, Record, Row
 from tests.lab.servers.flavour import Flavour
 
 FIRST_PID_FILE = "/run/mysqld/mysqld.pid"
@@ -62,7 +61,7 @@ class Both(NamedTuple):
 def both(flavour: Flavour) -> Iterator[Both]:
     with (
         Pair(flavour, "kachecks") as pair,
-        Observer(pair.nodes, pair.client, FIRST_VIP, pair.workdir) as of_first,
+        Observer.of(pair) as of_first,
     ):
         of_first.wait_for_write("a")
         second = SecondPair(pair)
@@ -161,14 +160,16 @@ def test_a_dead_and_a_hung_server(both: Both) -> None:
 
     assert first.is_serving(first.b)
     assert second.a.is_serving()
-    assert vrrp_state(first.a, FIRST_INSTANCE) == "FAULT"
-    assert vrrp_state(first.a, NAME) == "MASTER"
+    assert first.a.keepalived_state(FIRST_INSTANCE) == "FAULT"
+    assert first.a.keepalived_state(NAME) == "MASTER"
     assert_undisturbed(of_second)
     assert [(server.audit(), server.marks()) for server in (second.a, second.b)] == before
 
     first.a.start_mysqld()
     first.wait_until(
-        lambda: vrrp_state(first.a, FIRST_INSTANCE) == "BACKUP", 20, "A to stand by for the first"
+        lambda: first.a.keepalived_state(FIRST_INSTANCE) == "BACKUP",
+        20,
+        "A to stand by for the first",
     )
     assert_undisturbed(of_second)
 
@@ -205,7 +206,7 @@ def test_one_pair_moves(both: Both) -> None:
 
     assert second.b.is_serving()
     assert second.a.marks()[f"{NAME}.permit"] == "1\n"
-    assert vrrp_state(first.a, NAME) == "BACKUP"
+    assert first.a.keepalived_state(NAME) == "BACKUP"
     assert open_after_release(assert_one_writer(of_second), "a", start) == 0.0
     assert_nothing_lost(of_second, second.b)
     assert_undisturbed(of_first)
@@ -239,7 +240,7 @@ def test_what_a_dead_keepalived_leaves(both: Both) -> None:
     """--drop-vip takes the VIP of its own pair: the drop-in calls it once for each."""
     first, second, of_first, of_second = both
     a = first.a
-    a.run(["kill", f"-{signal.SIGKILL}", *map(str, reversed(a.keepalived_pids()))])
+    a.kill_keepalived()
     hook(a, "--drop-vip", DEFAULTS)
     assert not a.has_vip(VIP)
     assert a.has_vip(FIRST_VIP)

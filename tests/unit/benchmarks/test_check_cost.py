@@ -7,7 +7,7 @@ import json
 import pytest
 
 from benchmarks import check_cost
-from benchmarks.checks import (
+from benchmarks.check_runs import (
     DOWN,
     FRUGAL,
     HEALTHY,
@@ -18,7 +18,7 @@ from benchmarks.checks import (
     SOCKET_WAY,
     Cost,
 )
-from benchmarks.checks import unexpected as wrong_status
+from benchmarks.check_runs import unexpected as wrong_status
 
 
 def cost(milliseconds: float, mib: float = 10, calls: int | None = 100) -> Cost:

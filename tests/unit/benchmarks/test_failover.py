@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from benchmarks.failover import draw, notes, results, rows, times_of
-from benchmarks.failovers import Run, Story, plays
+from benchmarks.failover_runs import Run, Story, plays
 from tests.unit.lab.test_timeline import failover
 
 

@@ -8,8 +8,8 @@ import socket
 import pytest
 
 from benchmarks import idlers, scale
-from benchmarks.growth import GROWTHS, Point, with_vips
-from tests.lab.hosts.suite import recipe
+from benchmarks.scale_runs import GROWTHS, Point, with_vips
+from tests.lab.pairs.suite import recipe
 
 
 def _point(outage: float, work: float) -> Point:

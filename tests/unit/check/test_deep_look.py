@@ -146,12 +146,12 @@ def test_a_healthy_pair(version: str) -> None:
 @pytest.mark.parametrize(
     ("trouble", "said"),
     [
-        (REFUSED, "refused"),
-        (SILENT, "silent"),
-        (MUTE, "unanswered"),
-        (Lost("gone"), "unanswered"),
-        (ServerError(1045, "denied"), "unanswered"),
-        (DriverError("no driver"), "unanswered"),
+        (REFUSED, "refusing"),
+        (SILENT, "absent"),
+        (MUTE, "mute"),
+        (Lost("gone"), "mute"),
+        (ServerError(1045, "denied"), "unaskable"),
+        (DriverError("no driver"), "unknown"),
     ],
 )
 @pytest.mark.parametrize("role", [standby, holder])
@@ -160,7 +160,7 @@ def test_a_peer_that_cannot_be_asked(role: Any, trouble: Exception, said: str) -
     world.a.trouble = trouble
     found = look(world)
     assert found._replace(others="") == Findings(peer=said)
-    assert bool(found.others) == (role is holder and said in ("refused", "silent"))
+    assert bool(found.others) == (role is holder and said in ("refusing", "absent"))
     assert world.time < 1.1
 
 
@@ -194,7 +194,7 @@ def test_a_check_that_is_killed_while_it_marks() -> None:
         seen.append(world.last_look.alone)
 
     world.when("mark alone", marks)
-    remembered(world, Findings(peer="refused"))
+    remembered(world, Findings(peer="refusing"))
     assert seen == [None]
 
 
@@ -214,11 +214,13 @@ def test_alone_without_gtids() -> None:
 
 
 @pytest.mark.parametrize("statement", ["@@global.read_only", "SHOW REPLICA STATUS"])
-@pytest.mark.parametrize("trouble", [MUTE, ServerError(1227, "you need SUPER")])
-def test_a_peer_that_falls_silent(statement: str, trouble: Exception) -> None:
+@pytest.mark.parametrize(
+    ("trouble", "said"), [(MUTE, "mute"), (ServerError(1227, "you need SUPER"), "unaskable")]
+)
+def test_a_peer_that_falls_silent(statement: str, trouble: Exception, said: str) -> None:
     world = holder()
     world.a.troubles[statement] = trouble
-    assert look(world) == Findings(peer="unanswered")
+    assert look(world) == Findings(peer=said)
 
 
 @pytest.mark.parametrize("statement", ["AS gtid_mode", "GTID_SUBTRACT"])
@@ -227,7 +229,7 @@ def test_a_peer_that_falls_silent_later(statement: str) -> None:
     world = standby()
     world.b.made = 9
     world.a.troubles[statement] = MUTE
-    assert look(world) == FOLLOWS._replace(peer="unanswered")
+    assert look(world) == FOLLOWS._replace(peer="mute")
 
 
 UNFIT: list[dict[str, object]] = [
@@ -374,7 +376,7 @@ def test_our_own_server_falls_silent() -> None:
         world.b.troubles["@@global.read_only"] = MUTE
 
     world.when("A: connect", silent)
-    assert look(world) == Findings(peer="unanswered")
+    assert look(world) == Findings(peer="mute")
 
 
 # What only this standby has ----------------------------------------------------------------------
@@ -629,7 +631,7 @@ def test_contact_is_asked_once(version: str) -> None:
     if version == MARIADB12:
         world.a.read_only = "NO_LOCK_NO_ADMIN"
     world.a.troubles["AS gtid_mode"] = ServerError(1227, "you need SUPER")
-    assert look(world).peer == "unanswered"
+    assert look(world).peer == "unaskable"
     world.had_contact, world.time = True, 0.0
     found = look(world)
     assert (found.peer, found.up_to_date) == ("closed", True)
@@ -639,7 +641,7 @@ def test_contact_is_asked_once(version: str) -> None:
 def test_the_peer_falls_silent_before_contact() -> None:
     world = newcomer()
     world.a.troubles["AS gtid_mode"] = MUTE
-    assert look(world) == Findings(peer="unanswered")
+    assert look(world) == Findings(peer="mute")
 
 
 BY_FILE: list[tuple[dict[str, object], bool]] = [
@@ -883,7 +885,7 @@ def test_since_when_the_peer_is_fit() -> None:
     world = World()
     fit = Findings(peer="closed", peer_fit=True)
     since = []
-    for found in (fit, fit, Findings(peer="closed"), fit, fit, Findings(peer="unanswered"), fit):
+    for found in (fit, fit, Findings(peer="closed"), fit, fit, Findings(peer="mute"), fit):
         world.pass_time(5.0)
         since.append(remembered(world, found).fit_since)
     assert since == [5.0, 5.0, 0.0, 20.0, 20.0, 0.0, 35.0]
@@ -925,7 +927,7 @@ def test_looks_in_a_row() -> None:
     assert remembered(world, both).two_writers == 1
 
 
-@pytest.mark.parametrize("peer", ["refused", "silent"])
+@pytest.mark.parametrize("peer", ["refusing", "absent"])
 @pytest.mark.parametrize("before", [None, Look(0.0, alone=False)])
 def test_an_open_holder_whose_peer_cannot_take_over_is_alone(
     before: Look | None, peer: str
@@ -938,7 +940,7 @@ def test_an_open_holder_whose_peer_cannot_take_over_is_alone(
     assert world.alone
     assert world.log.count("mark alone") == 1  # it is written to a disk
     asked = [line for line in world.log if line.startswith(("on link", "echo"))]
-    assert asked == ([] if peer == "refused" else ["on link?", "echo 10.0.0.1?"])  # and only once
+    assert asked == ([] if peer == "refusing" else ["on link?", "echo 10.0.0.1?"])  # and only once
     assert world.time < 0.09 + ECHO_PATIENCE + 0.01
 
 
@@ -952,14 +954,14 @@ def test_a_silent_peer_whose_host_is_there_may_serve(before: Look | None, what: 
         world.network.on_link = True
     else:
         world.network.echo = {"10.0.0.1"}
-    assert not remembered(world, Findings(peer="silent")).alone
+    assert not remembered(world, Findings(peer="absent")).alone
     assert not world.alone
 
 
 def test_the_witness_does_not_answer_for_the_peer() -> None:
     world = World()
     world.network.echo = {"10.0.0.254"}
-    assert remembered(world, Findings(peer="silent")).alone
+    assert remembered(world, Findings(peer="absent")).alone
 
 
 @pytest.mark.parametrize("what", ["on link", "echo"])
@@ -967,12 +969,12 @@ def test_a_network_that_cannot_be_looked_at_proves_nothing(what: str) -> None:
     """And what else was found is remembered all the same."""
     world = World()
     world.network.errors[what] = PermissionError("no CAP_NET_RAW")
-    look_made = remembered(world, Findings(peer="silent", disk_full="no room"))
+    look_made = remembered(world, Findings(peer="absent", disk_full="no room"))
     assert (look_made.alone, look_made.wrong) == (None, True)
     assert not world.alone
 
 
-@pytest.mark.parametrize("peer", ["unanswered", "open", "closed", ""])
+@pytest.mark.parametrize("peer", ["mute", "open", "closed", ""])
 def test_it_is_not_alone_beside_a_peer_that_may_write(peer: str) -> None:
     world = World()
     world.last_look = Look(0.0, alone=False)
@@ -980,7 +982,7 @@ def test_it_is_not_alone_beside_a_peer_that_may_write(peer: str) -> None:
     assert not world.alone
 
 
-@pytest.mark.parametrize("peer", ["refused", "silent"])
+@pytest.mark.parametrize("peer", ["refusing", "absent"])
 def test_a_standby_is_never_marked_alone(peer: str) -> None:
     world = World()
     assert remembered(world, Findings(peer=peer), holds=False).alone is None  # not known
@@ -995,17 +997,17 @@ def test_a_standby_is_never_marked_alone(peer: str) -> None:
 def test_the_peer_answers_again(peer: str, holds: bool) -> None:
     """From now on it may have what this node lacks."""
     world = World()
-    remembered(world, Findings(peer="refused"))
+    remembered(world, Findings(peer="refusing"))
     assert not remembered(world, Findings(peer=peer), holds).alone
     assert not world.alone
     remembered(world, Findings(peer=peer), holds)
     assert world.log.count("unmark alone") == 1
 
 
-@pytest.mark.parametrize("peer", ["unanswered", "silent", "refused", ""])
+@pytest.mark.parametrize("peer", ["mute", "absent", "refusing", ""])
 def test_an_answer_that_says_nothing_leaves_the_mark(peer: str) -> None:
     world = World()
-    remembered(world, Findings(peer="refused"))
+    remembered(world, Findings(peer="refusing"))
     assert remembered(world, Findings(peer=peer)).alone
     assert world.alone
 
@@ -1019,7 +1021,7 @@ def test_after_a_reboot_the_mark_may_still_be_there(peer: str) -> None:
     assert not world.alone
 
 
-@pytest.mark.parametrize("first", ["refused", "silent", "unanswered"])
+@pytest.mark.parametrize("first", ["refusing", "absent", "mute"])
 def test_after_a_reboot_the_peer_answers_at_the_second_look(first: str) -> None:
     world = World()
     world.alone = True

@@ -14,7 +14,7 @@ def test_something_is_wrong(what: str) -> None:
     assert Findings(**{what: "why"}).wrong
 
 
-@pytest.mark.parametrize("peer", ["", "open", "closed", "refused", "silent", "unanswered"])
+@pytest.mark.parametrize("peer", ["", "open", "closed", "refusing", "absent", "mute"])
 @pytest.mark.parametrize("fit", [False, True])
 def test_the_peer_alone_is_not_wrong(peer: str, fit: bool) -> None:
     """A standby that is powered off for a week must not cost a closer look every second."""

@@ -20,7 +20,6 @@ config config.file_format config.kinds config.options
 mysql mysql.driver mysql.errors mysql.facts mysql.probe mysql.queries mysql.session
 network network.link network.vip
 state state.files state.marks
-transitions transitions.company
 bounded lean mysqld_process node report
 """
 """The files of ours that a check opens which only asks whether all is still well, besides

@@ -37,10 +37,12 @@ def standby(facts: Facts | None, **seen: str) -> Observation:
 HEALTHY = replica()
 FAILURES = [
     # reason, status, failure, holder's status, options that change it, the other way round
-    ("MYSQLD_DOWN", 10, "down", 10, {}, None),
-    ("MYSQLD_HUNG", 11, "hung", 11, {}, None),
+    ("MYSQLD_DOWN", 10, "refusing", 10, {}, None),
+    ("MYSQLD_HUNG", 11, "mute", 11, {}, None),
+    ("MYSQLD_HUNG", 11, "absent", 11, {}, None),
     ("TOO_MANY_CONNECTIONS", 25, "busy", 0, {"too_many_connections": "fail"}, 25),
     ("UNKNOWN", 30, "unknown", 0, {}, None),
+    ("UNKNOWN", 30, "unaskable", 0, {}, None),
 ]
 
 
@@ -60,7 +62,7 @@ def test_server_that_could_not_be_asked(
 
 
 def test_a_failure_without_words_is_still_a_failure() -> None:
-    assert judge(standby(None, failure="hung"), config()).status == 11
+    assert judge(standby(None, failure="mute"), config()).status == 11
 
 
 STATES = [
@@ -102,7 +104,7 @@ def test_replication_never_fails_the_holder(reason: str, state: str, columns: di
     assert verdict.problem == (reason != "OK")
 
 
-@pytest.mark.parametrize("peer", ["closed", "unanswered", ""])
+@pytest.mark.parametrize("peer", ["closed", "mute", ""])
 @pytest.mark.parametrize(
     ("state", "columns"),
     [
@@ -141,7 +143,7 @@ def test_the_first_rule_that_fits_decides() -> None:
     seen = standby(facts, peer="open")
     assert judge(seen, config()).reason == "APPLIER_STOPPED"
     assert judge(seen._replace(failure="unknown", detail="x"), config()).reason == "APPLIER_STOPPED"
-    assert judge(seen._replace(failure="hung", detail="x"), config()).reason == "MYSQLD_HUNG"
+    assert judge(seen._replace(failure="mute", detail="x"), config()).reason == "MYSQLD_HUNG"
     late = replica("connecting", Seconds_Behind_Source="99")
     assert judge(standby(late, peer="open"), config()).reason == "RECEIVER_STOPPED"
 
@@ -192,9 +194,9 @@ def test_channels_of_others_do_not_count() -> None:
 def test_needs_peer(state: str, columns: dict, asked: bool) -> None:
     facts = replica(state, **columns)
     assert needs_peer(standby(facts), config()) == asked
-    assert not needs_peer(standby(facts, peer="unanswered"), config())
+    assert not needs_peer(standby(facts, peer="mute"), config())
     assert not needs_peer(holder(facts), config())
-    assert not needs_peer(standby(None, failure="hung", detail="x"), config())
+    assert not needs_peer(standby(None, failure="mute", detail="x"), config())
 
 
 # What a closer look finds ------------------------------------------------------------------------
@@ -291,7 +293,7 @@ def test_behind() -> None:
 def test_the_order_of_the_new_rules() -> None:
     """A dead server first: of all others it may be said that it lives."""
     everything = Findings("open", True, "stalled", "full", "read-only", "both", True, "errant")
-    seen = holder(None, failure="down", detail="x", isolated="nobody", gave_way="superseded")
+    seen = holder(None, failure="refusing", detail="x", isolated="nobody", gave_way="superseded")
     mark = in_local_time(0, 1, "kim", "disks")
     seen = seen._replace(found=everything, maintenance=mark)
     reasons = []

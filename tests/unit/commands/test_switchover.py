@@ -400,11 +400,14 @@ def breaks(**changes: object) -> Callable[[World], None]:
         (breaks(a__trouble=MUTE), "the peer: no answer"),
         (breaks(a__trouble=ServerError(1045, "denied")), "check [peer] in k.cnf"),
         (breaks(a__access=OPEN), "the peer is open too"),
-        (breaks(a__channels=0), "does not replicate from this node"),
-        (breaks(a__applier="No"), "the peer's applier has stopped"),
+        (breaks(a__channels=0), "the peer: it does not replicate"),
+        (breaks(a__applier="No"), "the peer: its applier has stopped"),
         (breaks(a__applier="No", a__applier_errno=1062), "error 1062: Duplicate entry '25'"),
-        (breaks(a__receiver="Connecting"), "the peer's receiver is not connected"),
-        (breaks(a__lag="3", a__of_b=5), "the peer is 3 s behind, more than 2 s: wait, or --force"),
+        (breaks(a__receiver="Connecting"), "the peer: its receiver is not connected"),
+        (
+            breaks(a__lag="3", a__of_b=5),
+            "the peer: it is 3 s behind, more than 2 s: wait, or --force",
+        ),
         (breaks(a__number=2), "server_id"),
         (breaks(b__source_id=9), "a different cluster's data"),
     ],
@@ -536,7 +539,7 @@ def test_refused_before_anything(
     world.a.lag, world.a.of_b = "30", 5
     monkeypatch.setattr(switchover, "node_for", lambda *_: world.node)
     assert switchover.main([option_file]) == 1
-    assert capsys.readouterr().out.startswith("refused: the peer is 30 s behind")
+    assert capsys.readouterr().out.startswith("refused: the peer: it is 30 s behind")
     assert world.b.access == OPEN
 
 

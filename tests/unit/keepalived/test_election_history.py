@@ -1,7 +1,7 @@
 """The election rules on histories that real keepalived 2.2.7 has lived through.
 
-data/elections.json is what tests/lab/test_election.py saw, written down with LAB_RECORD=FILE: the
-two files of each pair, the addresses, and who held the VIP after each event.
+data/elections.json is what tests/lab/tests/test_election.py saw, written down with
+LAB_RECORD=FILE: the two files of each pair, the addresses, and who held the VIP after each event.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from kachecks.keepalived import election, tracker
-from tests.lab.elections.story import Story
+from tests.lab.elections.prediction import Story
 
 RECORD = json.loads((Path(__file__).parents[1] / "data/elections.json").read_text())
 

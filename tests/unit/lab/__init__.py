@@ -1,0 +1,1 @@
+"""The lab's own logic, on made-up records and servers."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lab.observing import evidence
-from tests.lab.observing.record import Access, Holding, Mark, Record, Row, Write, parse_writes
+from tests.lab.records import evidence
+from tests.lab.records.record import Access, Holding, Mark, Record, Row, Write, parse_writes
 
 
 def ack(end: float, node: str = "A", token: int = 0) -> Write:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lab.observing import handover
-from tests.lab.observing.record import Access, Holding, Record
+from tests.lab.records import evidence, handover
+from tests.lab.records.record import Access, Holding, Record
 
 
 def record(holding: str = "", **access: str) -> Record:
@@ -99,9 +99,30 @@ def test_writers_within_a_span() -> None:
     assert handover.writers(seen, 0.0, 3.05) == {"a"}
 
 
-class TestLastTwoWriters:
+class TestTwoWriters:
     def test_the_end_of_the_last_certain_moment(self) -> None:
-        assert handover.last_two_writers(record(a="oooocc", b="coooo")) == 3.0
+        assert evidence.two_writers(record(a="oooocc", b="coooo"))[-1][1] == 3.0
 
     def test_none_after_a_clean_handover(self) -> None:
-        assert handover.last_two_writers(record(a="oocc", b="ccoo")) is None
+        assert evidence.two_writers(record(a="oocc", b="ccoo")) == []
+
+
+def holding(*holders: str) -> Record:
+    looks = tuple(Holding(float(at), frozenset(nodes)) for at, nodes in enumerate(holders))
+    return Record(nodes=("a", "b"), start=0.0, end=10.0, holding=looks)
+
+
+def test_it_never_left() -> None:
+    assert handover.never_left(holding("b", "a", "a", "a"), "a", since=1.5)
+
+
+def test_it_left_for_a_moment() -> None:
+    assert not handover.never_left(holding("a", "a", "", "a"), "a", since=1.0)
+
+
+def test_it_moved() -> None:
+    assert not handover.never_left(holding("a", "a", "b"), "a", since=1.0)
+
+
+def test_it_came_to_the_other_as_well() -> None:
+    assert not handover.never_left(holding("a", "a", "ab"), "a", since=1.0)

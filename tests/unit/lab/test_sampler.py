@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.lab.error import LabError
-from tests.lab.observing import evidence
-from tests.lab.observing.record import CLOSED, DOWN, OPEN
 from tests.lab.observing.sampler import Sampler
+from tests.lab.records import evidence
+from tests.lab.records.record import CLOSED, DOWN, OPEN
 from tests.unit.doubles.scripted_server import ScriptedServer, log_in, packet, send_rows, statement
 
 

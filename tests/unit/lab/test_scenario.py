@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.lab.matrix import scenario as module
-from tests.lab.matrix.rows import line_of
-from tests.lab.matrix.scenario import Figures, Scenario
-from tests.lab.observing.record import Row, Write
+from tests.lab.matrix.figures import Figures
+from tests.lab.matrix.scenario import Scenario
+from tests.lab.records.record import Row, Write
 
 WRITES = (
     Write(0.1, 0.2, 11, 1, "a"),
@@ -38,5 +38,5 @@ def test_missing_are_acknowledged_writes_that_the_node_lacks(
 
 def test_what_was_not_counted_is_not_printed() -> None:
     flavour: Any = SimpleNamespace(name="mysql")
-    assert "missing" not in line_of("2", flavour, Figures(0.4, 0, 0.0, 0.0))
-    assert "missing before A was back 0" in line_of("1", flavour, Figures(0.4, 0, 0.0, 0.0, 0))
+    assert "missing" not in Figures(0.4, 0, 0.0, 0.0).line("row 2", flavour)
+    assert "missing before A was back 0" in Figures(0.4, 0, 0.0, 0.0, 0).line("row 1", flavour)

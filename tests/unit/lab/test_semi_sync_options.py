@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.hosts.provision import SEMI_SYNC
-from tests.lab.hosts.snippets import SNIPPETS, uncommented
+from tests.lab.pairs.files import SEMI_SYNC
+from tests.lab.pairs.snippets import SNIPPETS, uncommented
+from tests.lab.servers.flavour import Flavour
 from tests.lab.servers.mariadb import MariaDB
 from tests.lab.servers.mysql import MySQL
-from tests.lab.servers.server import Flavour
 
 
 def flavour(kind: type[Flavour], version: str) -> Flavour:

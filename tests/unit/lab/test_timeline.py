@@ -6,8 +6,10 @@ import io
 
 import pytest
 
-from tests.lab.observing.record import Access, Holding, Mark, Record, Replicating, Row, Write
-from tests.lab.pictures.timeline import Live, figures, picture, table
+from tests.lab.pictures.figures import figures, table
+from tests.lab.pictures.live import LiveLines
+from tests.lab.pictures.timeline import picture
+from tests.lab.records.record import Access, Holding, Mark, Record, Replicating, Row, Write
 
 KILLED = Mark(2.0, "SIGKILL of mysqld on A", fault=True)
 
@@ -85,7 +87,7 @@ def test_the_figures_name_outage_losses_and_two_writers() -> None:
 
 def test_live_lines_tell_each_mark_and_takeover_once() -> None:
     stream = io.StringIO()
-    live = Live(("A", "B"), 0.0, stream)
+    live = LiveLines(("A", "B"), 0.0, stream)
     live.update(Record(("A", "B"), 0.0, 1.0))
     live.update(failover())
     text = stream.getvalue()
@@ -105,7 +107,7 @@ def test_colour_only_on_a_terminal_and_not_under_no_color(
 
     monkeypatch.setenv("NO_COLOR", no_color)
     stream = Terminal()
-    Live(("A", "B"), 0.0, stream).update(failover())
+    LiveLines(("A", "B"), 0.0, stream).update(failover())
     assert ("\033[" in stream.getvalue()) is coloured
 
 

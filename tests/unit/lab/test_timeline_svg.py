@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
 
-from tests.lab.observing import spans
-from tests.lab.observing.record import Access, Holding, Mark, Record
-from tests.lab.observing.transitions import Transition, of_audit
 from tests.lab.pictures.timeline_svg import LEFT, RIGHT, WIDTH, Panel, picture
+from tests.lab.records import evidence, spans
+from tests.lab.records.record import Access, Holding, Mark, Record
+from tests.lab.records.transitions import Transition, of_audit
 from tests.unit.lab.test_timeline import failover
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -72,7 +72,7 @@ def test_two_writers_are_drawn_as_such() -> None:
         Access(node, at * 0.04, at * 0.04 + 0.001, "open") for at in range(50) for node in "AB"
     )
     record = Record(("A", "B"), 0.0, 2.0, access=access)
-    ((start, end),) = spans.two_writers(record)
+    ((start, end),) = evidence.two_writers(record)
     assert (start, end) == (0.001, 1.96)
     picture_of_both = picture([Panel("recipe", record)], "both", before=0.0)
     assert picture_of_both.count('height="4" fill="#c1121f"') == 2

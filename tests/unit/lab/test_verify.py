@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.lab.observing import verify as module
-from tests.lab.observing.record import Access, Holding, Record, Row, Write
 from tests.lab.observing.verify import ATTEMPTS, NOBODY, Expect, NotProvenError, proven, verify
+from tests.lab.records.record import Access, Holding, Record, Row, Write
 
 
 @dataclass

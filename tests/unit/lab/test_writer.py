@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.observing.record import parse_writes
 from tests.lab.observing.writer import Writer
+from tests.lab.records.record import parse_writes
 from tests.lab.servers.wire import LOST, NO_SOCKET
 from tests.unit.doubles.scripted_server import (
     OK,
@@ -102,18 +102,12 @@ def test_the_first_row_makes_the_table(tmp_path: Path) -> None:
     server.close()
 
 
+WRITER = [sys.executable, "-m", "tests.lab.observing.writer", "--host", "127.0.0.1", "--port", "1"]
+
+
 @pytest.fixture
 def started(tmp_path: Path) -> subprocess.Popen[bytes]:
-    argv = [
-        sys.executable,
-        "-m",
-        "tests.lab.observing.writer",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        "1",
-    ]
-    argv += ["--output", str(tmp_path / "lines"), "--parent", str(os.getpid())]
+    argv = [*WRITER, "--output", str(tmp_path / "lines"), "--parent", str(os.getpid())]
     process = subprocess.Popen(argv, cwd=CHECKOUT)
     lines, until = tmp_path / "lines", time.monotonic() + BUSY
     while time.monotonic() < until and not (lines.exists() and lines.read_text().count("\n") > 3):
@@ -133,16 +127,7 @@ def test_sigterm_ends_it_and_its_lines_are_whole(
 
 
 def test_it_dies_with_its_parent(tmp_path: Path) -> None:
-    argv = [
-        sys.executable,
-        "-m",
-        "tests.lab.observing.writer",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        "1",
-    ]
-    argv += ["--output", str(tmp_path / "lines"), "--parent"]
+    argv = [*WRITER, "--output", str(tmp_path / "lines"), "--parent"]
     parent = (
         "import os, subprocess, sys, time\n"
         f"child = subprocess.Popen({argv!r} + [str(os.getpid())], cwd={str(CHECKOUT)!r},"

@@ -184,12 +184,12 @@ def test_the_network_cannot_be_looked_at(what: str) -> None:
 @pytest.mark.parametrize(
     ("trouble", "said"),
     [
-        (REFUSED, "gone"),
-        (SILENT, "gone"),
-        (MUTE, "unanswered"),
-        (Lost("gone"), "unanswered"),
-        (ServerError(1045, "denied"), "unanswered"),
-        (DriverError("no driver"), "unanswered"),
+        (REFUSED, "refusing"),
+        (SILENT, "absent"),
+        (MUTE, "mute"),
+        (Lost("gone"), "mute"),
+        (ServerError(1045, "denied"), "unaskable"),
+        (DriverError("no driver"), "unknown"),
     ],
 )
 def test_a_peer_that_cannot_be_asked(trouble: Exception, said: str) -> None:
@@ -207,11 +207,13 @@ def test_a_peer_that_answers(access: str) -> None:
     assert no_session_is_left(world)
 
 
-@pytest.mark.parametrize("trouble", [MUTE, ServerError(1227, "you need SUPER")])
-def test_a_peer_that_falls_silent(trouble: Exception) -> None:
+@pytest.mark.parametrize(
+    ("trouble", "said"), [(MUTE, "mute"), (ServerError(1227, "you need SUPER"), "unaskable")]
+)
+def test_a_peer_that_falls_silent(trouble: Exception, said: str) -> None:
     world = World()
     world.a.troubles["@@global.read_only"] = trouble
-    assert ask_peer(world.node) == "unanswered"
+    assert ask_peer(world.node) == said
     assert no_session_is_left(world)
 
 

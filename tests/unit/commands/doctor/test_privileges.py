@@ -15,7 +15,7 @@ from kachecks.commands.doctor.server.privileges import (
     parse_grants,
 )
 from kachecks.mysql.facts import Version
-from tests.lab.hosts.snippets import SNIPPETS
+from tests.lab.pairs.snippets import SNIPPETS
 
 SNIPPET = {
     "grants.mysql57.sql": Version(False, (5, 7, 44)),

@@ -166,5 +166,5 @@ def test_other_node_is_judged_by_the_rules_of_the_check() -> None:
     there = config()._replace(peer="10.0.0.1")
     open_here = judged(late, "", "", False, "open", there)
     assert (open_here.reason, open_here.status) == ("RECEIVER_STOPPED", 23)
-    assert judged(late, "", "", False, "gone", there).reason == "OK"
-    assert judged(None, "down", "refused", False, "open", there).reason == "MYSQLD_DOWN"
+    assert judged(late, "", "", False, "absent", there).reason == "OK"
+    assert judged(None, "refusing", "refused", False, "open", there).reason == "MYSQLD_DOWN"

@@ -11,8 +11,8 @@ import re
 import sys
 from pathlib import Path
 
-from tests.lab.hosts.pair import Pair
-from tests.lab.servers.flavour import ALL_FLAVOURS
+from tests.lab.pairs.pair import Pair
+from tests.lab.servers.flavours import ALL_FLAVOURS
 
 HERE = Path(__file__).parent
 KACHECKS = HERE.parents[3] / "kachecks"

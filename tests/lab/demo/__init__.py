@@ -1,0 +1,1 @@
+"""Programs that show a pair at work: a failover, the operator's commands, the screenshots."""

@@ -1,0 +1,168 @@
+"""One database host: mysqld and keepalived on a `Host`."""
+
+import json
+import re
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+from tests.lab.error import LabError
+from tests.lab.hosts.host import Furniture, Host
+from tests.lab.hosts.network import Link, Switch
+from tests.lab.servers import sql
+from tests.lab.servers.flavour import DATADIR, SOCKET, Flavour
+
+STATE_DIRECTORY = "/var/lib/kachecks"
+SUITE_DIRECTORY = "/opt/kachecks"
+
+
+class Node(Host):
+    """A host that can run a server of one flavour.
+
+    `suite_directory` is what it sees at /opt/kachecks, `visible` what else it must see if that
+    happens to lie under /tmp. With `datadir_size` (as in mount's size=) the datadir is a tmpfs
+    that fills up at that size and is lost at power-off.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        flavour: Flavour,
+        directory: Path,
+        switch: Optional[Switch] = None,
+        links: Sequence[Link] = (),
+        suite_directory: Optional[Path] = None,
+        visible: Sequence[Path] = (),
+        datadir_size: Optional[str] = None,
+    ) -> None:
+        binds = dict(flavour.keepalived.binds)
+        if suite_directory:
+            binds[SUITE_DIRECTORY] = suite_directory
+        furniture = Furniture(
+            disks={
+                DATADIR: "datadir",
+                STATE_DIRECTORY: "state",
+                "/etc/mysql": "etc-mysql",
+                "/etc/keepalived": "etc-keepalived",
+                "/etc/kachecks": "etc-kachecks",
+            },
+            binds=binds,
+            added={
+                "/etc": ["mysql", "keepalived", "kachecks"],
+                "/var/lib": ["mysql", "kachecks"],
+                "/opt": ["kachecks"],
+            },
+            visible=[*visible, *flavour.needs, Path(__file__).parents[1]],
+            tmpfs={DATADIR: f"size={datadir_size}"} if datadir_size else {},
+            chroot=flavour.chroot,
+        )
+        super().__init__(name, directory, furniture, switch, links)
+        self.flavour = flavour
+        self.path(STATE_DIRECTORY).chmod(0o700)
+
+    # MySQL
+
+    def start_mysqld(self, extra: Sequence[str] = (), wait: bool = True) -> int:
+        """Start the server and, unless told otherwise, wait until it answers."""
+        pid = self.daemon(self.flavour.process, self.flavour.server_command(extra), "mysqld.log")
+        if wait:
+            self.wait_mysqld()
+        return pid
+
+    def wait_mysqld(self, timeout: float = 30) -> None:
+        """Wait until the server answers."""
+        import mysql.connector
+
+        end = time.monotonic() + timeout
+        while True:
+            try:
+                self.sql("SELECT 1")
+                return
+            except mysql.connector.Error as error:
+                if time.monotonic() > end or self.mysqld_pid() is None:
+                    log = (self.logs / "mysqld.log").read_text()[-2000:]
+                    raise LabError(f"mysqld on {self.name}: {error}; its log:\n{log}") from error
+            time.sleep(0.02)
+
+    def stop_mysqld(self, timeout: float = 30) -> None:
+        """SIGTERM, and wait until it is gone."""
+        self.kill_mysqld(signal.SIGTERM)
+        self.wait(lambda: self.mysqld_pid() is None, timeout, "mysqld to be gone")
+
+    def kill_mysqld(self, sig: int = signal.SIGKILL) -> None:
+        """Send `sig`; SIGSTOP and SIGCONT too."""
+        pid = self.mysqld_pid()
+        if pid is None:
+            raise LabError(f"no mysqld on {self.name}")
+        self.kill(pid, sig)
+
+    def mysqld_pid(self) -> Optional[int]:
+        """As the node counts; None if there is none."""
+        pids = self.pids(self.flavour.process) if self.is_on else []
+        return pids[0] if pids else None
+
+    @property
+    def socket_path(self) -> Path:
+        """The server's socket as the lab sees it: short, wherever the work directory is."""
+        return self.path(SOCKET)
+
+    @property
+    def datadir(self) -> Path:
+        """As the lab sees it."""
+        return self.path(DATADIR)
+
+    def sql(self, statement: str, database: Optional[str] = None, **options: Any) -> list[sql.Row]:
+        """Run one statement as root through the socket; its rows as dictionaries."""
+        return sql.query(self.socket_path, statement, database, **options)
+
+    def value(self, query: str) -> Any:
+        """The first column of the first row."""
+        return next(iter(self.sql(query)[0].values()))
+
+    # keepalived
+
+    def start_keepalived(self) -> int:
+        """As systemd does on Debian, in the foreground of a session of its own."""
+        command = ["keepalived", "--dont-fork", "--log-console"]
+        return self.daemon("keepalived", command, "keepalived.log")
+
+    def stop_keepalived(self, sig: int = signal.SIGTERM, timeout: float = 10) -> None:
+        """Send `sig` to the parent process and wait until all of keepalived is gone."""
+        pids = self.keepalived_pids()
+        if pids:
+            self.kill(pids[0], sig)
+        self.wait(lambda: not self.keepalived_pids(), timeout, "keepalived to be gone")
+
+    def kill_keepalived(self) -> None:
+        """SIGKILL for all of it, so that the virtual IP stays.
+
+        At once and children first: a parent has time to start another child, and a child that
+        outlives its parent cleans up.
+        """
+        self.run(["kill", "-KILL", *map(str, reversed(self.keepalived_pids()))])
+
+    def wait_standby(self, timeout: float = 20) -> None:
+        """Until keepalived is BACKUP."""
+        self.wait(lambda: self.keepalived_state() == "BACKUP", timeout, "it to stand by")
+
+    def keepalived_pids(self) -> list[int]:
+        """The parent first, then its children, which include scripts that it has just forked."""
+        return sorted(self.pids("keepalived")) if self.is_on else []
+
+    def keepalived_state(self, instance: str = "[^)]+") -> str:
+        """MASTER, BACKUP, FAULT or STOP as its log has it; empty before the first.
+
+        `instance`: a vrrp_instance where there are several.
+        """
+        log = (self.logs / "keepalived.log").read_text()
+        states = re.findall(rf"\({instance}\) Entering (\w+)", log)
+        return states[-1] if states else ""
+
+    # The suite
+
+    def audit(self, name: str = "*") -> list[dict[str, Any]]:
+        """The audit log of one pair, or of all in order of the files' names."""
+        files = sorted(self.path(STATE_DIRECTORY).glob(f"{name}.jsonl"))
+        return [json.loads(line) for file in files for line in file.read_text().splitlines()]

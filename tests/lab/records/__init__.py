@@ -1,0 +1,1 @@
+"""What was seen, as values, and what follows from it: pure functions, no server and no clock."""

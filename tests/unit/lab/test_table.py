@@ -1,0 +1,40 @@
+"""The failure matrix' table, and what the manual says of its rows."""
+
+from __future__ import annotations
+
+import re
+
+from tests.lab.hosts.process import CHECKOUT
+from tests.lab.matrix.table import ROWS
+
+DOCS = CHECKOUT / "docs"
+MEASURED = re.compile(r"^\| (\d[\w-]*) \| ([^|\n]+?)(?: \(see below\))? (?:\|[^|\n]+){3}\|$", re.M)
+"""A row's name and what happens, in a table of five columns."""
+
+OF_A_NUMBER = {"15": "15-both", "17": "17-master-open", "24": "24-restart-promotion", "10": "10-a"}
+"""The variant that the manual has for a number that no row has alone."""
+
+PLAYED_ELSEWHERE = {"28"}
+"""doctor finds it before it matters: tests/lab/tests/test_doctor.py."""
+
+
+def test_no_row_hides_another() -> None:
+    plays = [(row.function, dict(row.arguments)) for row in ROWS.values()]
+    assert all(plays.count(each) == 1 for each in plays)
+    numbers = [row.number for row in ROWS.values()]
+    assert numbers == sorted(numbers)
+
+
+def test_measured_rows_are_called_what_they_are() -> None:
+    measured = (DOCS / "benchmarks.md").read_text().partition("## The failure matrix")[2]
+    told = {OF_A_NUMBER.get(name, name): what for name, what in MEASURED.findall(measured)}
+    assert len(told) > 60
+    assert told == {name: ROWS[name].what for name in told}
+
+
+def test_every_number_is_a_promise() -> None:
+    """Rows in brackets in the column of what happens."""
+    promises = re.findall(
+        r"^\| [^|]*\((\d+)\) \|", (DOCS / "failures.md").read_text(), re.MULTILINE
+    )
+    assert {str(row.number) for row in ROWS.values()} == set(promises) - PLAYED_ELSEWHERE
