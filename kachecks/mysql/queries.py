@@ -1,5 +1,7 @@
 """All SQL, by server family and version, with what each statement does to the server.
 
+What only the operator's commands ask is in operator_queries, which the check does not load.
+
 Privileges are those measured for MySQL 9.7 and MariaDB 10.11; the grants in keepalived-snippets
 give exactly them.
 """

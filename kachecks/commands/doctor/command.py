@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from kachecks.command_line import UNUSABLE, operator_parser
 from kachecks.commands.doctor.conf.file import Reading, read_conf
-from kachecks.commands.doctor.conf.setup import Setup, setup, vips
+from kachecks.commands.doctor.conf.setup import Setup, Setups, setup, vips
 from kachecks.commands.doctor.host.facts import Keepalived
 from kachecks.commands.doctor.host.keepalived import conf_of, config_id_of
 from kachecks.commands.doctor.host.kernel import addresses
@@ -23,8 +23,8 @@ from kachecks.commands.doctor.host.look import look
 from kachecks.commands.doctor.host.run import keepalived, running_arguments
 from kachecks.commands.doctor.report import as_json, as_text, rule_as_json, rule_list, rule_text
 from kachecks.commands.doctor.rule import HERE, PEER, Finding
-from kachecks.commands.doctor.server import tables as doctor_server
-from kachecks.commands.doctor.tables import RULES, of_both, of_conf, of_host
+from kachecks.commands.doctor.server.probe import ask
+from kachecks.commands.doctor.tables import RULES, of_both, of_conf, of_host, of_servers
 from kachecks.config.options import Config, load
 from kachecks.keepalived.instance import canonical
 from kachecks.node import Node
@@ -128,7 +128,7 @@ def _look(config: Config, options: argparse.Namespace) -> _Seen | None:
         *of_conf(reading, here),
         *(_of_peer(config, peer, here) if peer else []),
         *of_host(look(node, here, program)),
-        *doctor_server.look(node),
+        *of_servers(ask(node)),
     ]
     looked_at = {
         "option_file": config.path,
@@ -151,7 +151,7 @@ def _of_peer(config: Config, reading: Reading, here: Setup | None) -> list[Findi
     assert reading.conf
     own = frozenset(entry.address for entry in addresses()) - vips(config)
     peer = setup(PEER, config, reading.conf, own, _permit(config))
-    return of_conf(reading, peer) + (of_both(here, peer) if here else [])
+    return of_conf(reading, peer) + (of_both(Setups(here, peer)) if here else [])
 
 
 def _permit(config: Config) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kachecks.commands.doctor.rule import FAILURE, PEER, Finding, Rule
+from kachecks.commands.text import count, wrap
 
-_WIDTH = 80
 _INDENT = "    "
 
 
@@ -16,11 +15,11 @@ def as_text(findings: Sequence[Finding], rules: Sequence[Rule], looked_at: Seque
     """Findings, the worst first, and a last line that counts them."""
     lines = [*looked_at, ""] if looked_at else []
     found = ordered(findings)
-    for same in _grouped([one for one in found if one.checked], _rule_and_node):
+    for same in _grouped(one for one in found if one.checked):
         lines += [*_found(same), ""]
-    for same in _grouped([one for one in found if not one.checked], _obstacle):
+    for same in _grouped(one for one in found if not one.checked):
         lines += [*_not_checked(same), ""]
-    lines += _wrapped(_count(findings, rules), "")
+    lines += _wrapped(_total(findings, rules), "")
     return "\n".join(lines)
 
 
@@ -54,20 +53,18 @@ def rule_list(rules: Sequence[Rule]) -> str:
     """All rules, two lines each or so."""
     lines: list[str] = []
     for rule in rules:
-        lines += [f"{rule.name} ({word(rule.level)})", *_wrapped(rule.checked, _INDENT)]
+        lines += [_head(rule), *_wrapped(rule.checked)]
     return "\n".join(lines)
 
 
 def rule_text(rule: Rule) -> str:
     """One rule in full."""
-    return "\n".join(
-        [
-            f"{rule.name} ({word(rule.level)})",
-            *_wrapped(rule.checked, _INDENT),
-            *_wrapped(f"why:  {rule.why}", _INDENT),
-            *_wrapped(f"cure: {rule.cure}", _INDENT),
-        ]
-    )
+    told = (rule.checked, f"why:  {rule.why}", f"cure: {rule.cure}")
+    return "\n".join([_head(rule), *(line for text in told for line in _wrapped(text))])
+
+
+def _head(rule: Rule) -> str:
+    return f"{rule.name} ({word(rule.level)})"
 
 
 def rule_as_json(rule: Rule) -> dict[str, str]:
@@ -80,20 +77,13 @@ def word(level: int) -> str:
     return "failure" if level == FAILURE else "warning"
 
 
-def _grouped(findings: Sequence[Finding], key: Callable[[Finding], object]) -> list[list[Finding]]:
-    """What is alike put together, each group where its first one stood."""
+def _grouped(findings: Iterable[Finding]) -> list[list[Finding]]:
+    """By rule, or by what stood in the way; each group where its first one stood."""
     groups: dict[object, list[Finding]] = {}
     for finding in findings:
-        groups.setdefault(key(finding), []).append(finding)
+        what = finding.rule.name if finding.checked else (finding.sentence, finding.where)
+        groups.setdefault((what, finding.node), []).append(finding)
     return list(groups.values())
-
-
-def _rule_and_node(finding: Finding) -> object:
-    return finding.rule.name, finding.node
-
-
-def _obstacle(finding: Finding) -> object:
-    return finding.sentence, finding.where, finding.node
 
 
 def _found(same: Sequence[Finding]) -> list[str]:
@@ -102,9 +92,9 @@ def _found(same: Sequence[Finding]) -> list[str]:
     lines = [f"{word(rule.level).upper()} {rule.name}{_whose(same[0])}"]
     for finding in same:
         lines += _place(finding)
-    lines += _wrapped(f"why:  {rule.why}", _INDENT)
+    lines += _wrapped(f"why:  {rule.why}")
     for cure in dict.fromkeys(finding.cure for finding in same):
-        lines += _wrapped(f"cure: {cure}", _INDENT)
+        lines += _wrapped(f"cure: {cure}")
     return lines
 
 
@@ -119,32 +109,22 @@ def _whose(finding: Finding) -> str:
 
 def _place(finding: Finding) -> list[str]:
     where = [f"{_INDENT}{finding.where}"] if finding.where else []  # in one piece, to be copied
-    return [*where, *_wrapped(finding.sentence, _INDENT)]
+    return [*where, *_wrapped(finding.sentence)]
 
 
-def _wrapped(text: str, indent: str) -> list[str]:
-    hanging = indent + "      " if text.startswith(("why:", "cure:")) else indent
-    return textwrap.wrap(
-        text,
-        _WIDTH,
-        initial_indent=indent,
-        subsequent_indent=hanging,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+def _wrapped(text: str, first: str = _INDENT) -> list[str]:
+    """``why:`` and ``cure:`` hang."""
+    labelled = text.startswith(("why:", "cure:"))
+    return wrap(text, first=first, rest=first + " " * 6 * labelled)
 
 
-def _count(findings: Sequence[Finding], rules: Sequence[Rule]) -> str:
+def _total(findings: Sequence[Finding], rules: Sequence[Rule]) -> str:
     checked = [finding for finding in findings if finding.checked]
     failures = sum(finding.level == FAILURE for finding in checked)
     skipped = len({finding.rule.name for finding in findings if not finding.checked})
     if not findings:
         return f"All is as it should be: {len(rules)} rules."
-    said = f"{_some(failures, 'failure')}, {_some(len(checked) - failures, 'warning')}"
+    said = f"{count(failures, 'failure')}, {count(len(checked) - failures, 'warning')}"
     if skipped:
-        said += f", {_some(skipped, 'rule')} not checked"
+        said += f", {count(skipped, 'rule')} not checked"
     return f"{said}, of {len(rules)} rules. --explain RULE tells about one."
-
-
-def _some(number: int, noun: str) -> str:
-    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"

@@ -1,7 +1,8 @@
 """What doctor's rules are made of: a rule, what it found, and how a table of rules is judged. Pure.
 
-Every section of doctor is one table: rules, each with a function over frozen facts. ``--explain``
-and the manual print the same rules, so they cannot tell anything else than what is checked.
+Each file of rules ends with its TABLE: one ``row`` for each rule, with the function that looks for
+what is wrong. ``--explain`` and the manual print the same rows, so they cannot tell anything else
+than what is checked. What many rows have in common is a function that makes such a function.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ class Found(NamedTuple):
 
     sentence: str  # the thing and its value
     where: str = ""  # FILE or FILE:LINE
-    node: str = HERE
     cure: str = ""  # the rule's cure with this thing's name; "" where the general one says it all
+    node: str | None = None  # None: the node whose facts are judged
     checked: bool = True
     elsewhere: bool = False  # not checked, and only doctor on the other node can
 
@@ -61,37 +62,47 @@ class Finding(NamedTuple):
 
 
 Facts = TypeVar("Facts")
-Check = Callable[[Facts], Iterable[Found]]
+Finder = Callable[[Facts], Iterable[Found]]
+Row = tuple[Rule, Callable[[Facts], Iterable[Found]]]
 Table = Sequence[tuple[Rule, Callable[[Facts], Iterable[Found]]]]
 
 
-def not_checked(why: str, node: str = HERE, where: str = "", elsewhere: bool = False) -> Found:
+def row(
+    name: str, level: int, finder: Finder[Facts], checked: str, why: str, cure: str
+) -> Row[Facts]:
+    """One line of a table: a rule, and the function that looks for what is against it."""
+    return Rule(name, level, checked, why, cure), finder
+
+
+def not_checked(
+    why: str, where: str = "", node: str | None = None, elsewhere: bool = False
+) -> Found:
     """For a rule whose facts are not to be had; ``why`` names what was in the way.
 
     Args:
         elsewhere: that is so on every right pair, as only the other node knows: said, but no
             reason for an exit status.
     """
-    return Found(why, where, node, checked=False, elsewhere=elsewhere)
+    return Found(why, where, "", node, checked=False, elsewhere=elsewhere)
 
 
-def judge(table: Table[Facts], facts: Facts) -> list[Finding]:
-    """Every rule of the table, in its order."""
+def judge(table: Table[Facts], facts: Facts, node: str) -> list[Finding]:
+    """Every rule of the table, in its order, over the facts about ``node``."""
     return [
         Finding(
             rule,
-            found.node,
+            node if found.node is None else found.node,
             found.sentence,
             found.where,
             found.cure or rule.cure,
             found.checked,
             found.elsewhere,
         )
-        for rule, check in table
-        for found in check(facts)
+        for rule, finder in table
+        for found in finder(facts)
     ]
 
 
-def rules(table: Table[Facts]) -> tuple[Rule, ...]:
+def rules(*tables: Table[Facts]) -> tuple[Rule, ...]:
     """The rules alone, for --explain and the manual."""
-    return tuple(rule for rule, _ in table)
+    return tuple(rule for table in tables for rule, _ in table)

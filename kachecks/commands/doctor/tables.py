@@ -2,65 +2,69 @@
 
 from __future__ import annotations
 
-from kachecks.commands.doctor.conf import check as doctor_keepalived_check
-from kachecks.commands.doctor.conf import file as doctor_keepalived_conf
-from kachecks.commands.doctor.conf import hooks as doctor_keepalived_hooks
-from kachecks.commands.doctor.conf import instance as doctor_keepalived_instance
-from kachecks.commands.doctor.conf import pair as doctor_keepalived_pair
-from kachecks.commands.doctor.conf import vrrp as doctor_keepalived_vrrp
+from kachecks.commands.doctor.conf import check, file, hooks, instance, vrrp
+from kachecks.commands.doctor.conf import pair as conf_pair
 from kachecks.commands.doctor.conf.file import Reading
-from kachecks.commands.doctor.conf.pair import Both
-from kachecks.commands.doctor.conf.setup import Setup
-from kachecks.commands.doctor.host import boot as doctor_host_boot
-from kachecks.commands.doctor.host import directories as doctor_host_directories
-from kachecks.commands.doctor.host import hooks as doctor_host_hooks
-from kachecks.commands.doctor.host import keepalived as doctor_host_keepalived
-from kachecks.commands.doctor.host import network as doctor_host_network
-from kachecks.commands.doctor.host import programs as doctor_host_programs
-from kachecks.commands.doctor.host import runs as doctor_host_runs
+from kachecks.commands.doctor.conf.setup import Setup, Setups
+from kachecks.commands.doctor.host import boot as host_boot
+from kachecks.commands.doctor.host import directories, keepalived, network, programs, runs
 from kachecks.commands.doctor.host.facts import HostFacts
-from kachecks.commands.doctor.rule import Finding, Rule, Table, judge, rules
-from kachecks.commands.doctor.server import tables as doctor_server
+from kachecks.commands.doctor.rule import BOTH, HERE, Finding, Rule, Table, judge, rules
+from kachecks.commands.doctor.server import access, reach, replication, semi_sync, settings
+from kachecks.commands.doctor.server import boot as server_boot
+from kachecks.commands.doctor.server import pair as server_pair
+from kachecks.commands.doctor.server.facts import Server, Servers
 
-OF_SETUP: tuple[Table[Setup], ...] = (
-    doctor_keepalived_instance.TABLE,
-    doctor_keepalived_check.TABLE,
-    doctor_keepalived_hooks.TABLE,
-    doctor_keepalived_vrrp.TABLE,
+_OF_SETUP: tuple[Table[Setup], ...] = (instance.TABLE, check.TABLE, hooks.TABLE, vrrp.TABLE)
+_OF_HOST: tuple[Table[HostFacts], ...] = (
+    keepalived.TABLE,
+    programs.TABLE,
+    runs.TABLE,
+    directories.TABLE,
+    host_boot.TABLE,
+    network.TABLE,
 )
-OF_HOST: tuple[Table[HostFacts], ...] = (
-    doctor_host_keepalived.TABLE,
-    doctor_host_programs.TABLE,
-    doctor_host_hooks.TABLE,
-    doctor_host_runs.TABLE,
-    doctor_host_directories.TABLE,
-    doctor_host_boot.TABLE,
-    doctor_host_network.TABLE,
+_OF_SERVERS: tuple[Table[Servers], ...] = (reach.TABLE, server_pair.TABLE, semi_sync.OF_BOTH)
+_OF_SERVER: tuple[Table[Server], ...] = (
+    server_boot.TABLE,
+    access.TABLE,
+    settings.TABLE,
+    semi_sync.TABLE,
+    replication.TABLE,
 )
 
+SERVER_RULES: tuple[Rule, ...] = (*rules(*_OF_SERVERS), *rules(*_OF_SERVER))
 RULES: tuple[Rule, ...] = (
-    *rules(doctor_keepalived_conf.TABLE),
-    *(rule for table in OF_SETUP for rule in rules(table)),
-    *rules(doctor_keepalived_pair.TABLE),
-    *(rule for table in OF_HOST for rule in rules(table)),
-    *doctor_server.RULES,
+    *rules(file.TABLE),
+    *rules(*_OF_SETUP),
+    *rules(conf_pair.TABLE),
+    *rules(*_OF_HOST),
+    *SERVER_RULES,
 )
 """In the order of --explain and of the manual."""
 
 
 def of_conf(reading: Reading, setup: Setup | None) -> list[Finding]:
     """One node's keepalived.conf."""
-    found = judge(doctor_keepalived_conf.TABLE, reading)
+    found = judge(file.TABLE, reading, reading.node)
     if setup:
-        found += [finding for table in OF_SETUP for finding in judge(table, setup)]
+        found += [each for table in _OF_SETUP for each in judge(table, setup, setup.node)]
     return found
 
 
-def of_both(here: Setup, peer: Setup) -> list[Finding]:
+def of_both(setups: Setups) -> list[Finding]:
     """Both nodes' keepalived.conf together."""
-    return judge(doctor_keepalived_pair.TABLE, Both(here, peer))
+    return judge(conf_pair.TABLE, setups, BOTH)
 
 
 def of_host(facts: HostFacts) -> list[Finding]:
     """This host and what it runs."""
-    return [finding for table in OF_HOST for finding in judge(table, facts)]
+    return [finding for table in _OF_HOST for finding in judge(table, facts, HERE)]
+
+
+def of_servers(servers: Servers) -> list[Finding]:
+    """Both servers together, then each that answers."""
+    found = [finding for table in _OF_SERVERS for finding in judge(table, servers, BOTH)]
+    for server in filter(None, (servers.here, servers.peer)):
+        found += [f for table in _OF_SERVER for f in judge(table, server, server.node)]
+    return found

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from kachecks.commands.text import WIDTH, wrap
 from kachecks.keepalived.election import why_dropped
 from kachecks.keepalived.findings import FAILURE, Finding
 from kachecks.keepalived.instance import Instance
 from kachecks.keepalived.situations import Row, Sides
 from kachecks.keepalived.tracker import Tracker
 
-_WIDTH = 80
 _FORMAT = "{:<23} {:<23} {:>5} {:>5}  {:<9} {:<9}"
 _CELL = 23
 
@@ -29,7 +28,7 @@ def as_text(elections: Iterable[Election], status: int) -> str:
         for finding in found:
             word = "FAILURE" if finding.level == FAILURE else "warning"
             text = f"{word} {finding.code}: {finding.sentence} ({finding.where})"
-            lines += _wrapped(text)
+            lines += wrap(text, rest="    ")
         if found:
             lines.append("")
     lines.append(
@@ -91,7 +90,7 @@ def _instance(name: str, instance: Instance) -> list[str]:
         f" VIP {', '.join(sorted(instance.vips)) or 'none'}; tracks"
         f" {', '.join(map(_tracker, instance.trackers)) or 'nothing'}"
     )
-    return _wrapped(said, "   ")
+    return wrap(said, rest="   ")
 
 
 def _tracker(tracker: Tracker) -> str:
@@ -107,13 +106,13 @@ def _table(table: Sequence[Row]) -> list[str]:
     lines = [
         _FORMAT.format("", "", "prio", "prio", "holder if", "holder if"),
         _FORMAT.format("A", "B", "A", "B", "A held it", "B held it"),
-        "-" * _WIDTH,
+        "-" * WIDTH,
     ]
     for row in table:
         cells = [_priority(row.priority_a, row.a), _priority(row.priority_b, row.b)]
         holders = [_holder(row.from_a), _holder(row.from_b)]
-        left = textwrap.wrap(row.a or "well", _CELL)
-        right = textwrap.wrap(row.b or "well", _CELL)
+        left = wrap(row.a or "well", _CELL, cut=True)
+        right = wrap(row.b or "well", _CELL, cut=True)
         height = max(len(left), len(right))
         left += [""] * (height - len(left))
         right += [""] * (height - len(right))
@@ -150,13 +149,3 @@ def _values(instance: Instance) -> dict[str, Any]:
     values["peers"] = sorted(instance.peers)
     values["trackers"] = [tracker._asdict() for tracker in instance.trackers]
     return values
-
-
-def _wrapped(text: str, indent: str = "    ") -> list[str]:
-    return textwrap.wrap(
-        text,
-        _WIDTH,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

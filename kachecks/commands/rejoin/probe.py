@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from kachecks.bounded import Budget
 from kachecks.check.run import examine
-from kachecks.commands.rejoin import queries as rejoin_queries
 from kachecks.commands.rejoin.facts import HERE, THERE, Seen, Server, Way
-from kachecks.mysql import positions, queries
+from kachecks.mysql import operator_queries, positions, queries
 from kachecks.mysql.facts import Channel, channels_from, channels_of
 from kachecks.mysql.gtid import Position, lost_of
 from kachecks.mysql.gtid_count import count, mariadb_count, mariadb_spans
@@ -76,7 +75,7 @@ def _server(session: Session) -> Server:
     facts = probe(session, STATEMENT)
     purged = ""
     if not facts.version.mariadb:
-        row = session.query(rejoin_queries.PURGED, STATEMENT)[0]
+        row = session.query(operator_queries.PURGED, STATEMENT)[0]
         purged = (row["purged"] or "").replace("\n", "")
     where = session.query(queries.DIRECTORIES, STATEMENT)[0]
     position = positions.executed(session, STATEMENT)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import textwrap
 from collections.abc import Iterator
 from typing import Any
 
 from kachecks.commands.rejoin import advice
 from kachecks.commands.rejoin.facts import HERE, THERE, WORDS, Finding, Seen, Server, Way
 from kachecks.commands.rejoin.rules import COVERED, conclusion, next_steps
+from kachecks.commands.text import WIDTH, count, wrap
 
 _LISTED = 12
 """Lines of GTIDs at most; --json has them all."""
@@ -18,22 +18,22 @@ _LISTED = 12
 def as_text(seen: Seen, found: list[Finding]) -> str:
     """For a terminal; only what is to be copied is longer than a line."""
     status, answer = conclusion(seen, found)
-    width = max(60, min(120, shutil.get_terminal_size((80, 24)).columns))
-    lines = [*_wrapped(f"{WORDS[status]}: {answer}", width), ""]
+    width = max(60, min(120, shutil.get_terminal_size((WIDTH, 24)).columns))
+    lines = [*wrap(f"{WORDS[status]}: {answer}", width), ""]
     place = "the VIP is here" if seen.vip_here else "the VIP is not here"
-    lines += _wrapped(f"{HERE}: {_server(seen.here)}, {place}", width, "  ")
+    lines += wrap(f"{HERE}: {_server(seen.here)}, {place}", width, rest="  ")
     there = _server(seen.there) if seen.there else "not reached"
-    lines += _wrapped(f"{THERE}: {there}", width, "  ")
-    lines += _wrapped(f"the check here: {_check(seen, found)}", width, "  ")
+    lines += wrap(f"{THERE}: {there}", width, rest="  ")
+    lines += wrap(f"the check here: {_check(seen, found)}", width, rest="  ")
     for number, (way, source) in enumerate(_ways(seen)):
         lines += [] if number else [""]
         lines += _only(way, source)
     for each in found:
-        lines += ["", *_wrapped(f"{each.code}: {each.sentence}", width, "  ")]
+        lines += ["", *wrap(f"{each.code}: {each.sentence}", width, rest="  ")]
         for choice in each.choices:
-            lines += _wrapped(f"  - {choice}", width, "    ")
+            lines += wrap(f"  - {choice}", width, rest="    ")
     for step in next_steps(seen):
-        lines += ["", *_wrapped(f"next: {step}", width, "  ")]
+        lines += ["", *wrap(f"next: {step}", width, rest="  ")]
     return "\n".join(lines)
 
 
@@ -87,7 +87,7 @@ def _only(way: Way, source: Server) -> Iterator[str]:
         return
     number = "transactions, their number is not known"
     if way.transactions is not None:
-        number = f"{way.transactions:,} transaction{'' if way.transactions == 1 else 's'}"
+        number = count(way.transactions, "transaction")
     yield f"only on {way.source}: {number}"
     for part in way.listed[:_LISTED]:
         yield f"    {part.strip()}"
@@ -130,10 +130,3 @@ def _way_json(way: Way | None, source: Server) -> dict[str, Any] | None:
         "lost": way.lost or None,
         "command": advice.show(way, source) or None,
     }
-
-
-def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
-    clean = "".join(each if each.isprintable() else " " for each in text)
-    return textwrap.wrap(
-        clean, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )

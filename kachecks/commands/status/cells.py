@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from kachecks.commands.status.facts import NO_KEEPALIVED, Lacks, NodeSeen, Server, Status
 from kachecks.commands.status.judgement import role
+from kachecks.commands.text import count, span
 from kachecks.mysql.facts import Channel
 
 PLAIN, GOOD, WARN, BAD = "plain", "good", "warn", "bad"
@@ -128,7 +129,7 @@ def _channel(channel: Channel, lacks: Lacks | None, room: bool) -> Cell:
     if channel.lag_seconds is not None:
         behind = f"{channel.lag_seconds} s behind"
     if lacks is not None and lacks.transactions is not None:
-        behind += f", {counted(lacks.transactions)}"
+        behind += f", {count(lacks.transactions, 'transaction')}"
     if channel.receiving and channel.applier:
         return Cell(f"{name}{'receiving' + source + ', ' if room else 'yes, '}{behind}")
     parts = []
@@ -155,7 +156,7 @@ def _lacks(server: Server | None, room: bool) -> Cell:
         return Cell("nothing the other node has")
     if transactions is None:
         return Cell(spaced(gtids), WARN)
-    return Cell(f"{counted(transactions)}{': ' + spaced(gtids) if room else ''}", WARN)
+    return Cell(f"{count(transactions, 'transaction')}{': ' + spaced(gtids) if room else ''}", WARN)
 
 
 def _position(server: Server | None) -> Cell:
@@ -200,19 +201,3 @@ def _signs(status: Status) -> Cell:
 def spaced(gtids: str) -> str:
     """With room to wrap between the parts."""
     return gtids.replace(" ", "").replace(",", ", ")
-
-
-def counted(transactions: int) -> str:
-    """``1 transaction``, ``12,345 transactions``."""
-    return f"{transactions:,} transaction{'' if transactions == 1 else 's'}"
-
-
-def span(seconds: float) -> str:
-    """Two units at most: ``42 s``, ``3 min 5 s``, ``2 h 10 min``, ``12 d 3 h``."""
-    whole = max(0, int(seconds))
-    units = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-    for (large, word), (small, below) in zip(units, units[1:]):
-        if whole >= large:
-            rest = whole % large // small
-            return f"{whole // large} {word}" + (f" {rest} {below}" if rest else "")
-    return f"{whole} s"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from kachecks.commands.status import queries as status_queries
 from kachecks.commands.status.facts import Lacks, Server
-from kachecks.mysql import positions
+from kachecks.mysql import operator_queries, positions
 from kachecks.mysql.facts import channels_from
 from kachecks.mysql.gtid import Position, mariadb_missing
 from kachecks.mysql.gtid_count import count, mariadb_count
@@ -30,8 +29,8 @@ def reach(session: Session) -> Reached:
     try:
         facts = probe(session, STATEMENT)
         position = _position(session)
-        names = session.query(status_queries.HOST_NAME, STATEMENT)
-        uptimes = session.query(status_queries.UPTIME, STATEMENT)
+        names = session.query(operator_queries.HOST_NAME, STATEMENT)
+        uptimes = session.query(operator_queries.UPTIME, STATEMENT)
     except BaseException:
         session.close()
         raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from kachecks.commands.status.cells import BAD, FAINT, GOOD, TITLE, WARN, Cell, 
 from kachecks.commands.status.facts import Status
 from kachecks.commands.status.judgement import FINE, NOT_SERVING, Summary
 from kachecks.commands.status.terminal import Painter, Window
+from kachecks.commands.text import clean, wrap
 from kachecks.state.transition import Transition
 
 ROOM = 120
@@ -47,11 +47,6 @@ def screen(status: Status, summary: Summary, window: Window, paint: Painter) -> 
         if window.height is None or len(lines) <= window.height:
             break
     return lines
-
-
-def clean(text: str) -> str:
-    """Without anything that moves a cursor: texts of servers and people end up here."""
-    return "".join(each if each.isprintable() or each == "\n" else " " for each in text)
 
 
 class _Screen:
@@ -101,8 +96,8 @@ class _Screen:
     def _cell(self, cell: Cell, width: int) -> list[str]:
         lines = [
             line
-            for paragraph in clean(cell.text).split("\n")
-            for line in textwrap.wrap(paragraph, width, break_on_hyphens=False) or [""]
+            for paragraph in cell.text.split("\n")
+            for line in wrap(paragraph, width, cut=True) or [""]
         ]
         return _cut(lines, self._limits.cell, width)
 
@@ -113,16 +108,11 @@ class _Screen:
         when = transition.time.replace("T", " ")[:19]
         by = f" ({transition.cause})" if self._room and transition.cause else ""
         text = f"{when}  {transition.transition}: {transition.outcome}{took}: {transition.why}{by}"
-        lines = textwrap.wrap(
-            clean(text).replace("\n", " "),
-            self._width,
-            initial_indent="  ",
-            subsequent_indent="    ",
-        )
+        lines = wrap(text, self._width, first="  ", rest="    ", cut=True)
         return _cut(lines, self._limits.transition, self._width)
 
     def _sentence(self, text: str, indent: str, style: str) -> list[str]:
-        lines = textwrap.wrap(clean(text).replace("\n", " "), self._width, subsequent_indent=indent)
+        lines = wrap(text, self._width, rest=indent, cut=True)
         return [
             self._paint(line, style) for line in _cut(lines, self._limits.sentence, self._width)
         ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kachecks.commands.doctor.server.tables import RULES
+from kachecks.commands.doctor.tables import SERVER_RULES
 from tests.lab.pairs.commands import said_in_json
 from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import Pair
@@ -14,7 +14,7 @@ from tests.lab.servers.flavour import OPTION_FILE
 from tests.lab.servers.flavours import ALL_FLAVOURS
 from tests.lab.tests.shared_pair import shared_pair
 
-OURS = {rule.name for rule in RULES}
+OURS = {rule.name for rule in SERVER_RULES}
 
 
 pair = shared_pair(ALL_FLAVOURS, "kachecks")

@@ -13,13 +13,7 @@ try:
 except ModuleNotFoundError:  # Python before 3.11
     import tomli as tomllib  # type: ignore[no-redef]
 
-PLACES = {
-    "mysql/queries.py",
-    "mysql/operator_queries.py",
-    "commands/doctor/server/queries.py",
-    "commands/rejoin/queries.py",
-    "commands/status/queries.py",
-}
+PLACES = {"mysql/queries.py", "mysql/operator_queries.py"}
 
 STATEMENT = re.compile(
     r"SELECT\s+(@@|\w+\(|.*\bFROM\b)|SHOW\s+[A-Z]{3}|SET\s+(@@|GLOBAL|SESSION|STATEMENT).*="

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from kachecks.check.verdict import Verdict
-from kachecks.commands.rejoin import queries as rejoin_queries
 from kachecks.commands.rejoin.advice import show
 from kachecks.commands.rejoin.errors import meaning
 from kachecks.commands.rejoin.facts import (
@@ -27,6 +26,7 @@ from kachecks.commands.rejoin.probe import ask
 from kachecks.commands.rejoin.report import as_json, as_text
 from kachecks.commands.rejoin.rules import conclusion, findings, next_steps
 from kachecks.config.options import Config
+from kachecks.mysql import operator_queries
 from kachecks.mysql.facts import Channel, Facts, Version, parse_channel
 from kachecks.mysql.gtid import Position
 from kachecks.mysql.session import ServerError, Unreachable
@@ -317,7 +317,7 @@ def purged(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     answer = simulated_server.Session.answer
 
     def with_purged(self: simulated_server.Session, sql: str, timeout: float) -> Any:
-        if sql == rejoin_queries.PURGED:
+        if sql == operator_queries.PURGED:
             return [{"purged": found.get(self.server.name, "")}]
         if "GTID_SUBTRACT" in sql:
             wanted, present = map(numbers, re.findall(r"'([^']*)'", sql))

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any, Optional
 
 from kachecks.commands.doctor.rule import Finding
-from kachecks.commands.doctor.server import probe as doctor_server_probe
-from kachecks.commands.doctor.server import queries as doctor_queries
+from kachecks.commands.doctor.server import probe
 from kachecks.commands.doctor.server.facts import Servers
 from kachecks.commands.doctor.server.my_cnf import Option
-from kachecks.commands.doctor.server.tables import findings
+from kachecks.commands.doctor.tables import of_servers
 from kachecks.config.options import Config, parse
-from kachecks.mysql import queries
-from kachecks.mysql.probe import version_of
+from kachecks.mysql import operator_queries, queries
+from kachecks.mysql.facts import Version, supported_version
 from kachecks.mysql.session import ServerError, SessionError
 from tests.rows.derive import LATER, old
 
@@ -66,7 +65,7 @@ class Answers:
 
     def variable(self, node: str, name: str, value: str | None) -> None:
         """Set it, add it, or with None take it away. Its origin stays."""
-        rows = self.rows(node, doctor_queries.VARIABLES)
+        rows = self.rows(node, operator_queries.VARIABLES)
         rows[:] = [row for row in rows if row["Variable_name"] != name]
         if value is not None:
             rows.append({"Variable_name": name, "Value": value})
@@ -77,12 +76,12 @@ class Answers:
             self.variable(node, name, value)
 
     def value(self, node: str, name: str) -> str:
-        found = self.rows(node, doctor_queries.VARIABLES)
+        found = self.rows(node, operator_queries.VARIABLES)
         return next(row["Value"] or "" for row in found if row["Variable_name"] == name)
 
     def origin(self, node: str, name: str, kind: str) -> None:
         """Where a variable comes from, in the server's own word."""
-        rows = self.servers[node]["rows"][doctor_queries.origins(self._version())]
+        rows = self.servers[node]["rows"][operator_queries.origins(self._version())]
         for row in rows:
             if (row["name"] or "").lower() == name:
                 row.update(source=kind, path="")
@@ -101,7 +100,7 @@ class Answers:
 
     def grant(self, node: str, *rows: str) -> None:
         """What SHOW GRANTS says."""
-        self.rows(node, doctor_queries.GRANTS)[:] = [{"Grants": row} for row in rows]
+        self.rows(node, operator_queries.GRANTS)[:] = [{"Grants": row} for row in rows]
 
     def access(self, node: str, **columns: str) -> None:
         """Columns of the statement that tells open from closed."""
@@ -121,8 +120,8 @@ class Answers:
         (sql,) = (sql for sql in answers if sql.startswith(beginning))
         answers[sql] = ServerError(errno, "no")
 
-    def _version(self) -> Any:
-        return version_of(_Session(self, HERE))  # type: ignore[arg-type]
+    def _version(self) -> Version:
+        return _Session(self, HERE).version
 
     # Asking
 
@@ -132,7 +131,7 @@ class Answers:
 
     def ask(self) -> Servers:
         """Through doctor's own probe; the option files are those captured."""
-        servers = doctor_server_probe.ask(_Host(self))  # type: ignore[arg-type]
+        servers = probe.ask(_Node(self))  # type: ignore[arg-type]
         if servers.here is not None:
             options = None if self.options is None else tuple(self.options)
             here = servers.here._replace(options=options, address=self.own_address)
@@ -140,7 +139,7 @@ class Answers:
         return servers
 
     def findings(self) -> list[Finding]:
-        return findings(self.ask())
+        return of_servers(self.ask())
 
     def named(self) -> list[Finding]:
         """What is wrong, without what only the other node can tell."""
@@ -157,8 +156,15 @@ class _Session:
         self.server_version: str = answers.servers[node]["version"]
         self._rows = answers.servers[node]["rows"]
 
+    @property
+    def version(self) -> Version:
+        try:
+            return supported_version(self.server_version)
+        except ValueError as error:
+            raise ServerError(0, str(error)) from None
+
     def query(self, sql: str, _timeout: float) -> list[Row]:
-        if sql == doctor_queries.CLOCK and not isinstance(self._rows[sql], ServerError):
+        if sql == operator_queries.CLOCK and not isinstance(self._rows[sql], ServerError):
             ahead = float(self._rows[sql][0].get("ahead") or 0)
             now = datetime.fromtimestamp(datetime.now().timestamp() + ahead, timezone.utc)
             return [{"now": now.replace(tzinfo=None).isoformat(" ", "microseconds")}]
@@ -171,11 +177,12 @@ class _Session:
         pass
 
 
-class _Host:
-    """kachecks.node.Host, as far as doctor's probe uses it."""
+class _Node:
+    """kachecks.node.Node, as far as doctor's probe uses it; servers and clock of its own."""
 
     def __init__(self, answers: Answers) -> None:
         self.config: Config = answers.config
+        self.servers = self.clock = self
         self._answers = answers
         self._now = 0.0
 
@@ -190,7 +197,7 @@ class _Host:
             raise self._answers.troubles[node]
         return _Session(self._answers, node)
 
-    def server_process(self, _session: object) -> None:
+    def process_of(self, _session: object) -> None:
         return None
 
     def now(self) -> float:
@@ -238,7 +245,7 @@ def _rename(server: dict[str, Any], new: str, former: str, without: tuple[str, .
 
 
 def _in_old_words(answers: Answers, node: str) -> None:
-    rows = answers.rows(node, doctor_queries.VARIABLES)
+    rows = answers.rows(node, operator_queries.VARIABLES)
     rows[:] = [row for row in rows if "replica" not in (row["Variable_name"] or "")]
     for row in rows:  # the semi-sync plugin that says source came with 8.0.26
         row["Variable_name"] = (row["Variable_name"] or "").replace("sync_source", "sync_master")

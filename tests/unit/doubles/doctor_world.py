@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kachecks.commands.doctor.conf.file import read_conf
-from kachecks.commands.doctor.conf.setup import Setup, setup
+from kachecks.commands.doctor.conf.setup import Setup, Setups, setup
 from kachecks.commands.doctor.host.facts import (
     Address,
     Directory,
@@ -155,7 +155,7 @@ def findings(world: World, directory: Path, *, with_peer: bool = True) -> list[F
         assert theirs.conf
         peer = setup(PEER, config, theirs.conf, frozenset({"10.0.0.1"}), permit)
         found += of_conf(theirs, peer)
-        found += of_both(here, peer) if here else []
+        found += of_both(Setups(here, peer)) if here else []
     return found + of_host(host_facts(world, here))
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from kachecks.commands.doctor.rule import FAILURE, WARNING, Found, Rule, Table, not_checked
+from kachecks.commands.doctor.rule import FAILURE, WARNING, Found, Table, not_checked, row
 from kachecks.keepalived.conf import Conf, ConfError, own_config_id, read
 
 
@@ -32,12 +32,11 @@ def read_conf(node: str, path: str, config_id: str | None) -> Reading:
 
 def _readable(reading: Reading) -> Iterator[Found]:
     if reading.denied:
-        yield not_checked(f"{reading.error}: run doctor as root", reading.node, reading.path)
+        yield not_checked(f"{reading.error}: run doctor as root", reading.path)
     elif reading.error:
         yield Found(
             f"{reading.error}; no rule about its content was checked",
             reading.path,
-            reading.node,
             f"correct {reading.path}, or name another file with --keepalived-conf",
         )
 
@@ -48,30 +47,17 @@ def _chosen(reading: Reading) -> Iterator[Found]:
         yield Found(
             f"there are lines for {named}, and they were read as on {own_config_id()}",
             reading.path,
-            reading.node,
             "call doctor with --config-id (or --peer-config-id): what keepalived gets with -i",
         )
 
 
 TABLE: Table[Reading] = (
-    (
-        Rule(
-            "KEEPALIVED_CONF",
-            FAILURE,
-            "keepalived.conf can be read, braces, quotes, includes and definitions fit together",
-            "keepalived reads the rest of the file as something else, or does not start.",
-            "correct the line that the sentence names",
-        ),
-        _readable,
-    ),
-    (
-        Rule(
-            "CONFIG_ID",
-            WARNING,
-            "it is known as which host a file with conditional lines (@NAME) is read",
-            "other lines count on another host.",
-            "call doctor with --config-id",
-        ),
-        _chosen,
-    ),
-)
+    row("KEEPALIVED_CONF", FAILURE, _readable,
+        "keepalived.conf can be read, braces, quotes, includes and definitions fit together",
+        "keepalived reads the rest of the file as something else, or does not start.",
+        "correct the line that the sentence names"),
+    row("CONFIG_ID", WARNING, _chosen,
+        "it is known as which host a file with conditional lines (@NAME) is read",
+        "other lines count on another host.",
+        "call doctor with --config-id"),
+)  # fmt: skip

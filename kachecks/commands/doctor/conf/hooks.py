@@ -5,8 +5,8 @@ from __future__ import annotations
 import os.path
 from collections.abc import Iterator
 
-from kachecks.commands.doctor.conf.setup import WIRED_TO, Command, Setup
-from kachecks.commands.doctor.rule import FAILURE, WARNING, Found, Rule, Table
+from kachecks.commands.doctor.conf.setup import WIRED_TO, Setup
+from kachecks.commands.doctor.rule import FAILURE, WARNING, Found, Table, row
 from kachecks.config.options import DEFAULT_PATH
 from kachecks.keepalived.conf import Statement
 from kachecks.keepalived.tracker import Tracker
@@ -18,26 +18,23 @@ def _hooks(setup: Setup) -> Iterator[Found]:
     for role, program in WIRED_TO.items():
         commands = [command for command in setup.hooks if command.role == role]
         if not commands:
-            yield _hook(setup, f"there is no {role}", setup.instance.where, role, program)
+            said, where = f"there is no {role}", setup.instance.where
         elif commands[-1].ours not in (program, ""):
             said = f"{role} runs {commands[-1].ours}, expected {program}"
-            yield _hook(setup, said, commands[-1].where, role, program)
+            where = commands[-1].where
+        else:
+            continue
+        command = _command(setup, program) + (" --stop" if role == "notify_stop" else "")
+        if setup.config.path != DEFAULT_PATH:
+            command += f" --defaults-file={setup.config.path}"
+        cure = f'write `{role} "{command}"` into vrrp_instance {setup.instance.name}'
+        yield Found(said, where, cure)
 
 
-def _hook(setup: Setup, sentence: str, where: str, role: str, program: str) -> Found:
-    assert setup.instance
-    stop = " --stop" if role == "notify_stop" else ""
-    command = f"{_home(setup)}/{program}{stop}"
-    if setup.config.path != DEFAULT_PATH:
-        command += f" --defaults-file={setup.config.path}"
-    cure = f'write `{role} "{command}"` into vrrp_instance {setup.instance.name}'
-    return Found(sentence, where, setup.node, cure)
-
-
-def _home(setup: Setup) -> str:
-    """Where our programs are: beside the check."""
+def _command(setup: Setup, program: str) -> str:
+    """Our programs are beside the check."""
     paths = setup.check.command.paths if setup.check else ()
-    return paths[-1].rpartition("/")[0] if paths else "/opt/kachecks/bin"
+    return f"{paths[-1].rpartition('/')[0] if paths else '/opt/kachecks/bin'}/{program}"
 
 
 def _stops_shortly(setup: Setup) -> Iterator[Found]:
@@ -47,8 +44,19 @@ def _stops_shortly(setup: Setup) -> Iterator[Found]:
             yield Found(
                 f"notify_stop runs {' '.join(command.words)}, without --stop",
                 command.where,
-                setup.node,
                 f"write --stop into notify_stop ({command.where})",
+            )
+
+
+def _notified_once(setup: Setup) -> Iterator[Found]:
+    """Another's program in a notify line is looked at elsewhere."""
+    for command in setup.hooks:
+        if command.role == "notify" and command.ours:
+            yield Found(
+                f"notify runs {command.ours} in every state",
+                command.where,
+                f"remove the notify line ({command.where}) and use notify_master, notify_backup,"
+                " notify_fault and notify_stop",
             )
 
 
@@ -61,30 +69,30 @@ def _permit(setup: Setup) -> Iterator[Found]:
     ours = [d for d in definitions if _file_of(d) == path]
     names = {tracker.name: tracker for tracker in instance.trackers if tracker.kind == "file"}
     tracked = [d for d in ours if d.value in names]
-    if not tracked:
-        what = f"vrrp_instance {instance.name} tracks no file {path}"
-        others = [_file_of(d) for d in definitions if d.value in names]
-        if ours:
-            what = f"track_file {ours[0].value} is {path}, but vrrp_instance {instance.name} does"
-            what += " not track it"
-        elif others:
-            what += f", only {', '.join(others)}"
-        yield Found(
-            what,
-            ours[0].where if ours else instance.where,
-            setup.node,
-            f"define `track_file permit {{ file {path} weight 0 reverse init_file 1 }}` and track"
-            f" it in vrrp_instance {instance.name}",
-        )
+    if tracked:
+        yield from _right_permit(setup, tracked[-1], names[tracked[-1].value])
         return
-    definition = tracked[-1]
-    tracker = names[definition.value]
+    what = f"vrrp_instance {instance.name} tracks no file {path}"
+    others = [_file_of(d) for d in definitions if d.value in names]
+    if ours:
+        what = f"track_file {ours[0].value} is {path}, but vrrp_instance {instance.name} does"
+        what += " not track it"
+    elif others:
+        what += f", only {', '.join(others)}"
+    yield Found(
+        what,
+        ours[0].where if ours else instance.where,
+        f"define `track_file permit {{ file {path} weight 0 reverse init_file 1 }}` and track it"
+        f" in vrrp_instance {instance.name}",
+    )
+
+
+def _right_permit(setup: Setup, definition: Statement, tracker: Tracker) -> Iterator[Found]:
     wrong = [*_wrong_permit(setup, definition, tracker)]
     if wrong:
         yield Found(
             f"track_file {definition.value} {' and '.join(wrong)}",
             definition.where,
-            setup.node,
             f"write `weight 0 reverse` and `init_file 1` into track_file {definition.value}",
         )
 
@@ -108,66 +116,25 @@ def _file_of(definition: Statement) -> str:
     return os.path.normpath(statement.value) if statement and statement.value else ""
 
 
-def _unknown_hooks(setup: Setup) -> Iterator[Found]:
-    """Hooks that run somebody else's program; what is in it is looked at elsewhere."""
-    for command in setup.hooks:
-        if command.role == "notify" and command.ours:
-            yield _doubled(setup, command)
-
-
-def _doubled(setup: Setup, command: Command) -> Found:
-    return Found(
-        f"notify runs {command.ours} in every state",
-        command.where,
-        setup.node,
-        f"remove the notify line ({command.where}) and use notify_master, notify_backup,"
-        " notify_fault and notify_stop",
-    )
-
-
 TABLE: Table[Setup] = (
-    (
-        Rule(
-            "HOOKS",
-            FAILURE,
-            "notify_master runs notify_master; notify_backup, _fault and _stop run notify_backup",
-            "a hook that is missing leaves MySQL closed on the node with the VIP, or open on the"
-            " one without, until a check mends it.",
-            "copy the four notify lines of keepalived.conf.node1",
-        ),
-        _hooks,
-    ),
-    (
-        Rule(
-            "STOP_HOOK",
-            WARNING,
-            "notify_stop runs notify_backup with --stop",
-            "keepalived kills what still runs one second after notify_stop has started: --stop"
-            " closes within that second, or kills mysqld.",
-            "write --stop into notify_stop",
-        ),
-        _stops_shortly,
-    ),
-    (
-        Rule(
-            "HOOK_NOTIFY",
-            WARNING,
-            "no notify line runs a hook of kachecks",
-            "keepalived calls notify in every state, beside notify_master and its like and in no"
-            " certain order: the hooks would run twice.",
-            "remove the notify line",
-        ),
-        _unknown_hooks,
-    ),
-    (
-        Rule(
-            "PERMIT",
-            FAILURE,
-            "the instance tracks the permit: RUN_DIR/NAME.permit, weight 0 reverse, init_file 1",
-            "a refused promotion and a switchover give the VIP away by withdrawing the permit,"
-            " within 10 ms. Without it a node that may not open keeps the VIP.",
-            "copy track_file permit of keepalived.conf.node1",
-        ),
-        _permit,
-    ),
-)
+    row("HOOKS", FAILURE, _hooks,
+        "notify_master runs notify_master; notify_backup, _fault and _stop run notify_backup",
+        "a hook that is missing leaves MySQL closed on the node with the VIP, or open on the one"
+        " without, until a check mends it.",
+        "copy the four notify lines of keepalived.conf.node1"),
+    row("STOP_HOOK", WARNING, _stops_shortly,
+        "notify_stop runs notify_backup with --stop",
+        "keepalived kills what still runs one second after notify_stop has started: --stop closes"
+        " within that second, or kills mysqld.",
+        "write --stop into notify_stop"),
+    row("HOOK_NOTIFY", WARNING, _notified_once,
+        "no notify line runs a hook of kachecks",
+        "keepalived calls notify in every state, beside notify_master and its like and in no"
+        " certain order: the hooks would run twice.",
+        "remove the notify line"),
+    row("PERMIT", FAILURE, _permit,
+        "the instance tracks the permit: RUN_DIR/NAME.permit, weight 0 reverse, init_file 1",
+        "a refused promotion and a switchover give the VIP away by withdrawing the permit, within"
+        " 10 ms. Without it a node that may not open keeps the VIP.",
+        "copy track_file permit of keepalived.conf.node1"),
+)  # fmt: skip

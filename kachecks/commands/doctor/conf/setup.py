@@ -1,7 +1,7 @@
 """What one node's keepalived.conf says about one pair: frozen values for doctor's rules. Pure.
 
-The file itself is read by keepalived_conf, its instances by vrrp_instance; here only what belongs
-to our pair is picked out of them: the instance with the VIP, the check, the hooks, the permit.
+The file itself is read by keepalived/conf, its instances by keepalived/instance; here only what
+belongs to our pair is picked out of them: the instance with the VIP, the check, the hooks.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from kachecks.keepalived.instance import Instance, canonical, instances
 from kachecks.keepalived.tracker import Tracker
 
 CHECK = "check_mysql"
-HOOKS = ("notify_master", "notify_backup", "notify_fault", "notify_stop")
 WIRED_TO = {
     "notify_master": "notify_master",
     "notify_backup": "notify_backup",
@@ -80,11 +79,11 @@ class Check(NamedTuple):
     definition: Statement
     command: Command
 
-    def seconds(self, name: str) -> int | None:
-        """A whole number of the definition, None where it is not given or is none."""
-        statement = self.definition.last(name)
-        value = statement.value if statement else ""
-        return int(value) if value.isdecimal() else None
+    @property
+    def timeout(self) -> int:
+        """Seconds that keepalived gives it; 0 where that is not stated, or is no whole number."""
+        statement = self.definition.last("timeout")
+        return int(statement.value) if statement and statement.value.isdecimal() else 0
 
 
 class Setup(NamedTuple):
@@ -107,9 +106,9 @@ class Setup(NamedTuple):
         """Everything that keepalived runs for this pair."""
         return ((self.check.command,) if self.check else ()) + self.hooks
 
-    def setting(self, *names: str) -> Statement | None:
+    def setting(self, name: str) -> Statement | None:
         """The last such statement of global_defs."""
-        found = [entry for entry in self.conf.root.entries("global_defs") if entry.name in names]
+        found = [entry for entry in self.conf.root.entries("global_defs") if entry.name == name]
         return found[-1] if found else None
 
     def carried(self, instance: Instance) -> frozenset[str]:
@@ -144,6 +143,13 @@ class Setup(NamedTuple):
         )
 
 
+class Setups(NamedTuple):
+    """Both nodes' keepalived.conf."""
+
+    here: Setup
+    peer: Setup
+
+
 _NOTHING = Statement((), "", ())
 
 
@@ -160,18 +166,15 @@ def setup(
     made = Setup(node, config, conf, other_end, version, found, None, _NOTHING, None, (), permit)
     wanted = vips(config)
     carriers = [one for one in found if made.carried(one) & wanted]
-    carriers.sort(key=lambda one: made.carried(one) != wanted)
     if not carriers:
         return made
-    instance = carriers[0]
+    instance = min(carriers, key=lambda one: made.carried(one) != wanted)
     block = made.block_of(instance)
     return made._replace(
         instance=instance,
         block=block,
         check=_check(conf, instance),
-        hooks=tuple(
-            command_of(statement, statement.name) for statement in block.all(*HOOKS, "notify")
-        ),
+        hooks=tuple(command_of(line, line.name) for line in block.all(*WIRED_TO, "notify")),
     )
 
 

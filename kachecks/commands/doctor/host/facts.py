@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from kachecks.commands.doctor.conf.setup import Setup
+from kachecks.commands.doctor.conf.setup import Command, Setup
 from kachecks.config.options import Config
+from kachecks.keepalived.instance import Instance
 
 
 class Part(NamedTuple):
@@ -16,6 +18,30 @@ class Part(NamedTuple):
     uid: int
     gid: int
     mode: int  # type and permissions
+
+    @property
+    def unsafe(self) -> str:
+        """Why somebody besides root may change this, "" nobody may.
+
+        The rule of keepalived's enable_script_security (lib/notify.c): root's, and writable by
+        root alone; a directory with the sticky bit may be writable.
+        """
+        if self.uid != 0:
+            return f"{self.path} belongs to uid {self.uid}"
+        if stat.S_ISDIR(self.mode) and self.mode & stat.S_ISVTX:
+            return ""
+        if self.mode & 0o002:
+            return f"anybody may write to {self.path} (mode {self.mode & 0o7777:04o})"
+        if self.mode & 0o020 and self.gid != 0:
+            return f"gid {self.gid} may write to {self.path} (mode {self.mode & 0o7777:04o})"
+        return ""
+
+    @property
+    def mending(self) -> str:
+        """The command that makes it safe."""
+        owner = f"chown root:root {self.path}" if self.uid != 0 else ""
+        mode = f"chmod go-w {self.path}" if self.mode & 0o022 else ""
+        return " && ".join(command for command in (owner, mode) if command)
 
 
 class File(NamedTuple):
@@ -40,6 +66,11 @@ class Directory(NamedTuple):
     mode: int = 0o40700
     writable: bool | None = True  # None: not root, who alone has to write there
     file_system: str = ""  # type as in /proc/mounts, such as tmpfs; "" not known
+
+    @property
+    def volatile(self) -> bool:
+        """It is empty after a reboot."""
+        return self.file_system in ("tmpfs", "ramfs")
 
 
 class Run(NamedTuple):
@@ -107,6 +138,16 @@ class HostFacts(NamedTuple):
     passing: Run | None = None  # None: not run, see not_run
     failing: Run | None = None  # with an option file whose server does not exist
     not_run: str = ""
+
+    @property
+    def instance(self) -> Instance | None:
+        """The vrrp_instance with the VIP."""
+        return self.setup.instance if self.setup else None
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        """Everything that keepalived runs for this pair."""
+        return self.setup.commands if self.setup else ()
 
     def user(self, name: str) -> str:
         """Who runs a command of keepalived.conf: its own user, else the default of the file."""

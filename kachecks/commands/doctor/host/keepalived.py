@@ -1,4 +1,4 @@
-"""doctor on the program keepalived and the process that runs. Rules over facts. Pure."""
+"""doctor on the program keepalived and the process that runs. Rules over facts, pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import os.path
 from collections.abc import Iterator
 
 from kachecks.commands.doctor.host.facts import HostFacts
-from kachecks.commands.doctor.rule import FAILURE, WARNING, Found, Rule, Table, not_checked
+from kachecks.commands.doctor.rule import FAILURE, WARNING, Found, Table, not_checked, row
+from kachecks.commands.text import span
 
-OLDEST, NEWEST = (2, 1), (2, 4)
+_OLDEST, _NEWEST = (2, 1), (2, 4)
 _CONF = "/etc/keepalived/keepalived.conf"
 _SECURITY_ALONE = 6  # of keepalived -t: nothing but enable_script_security, a rule of its own
 _LONGEST_SILENCE = 20.0  # s; a check that hangs is ended after 10
@@ -42,14 +43,11 @@ def _installed(facts: HostFacts) -> Iterator[Found]:
 
 
 def _version(facts: HostFacts) -> Iterator[Found]:
-    program = facts.keepalived
-    if not program.path:
-        return
-    if program.version is None:
-        yield not_checked(f"{program.path} --version does not tell its version")
-    elif not OLDEST <= program.version[:2] <= NEWEST:
-        said = ".".join(map(str, program.version))
-        yield Found(f"{program.path} is version {said}", program.path)
+    path, version = facts.keepalived.path, facts.keepalived.version
+    if path and version is None:
+        yield not_checked(f"{path} --version does not tell its version")
+    elif path and version and not _OLDEST <= version[:2] <= _NEWEST:
+        yield Found(f"{path} is version {'.'.join(map(str, version))}", path)
 
 
 def _accepts(facts: HostFacts) -> Iterator[Found]:
@@ -76,13 +74,10 @@ def _reads(facts: HostFacts) -> Iterator[Found]:
     arguments = facts.keepalived.arguments
     if not arguments or facts.setup is None:
         return
-    used = conf_of(arguments)
-    if os.path.normpath(used) != os.path.normpath(facts.setup.conf.path):
-        yield Found(
-            f"the running keepalived reads {used}, this is about {facts.setup.conf.path}",
-            facts.setup.conf.path,
-            cure=f"call doctor with --keepalived-conf {used}",
-        )
+    used, path = conf_of(arguments), facts.setup.conf.path
+    if os.path.normpath(used) != os.path.normpath(path):
+        said = f"the running keepalived reads {used}, this is about {path}"
+        yield Found(said, path, f"call doctor with --keepalived-conf {used}")
 
 
 def _releases(facts: HostFacts) -> Iterator[Found]:
@@ -97,94 +92,51 @@ def _releases(facts: HostFacts) -> Iterator[Found]:
 
 def _at_work(facts: HostFacts) -> Iterator[Found]:
     """The running keepalived's own check has left its traces."""
-    setup = facts.setup
-    if not facts.keepalived.arguments or setup is None or setup.check is None:
+    age, check = facts.check_age, facts.setup.check if facts.setup else None
+    if not facts.keepalived.arguments or check is None:
         return
-    age = facts.check_age
     if age is None and not facts.root:
         yield not_checked("only root can see what the check has left: run doctor as root")
     elif age is None or age > _LONGEST_SILENCE:
-        since = "has never run" if age is None else f"has not run for {age:.0f} s"
+        since = "has never run" if age is None else f"has not run for {span(age)}"
         yield Found(
             f"keepalived runs, but the check with --fence {since}",
-            setup.check.command.where,
-            cure="reload keepalived, then look into its log for `SECURITY VIOLATION`, `Disabling"
-            " track script`, and for denials of SELinux (ausearch -m avc)",
+            check.command.where,
+            "reload keepalived, then look into its log for `SECURITY VIOLATION`, `Disabling track"
+            " script`, and for denials of SELinux (ausearch -m avc)",
         )
 
 
 TABLE: Table[HostFacts] = (
-    (
-        Rule(
-            "KEEPALIVED_INSTALLED",
-            FAILURE,
-            "keepalived is installed",
-            "nobody moves the VIP.",
-            "install the package keepalived",
-        ),
-        _installed,
-    ),
-    (
-        Rule(
-            "KEEPALIVED_VERSION",
-            WARNING,
-            f"keepalived is {OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}",
-            "kachecks has been tried with these. 2.0 does not know track_file and runs without the"
-            " permit. (2.1.3 to 2.3.2 start a second copy of a check that overruns its interval;"
-            " check_mysql copes with that.)",
-            "install keepalived 2.1 to 2.4",
-        ),
-        _version,
-    ),
-    (
-        Rule(
-            "KEEPALIVED_ACCEPTS",
-            FAILURE,
-            "keepalived -t has nothing to say about the file",
-            "keepalived starts nevertheless, without what it does not like.",
-            "correct the line that it names",
-        ),
-        _accepts,
-    ),
-    (
-        Rule(
-            "KEEPALIVED_RUNS",
-            WARNING,
-            "keepalived runs",
-            "without it this node neither takes the VIP nor is watched; nothing is switched over.",
-            "when doctor has nothing else to say: systemctl start keepalived",
-        ),
-        _runs,
-    ),
-    (
-        Rule(
-            "KEEPALIVED_READS",
-            WARNING,
-            "the running keepalived reads the file that is looked at here",
-            "a file that nobody reads can be as right as it likes.",
-            "call doctor with --keepalived-conf FILE",
-        ),
-        _reads,
-    ),
-    (
-        Rule(
-            "VIP_RELEASED",
-            FAILURE,
-            "keepalived does not run with --dont-release-vrrp",
-            "a keepalived that stops leaves the VIP on this host, while the other one takes it.",
-            "remove -V from keepalived's arguments",
-        ),
-        _releases,
-    ),
-    (
-        Rule(
-            "CHECK_AT_WORK",
-            FAILURE,
-            "the running keepalived does run the check",
-            "keepalived drops a check that it does not like when it starts (security, SELinux, a"
-            " path that was not there yet), and holds the VIP without it.",
-            "reload keepalived, and look into its log",
-        ),
-        _at_work,
-    ),
-)
+    row("KEEPALIVED_INSTALLED", FAILURE, _installed,
+        "keepalived is installed",
+        "nobody moves the VIP.",
+        "install the package keepalived"),
+    row("KEEPALIVED_VERSION", WARNING, _version,
+        f"keepalived is {_OLDEST[0]}.{_OLDEST[1]} to {_NEWEST[0]}.{_NEWEST[1]}",
+        "kachecks has been tried with these. 2.0 does not know track_file and runs without the"
+        " permit. (2.1.3 to 2.3.2 start a second copy of a check that overruns its interval;"
+        " check_mysql copes with that.)",
+        "install keepalived 2.1 to 2.4"),
+    row("KEEPALIVED_ACCEPTS", FAILURE, _accepts,
+        "keepalived -t has nothing to say about the file",
+        "keepalived starts nevertheless, without what it does not like.",
+        "correct the line that it names"),
+    row("KEEPALIVED_RUNS", WARNING, _runs,
+        "keepalived runs",
+        "without it this node neither takes the VIP nor is watched; nothing is switched over.",
+        "when doctor has nothing else to say: systemctl start keepalived"),
+    row("KEEPALIVED_READS", WARNING, _reads,
+        "the running keepalived reads the file that is looked at here",
+        "a file that nobody reads can be as right as it likes.",
+        "call doctor with --keepalived-conf FILE"),
+    row("VIP_RELEASED", FAILURE, _releases,
+        "keepalived does not run with --dont-release-vrrp",
+        "a keepalived that stops leaves the VIP on this host, while the other one takes it.",
+        "remove -V from keepalived's arguments"),
+    row("CHECK_AT_WORK", FAILURE, _at_work,
+        "the running keepalived does run the check",
+        "keepalived drops a check that it does not like when it starts (security, SELinux, a path"
+        " that was not there yet), and holds the VIP without it.",
+        "reload keepalived, and look into its log"),
+)  # fmt: skip

@@ -15,11 +15,8 @@ from kachecks.config.options import Config, ConfigError, load
 
 _LARGEST_ERROR = 16_000_000  # microseconds; what systemd's timedatectl takes as synchronised
 _TMPFILES = (
-    "/etc/tmpfiles.d",
-    "/run/tmpfiles.d",
-    "/usr/local/lib/tmpfiles.d",
-    "/usr/lib/tmpfiles.d",
-)
+    "/etc/tmpfiles.d", "/run/tmpfiles.d", "/usr/local/lib/tmpfiles.d", "/usr/lib/tmpfiles.d",
+)  # fmt: skip
 
 
 def interfaces() -> Mapping[str, int] | None:

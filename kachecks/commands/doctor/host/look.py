@@ -1,21 +1,21 @@
-"""doctor asks: everything about this host, put together."""
+"""doctor asks: everything about this host, put together, and the network what it hears."""
 
 from __future__ import annotations
 
 import os
 import pwd
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from kachecks.commands.doctor.conf.setup import Setup
-from kachecks.commands.doctor.host import files, kernel, reach, run
-from kachecks.commands.doctor.host.facts import File, HostFacts, Keepalived, Run
-from kachecks.commands.doctor.host.safety import unsafe
+from kachecks.commands.doctor.host import files, kernel, run
+from kachecks.commands.doctor.host.facts import File, HostFacts, Keepalived
 from kachecks.config.options import Config
+from kachecks.network import interfaces
 from kachecks.node import Node
 from kachecks.state.files import CHECK, path_of
 
 _PATIENCE = 10.0  # s, for a check whose timeout keepalived.conf does not say
+_WITNESS = 1.0  # s, for each witness to answer
 
 
 def look(node: Node, setup: Setup | None, program: Keepalived) -> HostFacts:
@@ -33,42 +33,34 @@ def look(node: Node, setup: Setup | None, program: Keepalived) -> HostFacts:
         state_dir=files.look_at_directory(config.state_dir),
         systemd=run.systemd_unit(),
         made_at_boot=kernel.made_at_boot(),
-        interface_towards_peer=reach.interface_towards_peer(node),
+        interface_towards_peer=_interface_towards_peer(node),
         interfaces=kernel.interfaces(),
         addresses=kernel.addresses(),
         sysctl=kernel.sysctl(setup.instance.interface if setup and setup.instance else ""),
         ip_vs=kernel.ip_vs(),
         clock_synchronised=kernel.clock_synchronised(),
         check_age=files.age(path_of(config.run_dir, config.name, CHECK)),
-        silent_witnesses=reach.silent_witnesses(node),
-        adverts_heard=reach.adverts_heard(node),
+        silent_witnesses=_silent_witnesses(node),
+        adverts_heard=_adverts_heard(node),
         other_pairs=kernel.other_pairs(config),
     )
-    runs = _run(facts)
-    return facts._replace(passing=runs.passing, failing=runs.failing, not_run=runs.why_not)
+    return _with_runs(facts)
 
 
-class _Runs(NamedTuple):
-    passing: Run | None
-    failing: Run | None
-    why_not: str
-
-
-def _run(facts: HostFacts) -> _Runs:
+def _with_runs(facts: HostFacts) -> HostFacts:
     check = facts.setup.check if facts.setup else None
     if check is None:
-        return _Runs(None, None, "")
+        return facts
     user = facts.user(check.command.user)
     wrong = _unfit(facts.files[path] for path in check.command.paths if path in facts.files)
     if os.geteuid() not in (0, _uid(user)):
         wrong = f"the check cannot be run as {user}, as keepalived runs it: run doctor as root"
     if wrong:
-        return _Runs(None, None, wrong)
-    seconds = float(check.seconds("timeout") or _PATIENCE)
-    return _Runs(
-        run.passing(check.command, user, seconds),
-        run.failing(check.command, user, seconds, facts.config),
-        "",
+        return facts._replace(not_run=wrong)
+    seconds = float(check.timeout or _PATIENCE)
+    return facts._replace(
+        passing=run.passing(check.command, user, seconds),
+        failing=run.failing(check.command, user, seconds, facts.config),
     )
 
 
@@ -78,8 +70,8 @@ def _unfit(programs: Iterable[File]) -> str:
         if not file.found:
             return f"the check was not run, as {file.path} is not there"
         for part in file.parts:
-            if unsafe(part) and os.geteuid() == 0:
-                return f"the check was not run as root, as {unsafe(part)}"
+            if part.unsafe and os.geteuid() == 0:
+                return f"the check was not run as root, as {part.unsafe}"
     return ""
 
 
@@ -106,4 +98,37 @@ def _uid(name: str) -> int | None:
     try:
         return pwd.getpwnam(name).pw_uid
     except KeyError:
+        return None
+
+
+def _interface_towards_peer(node: Node) -> str:
+    """Where kachecks listens and asks unless the option file says otherwise; "" not known."""
+    try:
+        return interfaces.towards(node.config.peer)
+    except OSError:
+        return ""
+
+
+def _silent_witnesses(node: Node) -> tuple[str, ...] | None:
+    """Those that do not answer ping; None where we may not ask."""
+    try:
+        return tuple(
+            witness
+            for witness in node.config.witnesses
+            if not node.network.answers([witness], _WITNESS)
+        )
+    except OSError:
+        return None
+
+
+def _adverts_heard(node: Node) -> bool | None:
+    """Where the VIP is on another host: that host's adverts arrive. None where it is not.
+
+    Takes two adverts' time where nothing is heard.
+    """
+    try:
+        if node.network.vip_here() or not node.network.holder_elsewhere():
+            return None
+        return node.network.hears_peer()
+    except OSError:  # no CAP_NET_RAW, no such interface
         return None

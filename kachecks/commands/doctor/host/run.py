@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -18,18 +19,14 @@ from kachecks.commands.doctor.conf.setup import CHECK, Command
 from kachecks.commands.doctor.host.facts import Keepalived, Run
 from kachecks.commands.doctor.host.files import PATH
 from kachecks.config.options import Config
-from kachecks.keepalived import process as keepalived_process
+from kachecks.keepalived.process import KeepalivedError, find
 
 _PATIENCE = 3.0  # s, for keepalived and systemctl
 _TERM_PATIENCE = 2.0  # s that keepalived itself waits before SIGKILL
 _SHOWN = 300  # letters of what a program says
 _UNIT_PROPERTIES = (
-    "LoadState",
-    "ExecStop",
-    "ExecStopPost",
-    "TimeoutStopUSec",
-    "Restart",
-)
+    "LoadState", "ExecStop", "ExecStopPost", "TimeoutStopUSec", "Restart",
+)  # fmt: skip
 
 
 def keepalived(conf: str, config_id: str | None) -> Keepalived:
@@ -40,12 +37,11 @@ def keepalived(conf: str, config_id: str | None) -> Keepalived:
     told = _output([path, "--version"])
     command = [path, "-t", "-f", conf, *(["-i", config_id] if config_id else [])]
     tested = _output(command) if os.geteuid() == 0 else None
-    return Keepalived(
-        path,
-        _version(told[1]) if told else None,
-        tested[0] if tested else None,
-        tuple(line for line in tested[1].splitlines() if line.strip()) if tested else (),
-    )
+    version = _version(told[1]) if told else None
+    if tested is None:
+        return Keepalived(path, version)
+    complaints = tuple(line for line in tested[1].splitlines() if line.strip())
+    return Keepalived(path, version, tested[0], complaints)
 
 
 def systemd_unit() -> Mapping[str, str] | None:
@@ -102,8 +98,8 @@ def _dead_end(config: Config, directory: str) -> str:
 
 def environment() -> dict[str, str]:
     """What the running keepalived hands down to its scripts, else what systemd would give it."""
-    with suppress(keepalived_process.KeepalivedError, OSError):
-        found = keepalived_process.find()
+    with suppress(KeepalivedError, OSError):
+        found = find()
         if found:
             entries = Path(f"/proc/{found.pid}/environ").read_bytes().split(b"\0")
             pairs = (os.fsdecode(entry).partition("=") for entry in entries if entry)
@@ -118,13 +114,10 @@ def _run(words: Sequence[str], user: str, seconds: float) -> Run:
         account = pwd.getpwnam(user)
     except KeyError:
         return Run(command, user, None, error=f"there is no user {user}")
+    uid, gid = account.pw_uid, account.pw_gid
     identity: dict[str, Any] = {}
     if os.geteuid() == 0:
-        identity = {
-            "user": account.pw_uid,
-            "group": account.pw_gid,
-            "extra_groups": [account.pw_gid],
-        }
+        identity = {"user": uid, "group": gid, "extra_groups": [gid]}
     try:
         process = subprocess.Popen(
             words,
@@ -188,18 +181,15 @@ def _output(words: Sequence[str]) -> tuple[int, str] | None:
 
 def _version(text: str) -> tuple[int, ...] | None:
     """(2, 2, 7) of "Keepalived v2.2.7 (01/16,2022)"."""
-    for word in text.split():
-        numbers = word[1:].split(".")
-        if word[:1] == "v" and len(numbers) > 1 and all(number.isdecimal() for number in numbers):
-            return tuple(int(number) for number in numbers)
-    return None
+    found = re.search(r"(?<!\S)v(\d+(?:\.\d+)+)(?!\S)", text)
+    return tuple(map(int, found[1].split("."))) if found else None
 
 
 def running_arguments() -> tuple[str, ...] | None:
     """Command line of the keepalived that serves this host, () there is none, None not allowed."""
     import psutil
 
-    with suppress(keepalived_process.KeepalivedError, psutil.Error, OSError):
-        found = keepalived_process.find()
+    with suppress(KeepalivedError, psutil.Error, OSError):
+        found = find()
         return tuple(found.process.cmdline()) if found else ()
     return None

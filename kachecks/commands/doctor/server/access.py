@@ -1,59 +1,24 @@
-"""Rules: our accounts, as the servers themselves tell what they may do. Pure."""
+"""doctor on our accounts: what the servers say that they may do. Rules over facts, pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kachecks.commands.doctor.rule import FAILURE, WARNING, Found, Rule, Table, not_checked
+from kachecks.commands.doctor.rule import FAILURE, WARNING, Found, Table, not_checked, row
 from kachecks.commands.doctor.server.facts import Server
 from kachecks.commands.doctor.server.privileges import Need, beyond, inactive_roles, lacking
 
-PRIVILEGES = Rule(
-    "PRIVILEGES",
-    FAILURE,
-    "our account may do what check, promotion and demotion do",
-    "the check cannot tell (UNKNOWN), a demotion cannot close, a promotion cannot open",
-    "grant what the grants file of this version in keepalived-snippets grants, to each of the"
-    " accounts at localhost and at both nodes' addresses",
-)
-PRIVILEGES_BEYOND = Rule(
-    "PRIVILEGES_BEYOND",
-    WARNING,
-    "our account may do nothing else",
-    "its password is in a file on both nodes; it writes through read_only, so with rights on"
-    " tables it could change a closed node",
-    "revoke what the grants file in keepalived-snippets does not grant",
-)
-ACCOUNT_HOST = Rule(
-    "ACCOUNT_HOST",
-    WARNING,
-    "our account is bound to localhost and to the nodes' addresses",
-    "whoever has the password may use it from anywhere",
-    "RENAME USER to one at 'localhost' and one at each node's address, as the grants file has them",
-)
-EXEMPT_VIEW = Rule(
-    "EXEMPT_VIEW",
-    WARNING,
-    "MariaDB before 12: the view kachecks.read_only_exempt can be read",
-    "a demotion must cut the accounts that may write through read_only, and without the view it"
-    " knows of none but root",
-    "create the view and grant SELECT on it, as grants.mariadb.sql does",
-)
 
-
-def may_do_its_work(server: Server) -> Iterator[Found]:
-    """PRIVILEGES."""
+def _may_do_its_work(server: Server) -> Iterator[Found]:
     if "grants" in server.troubles:
-        yield not_checked(server.troubles["grants"], server.node)
+        yield not_checked(server.troubles["grants"])
         return
     roles = inactive_roles(server.grants)
     asleep = f"; is the role {', '.join(roles)} active (SET DEFAULT ROLE)?" if roles else ""
     for need in lacking(server.version, server.grants):
         yield Found(
             f"{server.account} may not {need.purpose}: it lacks {need.any_of[0]}{asleep}",
-            "",
-            server.node,
-            _grant(need, server.account),
+            cure=_grant(need, server.account),
         )
 
 
@@ -67,27 +32,41 @@ def _quoted(name: str) -> str:
     return "'" + name.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def may_do_nothing_else(server: Server) -> Iterator[Found]:
-    """PRIVILEGES_BEYOND."""
+def _may_do_nothing_else(server: Server) -> Iterator[Found]:
     for each in beyond(server.version, server.grants):
-        yield Found(f"{server.account} has {each}", "", server.node)
+        yield Found(f"{server.account} has {each}")
 
 
-def comes_from_known_hosts(server: Server) -> Iterator[Found]:
-    """ACCOUNT_HOST. A network (10.0.0.%) is the operator's to judge."""
+def _comes_from_known_hosts(server: Server) -> Iterator[Found]:
+    """A network (10.0.0.%) is the operator's to judge."""
     if server.account.rpartition("@")[2] in ("%", ""):
-        yield Found(f"we are let in as {server.account}", "", server.node)
+        yield Found(f"we are let in as {server.account}")
 
 
-def knows_who_writes(server: Server) -> Iterator[Found]:
-    """EXEMPT_VIEW."""
+def _knows_who_writes(server: Server) -> Iterator[Found]:
     if server.view is False:
-        yield Found(server.troubles.get("view", "it cannot be read"), "", server.node)
+        yield Found(server.troubles.get("view", "it cannot be read"))
 
 
 TABLE: Table[Server] = (
-    (PRIVILEGES, may_do_its_work),
-    (PRIVILEGES_BEYOND, may_do_nothing_else),
-    (ACCOUNT_HOST, comes_from_known_hosts),
-    (EXEMPT_VIEW, knows_who_writes),
-)
+    row("PRIVILEGES", FAILURE, _may_do_its_work,
+        "our account may do what check, promotion and demotion do",
+        "the check cannot tell (UNKNOWN), a demotion cannot close, a promotion cannot open",
+        "grant what the grants file of this version in keepalived-snippets grants, to each of the"
+        " accounts at localhost and at both nodes' addresses"),
+    row("PRIVILEGES_BEYOND", WARNING, _may_do_nothing_else,
+        "our account may do nothing else",
+        "its password is in a file on both nodes; it writes through read_only, so with rights on"
+        " tables it could change a closed node",
+        "revoke what the grants file in keepalived-snippets does not grant"),
+    row("ACCOUNT_HOST", WARNING, _comes_from_known_hosts,
+        "our account is bound to localhost and to the nodes' addresses",
+        "whoever has the password may use it from anywhere",
+        "RENAME USER to one at 'localhost' and one at each node's address, as the grants file has"
+        " them"),
+    row("EXEMPT_VIEW", WARNING, _knows_who_writes,
+        "MariaDB before 12: the view kachecks.read_only_exempt can be read",
+        "a demotion must cut the accounts that may write through read_only, and without the view"
+        " it knows of none but root",
+        "create the view and grant SELECT on it, as grants.mariadb.sql does"),
+)  # fmt: skip

@@ -11,16 +11,10 @@ from kachecks.config.options import Config
 from kachecks.mysql.facts import Access, Channel, Row, Version, parse_channel
 
 FILTERS = (
-    "Replicate_Do_DB",
-    "Replicate_Ignore_DB",
-    "Replicate_Do_Table",
-    "Replicate_Ignore_Table",
-    "Replicate_Wild_Do_Table",
-    "Replicate_Wild_Ignore_Table",
-    "Replicate_Ignore_Server_Ids",
-    "Replicate_Do_Domain_Ids",
-    "Replicate_Ignore_Domain_Ids",
-)
+    "Replicate_Do_DB", "Replicate_Ignore_DB", "Replicate_Do_Table", "Replicate_Ignore_Table",
+    "Replicate_Wild_Do_Table", "Replicate_Wild_Ignore_Table", "Replicate_Ignore_Server_Ids",
+    "Replicate_Do_Domain_Ids", "Replicate_Ignore_Domain_Ids",
+)  # fmt: skip
 """Columns of the replication status that leave something out. MariaDB alone has the domains."""
 
 
@@ -165,6 +159,12 @@ class Servers(NamedTuple):
     def both(self) -> tuple[Server, Server] | None:
         """The pair, where both could be asked."""
         return (self.here, self.peer) if self.here and self.peer else None
+
+    @property
+    def asked(self) -> list[tuple[Server, Server | None]]:
+        """Every server that could be asked, with the other one."""
+        pairs = ((self.here, self.peer), (self.peer, self.here))
+        return [(server, other) for server, other in pairs if server]
 
 
 def is_on(value: str) -> bool:

@@ -8,33 +8,23 @@ from datetime import datetime, timezone
 
 from kachecks.bounded import Budget, GivenUp, within
 from kachecks.commands.doctor.rule import HERE, PEER
-from kachecks.commands.doctor.server import my_cnf as doctor_server_files
-from kachecks.commands.doctor.server import queries as asking
+from kachecks.commands.doctor.server import my_cnf
 from kachecks.commands.doctor.server.facts import Server, Servers, parse_origins, parse_source
 from kachecks.commands.doctor.server.my_cnf import Option
 from kachecks.commands.doctor.server.privileges import parse_grants
-from kachecks.mysql import positions, queries
-from kachecks.mysql.facts import Channel, Row, Version, parse_access
+from kachecks.mysql import operator_queries, positions, queries
+from kachecks.mysql.facts import Channel, Row, parse_access
 from kachecks.mysql.gtid import lost_of
 from kachecks.mysql.probe import probe
 from kachecks.mysql.session import ServerError, Session, SessionError
 from kachecks.network import interfaces
 from kachecks.node import Node
 
-LOCAL = 2.0
-"""Seconds to connect to this node's server, and for each statement on it."""
-
-PEER_CONNECT = 0.6
-"""Seconds to connect to the peer's server: one that is unreachable costs about one second."""
-
-STATEMENT = 1.0
-"""Seconds for one statement on the peer's server."""
-
-FILES = 2.0
-"""Seconds to read option files."""
-
-ERRANT_FOR = 1.0
-"""Seconds for which one server may lack what the other, closed one has: it may be on its way."""
+_LOCAL = 2.0  # s to connect to this node's server, and for each statement on it
+_PEER_CONNECT = 0.6  # s to connect to the peer's server; an unreachable one costs about one second
+_STATEMENT = 1.0  # s for one statement on the peer's server
+_FILES = 2.0  # s to read option files
+_ERRANT_FOR = 1.0  # s for which one may lack what the other, closed one has: it may be on its way
 
 
 def ask(node: Node) -> Servers:
@@ -66,70 +56,79 @@ def ask(node: Node) -> Servers:
 
 
 def _connect(node: Node, side: str) -> Session:
-    return (
-        node.servers.connect_local(LOCAL)
-        if side == HERE
-        else node.servers.connect_peer(PEER_CONNECT)
-    )
+    servers = node.servers
+    return servers.connect_local(_LOCAL) if side == HERE else servers.connect_peer(_PEER_CONNECT)
+
+
+class _Asking:
+    """One server, statement by statement; those that it refuses are noted and passed over."""
+
+    def __init__(self, session: Session, seconds: float) -> None:
+        self._session = session
+        self._seconds = seconds
+        self.troubles: dict[str, str] = {}  # why, by the field's name
+
+    def must(self, sql: str) -> list[Row]:
+        """Raises SessionError."""
+        return self._session.query(sql, self._seconds)
+
+    def may(self, field: str, sql: str) -> list[Row] | None:
+        """None where the server refuses this one statement. Raises SessionError for all else."""
+        try:
+            return self.must(sql)
+        except ServerError as error:
+            self.troubles[field] = str(error)
+            return None
+
+    def cell(self, field: str, sql: str, column: str) -> str:
+        """Of the first row; "" where there is none."""
+        rows = self.may(field, sql)
+        return (rows[0].get(column) or "") if rows else ""
 
 
 def _look(node: Node, session: Session, side: str) -> Server:
     """Everything about one server. Raises SessionError: it does not answer, or is none of ours."""
-    seconds = LOCAL if side == HERE else STATEMENT
     version = session.version
-    troubles: dict[str, str] = {}
-
-    def rows(name: str, sql: str) -> list[Row] | None:
-        """None where the server refuses this one statement."""
-        try:
-            return session.query(sql, seconds)
-        except ServerError as error:
-            troubles[name] = str(error)
-            return None
-
-    access = parse_access(version, session.query(queries.globals_of(version), seconds)[0])
+    asking = _Asking(session, _LOCAL if side == HERE else _STATEMENT)
+    access = parse_access(version, asking.must(queries.globals_of(version))[0])
     variables = {
         (row["Variable_name"] or "").lower(): row["Value"] or ""
-        for row in session.query(asking.VARIABLES, seconds)
+        for row in asking.must(operator_queries.VARIABLES)
     }
-    origins = asking.origins(version)
-    told = rows("origins", origins) if origins else None
-    auto = rows("persisted", asking.PERSISTED) if origins and not version.mariadb else None
-    status = rows("sources", queries.replication_status(version))
-    grants = rows("grants", asking.GRANTS) or []
-    account = rows("account", asking.ACCOUNT) or [{}]
-    cipher = rows("cipher", queries.CIPHER) or [{}]
+    origins = operator_queries.origins(version)
+    told = asking.may("origins", origins) if origins else None
+    auto = origins and not version.mariadb
+    persisted = asking.may("persisted", operator_queries.PERSISTED) if auto else None
+    status = asking.may("sources", queries.replication_status(version))
+    grants = asking.may("grants", operator_queries.GRANTS) or []
     view: bool | None = None
     if version.mariadb and version.number < (12, 0, 0):
-        view = rows("view", queries.WRITE_THROUGH_ACCOUNTS) is not None
-    ahead, error = _clock(session, seconds)
-    options, origins_by_name = None, None if told is None else parse_origins(told)
-    if side == HERE:
-        options = _options(node, session, version, troubles)
+        view = asking.may("view", queries.WRITE_THROUGH_ACCOUNTS) is not None
+    ahead, error = _clock(asking)
     return Server(
         node=side,
         address=node.config.peer if side == PEER else interfaces.own_address(node.config.peer),
         version=version,
         access=access,
         variables=variables,
-        origins=origins_by_name,
-        persisted={row["name"] or "": row["value"] or "" for row in auto or []},
-        options=options,
+        origins=None if told is None else parse_origins(told),
+        persisted={row["name"] or "": row["value"] or "" for row in persisted or []},
+        options=_options(node, session, asking.troubles) if side == HERE else None,
         sources=None if status is None else tuple(map(parse_source, status)),
-        account=account[0].get("account") or "",
+        account=asking.cell("account", operator_queries.ACCOUNT, "account"),
         grants=parse_grants(next(iter(row.values())) or "" for row in grants),
-        cipher=cipher[0].get("Value") or "",
+        cipher=asking.cell("cipher", queries.CIPHER, "Value"),
         view=view,
         clock_ahead=ahead,
         clock_error=error,
-        troubles=troubles,
+        troubles=asking.troubles,
     )
 
 
-def _clock(session: Session, seconds: float) -> tuple[float | None, float]:
+def _clock(asking: _Asking) -> tuple[float | None, float]:
     """Seconds that the server's clock is ahead of ours, and how wrong that may be at most."""
     sent = time.time()
-    text = session.query(asking.CLOCK, seconds)[0]["now"] or ""
+    text = asking.must(operator_queries.CLOCK)[0]["now"] or ""
     answered = time.time()
     try:
         theirs = datetime.fromisoformat(text).replace(tzinfo=timezone.utc).timestamp()
@@ -138,24 +137,22 @@ def _clock(session: Session, seconds: float) -> tuple[float | None, float]:
     return theirs - (sent + answered) / 2, (answered - sent) / 2
 
 
-def _options(
-    node: Node, session: Session, version: Version, troubles: dict[str, str]
-) -> tuple[Option, ...] | None:
+def _options(node: Node, session: Session, troubles: dict[str, str]) -> tuple[Option, ...] | None:
     process = node.servers.process_of(session)
     if process is None:
         troubles["options"] = "its process cannot be told from here (by TCP, or in a container)"
         return None
 
     def read() -> tuple[Option, ...]:
-        return doctor_server_files.options(doctor_server_files.start_of(process.pid), version)
+        return my_cnf.options(my_cnf.start_of(process.pid), session.version)
 
     try:
-        options: tuple[Option, ...] = within(FILES, read)
+        options: tuple[Option, ...] = within(_FILES, read)
     except OSError as error:
         named = f"{error.filename}: " if error.filename else ""
         troubles["options"] = f"its option files cannot be read: {named}{error.strerror}"
     except GivenUp:
-        troubles["options"] = f"its option files could not be read within {FILES:g} s"
+        troubles["options"] = f"its option files could not be read within {_FILES:g} s"
     else:
         return options
     return None
@@ -182,13 +179,13 @@ def _errant(
 
 
 def _lacking(node: Node, made: Session, maker: Server, asked: Session, lacking: Server) -> str:
-    budget = Budget(node.clock, ERRANT_FOR)
-    wanted = positions.executed(made, STATEMENT)
+    budget = Budget(node.clock, _ERRANT_FOR)
+    wanted = positions.executed(made, _STATEMENT)
     channels: tuple[Channel, ...] = ()
     while True:
         if lacking.sources is not None:  # else our account may not look
-            channels = probe(asked, STATEMENT).channels  # what waits in its relay log it has
-        left = positions.not_received(asked, wanted, channels, STATEMENT)
+            channels = probe(asked, _STATEMENT).channels  # what waits in its relay log it has
+        left = positions.not_received(asked, wanted, channels, _STATEMENT)
         errant = lost_of(maker.identity, left)
         if not errant or budget.over:
             return errant

@@ -15,7 +15,6 @@ from kachecks.commands.doctor.host.boot import timespan
 from kachecks.commands.doctor.host.facts import Part
 from kachecks.commands.doctor.host.files import file_system, look_at_directory, look_at_file
 from kachecks.commands.doctor.host.keepalived import conf_of, config_id_of
-from kachecks.commands.doctor.host.safety import unsafe
 from kachecks.config.options import parse
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
@@ -100,8 +99,8 @@ def test_the_way_to_a_file_and_to_where_its_links_lead(tmp_path: Path) -> None:
     ],
 )
 def test_who_may_change_it(part: Part, word: str) -> None:
-    assert word in unsafe(part)
-    assert bool(word) == bool(unsafe(part))
+    assert word in part.unsafe
+    assert bool(word) == bool(part.unsafe)
 
 
 def test_a_directory(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.unit.doubles.doctor_world import (
 
 MASTER = "/opt/kachecks/bin/notify_master"
 BACKUP = "/opt/kachecks/bin/notify_backup"
+MYSQLD = "vrrp_track_process mysqld { process mysqld }"
 PERMIT = "track_file {\n        permit\n    }"
 UNICAST = "unicast_src_ip {}\n    unicast_peer {{\n        {}\n    }}\n    nopreempt"
 AUTHENTICATED = "nopreempt\n    authentication {{ auth_type PASS\n auth_pass {} }}"
@@ -86,217 +87,116 @@ def test_a_finding_in_an_included_file_names_it(tmp_path: Path) -> None:
     assert [one.where for one in found] == [f"{included}:6"]
 
 
-# What is broken: the rule that must be named, what its cure must name, how it is broken.
-
-BROKEN: dict[str, tuple[str, str, Break]] = {
-    "the instance has another vip": (
-        "VIP_INSTANCE",
-        OPTION_FILE,
-        lambda w: on_both(w, "10.0.0.100/24", "10.0.0.99/24"),
-    ),
-    "one vip more": (
-        "VIP_INSTANCE",
-        "mysql",
-        lambda w: on_both(w, "10.0.0.100/24", "10.0.0.101/24\n 10.0.0.100/24"),
-    ),
-    "the check is not tracked": (
-        "CHECK_TRACKED",
+# fmt: off
+WRONG: list[tuple[str, str, str, Break]] = [
+    # what is broken, the rules that must be named, words of a cure, and how it is broken
+    ("the instance has another vip", "VIP_INSTANCE", OPTION_FILE,
+        lambda w: on_both(w, "10.0.0.100/24", "10.0.0.99/24")),
+    ("one vip more", "VIP_INSTANCE", "mysql",
+        lambda w: on_both(w, "10.0.0.100/24", "10.0.0.101/24\n 10.0.0.100/24")),
+    ("the check is not tracked", "CHECK_TRACKED", "track_script { check_mysql }",
+        lambda w: w.with_conf(TRACKED, "")),
+    ("the check is tracked by a name that is not defined", "CHECK_TRACKED NOT_AS_WRITTEN",
         "track_script { check_mysql }",
-        lambda w: w.with_conf(TRACKED, ""),
-    ),
-    "the check is tracked by a name that is not defined": (
-        "CHECK_TRACKED NOT_AS_WRITTEN",
-        "track_script { check_mysql }",
-        lambda w: w.with_conf("    track_script {\n        check_mysql", "    track_script {\n x"),
-    ),
-    "no --fence": (
-        "CHECK_FENCES",
-        "check_mysql",
-        lambda w: w.with_conf("check_mysql --fence", "check_mysql"),
-    ),
-    "the check reads another option file": (
-        "ONE_OPTION_FILE",
-        OPTION_FILE,
-        lambda w: w.with_conf("--fence", "--fence --defaults-file=/etc/kachecks/other.cnf"),
-    ),
-    "a hook reads another option file": (
-        "ONE_OPTION_FILE",
-        "notify_stop",
-        lambda w: w.with_conf("--stop", "--stop --defaults-file /etc/kachecks/other.cnf"),
-    ),
-    "a weight": (
-        "CHECK_WEIGHT",
-        "check_mysql",
-        lambda w: on_both(w, "weight 0        #", "weight -20 #"),
-    ),
-    "interval 2": (
-        "CHECK_INTERVAL",
-        "check_mysql",
-        lambda w: w.with_conf("interval 1", "interval 2"),
-    ),
-    "timeout 5": ("CHECK_TIMEOUT", "timeout 10", lambda w: w.with_conf("timeout 10", "timeout 5")),
-    "no timeout": ("CHECK_TIMEOUT", "timeout 10", lambda w: w.with_conf("timeout 10", "#")),
-    "fall 3": ("CHECK_FALL", "fall 1", lambda w: w.with_conf("fall 1", "fall 3")),
-    "rise 1": ("CHECK_RISE", "rise 2", lambda w: w.with_conf("rise 2", "")),
-    "no notify_fault": (
-        "HOOKS",
-        "notify_fault",
-        lambda w: w.with_conf(f'notify_fault  "{BACKUP}"', ""),
-    ),
-    "notify_backup promotes": (
-        "HOOKS",
-        "notify_backup",
-        lambda w: w.with_conf(f'notify_backup "{BACKUP}"', f'notify_backup "{MASTER}"'),
-    ),
-    "no --stop": ("STOP_HOOK", "--stop", lambda w: w.with_conf(" --stop", "")),
-    "notify as well": (
-        "HOOK_NOTIFY",
-        "notify_master",
-        lambda w: w.with_conf("    notify_master", f'    notify "{BACKUP}"\n    notify_master'),
-    ),
-    "no permit": ("PERMIT", "main.permit", lambda w: w.with_conf(PERMIT, "")),
-    "another name's permit": (
-        "PERMIT",
-        "main.permit",
-        lambda w: w.with_conf("main.permit", "permit"),
-    ),
-    "the permit is open without a file": (
-        "PERMIT",
-        "weight 0 reverse",
-        lambda w: w.with_conf("weight 0 reverse", "weight 0"),
-    ),
-    "no permit at start": ("PERMIT", "init_file 1", lambda w: w.with_conf("init_file 1", "")),
-    "a process is tracked too": (
-        "UNFENCED_TRACKER",
-        "process mysqld",
-        lambda w: w.with_conf(
-            "    track_script {", "    track_process { mysqld }\n track_script {"
-        ).with_conf(
-            "track_file permit", "vrrp_track_process mysqld { process mysqld }\ntrack_file permit"
-        ),
-    ),
-    "vrrp_strict": (
-        "VRRP_STRICT",
-        "vrrp_strict",
-        lambda w: w.with_conf("router_id kachecks-node1", "vrrp_strict\n priority_strict"),
-    ),
-    "a password": (
-        "VRRP_PASSWORD",
-        "authentication",
-        lambda w: on_both(w, "nopreempt\n", AUTHENTICATED.format("1111") + "\n"),
-    ),
-    "a password of nine letters": (
-        "VRRP_PASSWORD",
-        "8 letters",
-        lambda w: on_both(w, "nopreempt\n", AUTHENTICATED.format("123456789") + "\n"),
-    ),
-    "state MASTER": (
-        "STATE_BACKUP",
-        "state BACKUP",
-        lambda w: w.with_conf("state BACKUP\n", "state MASTER\n"),
-    ),
-    "no nopreempt": (
-        "NOPREEMPT",
-        "nopreempt",
-        lambda w: on_both(w, "    nopreempt\n", ""),
-    ),
-    "nopreempt here alone": (
-        "NOPREEMPT",
-        "nopreempt",
-        lambda w: w.with_conf("    nopreempt\n", ""),
-    ),
-    "priority 100": (
-        "PRIORITY_LOW",
-        "priority 250",
-        lambda w: w.with_conf("priority 250", "priority 100"),
-    ),
-    "priority 255": (
-        "PRIORITY_OWNER",
-        "priority 250",
-        lambda w: w.with_conf("priority 250", "priority 255"),
-    ),
-    "another advert_int": (
-        "ADVERT_INT",
-        "advert_int = 2",
-        lambda w: on_both(w, "advert_int 1 ", "advert_int 2 "),
-    ),
-    "adverts so fast that the two clocks do not add up": (
-        "ADVERT_INT",
-        "peer_grace = 4.6",
-        lambda w: on_both(w, "advert_int 1 ", "version 3\n advert_int 0.2 "),
-    ),
-    "two instances with one virtual_router_id": (
-        "VRID_UNIQUE",
-        "second",
-        lambda w: w._replace(conf=w.conf + SECOND.format(51, "10.9.0.1/32")),
-    ),
-    "a second instance with our vip": (
-        "VIP_INSTANCE",
-        "second",
-        lambda w: w._replace(conf=w.conf + SECOND.format(52, "10.0.0.100/32")),
-    ),
-    "adverts to a stranger": (
-        "UNICAST_PEER PAIR_ADVERTS",
-        "unicast_peer",
-        lambda w: w.with_conf("nopreempt\n", UNICAST.format("10.0.0.1", "10.0.0.9") + "\n"),
-    ),
-    "dont_track_primary": (
-        "LINK_TRACKED",
-        "dont_track_primary",
-        lambda w: w.with_conf("nopreempt\n", "nopreempt\n dont_track_primary\n"),
-    ),
-    "no virtual_router_id": (
-        "INSTANCE_DROPPED",
-        "",
-        lambda w: w.with_conf("virtual_router_id 51", "#"),
-    ),
-    "a priority that is none": (
-        "NOT_AS_WRITTEN",
-        "",
-        lambda w: w.with_conf("priority 250", "priority 250\n garp_x\n preempt_delay 5"),
-    ),
-    "a brace too few": (
-        "KEEPALIVED_CONF",
-        "keepalived.conf",
-        lambda w: w._replace(conf=w.conf.rstrip().rstrip("}")),
-    ),
-    "lines for named hosts": (
-        "CONFIG_ID",
-        "--config-id",
-        lambda w: w.with_conf("    advert_int 1", "@b advert_int 3\n advert_int 1"),
-    ),
-    "a virtual_server beside the check": (
-        "REAL_SERVER",
-        "10.0.0.1",
-        lambda w: w._replace(conf=w.conf + virtual_server()).with_host(ip_vs=True),
-    ),
-    "a virtual_server without ip_vs": (
-        "IP_VS",
-        "10.0.0.77",
-        lambda w: w._replace(conf=w.conf + "virtual_server 10.0.0.77 80 { lb_algo rr }\n"),
-    ),
-    "another VRID on the peer": (
-        "PAIR_ADVERTS",
-        "",
-        lambda w: w.with_peer_conf("virtual_router_id 51", "virtual_router_id 52"),
-    ),
-    "equal priorities": (
-        "PAIR_PRIORITIES",
-        "249",
-        lambda w: w.with_peer_conf("priority 249", "priority 250"),
-    ),
-    "unicast here alone": (
-        "PAIR_ADVERTS",
-        "",
-        lambda w: w.with_conf("nopreempt\n", UNICAST.format("10.0.0.1", "10.0.0.2") + "\n"),
-    ),
-}
+        lambda w: w.with_conf("    track_script {\n        check_mysql", "track_script {\n x")),
+    ("no --fence", "CHECK_FENCES", "check_mysql",
+        lambda w: w.with_conf("check_mysql --fence", "check_mysql")),
+    ("the check reads another option file", "ONE_OPTION_FILE", OPTION_FILE,
+        lambda w: w.with_conf("--fence", "--fence --defaults-file=/etc/kachecks/other.cnf")),
+    ("a hook reads another option file", "ONE_OPTION_FILE", "notify_stop",
+        lambda w: w.with_conf("--stop", "--stop --defaults-file /etc/kachecks/other.cnf")),
+    ("a weight", "CHECK_WEIGHT", "check_mysql",
+        lambda w: on_both(w, "weight 0        #", "weight -20 #")),
+    ("a weight in reverse", "CHECK_WEIGHT", "check_mysql",
+        lambda w: on_both(w, "weight 0        #", "weight -20 reverse #")),
+    ("interval 2", "CHECK_INTERVAL", "check_mysql",
+        lambda w: w.with_conf("interval 1", "interval 2")),
+    ("timeout 5", "CHECK_TIMEOUT", "timeout 10", lambda w: w.with_conf("timeout 10", "timeout 5")),
+    ("no timeout", "CHECK_TIMEOUT", "timeout 10", lambda w: w.with_conf("timeout 10", "#")),
+    ("fall 3", "CHECK_FALL", "fall 1", lambda w: w.with_conf("fall 1", "fall 3")),
+    ("rise 1", "CHECK_RISE", "rise 2", lambda w: w.with_conf("rise 2", "")),
+    ("no notify_fault", "HOOKS", "notify_fault",
+        lambda w: w.with_conf(f'notify_fault  "{BACKUP}"', "")),
+    ("notify_backup promotes", "HOOKS", "notify_backup",
+        lambda w: w.with_conf(f'notify_backup "{BACKUP}"', f'notify_backup "{MASTER}"')),
+    ("no --stop", "STOP_HOOK", "--stop", lambda w: w.with_conf(" --stop", "")),
+    ("notify as well", "HOOK_NOTIFY", "notify_master",
+        lambda w: w.with_conf("    notify_master", f'    notify "{BACKUP}"\n    notify_master')),
+    ("no permit", "PERMIT", "main.permit", lambda w: w.with_conf(PERMIT, "")),
+    ("another name's permit", "PERMIT", "main.permit",
+        lambda w: w.with_conf("main.permit", "permit")),
+    ("the permit is open without a file", "PERMIT", "weight 0 reverse",
+        lambda w: w.with_conf("weight 0 reverse", "weight 0")),
+    ("no permit at start", "PERMIT", "init_file 1", lambda w: w.with_conf("init_file 1", "")),
+    ("no permit at start, as it says", "PERMIT", "init_file 1",
+        lambda w: w.with_conf("init_file 1", "init_file 0")),
+    ("a permit that each start gives back", "PERMIT", "init_file 1",
+        lambda w: w.with_conf("init_file 1", "init_file 1 overwrite")),
+    ("another file is tracked", "PERMIT NOT_AS_WRITTEN", "main.permit",
+        lambda w: w.with_conf("        permit\n", "        other\n")),
+    ("a process is tracked too", "UNFENCED_TRACKER", "process mysqld",
+        lambda w: w.with_conf("    track_script {", "    track_process { mysqld }\n track_script {")
+            .with_conf("track_file permit", f"{MYSQLD}\ntrack_file permit")),
+    ("vrrp_strict", "VRRP_STRICT", "vrrp_strict",
+        lambda w: w.with_conf("router_id kachecks-node1", "vrrp_strict\n priority_strict")),
+    ("strict_mode", "VRRP_STRICT", "strict_mode",
+        lambda w: w.with_conf("nopreempt\n", "nopreempt\n strict_mode on\n")),
+    ("a password", "VRRP_PASSWORD", "authentication",
+        lambda w: on_both(w, "nopreempt\n", AUTHENTICATED.format("1111") + "\n")),
+    ("a password of nine letters", "VRRP_PASSWORD", "8 letters",
+        lambda w: on_both(w, "nopreempt\n", AUTHENTICATED.format("123456789") + "\n")),
+    ("state MASTER", "STATE_BACKUP", "state BACKUP",
+        lambda w: w.with_conf("state BACKUP\n", "state MASTER\n")),
+    ("no nopreempt", "NOPREEMPT", "nopreempt", lambda w: on_both(w, "    nopreempt\n", "")),
+    ("nopreempt here alone", "NOPREEMPT", "nopreempt",
+        lambda w: w.with_conf("    nopreempt\n", "")),
+    ("priority 100", "PRIORITY_LOW", "priority 250",
+        lambda w: w.with_conf("priority 250", "priority 100")),
+    ("priority 255", "PRIORITY_OWNER", "priority 250",
+        lambda w: w.with_conf("priority 250", "priority 255")),
+    ("another advert_int", "ADVERT_INT", "advert_int = 2",
+        lambda w: on_both(w, "advert_int 1 ", "advert_int 2 ")),
+    ("adverts so fast that the two clocks do not add up", "ADVERT_INT", "peer_grace = 4.6",
+        lambda w: on_both(w, "advert_int 1 ", "version 3\n advert_int 0.2 ")),
+    ("two instances with one virtual_router_id", "VRID_UNIQUE", "second",
+        lambda w: w._replace(conf=w.conf + SECOND.format(51, "10.9.0.1/32"))),
+    ("a second instance with our vip", "VIP_INSTANCE", "second",
+        lambda w: w._replace(conf=w.conf + SECOND.format(52, "10.0.0.100/32"))),
+    ("adverts to a stranger", "UNICAST_PEER PAIR_ADVERTS", "unicast_peer",
+        lambda w: w.with_conf("nopreempt\n", UNICAST.format("10.0.0.1", "10.0.0.9") + "\n")),
+    ("adverts to this node itself", "UNICAST_PEER PAIR_ADVERTS", "unicast_peer",
+        lambda w: w.with_conf("nopreempt\n", UNICAST.format("10.0.0.1", "10.0.0.1") + "\n")),
+    ("adverts to the VIP", "UNICAST_PEER PAIR_ADVERTS", "unicast_peer",
+        lambda w: w.with_conf("nopreempt\n", UNICAST.format("10.0.0.1", "10.0.0.100") + "\n")),
+    ("dont_track_primary", "LINK_TRACKED", "dont_track_primary",
+        lambda w: w.with_conf("nopreempt\n", "nopreempt\n dont_track_primary\n")),
+    ("no virtual_router_id", "INSTANCE_DROPPED", "",
+        lambda w: w.with_conf("virtual_router_id 51", "#")),
+    ("a priority that is none", "NOT_AS_WRITTEN", "",
+        lambda w: w.with_conf("priority 250", "priority 250\n garp_x\n preempt_delay 5")),
+    ("a brace too few", "KEEPALIVED_CONF", "keepalived.conf",
+        lambda w: w._replace(conf=w.conf.rstrip().rstrip("}"))),
+    ("lines for named hosts", "CONFIG_ID", "--config-id",
+        lambda w: w.with_conf("    advert_int 1", "@b advert_int 3\n advert_int 1")),
+    ("a virtual_server beside the check", "REAL_SERVER", "10.0.0.1",
+        lambda w: w._replace(conf=w.conf + virtual_server()).with_host(ip_vs=True)),
+    ("a virtual_server without ip_vs", "IP_VS", "10.0.0.77",
+        lambda w: w._replace(conf=w.conf + "virtual_server 10.0.0.77 80 { lb_algo rr }\n")),
+    ("another VRID on the peer", "PAIR_ADVERTS", "",
+        lambda w: w.with_peer_conf("virtual_router_id 51", "virtual_router_id 52")),
+    ("equal priorities", "PAIR_PRIORITIES", "249",
+        lambda w: w.with_peer_conf("priority 249", "priority 250")),
+    ("unicast here alone", "PAIR_ADVERTS", "",
+        lambda w: w.with_conf("nopreempt\n", UNICAST.format("10.0.0.1", "10.0.0.2") + "\n")),
+]
+# fmt: on
 
 
-@pytest.mark.parametrize("what", BROKEN)
-def test_that_very_rule_is_named(what: str, tmp_path: Path) -> None:
-    rule, cure, broken = BROKEN[what]
-    found = findings(broken(right()), tmp_path)
+@pytest.mark.parametrize(
+    ("rule", "cure", "act"), [pytest.param(*wrong, id=what) for what, *wrong in WRONG]
+)
+def test_that_very_rule_is_named(rule: str, cure: str, act: Break, tmp_path: Path) -> None:
+    found = findings(act(right()), tmp_path)
     assert names(found) == set(rule.split())
     assert any(cure in one.cure for one in found)
     assert all(one.checked for one in found)

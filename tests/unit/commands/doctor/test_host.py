@@ -22,7 +22,8 @@ from tests.unit.doubles.doctor_world import (
     right,
 )
 
-MASTER = "/opt/kachecks/bin/notify_master"
+MASTER, BACKUP = "/opt/kachecks/bin/notify_master", "/opt/kachecks/bin/notify_backup"
+SYSTEMD = {"SYSTEMD_STOP", "SYSTEMD_STOP_POST", "SYSTEMD_TIMEOUT", "SYSTEMD_RESTART"}
 DROP_IN = "kachecks-keepalived.service.d.conf"
 
 
@@ -38,6 +39,14 @@ def _systemd(world: World, **changes: str) -> World:
         "Restart": "on-failure",
     }
     return world.with_host(systemd={**usual, **changes})
+
+
+def _page(world: World, **changes: Any) -> World:
+    return world.with_options("# alert", "alert").with_file("/usr/local/bin/page", **changes)
+
+
+def _address(address: str) -> Address:
+    return Address("eth0", address, 24)
 
 
 def _run(status: int, said: str, reason: str) -> Run:
@@ -60,287 +69,152 @@ def _part(path: str, **changes: int) -> tuple[Part, ...]:
     )
 
 
-# What is broken: the rule that must be named, what its cure must name, how it is broken.
-
-BROKEN: dict[str, tuple[str, str, Break]] = {
-    "no witness": ("WITNESS", "witness = ", lambda w: w.with_options("\nwitness", "\n# witness")),
-    "the peer is this host": (
-        "ADDRESSES",
-        "peer",
-        lambda w: w.with_options("peer = 10.0.0.2", "peer = 10.0.0.1"),
-    ),
-    "the witness is this host": (
-        "ADDRESSES",
-        "witness",
-        lambda w: w.with_options("witness = 10.0.0.254", "witness = 10.0.0.1"),
-    ),
-    "an alert program that is not there": (
-        "ALERT",
-        "/usr/local/bin/page",
-        lambda w: w.with_options("# alert", "alert").with_file(
-            "/usr/local/bin/page", found=False, why="No such file or directory", parts=()
-        ),
-    ),
-    "keepalived is not installed": (
-        "KEEPALIVED_INSTALLED",
-        "keepalived",
-        lambda w: _keepalived(w, path=""),
-    ),
-    "keepalived 2.0": (
-        "KEEPALIVED_VERSION",
-        "2.1",
-        lambda w: _keepalived(w, version=(2, 0, 20)),
-    ),
-    "keepalived -t complains": (
-        "KEEPALIVED_ACCEPTS",
-        "line",
-        lambda w: _keepalived(w, test_status=5, complaints=("Unknown keyword 'x'",)),
-    ),
-    "keepalived reads another file": (
-        "KEEPALIVED_READS",
-        "/etc/other.conf",
-        lambda w: _keepalived(w, arguments=("keepalived", "-f", "/etc/other.conf")),
-    ),
-    "keepalived keeps the VIP when it stops": (
-        "VIP_RELEASED KEEPALIVED_READS",
+# fmt: off
+WRONG: list[tuple[str, str, str, Break]] = [
+    # what is broken, the rules that must be named, words of a cure, and how it is broken
+    ("no witness", "WITNESS", "witness = ", lambda w: w.with_options("\nwitness", "\n# witness")),
+    ("the peer is this host", "ADDRESSES", "peer",
+        lambda w: w.with_options("peer = 10.0.0.2", "peer = 10.0.0.1")),
+    ("the witness is this host", "ADDRESSES", "witness",
+        lambda w: w.with_options("witness = 10.0.0.254", "witness = 10.0.0.1")),
+    ("an alert program that is not there", "ALERT", "/usr/local/bin/page",
+        lambda w: _page(w, found=False, why="No such file or directory", parts=())),
+    ("an alert program that is not executable", "ALERT", "/usr/local/bin/page",
+        lambda w: _page(w, executable=False)),
+    ("an alert program without #!", "ALERT", "/usr/local/bin/page",
+        lambda w: _page(w, interpreter=None)),
+    ("an alert program that is somebody's", "ALERT", "/usr/local/bin/page",
+        lambda w: _page(w, parts=_part("/opt", uid=9))),
+    ("keepalived is not installed", "KEEPALIVED_INSTALLED", "keepalived",
+        lambda w: _keepalived(w, path="")),
+    ("keepalived 2.0", "KEEPALIVED_VERSION", "2.1", lambda w: _keepalived(w, version=(2, 0, 20))),
+    ("keepalived -t complains", "KEEPALIVED_ACCEPTS", "line",
+        lambda w: _keepalived(w, test_status=5, complaints=("Unknown keyword 'x'",))),
+    ("keepalived -t says nothing but no", "KEEPALIVED_ACCEPTS", "line",
+        lambda w: _keepalived(w, test_status=4)),
+    ("keepalived reads another file", "KEEPALIVED_READS", "/etc/other.conf",
+        lambda w: _keepalived(w, arguments=("keepalived", "-f", "/etc/other.conf"))),
+    ("keepalived keeps the VIP when it stops", "VIP_RELEASED KEEPALIVED_READS",
         "--dont-release-vrrp",
-        lambda w: _keepalived(w, arguments=("keepalived", "--dont-release-vrrp")),
-    ),
-    "the check is not there": (
-        "SCRIPT_FOUND",
-        CHECK,
-        lambda w: w.with_file(CHECK, found=False, why="No such file or directory", parts=()),
-    ),
-    "the check is not executable": (
-        "SCRIPT_EXECUTABLE",
-        f"chmod +x {CHECK}",
-        lambda w: w.with_file(CHECK, executable=False),
-    ),
-    "the check's interpreter is gone": (
-        "SCRIPT_INTERPRETER",
-        "/opt/venv/bin/python",
-        lambda w: w.with_file(CHECK, interpreter="/opt/venv/bin/python", interpreter_found=False),
-    ),
-    "a hook without #!": (
-        "SCRIPT_INTERPRETER",
-        MASTER,
-        lambda w: w.with_file(MASTER, interpreter=None),
-    ),
-    "the check belongs to somebody": (
-        "SCRIPT_SAFE",
-        f"chown root:root {CHECK}",
-        lambda w: w.with_file(CHECK, parts=_part(CHECK, uid=1000)),
-    ),
-    "anybody may write beside the check": (
-        "SCRIPT_SAFE",
-        "chmod go-w /opt/kachecks/bin",
-        lambda w: w.with_file(CHECK, parts=_part("/opt/kachecks/bin", mode=0o40777)),
-    ),
-    "a group may write beside the check": (
-        "SCRIPT_SAFE",
-        "chmod go-w /opt",
-        lambda w: w.with_file(CHECK, parts=_part("/opt", mode=0o40775, gid=50)),
-    ),
-    "script security is off": (
-        "SCRIPT_SECURITY",
-        "enable_script_security",
-        lambda w: w.with_conf("enable_script_security\n", "\n"),
-    ),
-    "scripts run as somebody else": (
-        "SCRIPT_USER",
-        "script_user root",
-        lambda w: w.with_conf("script_user root", "script_user mysql").with_host(
-            users={"mysql": 101, "keepalived_script": None}
-        ),
-    ),
-    "no script_user, so that every script is disabled": (
-        "SCRIPT_USER",
-        "script_user root",
-        lambda w: w.with_conf("script_user root", ""),
-    ),
-    "a hook that is not ours": (
-        "FOREIGN_HOOK",
-        "/usr/local/bin/mail_me",
-        lambda w: w.with_conf(MASTER, "/usr/local/bin/mail_me").with_file(
-            "/usr/local/bin/mail_me", text="#!/bin/sh\n# notify_master is for others\nmail me\n"
-        ),
-    ),
-    "the check cannot be executed": (
-        "CHECK_RUNS",
-        CHECK,
-        lambda w: w.with_host(passing=Run(CHECK, "root", None, error="Exec format error")),
-    ),
-    "the check does not end": (
-        "CHECK_RUNS",
-        CHECK,
-        lambda w: w.with_host(passing=Run(CHECK, "root", None, error="it had not ended")),
-    ),
-    "the check cannot tell": (
-        "CHECK_RUNS",
-        CHECK,
-        lambda w: w.with_host(passing=_run(0, "UNKNOWN: access denied", "UNKNOWN")),
-    ),
-    "the check is something else": (
-        "CHECK_RUNS",
-        CHECK,
-        lambda w: w.with_host(passing=_run(0, "all is well", "")),
-    ),
-    "the check fails": (
-        "CHECK_PASSES",
-        CHECK,
-        lambda w: w.with_host(passing=_run(20, "APPLIER_STOPPED: 1062", "APPLIER_STOPPED")),
-    ),
-    "the check cannot fail": (
-        "CHECK_FAILS",
-        CHECK,
-        lambda w: w.with_host(failing=_run(0, "OK", "OK")),
-    ),
-    "maintenance": (
-        "MAINTENANCE",
-        "maintenance off",
-        lambda w: w.with_host(passing=_run(18, "MAINTENANCE: new disk", "MAINTENANCE")),
-    ),
-    "the option file is somebody's": (
-        "OPTION_FILE",
-        OPTION_FILE,
+        lambda w: _keepalived(w, arguments=("keepalived", "--dont-release-vrrp"))),
+    ("the check is not there", "SCRIPT_FOUND", CHECK,
+        lambda w: w.with_file(CHECK, found=False, why="No such file or directory", parts=())),
+    ("the check is named by no path", "SCRIPT_FOUND", "absolute path of check_mysql",
+        lambda w: w.with_conf(CHECK, "check_mysql")),
+    ("the check is not executable", "SCRIPT_EXECUTABLE", f"chmod +x {CHECK}",
+        lambda w: w.with_file(CHECK, executable=False)),
+    ("the check's interpreter is gone", "SCRIPT_INTERPRETER", "/opt/venv/bin/python",
+        lambda w: w.with_file(CHECK, interpreter="/opt/venv/bin/python", interpreter_found=False)),
+    ("a hook without #!", "SCRIPT_INTERPRETER", MASTER,
+        lambda w: w.with_file(MASTER, interpreter=None)),
+    ("the check belongs to somebody", "SCRIPT_SAFE", f"chown root:root {CHECK}",
+        lambda w: w.with_file(CHECK, parts=_part(CHECK, uid=1000))),
+    ("anybody may write beside the check", "SCRIPT_SAFE", "chmod go-w /opt/kachecks/bin",
+        lambda w: w.with_file(CHECK, parts=_part("/opt/kachecks/bin", mode=0o40777))),
+    ("a group may write beside the check", "SCRIPT_SAFE", "chmod go-w /opt",
+        lambda w: w.with_file(CHECK, parts=_part("/opt", mode=0o40775, gid=50))),
+    ("script security is off", "SCRIPT_SECURITY", "enable_script_security",
+        lambda w: w.with_conf("enable_script_security\n", "\n")),
+    ("scripts run as somebody else", "SCRIPT_USER", "script_user root",
+        lambda w: w.with_conf("script_user root", "script_user mysql")
+            .with_host(users={"mysql": 101, "keepalived_script": None})),
+    ("a hook runs as somebody else", "SCRIPT_USER", "remove the user from notify_fault",
+        lambda w: w.with_conf(f'notify_fault  "{BACKUP}"', f'notify_fault  "{BACKUP}" mysql')
+            .with_host(users={"mysql": 101, "keepalived_script": None})),
+    ("no script_user, so that every script is disabled", "SCRIPT_USER", "script_user root",
+        lambda w: w.with_conf("script_user root", "")),
+    ("a hook that is not ours", "FOREIGN_HOOK", "/usr/local/bin/mail_me",
+        lambda w: w.with_conf(MASTER, "/usr/local/bin/mail_me")
+            .with_file("/usr/local/bin/mail_me", text="#!/bin/sh\n# notify_master\nmail me\n")),
+    ("a hook beside ours that kills", "NOTIFY_KILLS", "/usr/local/bin/end",
+        lambda w: w.with_conf("    notify_master", "  notify /usr/local/bin/end\n  notify_master")
+            .with_file("/usr/local/bin/end", text="#!/bin/sh\nkillall keepalived\n")),
+    ("the check cannot be executed", "CHECK_RUNS", CHECK,
+        lambda w: w.with_host(passing=Run(CHECK, "root", None, error="Exec format error"))),
+    ("the check does not end", "CHECK_RUNS", CHECK,
+        lambda w: w.with_host(passing=Run(CHECK, "root", None, error="it had not ended"))),
+    ("the check is ended by a signal", "CHECK_RUNS", CHECK,
+        lambda w: w.with_host(passing=_run(-9, "", ""))),
+    ("the check cannot tell", "CHECK_RUNS", CHECK,
+        lambda w: w.with_host(passing=_run(0, "UNKNOWN: access denied", "UNKNOWN"))),
+    ("the check is something else", "CHECK_RUNS", CHECK,
+        lambda w: w.with_host(passing=_run(0, "all is well", ""))),
+    ("the check fails", "CHECK_PASSES", CHECK,
+        lambda w: w.with_host(passing=_run(20, "APPLIER_STOPPED: 1062", "APPLIER_STOPPED"))),
+    ("the check cannot fail", "CHECK_FAILS", CHECK,
+        lambda w: w.with_host(failing=_run(0, "OK", "OK"))),
+    ("the check fails with another status", "CHECK_FAILS", CHECK,
+        lambda w: w.with_host(failing=_run(5, "", ""))),
+    ("maintenance", "MAINTENANCE", "maintenance off",
+        lambda w: w.with_host(passing=_run(18, "MAINTENANCE: new disk", "MAINTENANCE"))),
+    ("the option file is somebody's", "OPTION_FILE", OPTION_FILE,
         lambda w: w.with_host(
-            option_file=File(OPTION_FILE, True, "", (Part(OPTION_FILE, 1000, 0, 0o100600),))
-        ),
-    ),
-    "two option files with one name": (
-        "OTHER_PAIRS",
-        "/etc/kachecks/two.cnf",
-        lambda w: w.with_host(other_pairs=(_pair(name="main"),)),
-    ),
-    "two option files with one server": (
-        "OTHER_PAIRS",
-        "/etc/kachecks/two.cnf",
-        lambda w: w.with_host(other_pairs=(_pair(server="/run/mysqld/mysqld.sock"),)),
-    ),
-    "no run directory, so that the permit is ignored": (
-        "RUN_DIR",
-        "/run/kachecks",
-        lambda w: w.with_host(run_dir=Directory("/run/kachecks", False)),
-    ),
-    "anybody may write into the run directory": (
-        "RUN_DIR",
-        "chmod 0700 /run/kachecks",
-        lambda w: w.with_host(run_dir=Directory("/run/kachecks", True, 0, 0o40777)),
-    ),
-    "the run directory outlives a reboot": (
-        "RUN_DIR_VOLATILE",
-        "/run",
-        lambda w: w.with_host(run_dir=Directory("/srv/k", True, file_system="ext4")),
-    ),
-    "nothing makes the run directory at boot": (
-        "RUN_DIR_AT_BOOT",
-        "/run/kachecks",
-        lambda w: w.with_host(made_at_boot=frozenset({"/run/other"})),
-    ),
-    "a state directory that is read-only": (
-        "STATE_DIR",
-        "/var/lib/kachecks",
-        lambda w: w.with_host(state_dir=Directory("/var/lib/kachecks", True, writable=False)),
-    ),
-    "a state directory that a reboot empties": (
-        "STATE_DIR_LASTING",
-        "state_dir",
-        lambda w: w.with_host(state_dir=Directory("/tmp/k", True, file_system="tmpfs")),  # noqa: S108
-    ),
-    "no ExecStop": ("SYSTEMD_STOP", DROP_IN, lambda w: _systemd(w, ExecStop="")),
-    "no ExecStopPost": ("SYSTEMD_STOP_POST", DROP_IN, lambda w: _systemd(w, ExecStopPost="")),
-    "systemd waits too short a time": (
-        "SYSTEMD_TIMEOUT",
-        "TimeoutStopSec",
-        lambda w: _systemd(w, TimeoutStopUSec="5s"),
-    ),
-    "no Restart": ("SYSTEMD_RESTART", "Restart", lambda w: _systemd(w, Restart="no")),
-    "no such interface": (
-        "INTERFACE",
-        "interface",
-        lambda w: w.with_host(interfaces={"ens3": 0x1003}),
-    ),
-    "the interface is down": (
-        "INTERFACE",
-        "eth0",
-        lambda w: w.with_host(interfaces={"eth0": 0x1002}),
-    ),
-    "an interface without multicast": (
-        "INTERFACE",
-        "unicast_peer",
-        lambda w: w.with_host(interfaces={"eth0": 0x1}),
-    ),
-    "the kernel answers no ARP": (
-        "ARP_ANSWERS",
-        "arp_ignore",
-        lambda w: w.with_host(sysctl={"arp_ignore/all": "8"}),
-    ),
-    "two pairs' VIPs in a subnet of their own": (
-        "VIP_SUBNET",
-        "second",
-        lambda w: w._replace(conf=w.conf + SECOND.format(52, "10.0.0.101/24")).with_host(
-            addresses=(Address("eth0", "192.168.0.1", 24), Address("eth0", "10.0.0.100", 24))
-        ),
-    ),
-    "no witness answers": (
-        "WITNESS_ANSWERS",
-        "10.0.0.254",
-        lambda w: w.with_host(silent_witnesses=("10.0.0.254",)),
-    ),
-    "one of two witnesses answers": (
-        "WITNESSES_ANSWER",
-        "10.0.0.253",
-        lambda w: w.with_options(
-            "witness = 10.0.0.254", "witness = 10.0.0.254, 10.0.0.253"
-        ).with_host(silent_witnesses=("10.0.0.253",)),
-    ),
-    "a firewall drops VRRP": (
-        "ADVERTS_HEARD",
-        "IP protocol 112",
-        lambda w: w.with_host(adverts_heard=False),
-    ),
-    "keepalived does not run the check": (
-        "CHECK_AT_WORK",
-        "reload keepalived",
-        lambda w: w.with_host(check_age=None),
-    ),
-    "keepalived no longer runs the check": (
-        "CHECK_AT_WORK",
-        "reload keepalived",
-        lambda w: w.with_host(check_age=3600.0),
-    ),
-    "ExecStop without this pair": (
-        "SYSTEMD_STOP ONE_OPTION_FILE",
-        "--also=/etc/kachecks/two.cnf",
-        lambda w: w._replace(path="/etc/kachecks/two.cnf"),
-    ),
-    "the check fails and the VIP stays": (
-        "CHECK_PASSES",
-        CHECK,
-        lambda w: w.with_host(passing=_run(0, "DISK_FULL: 1M", "DISK_FULL")),
-    ),
-    "another interface in the option file": (
-        "VRRP_INTERFACE",
-        "interface = eth0",
-        lambda w: w.with_options("\n# interface = eth0", "\ninterface = eth1"),
-    ),
-    "the way to the peer is another interface": (
-        "VRRP_INTERFACE",
-        "interface = eth0",
-        lambda w: w.with_host(interface_towards_peer="eth1"),
-    ),
-    "a clock of its own": (
-        "CLOCK",
-        "chrony",
-        lambda w: w.with_host(clock_synchronised=False),
-    ),
-}
+            option_file=File(OPTION_FILE, True, "", (Part(OPTION_FILE, 1000, 0, 0o100600),)))),
+    ("two option files with one name", "OTHER_PAIRS", "/etc/kachecks/two.cnf",
+        lambda w: w.with_host(other_pairs=(_pair(name="main"),))),
+    ("two option files with one server", "OTHER_PAIRS", "/etc/kachecks/two.cnf",
+        lambda w: w.with_host(other_pairs=(_pair(server="/run/mysqld/mysqld.sock"),))),
+    ("no run directory, so that the permit is ignored", "RUN_DIR", "/run/kachecks",
+        lambda w: w.with_host(run_dir=Directory("/run/kachecks", False))),
+    ("anybody may write into the run directory", "RUN_DIR", "chmod 0700 /run/kachecks",
+        lambda w: w.with_host(run_dir=Directory("/run/kachecks", True, 0, 0o40777))),
+    ("the run directory outlives a reboot", "RUN_DIR_VOLATILE", "/run",
+        lambda w: w.with_host(run_dir=Directory("/srv/k", True, file_system="ext4"))),
+    ("nothing makes the run directory at boot", "RUN_DIR_AT_BOOT", "/run/kachecks",
+        lambda w: w.with_host(made_at_boot=frozenset({"/run/other"}))),
+    ("a state directory that is read-only", "STATE_DIR", "/var/lib/kachecks",
+        lambda w: w.with_host(state_dir=Directory("/var/lib/kachecks", True, writable=False))),
+    ("a state directory that a reboot empties", "STATE_DIR_LASTING", "state_dir",
+        lambda w: w.with_host(state_dir=Directory("/tmp/k", True, file_system="tmpfs"))),  # noqa: S108
+    ("a state directory that is somebody's", "STATE_DIR", "chown root:root /var/lib/kachecks",
+        lambda w: w.with_host(state_dir=Directory("/var/lib/kachecks", True, 7))),
+    ("no ExecStop", "SYSTEMD_STOP", DROP_IN, lambda w: _systemd(w, ExecStop="")),
+    ("no ExecStopPost", "SYSTEMD_STOP_POST", DROP_IN, lambda w: _systemd(w, ExecStopPost="")),
+    ("systemd waits too short a time", "SYSTEMD_TIMEOUT", "TimeoutStopSec",
+        lambda w: _systemd(w, TimeoutStopUSec="5s")),
+    ("no Restart", "SYSTEMD_RESTART", "Restart", lambda w: _systemd(w, Restart="no")),
+    ("no such interface", "INTERFACE", "interface",
+        lambda w: w.with_host(interfaces={"ens3": 0x1003})),
+    ("the interface is down", "INTERFACE", "eth0",
+        lambda w: w.with_host(interfaces={"eth0": 0x1002})),
+    ("an interface without multicast", "INTERFACE", "unicast_peer",
+        lambda w: w.with_host(interfaces={"eth0": 0x1})),
+    ("the kernel answers no ARP", "ARP_ANSWERS", "arp_ignore",
+        lambda w: w.with_host(sysctl={"arp_ignore/all": "8"})),
+    ("the kernel answers no ARP on the interface", "ARP_ANSWERS", "arp_ignore",
+        lambda w: w.with_host(sysctl={"arp_ignore/all": "0", "arp_ignore/eth0": "8"})),
+    ("two pairs' VIPs in a subnet of their own", "VIP_SUBNET", "second",
+        lambda w: w._replace(conf=w.conf + SECOND.format(52, "10.0.0.101/24"))
+            .with_host(addresses=(_address("192.168.0.1"), _address("10.0.0.100")))),
+    ("no witness answers", "WITNESS_ANSWERS", "10.0.0.254",
+        lambda w: w.with_host(silent_witnesses=("10.0.0.254",))),
+    ("one of two witnesses answers", "WITNESSES_ANSWER", "10.0.0.253",
+        lambda w: w.with_options("witness = 10.0.0.254", "witness = 10.0.0.254, 10.0.0.253")
+            .with_host(silent_witnesses=("10.0.0.253",))),
+    ("a firewall drops VRRP", "ADVERTS_HEARD", "IP protocol 112",
+        lambda w: w.with_host(adverts_heard=False)),
+    ("keepalived does not run the check", "CHECK_AT_WORK", "reload keepalived",
+        lambda w: w.with_host(check_age=None)),
+    ("keepalived no longer runs the check", "CHECK_AT_WORK", "reload keepalived",
+        lambda w: w.with_host(check_age=3600.0)),
+    ("ExecStop without this pair", "SYSTEMD_STOP ONE_OPTION_FILE", "--also=/etc/kachecks/two.cnf",
+        lambda w: w._replace(path="/etc/kachecks/two.cnf")),
+    ("the check fails and the VIP stays", "CHECK_PASSES", CHECK,
+        lambda w: w.with_host(passing=_run(0, "DISK_FULL: 1M", "DISK_FULL"))),
+    ("another interface in the option file", "VRRP_INTERFACE", "interface = eth0",
+        lambda w: w.with_options("\n# interface = eth0", "\ninterface = eth1")),
+    ("the way to the peer is another interface", "VRRP_INTERFACE", "interface = eth0",
+        lambda w: w.with_host(interface_towards_peer="eth1")),
+    ("a clock of its own", "CLOCK", "chrony", lambda w: w.with_host(clock_synchronised=False)),
+]
+# fmt: on
 
 
-@pytest.mark.parametrize("what", BROKEN)
-def test_that_very_rule_is_named(what: str, tmp_path: Path) -> None:
-    rule, cure, broken = BROKEN[what]
-    found = findings(broken(right()), tmp_path)
+@pytest.mark.parametrize(
+    ("rule", "cure", "act"), [pytest.param(*wrong, id=what) for what, *wrong in WRONG]
+)
+def test_that_very_rule_is_named(rule: str, cure: str, act: Break, tmp_path: Path) -> None:
+    found = findings(act(right()), tmp_path)
     assert names(found) == set(rule.split())
     assert any(cure in one.cure for one in found)
     assert all(one.checked for one in found)
@@ -379,23 +253,29 @@ def test_what_only_root_may_know_is_not_passed_over(tmp_path: Path) -> None:
     assert {(one.checked, one.level) for one in found} == {(False, 1)}
 
 
-def test_a_keepalived_that_systemd_does_not_know(tmp_path: Path) -> None:
-    found = findings(right().with_host(systemd={"LoadState": "not-found"}), tmp_path)
-    assert {one.rule.name[:8] for one in found} == {"SYSTEMD_"}
-    assert [one.checked for one in found] == [False] * 4
+@pytest.mark.parametrize(
+    ("changes", "rules"),
+    [
+        ({"systemd": {"LoadState": "not-found"}}, SYSTEMD),
+        ({"systemd": {}}, SYSTEMD),  # it does not answer
+        ({"program": {"arguments": None}, "check_age": None}, {"KEEPALIVED_RUNS"}),
+        ({"program": {"version": None}}, {"KEEPALIVED_VERSION"}),
+        ({"program": {"test_status": None}}, {"KEEPALIVED_ACCEPTS"}),
+        ({"state_dir": Directory("/var/lib/kachecks", None)}, {"STATE_DIR"}),
+        ({"clock_synchronised": None}, {"CLOCK"}),
+    ],
+)
+def test_what_cannot_be_told_is_not_passed_over(
+    changes: dict[str, Any], rules: set[str], tmp_path: Path
+) -> None:
+    found = findings(right().with_host(**changes), tmp_path)
+    assert {(one.rule.name, one.checked) for one in found} == {(rule, False) for rule in rules}
 
 
 def test_no_keepalived_runs_yet(tmp_path: Path) -> None:
     world = right().with_host(program={"arguments": ()}, check_age=None)
     found = findings(world, tmp_path)
     assert [(one.rule.name, one.rule.level) for one in found] == [("KEEPALIVED_RUNS", WARNING)]
-
-
-def test_a_keepalived_that_is_not_ours_to_look_at(tmp_path: Path) -> None:
-    world = right().with_host(program={"arguments": None}, check_age=None)
-    assert [(one.rule.name, one.checked) for one in findings(world, tmp_path)] == [
-        ("KEEPALIVED_RUNS", False)
-    ]
 
 
 def test_every_rule_has_a_name_of_its_own_and_says_what_why_and_how() -> None:

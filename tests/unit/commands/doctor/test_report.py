@@ -12,7 +12,6 @@ from kachecks.commands import main
 from kachecks.commands.doctor import command as doctor
 from kachecks.commands.doctor.report import as_json, as_text
 from kachecks.commands.doctor.rule import FAILURE, HERE, PEER, WARNING, Finding, Rule
-from kachecks.commands.doctor.server import tables as doctor_server
 from kachecks.commands.doctor.tables import RULES
 from tests.unit.doubles.doctor_world import snippet
 
@@ -134,7 +133,8 @@ def test_what_cannot_be_used(
 @pytest.fixture
 def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The snippets, on a host that has nothing of what they name; no server is asked."""
-    monkeypatch.setattr(doctor_server, "look", lambda _host: [])
+    monkeypatch.setattr(doctor, "ask", lambda _host: None)
+    monkeypatch.setattr(doctor, "of_servers", lambda _servers: [])
     options = tmp_path / "kachecks.cnf"
     run_dir = f"run_dir = {tmp_path}/none\n[client]"
     text = snippet("kachecks.cnf").replace("[client]", run_dir, 1)

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from kachecks.bounded import GivenUp
-from kachecks.commands.status import queries as status_queries
 from kachecks.commands.status.facts import NO_KEEPALIVED, Lacks, Status
 from kachecks.commands.status.json import as_json
 from kachecks.commands.status.judgement import summary
@@ -22,6 +21,7 @@ from kachecks.commands.status.probe import PEER_CONNECT, Looking, hurried_node
 from kachecks.keepalived import probe as keepalived_probe
 from kachecks.keepalived.process import NoPermission, NotFound
 from kachecks.keepalived.state import Vrrp
+from kachecks.mysql import operator_queries
 from kachecks.mysql.facts import Row
 from kachecks.mysql.session import ServerError
 from kachecks.node import Servers
@@ -72,9 +72,9 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     answer = Session.answer
 
     def answers(self: Session, sql: str, timeout: float) -> list[Row]:
-        if sql == status_queries.UPTIME:
+        if sql == operator_queries.UPTIME:
             return [{"Variable_name": "Uptime", "Value": "93784"}]
-        if sql == status_queries.HOST_NAME:
+        if sql == operator_queries.HOST_NAME:
             return [{"hostname": self.server.name.lower()}]
         return answer(self, sql, timeout)
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from kachecks.check.verdict import Verdict
-from kachecks.commands.status.cells import rows, span
+from kachecks.commands.status.cells import rows
 from kachecks.commands.status.facts import Lacks, NodeSeen, Status
 from kachecks.commands.status.judgement import summary
 from kachecks.commands.status.terminal import Painter, Window, paint
@@ -177,11 +177,3 @@ def test_texts_of_servers_cannot_move_the_cursor() -> None:
     )
     for width in (80, 200):
         assert not any(set("\x1b\r\x07") & set(line) for line in drawn(status, width))
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(-1, "0 s"), (59.9, "59 s"), (60, "1 min"), (3725, "1 h 2 min"), (90000, "1 d 1 h")],
-)
-def test_spans(seconds: float, text: str) -> None:
-    assert span(seconds) == text

@@ -1,4 +1,7 @@
-"""What doctor alone asks a server. Every statement only reads, and waits for no lock."""
+"""What only the operator's commands ask a server: the check never loads this.
+
+Every statement only reads, and waits for no lock. None but ``origins`` depends on the version.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,19 @@ PERSISTED = (
 )
 """mysqld-auto.cnf, which overrides every option file at the next start. MySQL 8.0 and later.
 Needs no privilege (measured on 9.7)."""
+
+HOST_NAME = "SELECT @@global.hostname AS hostname"
+"""As the server's host calls itself. Needs no privilege."""
+
+UPTIME = "SHOW GLOBAL STATUS LIKE 'Uptime'"
+"""Seconds since mysqld has started, in the column Value. Needs no privilege."""
+
+PURGED = "SELECT @@global.gtid_purged AS purged"
+"""MySQL: the transactions that its binary logs no longer hold. Needs no privilege.
+
+MariaDB has no such variable, and only BINLOG MONITOR shows its binary logs: there error 1236 of
+the receiver tells.
+"""
 
 
 def origins(version: Version) -> str:

@@ -1,0 +1,49 @@
+"""How all commands write for people: lines of a width, spans of time, numbers of things. Pure."""
+
+from __future__ import annotations
+
+import textwrap
+
+WIDTH = 80
+"""Columns, where the window is not asked for its own."""
+
+
+def clean(text: str) -> str:
+    """Without anything that moves a cursor: texts of servers, files and people end up here."""
+    return "".join(each if each.isprintable() or each == "\n" else " " for each in text)
+
+
+def wrap(
+    text: str, width: int = WIDTH, *, first: str = "", rest: str = "", cut: bool = False
+) -> list[str]:
+    """One paragraph as lines of ``width`` columns.
+
+    Args:
+        first, rest: what the first line begins with, and what the others do.
+        cut: a longer word is broken, for a screen that has no more columns. Otherwise it stays in
+            one piece, so that it can be copied.
+    """
+    return textwrap.wrap(
+        clean(text).replace("\n", " "),
+        width,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=cut,
+        break_on_hyphens=False,
+    )
+
+
+def span(seconds: float) -> str:
+    """Two units at most: ``42 s``, ``3 min 5 s``, ``2 h 10 min``, ``12 d 3 h``."""
+    whole = max(0, int(seconds))
+    units = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+    for (large, word), (small, below) in zip(units, units[1:]):
+        if whole >= large:
+            rest = whole % large // small
+            return f"{whole // large} {word}" + (f" {rest} {below}" if rest else "")
+    return f"{whole} s"
+
+
+def count(number: int, noun: str) -> str:
+    """``0 transactions``, ``1 transaction``, ``12,345 transactions``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
