@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from kachecks.keepalived import election, tracker
-from tests.lab.elections.prediction import Story
+from tests.lab.elections.prediction import Prediction
 
 RECORD = json.loads((Path(__file__).parents[1] / "data/elections.json").read_text())
 
@@ -26,7 +26,7 @@ def differences(record: list[dict[str, Any]], directory: Path) -> list[str]:
         for name, text in pair["files"].items():
             (directory / name).write_text(text)
         addresses = pair["addresses"]
-        story = Story(directory / "A", directory / "B", addresses["A"], addresses["B"])
+        story = Prediction(directory / "A", directory / "B", addresses["A"], addresses["B"])
         for event, holders in pair["history"]:
             predicted = sorted(story.happen(event))
             if predicted != holders:
