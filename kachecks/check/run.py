@@ -245,7 +245,7 @@ class Run:
         if verdict.status:
             # No promotion may open it between this verdict and the VIP's leaving. On a standby
             # too: the VIP may come at this very moment, and one of the two sees the other.
-            self._attempt(node.marks.mark_leaving)
+            self._attempt(node.marks.mark_failing)
             seen = seen._replace(vip_here=node.network.vip_here())
         leaves = verdict.status != 0 and seen.vip_here
         promoting = leaves and node.lock.purpose_of_holder() == "promote"
@@ -262,10 +262,10 @@ class Run:
             node, verdict, seen.detail if seen.failure in (MUTE, ABSENT) else "", patience
         )
         if leaves:
-            self._attempt(node.marks.mark_leaving)
+            self._attempt(node.marks.mark_failing)
         still_holds = seen._replace(vip_here=node.network.vip_here()).holder
         if verdict.status and outcome and outcome.outcome == "not closed" and still_holds:
-            node.marks.unmark_leaving()
+            node.marks.unmark_failing()
             sentence = f"{verdict.sentence}; kept, because {outcome.why}"
             return verdict._replace(status=0, sentence=sentence)
         return verdict

@@ -22,7 +22,7 @@ SHARED_RUN_DIR = "/run/kachecks"
 
 LOCK, CHECK, DISK = "lock", "check", "disk"
 OPEN, OPENED, MYSQLD, EVENTS = "open", "opened", "mysqld", "events"
-GAVE_WAY, LEAVING, PERMIT = "gave_way", "leaving", "permit"
+GAVE_WAY, LEAVING, FAILING, PERMIT = "gave_way", "leaving", "failing", "permit"
 LOOK, VERDICT, TROUBLE, REFUSAL = "look", "verdict", "trouble", "refusal"
 UNUSABLE = "unusable"
 """What ends the name of each file in the run directory: ``NAME.lock`` ..."""

@@ -168,10 +168,25 @@ class Marks:
         """It does not leave after all."""
         self._files.forget(self._path(files.LEAVING))
 
+    def mark_failing(self) -> None:
+        """The same by a check that fails. Raises StateError.
+
+        A mark of its own: a switchover that is rolled back removes its own, and must not open what
+        a check beside it has just closed.
+        """
+        self._write(files.FAILING, f"{self._clock.now():.3f}")
+
+    def unmark_failing(self) -> None:
+        """The check does not let it leave after all."""
+        self._files.forget(self._path(files.FAILING))
+
     def is_leaving(self) -> bool:
-        """The mark was written a moment ago."""
+        """One of the two marks was written a moment ago."""
+        return self._is_fresh(files.LEAVING) or self._is_fresh(files.FAILING)
+
+    def _is_fresh(self, kind: str) -> bool:
         try:
-            age = self._clock.now() - float(self._read(files.LEAVING))
+            age = self._clock.now() - float(self._read(kind))
         except ValueError:
             return False
         return age < LEAVING_IS_FRESH

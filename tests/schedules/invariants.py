@@ -9,7 +9,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING
 
-from kachecks.state.files import LEAVING
+from kachecks.state.files import FAILING, LEAVING
 from kachecks.state.marks import LEAVING_IS_FRESH
 from tests.schedules.vrrp import MASTER
 
@@ -212,8 +212,8 @@ class Watch:
         node, program = server.node, session.program
         if session.remote or program.name in ("check", "notify_down", "switchover"):
             return
-        leaving = node.mark(LEAVING)
-        if leaving and node.now() - float(leaving) < 3.0:
+        marks = [float(text) for text in map(node.mark, (LEAVING, FAILING)) if text]
+        if marks and node.now() - max(marks) < 3.0:
             return
         looked = program.looked_at_vip
         if node.vip and (looked < program.begun or node.vip_since < looked):

@@ -1122,7 +1122,7 @@ def test_a_promotion_that_began_after_the_verdict(vip: bool) -> None:
     """It stands aside for the leaving mark; without the VIP it is none of this run's business."""
     world = standby()
     world.b.applier = "No"
-    real = world.node.marks.mark_leaving
+    real = world.node.marks.mark_failing
 
     def leaving() -> None:
         real()
@@ -1132,7 +1132,7 @@ def test_a_promotion_that_began_after_the_verdict(vip: bool) -> None:
         world.locked_by = "promote"
         world.when("lock", lambda: setattr(world, "locked_by", ""))
 
-    world.node.marks.mark_leaving = leaving  # type: ignore[method-assign]
+    world.node.marks.mark_failing = leaving  # type: ignore[method-assign]
     assert check(world).status == 20
     assert ("flock to demote" in world.log) == vip
 
@@ -1148,7 +1148,7 @@ def test_the_vip_came_after_the_verdict() -> None:
         world.open_mark = world.b.process
 
     marks: list[int] = []
-    real = world.node.marks.mark_leaving
+    real = world.node.marks.mark_failing
 
     def leaving() -> None:
         real()
@@ -1156,7 +1156,7 @@ def test_the_vip_came_after_the_verdict() -> None:
             comes()
         marks.append(1)
 
-    world.node.marks.mark_leaving = leaving  # type: ignore[method-assign]
+    world.node.marks.mark_failing = leaving  # type: ignore[method-assign]
     assert check(world).status == 30
     assert world.b.access == CLOSED
 

@@ -174,6 +174,16 @@ def test_the_peer_does_not_catch_up(version: str) -> None:
     assert "permit 0" not in world.log
 
 
+def test_what_a_failing_check_closes_is_not_opened_again() -> None:
+    """The check beside it had found mysqld dead, which has started again since."""
+    world = alone(active())
+    world.when(CLOSING, lambda: setattr(world.a, "trouble", SILENT))
+    world.when("unmark leaving", world.node.marks.mark_failing)
+    outcome = run(world)
+    assert outcome.outcome != "rolled back"
+    assert world.b.access == CLOSED
+
+
 def test_a_server_that_cannot_be_closed_is_not_killed() -> None:
     world = alone(active())
     world.b.add(Client("app", blocks=True, unkillable=True))

@@ -53,10 +53,16 @@ class Clock(Part, bounded.Clock):
 WRITTEN = {
     "open": "mark open",
     "leaving": "mark leaving",
+    "failing": "mark leaving",
     "gave_way": "mark gave way: ",
     "maintenance": "keep a copy of the maintenance mark",
 }
-REMOVED = {"open": "unmark", "leaving": "unmark leaving", "gave_way": "unmark gave way"}
+REMOVED = {
+    "open": "unmark",
+    "leaving": "unmark leaving",
+    "failing": "unmark leaving",
+    "gave_way": "unmark gave way",
+}
 
 
 class Files(Part, files.Files):

@@ -178,9 +178,9 @@ class World(Outside):
 
     @property
     def left_at(self) -> float | None:
-        """When the leaving mark was last set."""
-        text = self.files.read(self.path(files.LEAVING))
-        return float(text) if text else None
+        """When one of the two leaving marks was last set."""
+        texts = (self.files.read(self.path(kind)) for kind in (files.LEAVING, files.FAILING))
+        return max((float(text) for text in texts if text), default=None)
 
     @property
     def locked_by(self) -> str:
