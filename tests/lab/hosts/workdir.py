@@ -24,7 +24,9 @@ def create() -> Path:
 def adopt(directory: Path) -> None:
     """Record this process as the owner."""
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / _OWNER).write_text(f"{os.getpid()} {_start_time(os.getpid())}\n")
+    new = directory / f".{_OWNER}"
+    new.write_text(f"{os.getpid()} {_start_time(os.getpid())}\n")
+    new.rename(directory / _OWNER)  # another lab that sweeps meanwhile never reads half of it
 
 
 def sweep(parent: Path) -> None:
