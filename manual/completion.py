@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from kachecks.commands.main import PARTS
-from manual.pages import PROGRAMS, parser_of
 from manual.parser import Option, options
+from manual.programs import PROGRAMS, parser_of
 
 _HEAD = """\
 # bash completion for {name}. Made from its parser at build time.

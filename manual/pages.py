@@ -13,7 +13,6 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 
 from kachecks import __version__
 from kachecks.check.verdict import RULES
@@ -21,30 +20,8 @@ from kachecks.commands.main import PARTS
 from kachecks.config.options import DEFAULT_PATH
 from manual.option_file import option_file
 from manual.parser import Option, epilog, options
+from manual.programs import PROGRAMS, parser_of
 from manual.roff import Page, bold, escaped, italic
-
-PROGRAMS = {
-    "check_mysql": (
-        "check.program",
-        "may this node hold the virtual IP? keepalived asks every second",
-    ),
-    "notify_master": (
-        "hooks.notify_master",
-        "the virtual IP has come: open this node's MySQL, safely",
-    ),
-    "notify_backup": ("hooks.notify_backup", "the virtual IP has left: close this node's MySQL"),
-    "notify_down": (
-        "hooks.notify_down",
-        "give this node up: close MySQL first, stop keepalived last",
-    ),
-}
-"""Beside the parts of ``kachecks``: module, and the line of whatis."""
-
-
-def parser_of(module: str) -> argparse.ArgumentParser:
-    """The parser of a program, or of a part (``commands.status.command``)."""
-    parsing: argparse.ArgumentParser = import_module(f"kachecks.{module}").parser()
-    return parsing
 
 
 def pages() -> Iterator[Page]:

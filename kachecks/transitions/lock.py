@@ -19,6 +19,9 @@ DEMOTION_LOCK_PATIENCE = 1.0
 PROMOTION_LOCK_PATIENCE = 20.0
 """Seconds to wait for another hook at work before opening: never without the lock."""
 
+HANDOVER_LOCK_PATIENCE = 1.0
+"""Seconds to wait for a hook at work on a node that is to hand over."""
+
 
 def lock_to_demote(node: Node, patience: float) -> bool:
     """Wait a moment for the lock; False: go on without it, closing is always safe."""
@@ -34,6 +37,12 @@ def lock_to_promote(node: Node) -> bool:
     """Wait for the lock while the VIP is here. Raises StateError: never without the lock."""
     budget = Budget(node.clock, PROMOTION_LOCK_PATIENCE)
     return _wait_for_lock(node, "promote", lambda: budget.over or not node.network.vip_here())
+
+
+def lock_to_hand_over(node: Node) -> bool:
+    """Wait a moment for a hook at work. Raises StateError: never without the lock."""
+    budget = Budget(node.clock, HANDOVER_LOCK_PATIENCE)
+    return _wait_for_lock(node, "switchover", lambda: budget.over)
 
 
 def _wait_for_lock(node: Node, purpose: str, give_up: Callable[[], bool]) -> bool:

@@ -21,6 +21,7 @@ from kachecks.state.files import StateError
 from kachecks.transitions.catching_up import wait_for_peer
 from kachecks.transitions.closing import NotClosed
 from kachecks.transitions.demotion import close_server
+from kachecks.transitions.lock import lock_to_hand_over
 from kachecks.transitions.reconcile import reopen
 from kachecks.transitions.record import Outcome, Steps
 
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from kachecks.transitions.catching_up import EachRound
 
 CAUSE = "kachecks switchover"
-
-LOCK_PATIENCE = 1.0
-"""Seconds to wait for a hook at work on this node."""
 
 VIP_PATIENCE = 1.0
 """Seconds for keepalived to let go of the VIP; it needs 10 ms."""
@@ -77,7 +75,7 @@ def hand_over(node: Node, catch_up: float, tell: EachRound = lambda _count: None
         OSError: the kernel's address tables cannot be read.
     """
     steps = Steps(node)
-    if not _locked(node):
+    if not lock_to_hand_over(node):
         purpose = node.lock.purpose_of_holder()
         why = f"another program of this pair is at work on this node, to {purpose}"
         return _recorded(steps, Outcome("switchover", "refused", why, done=False, changed=False))
@@ -116,16 +114,6 @@ def _hand_over(node: Node, steps: Steps, catch_up: float, tell: EachRound) -> Ou
     seen = "through the VIP" if opened.through_vip else "there; the VIP cannot be reached from here"
     why = f"the peer has the VIP and is open, seen {seen}; no writes for {gap:.0f} ms"
     return Outcome("switchover", "handed over", why, done=True, changed=True, position=position)
-
-
-def _locked(node: Node) -> bool:
-    """Raises StateError."""
-    budget = Budget(node.clock, LOCK_PATIENCE)
-    while not node.lock.try_to_take("switchover"):
-        if budget.over:
-            return False
-        node.clock.sleep(0.01)
-    return True
 
 
 def _close(node: Node, steps: Steps) -> str:

@@ -10,7 +10,6 @@ import pytest
 
 from kachecks.commands.switchover import command as switchover
 from kachecks.commands.switchover.handing_over import (
-    LOCK_PATIENCE,
     REOPEN_PATIENCE,
     RETURN_PATIENCE,
     TAKEOVER_PATIENCE,
@@ -23,6 +22,7 @@ from kachecks.mysql.session import ServerError
 from kachecks.state.files import StateError
 from kachecks.state.maintenance_mark import in_local_time
 from kachecks.state.marks import GaveWay
+from kachecks.transitions.lock import HANDOVER_LOCK_PATIENCE
 from kachecks.transitions.progress import Telling
 from kachecks.transitions.record import Outcome
 from tests.unit.doubles.simulation import (
@@ -347,7 +347,7 @@ def test_another_program_is_at_work() -> None:
     outcome = run(world)
     assert outcome.outcome == "refused"
     assert "to promote" in outcome.why
-    assert LOCK_PATIENCE <= world.time < LOCK_PATIENCE + 0.1
+    assert HANDOVER_LOCK_PATIENCE <= world.time < HANDOVER_LOCK_PATIENCE + 0.1
     assert world.b.access == OPEN
 
 

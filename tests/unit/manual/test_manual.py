@@ -14,8 +14,9 @@ from kachecks.command_line import hook_parser
 from kachecks.commands.doctor import tables as doctor_sections
 from kachecks.commands.main import PARTS
 from kachecks.config import options as config
-from manual.pages import PROGRAMS, pages, parser_of, write
+from manual.pages import pages, write
 from manual.parser import epilog, options
+from manual.programs import PROGRAMS, parser_of
 from manual.roff import Page, escaped
 
 PAGES = {page.file: page.text() for page in pages()}
