@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
-import psutil
+if TYPE_CHECKING:
+    Entries = Mapping[str, Sequence[Any]]
 
 
 def own_address(peer: str) -> str:
@@ -28,7 +31,7 @@ def towards(peer: str) -> str:
     src`); `interface` in the option file is for that.
     """
     source = own_address(peer)
-    for name, entries in psutil.net_if_addrs().items():
+    for name, entries in _by_interface().items():
         if source and source in (entry.address for entry in entries):
             return name
     return ""
@@ -36,20 +39,26 @@ def towards(peer: str) -> str:
 
 def own_addresses() -> set[str]:
     """Every IP address of this host, without the scope of link-local ones; MAC addresses too."""
-    entries = (entry for entries in psutil.net_if_addrs().values() for entry in entries)
+    entries = (entry for entries in _by_interface().values() for entry in entries)
     return {entry.address.partition("%")[0] for entry in entries}
 
 
 def own_macs() -> set[str]:
     """The MAC address of each interface, in lower case."""
-    entries = (entry for entries in psutil.net_if_addrs().values() for entry in entries)
-    return {entry.address.lower() for entry in entries if entry.family == psutil.AF_LINK}
+    entries = (entry for entries in _by_interface().values() for entry in entries)
+    return {entry.address.lower() for entry in entries if entry.family == socket.AF_PACKET}
 
 
 def mac_of(interface: str) -> bytes:
     """Empty unless the interface exists and is an Ethernet."""
-    for entry in psutil.net_if_addrs().get(interface, ()):
-        if entry.family == psutil.AF_LINK:
+    for entry in _by_interface().get(interface, ()):
+        if entry.family == socket.AF_PACKET:
             mac = bytes.fromhex(entry.address.replace(":", ""))
             return mac if len(mac) == 6 else b""
     return b""
+
+
+def _by_interface() -> Entries:
+    import psutil  # the manual is built where it may be missing
+
+    return psutil.net_if_addrs()

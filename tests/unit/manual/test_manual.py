@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from manual.parser import epilog, options
 from manual.programs import PROGRAMS, parser_of
 from manual.roff import Page, escaped
 
+ROOT = Path(__file__).parents[3]
 PAGES = {page.file: page.text() for page in pages()}
 PARSERS = {
     **{f"{name}.8": parser_of(module) for name, (module, _) in PROGRAMS.items()},
@@ -133,3 +135,16 @@ def test_options_of_a_parser() -> None:
         ("--also",), True, True, "50% of it",
     )  # fmt: skip
     assert (what.names, what.value, what.optional) == ((), "on|off", True)
+
+
+def test_it_is_built_without_what_kachecks_needs_at_run_time(tmp_path: Path) -> None:
+    """A build has setuptools and nothing else."""
+    code = (
+        "import sys\n"
+        "for name in ('psutil', 'sh', 'mysql', '_mysql_connector'):\n"
+        "    sys.modules[name] = None\n"
+        "from manual.pages import write\n"
+        "write(sys.argv[1])"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path], cwd=ROOT, check=True)
+    assert (tmp_path / "share/man/man8/kachecks.8").stat().st_size > 1000
