@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from kachecks.command_line import UNUSABLE, operator_parser
 from kachecks.commands.switchover.command import switch
+from kachecks.commands.text import span
 from kachecks.config.options import load
 from kachecks.node import Node
 from kachecks.report import say
@@ -99,7 +100,7 @@ def _show(node: Node) -> int:
     if mark is None:
         say("no maintenance is in force on this node")
         return 0
-    say(f"{mark.sentence} (until then {_words(mark.until - time.time())})")
+    say(f"{mark.sentence} (until then {span(mark.until - time.time())})")
     return 1
 
 
@@ -159,11 +160,3 @@ def _owner(given: str | None) -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # no name for this uid
         return str(os.getuid())
-
-
-def _words(seconds: float) -> str:
-    """A duration for people, to the minute."""
-    minutes = max(0, round(seconds / 60))
-    days, rest = divmod(minutes, 1440)
-    parts = [(days, "d"), (rest // 60, "h"), (rest % 60, "min")]
-    return " ".join(f"{number} {unit}" for number, unit in parts if number) or "less than 1 min"

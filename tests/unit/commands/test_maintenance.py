@@ -208,7 +208,7 @@ def test_on_show_off(
     assert "by kimlee: new disks, slot 3" in said
     assert "cannot take the VIP" in said
     assert run(option_file) == 1
-    assert "2 h" in capsys.readouterr().out
+    assert "1 h 59 min" in capsys.readouterr().out
     assert run(option_file, "off") == 0
     assert capsys.readouterr().out.startswith("ended: maintenance until ")
     assert run(option_file) == 0
