@@ -1,4 +1,4 @@
-"""What must always hold (DESIGN section 2), looked at after each step that could break it.
+"""What must always hold (docs/failures.md), looked at after each step that could break it.
 
 Where the policy lets both nodes be open, that is decided here, as narrowly as it can be told from
 what was cut, paused and hindered; an excuse is good for a few seconds after its cause has gone.
@@ -33,7 +33,7 @@ ISOLATED = 5.0
 """Seconds within which a node that is cut off has closed itself (two_clocks)."""
 
 WOKEN = 6.0
-"""Seconds after which a host that stood still has one writer again (DESIGN, row 26)."""
+"""Seconds after which a host that stood still has one writer again (docs/failures.md, row 26)."""
 
 AT_ONCE = 0.005
 """Seconds between a look at the VIP and what follows from it."""

@@ -347,7 +347,7 @@ def test_statuses_are_distinct_and_fit_for_keepalived() -> None:
     assert len({rule.reason for rule in RULES}) == len(RULES)
 
 
-# DESIGN, section 5.
+# As the manual prints it.
 TABLE = """
 MYSQLD_DOWN           10  fail | fail
 MYSQLD_HUNG           11  fail | fail
