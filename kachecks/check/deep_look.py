@@ -18,6 +18,7 @@ from kachecks.mysql.errors import (
     GONE,
     OPEN,
     REFUSING,
+    ServerError,
     SessionError,
     word_for,
 )
@@ -181,6 +182,8 @@ def _look_at_peer(
         if theirs.writable and not facts.writable and same_family:
             errant = _errant(node, session, facts, peer, theirs)
             return _behind(node, session, peer, found._replace(errant=errant))
+    except ServerError as error:  # what the peer has said before still holds
+        return found._replace(peer=found.peer or word_for(error), peer_fit=False)
     except SessionError as error:
         return found._replace(peer=word_for(error), peer_fit=False)
     finally:
@@ -259,6 +262,8 @@ def _up_to_date(node: Node, session: Session, facts: Facts, peer: Session, their
         return False
     budget = Budget(node.clock, ERRANT_FOR)
     theirs_all = positions.executed(peer, PEER_PATIENCE)
+    if not theirs_all.gtids:  # nothing to lack yet; then only a receiver that runs is contact
+        return not any(pair.obstacles(channels, node.config.max_lag))
     while positions.not_received(session, theirs_all, channels, STATEMENT):
         if budget.over:
             return False

@@ -200,13 +200,15 @@ def _found(what: str) -> Callable[[Observation, Config], str]:
     return lambda seen, _config: str(getattr(seen.found, what))
 
 
-def _not_replicating(seen: Observation, config: Config) -> str:
-    if seen.facts is None:
-        return ""
+def _without_gtids(seen: Observation, config: Config) -> str:
     for channel in _channels(seen, config):
         if not channel.gtid:
             return f"replication from {channel.source_host}{_named(channel)} {BY_FILE}"
-    if seen.facts.channels:
+    return ""
+
+
+def _not_replicating(seen: Observation, config: Config) -> str:
+    if seen.facts is None or seen.facts.channels:
         return ""
     return f"this server does not replicate from {config.peer}: CHANGE REPLICATION SOURCE TO it"
 
@@ -315,6 +317,14 @@ RULES = (
         FAIL,
         "an operator keeps this node out of the election until a time (kachecks maintenance)",
         lambda seen, _config: seen.maintenance.sentence if seen.maintenance else "",
+    ),
+    Rule(
+        "WITHOUT_GTIDS",
+        26,
+        KEEP,
+        FAIL,
+        "this server replicates by file and offset, so nobody can tell what it lacks",
+        _without_gtids,
     ),
     Rule(
         "APPLIER_STOPPED",

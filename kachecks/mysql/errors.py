@@ -54,6 +54,17 @@ class ServerError(SessionError):
         self.errno = errno
 
 
+class NoGtids(ServerError):
+    """The server answers, and its GTIDs are switched off: nobody can tell what it lacks."""
+
+    def __init__(self, mode: str) -> None:
+        super().__init__(
+            0,
+            f"gtid_mode is {mode}, and without GTIDs nobody can tell what a server lacks:"
+            " SET GLOBAL gtid_mode, step by step, to ON",
+        )
+
+
 class DriverError(SessionError):
     """This host cannot even ask: no driver, no right to the socket file, no file descriptor."""
 

@@ -83,6 +83,7 @@ class Channel(NamedTuple):
     received_gtid: str
     heartbeats: int  # MariaDB: received since the start; a source sends them when it has sent all
     source_id: str  # server_uuid (MySQL) or server_id (MariaDB) of the source, "" if never seen
+    read_up_to: str = ""  # file and offset at the source: grows while a large transaction arrives
 
     @property
     def receiving(self) -> bool:
@@ -137,6 +138,10 @@ def parse_channel(row: Row) -> Channel:
         lag_seconds=None if lag is None else int(lag),
         gtid=gtid,
         received_gtid=received_gtid,
+        read_up_to=(
+            f"{text('Source_Log_File', 'Master_Log_File')}"
+            f":{text('Read_Source_Log_Pos', 'Read_Master_Log_Pos')}"
+        ),
         heartbeats=int(row.get("Slave_received_heartbeats") or 0),
         source_id=source_id,
     )

@@ -6,26 +6,23 @@ MySQL's GTID sets are subtracted by the server, MariaDB's are compared here (gti
 from __future__ import annotations
 
 from kachecks.mysql import queries
+from kachecks.mysql.errors import NoGtids
 from kachecks.mysql.facts import Channel
 from kachecks.mysql.gtid import Position, mariadb_missing, of_others, parse_gtid, split_gtids
-from kachecks.mysql.session import ServerError, Session
+from kachecks.mysql.session import Session
 
 
 def executed(session: Session, seconds: float) -> Position:
     """What the server has committed by now.
 
     Raises:
-        ServerError: GTIDs are switched off there (MySQL), so that cannot be told.
+        NoGtids: they are switched off there (MySQL), so that cannot be told.
         SessionError: as the server or the network has it.
     """
     row = session.query(queries.executed(session.version), seconds)[0]
     mode = row["gtid_mode"] or ""
     if not session.version.mariadb and not mode.startswith("ON"):
-        raise ServerError(
-            0,
-            f"gtid_mode is {mode}, and without GTIDs nobody can tell what a server"
-            " lacks: SET GLOBAL gtid_mode, step by step, to ON",
-        )
+        raise NoGtids(mode)
     return Position((row["executed"] or "").replace("\n", ""), row["applied"] or "")
 
 

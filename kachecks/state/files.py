@@ -243,6 +243,8 @@ def _by_a_child(work: Callable[[], str], trouble: str, patience: float) -> str:
             return f"-{error}"
         except OSError as error:
             return f"-{trouble}: {error.strerror}"
+        except ValueError as error:  # a text that cannot be encoded
+            return f"-{trouble}: {error}"
 
     try:
         answer = apart(guarded, patience)

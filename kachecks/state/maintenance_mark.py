@@ -89,5 +89,5 @@ def _parsed(text: str) -> Maintenance | None:
     try:
         since, until, owner, reason = text.split(" ", 3)
         return in_local_time(float(since), float(until), owner, reason)
-    except ValueError:
+    except (ValueError, OverflowError, OSError):  # also a time that no clock can show
         return None

@@ -73,7 +73,7 @@ class _Silence:
         """Nothing more will come, as far as this version shows heartbeats."""
         if not self._can_tell:
             return False
-        received = [(each.name, each.received_gtid) for each in channels]
+        received = [(each.name, each.received_gtid, each.read_up_to) for each in channels]
         if received != self._received or not all(each.receiving for each in channels):
             self._received = received
             self._heartbeats = {each.name: each.heartbeats for each in channels}
@@ -85,12 +85,12 @@ def _give_up_on(sessions: Sessions, channels: tuple[Channel, ...]) -> bool:
     """Replication is broken: never skipped or forced unless the operator has said so.
 
     Raises:
-        Refusal: on_broken_replica = refuse.
+        Refusal: on_broken_replica = refuse; or without GTIDs, as nobody could tell what is missing.
     """
     broken = "" if channels else "this server does not replicate from the peer"
     for channel in channels:
         if not channel.gtid:
-            broken = f"replication from {channel.source_host} {BY_FILE}"
+            raise Refusal(f"replication from {channel.source_host} {BY_FILE}")
         if not channel.applier and channel.applier_errno:
             broken = f"the applier has stopped with {channel.applier_said}"
     if broken and sessions.node.config.on_broken_replica == "refuse":
@@ -142,10 +142,10 @@ def _count_of(
 
 
 def _progress(sessions: Sessions, channels: tuple[Channel, ...]) -> object:
-    """Something that changes whenever a transaction is received or applied."""
+    """Something that changes whenever a transaction is applied, or a part of one received."""
     with own_server():
         executed = positions.executed(sessions.local, STATEMENT)
-    return executed, [each.received_gtid for each in channels]
+    return executed, [(each.received_gtid, each.read_up_to) for each in channels]
 
 
 def _restart_threads(

@@ -17,7 +17,6 @@ from kachecks.state.files import StateError
 from kachecks.transitions.closing import Closed, Closing, NotClosed
 from kachecks.transitions.record import Outcome, Steps
 
-
 FRESH_LOOK = 0.5
 """Seconds for the last look at a server before it is killed; half of a shorter patience."""
 

@@ -21,8 +21,8 @@ from kachecks.state.files import GAVE_WAY, PERMIT, Disk, Files
 PATIENCE = 0.5
 """Seconds for what comes by itself, such as the peer's replication."""
 
-LOCK = -1
-"""Stands for a lock that was not taken."""
+FREE, TAKEN = -1, -2
+"""Stand for a lock that this dry run would take, or wait for; none is taken."""
 
 ACTS = {
     GAVE_WAY: "would give the VIP back, and be unfit for a while",
@@ -137,16 +137,21 @@ class DryFiles(Files):
     def remove(self, path: str) -> None:
         """Nothing."""
 
+    def is_news(self, path: str, text: str) -> bool:  # noqa: ARG002 - the same signature
+        """Everything is, to who asks."""
+        return True
+
     def lock(self, path: str) -> int | None:
         """Only look whether it is free."""
         holder = self.inscription(path)
-        if holder is not None:
-            say(f"  the lock is held: {holder or 'unknown'} is at work")
-        return LOCK
+        if holder is None:
+            return FREE
+        say(f"  the lock is held: {holder or 'unknown'} is at work")
+        return TAKEN
 
-    def inscribe(self, lock: int, text: str) -> None:  # noqa: ARG002 - the same signature
+    def inscribe(self, lock: int, text: str) -> None:
         """Print it."""
-        if text:
+        if text and lock == FREE:
             say(f"  would take the lock, to {text}")
 
     def unlock(self, lock: int) -> None:

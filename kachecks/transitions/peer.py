@@ -9,6 +9,7 @@ from __future__ import annotations
 from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple
 from kachecks.mysql import positions, queries
+from kachecks.mysql.errors import NoGtids
 from kachecks.mysql.gtid import Position
 from kachecks.mysql.pair import not_our_pair
 from kachecks.mysql.probe import probe, probe_access
@@ -82,6 +83,8 @@ def settle_peer(sessions: Sessions) -> Settled:
             settled = search.mute(error, presence_of_peer(sessions, host_answered=False))
         except PeerChanged:
             search, settled = _Search(sessions), None
+        except NoGtids as error:
+            raise Refusal(f"the peer {sessions.node.config.peer}: {error}") from None
         except (ServerError, DriverError) as error:
             config = sessions.node.config
             raise Refusal(
@@ -180,6 +183,7 @@ def _close_peer(sessions: Sessions, session: Session) -> Settled:
         strange = not_our_pair(sessions.facts, facts, config.peer, config.path)
         if strange:
             raise Refusal(strange)
+        positions.executed(session, PEER_STATEMENT)  # before anything is done to it: NoGtids
         session.execute(queries.LET_GO_WHEN_SILENT, PEER_STATEMENT)
         sessions.peer = Peer(session, facts)
         sessions.lock()

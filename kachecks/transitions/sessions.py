@@ -9,6 +9,7 @@ from __future__ import annotations
 from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple
 from kachecks.mysql import queries
+from kachecks.mysql.errors import NoGtids
 from kachecks.mysql.facts import Channel, Facts, channels_from
 from kachecks.mysql.probe import probe
 from kachecks.mysql.session import Session, SessionError
@@ -62,6 +63,8 @@ class own_server:
         pass
 
     def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> None:
+        if isinstance(error, NoGtids):
+            raise Refusal(f"this node's own server: {error}") from None
         if isinstance(error, SessionError):
             raise Interrupted(f"this node's own server: {error}") from None
 

@@ -12,6 +12,7 @@ _OF_VERDICT = {
     ),
     "MAINTENANCE": ("kachecks maintenance off, if the work is done",),
     "DISK_FULL": ("make room, or lower min_free",),
+    "WITHOUT_GTIDS": ("kachecks doctor has the statement (POSITIONS)",),
     "UNKNOWN": ("check_mysql -v, kachecks doctor",),
 }
 

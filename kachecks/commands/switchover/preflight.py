@@ -48,7 +48,7 @@ class Seen(NamedTuple):
     peer: Facts | None = None
     peer_trouble: str = ""
     peer_without_vrrp: bool = False  # its kernel says that no keepalived runs there
-    left: str = ""  # what the peer lacks of this server's transactions, by GTID or position
+    left: str = ""  # what the peer lacks of this server's transactions, by GTID
 
 
 def ask(node: Node) -> Seen:

@@ -365,6 +365,13 @@ def test_our_own_server_falls_silent() -> None:
     assert look(world) == Findings(peer="mute")
 
 
+def test_a_peer_without_gtids_is_still_open() -> None:
+    """Else a standby that cannot receive from it any more would count as well."""
+    world = standby()
+    world.a.by_file = True
+    assert look(world).peer == "open"
+
+
 # What only this standby has ----------------------------------------------------------------------
 
 
@@ -604,7 +611,7 @@ def test_contact_is_asked_once(version: str) -> None:
     if version == MARIADB12:
         world.a.read_only = "NO_LOCK_NO_ADMIN"
     world.a.troubles["AS gtid_mode"] = ServerError(1227, "you need SUPER")
-    assert look(world).peer == "unaskable"
+    assert look(world).peer == "closed"  # as it has said before
     world.had_contact, world.time = True, 0.0
     found = look(world)
     assert (found.peer, found.up_to_date) == ("closed", True)
@@ -615,6 +622,19 @@ def test_the_peer_falls_silent_before_contact() -> None:
     world = newcomer()
     world.a.troubles["AS gtid_mode"] = MUTE
     assert look(world) == Findings(peer="mute")
+
+
+@pytest.mark.parametrize(
+    ("receiver", "contact"), [("Yes", True), ("Connecting", False), ("No", False)]
+)
+def test_a_peer_that_has_nothing_yet(
+    receiver: str, contact: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing can be missing, so only a receiver that runs shows that what comes will come."""
+    world = newcomer()
+    world.b.receiver = receiver
+    monkeypatch.setattr(type(world.a), "executed", lambda _server: "")
+    assert look(world).up_to_date == contact
 
 
 @pytest.mark.parametrize("version", [MYSQL, MARIADB])

@@ -96,7 +96,17 @@ def test_without_one_the_disk_is_asked_once(node: Directories) -> None:
     assert node.now() is None
 
 
-@pytest.mark.parametrize("text", ["x", "1 2 kim", "1 tomorrow kim disks", "\xff"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x",
+        "0 -99999999999999999999 kim x",
+        "0 -inf kim x",
+        "1 2 kim",
+        "1 tomorrow kim disks",
+        "\xff",
+    ],
+)
 def test_a_damaged_mark_holds_nobody_up(node: Directories, text: str) -> None:
     (node.state / "main.maintenance").write_bytes(text.encode("latin-1"))
     assert node.now() is None

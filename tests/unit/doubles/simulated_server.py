@@ -55,6 +55,7 @@ class Server:
     of_b: int = 7  # on A: B's transactions
     receiver: str = "Yes"
     deaf: bool = False  # connected, and nothing comes
+    arriving_until: float = 0.0  # a large transaction comes in until this time
     applier: str = "Yes"
     applier_errno: int = 0
     breaks_at: int = 0  # the applier stops with 1062 before this transaction
@@ -110,7 +111,8 @@ class Server:
 
     def receive(self, passed: float) -> None:
         """What the source's binary log holds; a heartbeat when that is nothing new."""
-        if self.deaf or self.receiver != "Yes" or self.other.trouble is not None:
+        arriving = self.world.time < self.arriving_until
+        if self.deaf or arriving or self.receiver != "Yes" or self.other.trouble is not None:
             self.silent_for = 0.0
             return
         sent = self.other.made_for_others
@@ -153,6 +155,7 @@ class Server:
             "Source_Host": "10.0.0.1",
             "Replica_IO_Running": self.receiver,
             "Replica_SQL_Running": self.applier,
+            "Read_Source_Log_Pos": f"{min(self.world.time, self.arriving_until) * 1000:.0f}",
             "Last_SQL_Errno": str(self.applier_errno),
             "Last_SQL_Error": "Duplicate entry '25'" if self.applier_errno else "",
             "Seconds_Behind_Source": self.lag,

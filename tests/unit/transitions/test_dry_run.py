@@ -10,6 +10,7 @@ import pytest
 from kachecks.config.options import parse
 from kachecks.mysqld_process import Process
 from kachecks.node import Node
+from kachecks.state.files import Files, Lock
 from kachecks.transitions.dry_run import DryRun
 
 MYSQLD = Process(4711, 1000)
@@ -63,3 +64,13 @@ def test_nothing_is_removed(
     (tmp_path / mark).write_text("4711 1000")
     remove(node)
     assert (tmp_path / mark).read_text() == "4711 1000"
+
+
+def test_a_lock_that_is_held_is_said_once(
+    node: Node, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = Lock(f"{tmp_path}/main.lock", Files())
+    assert held.try_to_take("switchover")
+    assert node.lock.try_to_take("demote")
+    held.release()
+    assert capsys.readouterr().out == "  the lock is held: switchover is at work\n"

@@ -77,10 +77,11 @@ def _leaves_nothing_out(server: Server) -> Iterator[Found]:
 
 
 TABLE: Table[Server] = (
-    row("POSITIONS", WARNING, _each_source(_by_file),
+    row("POSITIONS", FAILURE, _each_source(_by_file),
         "replication positions are GTIDs (SOURCE_AUTO_POSITION = 1, MASTER_USE_GTID = slave_pos)",
         "a file and an offset mean nothing on the other node: a rebuilt node, or one that was"
-        " restored, goes on at the wrong place, and what one node alone has cannot be told",
+        " restored, goes on at the wrong place, and what one node alone has cannot be told: such a"
+        " standby is refused",
         "with the replica stopped: CHANGE REPLICATION SOURCE TO SOURCE_AUTO_POSITION = 1 (MySQL),"
         " CHANGE MASTER TO MASTER_USE_GTID = slave_pos (MariaDB)"),
     row("CONNECT_RETRY", WARNING, _each_source(_retries_late),
