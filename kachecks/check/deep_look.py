@@ -225,6 +225,8 @@ def _errant(node: Node, session: Session, facts: Facts, peer: Session, theirs: F
     """
     budget = Budget(node.clock, ERRANT_FOR)
     wanted = positions.executed(session, STATEMENT)
+    if not positions.executed(peer, PEER_PATIENCE).gtids:
+        return ""
     channels = channels_from(theirs.channels, "")
     while True:
         left = positions.not_received(peer, wanted, channels, PEER_PATIENCE)
@@ -258,12 +260,11 @@ def _up_to_date(node: Node, session: Session, facts: Facts, peer: Session, their
     if node.marks.had_contact(node.servers.process_of(session)):
         return True
     channels = channels_from(facts.channels, node.config.peer)
-    if not channels or facts.version.mariadb != theirs.version.mariadb:
-        return False
-    budget = Budget(node.clock, ERRANT_FOR)
-    theirs_all = positions.executed(peer, PEER_PATIENCE)
-    if not theirs_all.gtids:  # nothing to lack yet; then only a receiver that runs is contact
+    same_family = facts.version.mariadb == theirs.version.mariadb
+    theirs_all = positions.executed(peer, PEER_PATIENCE) if same_family else Position("")
+    if not theirs_all.gtids:  # nothing to compare; then only a receiver that runs is contact
         return not any(pair.obstacles(channels, node.config.max_lag))
+    budget = Budget(node.clock, ERRANT_FOR)
     while positions.not_received(session, theirs_all, channels, STATEMENT):
         if budget.over:
             return False

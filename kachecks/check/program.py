@@ -1,4 +1,4 @@
-"""check_mysql: its command line, its deadline, what it says. The look itself is examination.
+"""check_mysql: its command line, its deadline, what it says. The look itself is one_run.
 
 The healthy path runs every second on every node, so what only a failure or a person needs is
 imported there.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from kachecks.check.run import Run
+from kachecks.check.one_run import Run
 from kachecks.check.verdict import RULES, Verdict, explain
 from kachecks.config.options import DEFAULT_PATH, LONGEST_RUN, Config, ConfigError, load
 from kachecks.lean import NamedTuple, plain_options, suppress

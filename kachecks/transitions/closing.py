@@ -100,7 +100,7 @@ class Closing:
             self._semi_sync_back_on()
             raise
         try:
-            left = self._cut_the_rest(min(budget.left() * CUT_LAST, cut_last))
+            left = self._cut_the_rest(cut_last)
             for variable in self._semi_sync:
                 self._session.execute(queries.switch_on(variable), budget.left(at_most=1.0))
         except (NotClosed, SessionError) as error:  # it is closed, whatever else is left to do
@@ -129,9 +129,10 @@ class Closing:
             if waits and not left:
                 self._switch_off_semi_sync()
 
-    def _cut_the_rest(self, seconds: float) -> int:
+    def _cut_the_rest(self, at_most: float) -> int:
         """Those first that may write all the same; for how many there was no time."""
         writers = self._write_through_accounts()
+        seconds = min(self._budget.left() * CUT_LAST, at_most)
         last = self._cutter.cut(self._budget, seconds, first=writers)
         if writers.intersection(self._cutter.users + last.left + last.ending):
             self._cut_until_quiet(writers)

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kachecks.check.run import Run, examine
+from kachecks.check.one_run import Run, examine
 from kachecks.check.watch import watch
 from kachecks.commands.switchover import handing_over, preflight
 from kachecks.hooks import notify_down

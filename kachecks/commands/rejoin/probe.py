@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kachecks.bounded import Budget
-from kachecks.check.run import examine
+from kachecks.check.one_run import examine
 from kachecks.commands.rejoin.facts import HERE, THERE, Seen, Server, Way
 from kachecks.mysql import operator_queries, positions, queries
 from kachecks.mysql.facts import Channel, channels_from, channels_of

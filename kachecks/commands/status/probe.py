@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from kachecks.bounded import Asking, GivenUp
-from kachecks.check.run import examine
+from kachecks.check.one_run import examine
 from kachecks.check.verdict import Verdict
 from kachecks.commands.status.facts import (
     NO_KEEPALIVED,

@@ -39,7 +39,7 @@ def reach(session: Session) -> Reached:
         facts=facts,
         host=names[0]["hostname"] if names else None,
         uptime=int(uptime) if uptime and uptime.isdecimal() else None,
-        position=position.gtids if position is not None else None,
+        position=(position.gtids or None) if position is not None else None,
     )
     return Reached(session, server, position)
 

@@ -15,7 +15,7 @@ EXPENSIVE = {"argparse", "collections", "contextlib", "enum", "functools", "json
 EXPENSIVE |= {"select", "socket", "subprocess", "typing", "psutil", "sh", "mysql.connector"}
 
 HEALTHY = """
-check check.look check.program check.run check.verdict check.watch
+check check.look check.one_run check.program check.verdict check.watch
 config config.file_format config.kinds config.options
 mysql mysql.driver mysql.errors mysql.facts mysql.probe mysql.queries mysql.session
 network network.link network.vip

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kachecks.bounded import Answer
-from kachecks.check.run import examine
+from kachecks.check.one_run import examine
 from kachecks.commands.maintenance import command as maintenance
 from kachecks.config.options import parse
 from kachecks.network.link import Network

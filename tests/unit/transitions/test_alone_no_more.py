@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kachecks.check.run import examine
+from kachecks.check.one_run import examine
 from kachecks.hooks import notify_down
 from kachecks.mysql.session import ServerError
 from kachecks.state.marks import Look

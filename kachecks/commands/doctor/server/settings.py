@@ -149,10 +149,10 @@ TABLE: Table[Server] = (
         "a node that was down for longer than that cannot catch up any more and must be rebuilt",
         "set binlog_expire_logs_seconds = 604800 (MySQL 5.7, MariaDB before 10.6:"
         f" expire_logs_days = 7) {IN_MY_CNF}"),
-    _setting("GTID_MODE", WARNING, _Variable(("gtid_mode",), _one_of("ON"), mariadb=False),
+    _setting("GTID_MODE", FAILURE, _Variable(("gtid_mode",), _one_of("ON"), mariadb=False),
         "gtid_mode = ON",
-        "by file and position nothing tells which transactions one node alone has: errant"
-        " transactions, drain and rejoin are seen less sharply"),
+        "by file and position nobody can tell which transactions one node alone has: a promotion is"
+        " refused"),
     _setting("GTID_CONSISTENCY", WARNING,
         _Variable(("enforce_gtid_consistency",), _one_of("ON", "1"), mariadb=False),
         "enforce_gtid_consistency = ON",

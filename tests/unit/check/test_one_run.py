@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from kachecks.check.run import ISOLATED_PATIENCE, examine
+from kachecks.check.one_run import ISOLATED_PATIENCE, examine
 from kachecks.check.verdict import Verdict
 from kachecks.mysql.disks import Disks
 from kachecks.mysql.session import DriverError, Lost, ServerError
