@@ -262,7 +262,7 @@ def _up_to_date(node: Node, session: Session, facts: Facts, peer: Session, their
     channels = channels_from(facts.channels, node.config.peer)
     same_family = facts.version.mariadb == theirs.version.mariadb
     theirs_all = positions.executed(peer, PEER_PATIENCE) if same_family else Position("")
-    if not theirs_all.gtids:  # nothing to compare; then only a receiver that runs is contact
+    if not theirs_all.gtids or not channels:  # then only a receiver that runs is contact
         return not any(pair.obstacles(channels, node.config.max_lag))
     budget = Budget(node.clock, ERRANT_FOR)
     while positions.not_received(session, theirs_all, channels, STATEMENT):

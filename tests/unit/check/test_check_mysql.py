@@ -214,6 +214,12 @@ def test_a_package_that_is_being_upgraded(node: Node, tmp_path: Path) -> None:
     assert node.check("--fence", cwd=copy)[0] == 30
 
 
+def test_a_script_of_0_2_0_beside_this_package() -> None:
+    """It imports ``run`` within its guard, and calls it outside: better that there is none."""
+    with pytest.raises(ImportError):
+        from kachecks.check import run  # type: ignore[attr-defined]  # noqa: F401
+
+
 # Servers -----------------------------------------------------------------------------------------
 
 
