@@ -100,7 +100,7 @@ class Answer(NamedTuple):
     ended: bool
 
 
-def apart(work: Callable[[], str], patience: float) -> Answer:
+def in_child(work: Callable[[], str], patience: float) -> Answer:
     """Run ``work`` in a child and wait ``patience`` seconds at most for its text.
 
     Nothing that goes wrong in the child is raised here. Raises OSError: no child can be made.

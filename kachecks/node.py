@@ -160,7 +160,7 @@ class Keepalived:
 class Voice:
     """Where people are told: syslog, the operator's alert program, nobody at a terminal."""
 
-    talks = False
+    verbose = False
     """Somebody is at the terminal and wants to know how far it is."""
 
     def log(self, text: str, problem: bool) -> None:
@@ -175,10 +175,10 @@ class Voice:
         """For the person at the terminal; nothing unless asked for."""
 
 
-class TalkingVoice(Voice):
+class VerboseVoice(Voice):
     """The same, and a person at a terminal is told what is done (-v)."""
 
-    talks = True
+    verbose = True
 
     def __init__(self) -> None:
         self._terminal = report.Terminal()
@@ -255,7 +255,7 @@ class Telling:
         self._config = config
         self._voice = voice
         self._disk = disk
-        self.talks = voice.talks
+        self.verbose = voice.verbose
         self.progress = voice.progress
 
     def announce(self, entry: dict[str, object], problem: bool) -> None:

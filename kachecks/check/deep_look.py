@@ -22,7 +22,7 @@ from kachecks.mysql.errors import (
     SessionError,
     word_for,
 )
-from kachecks.mysql.facts import Facts, channels_from
+from kachecks.mysql.facts import Facts, channels_by_address
 from kachecks.mysql.gtid import Position
 from kachecks.mysql.probe import probe, probe_access
 from kachecks.mysql.session import Session
@@ -227,7 +227,7 @@ def _errant(node: Node, session: Session, facts: Facts, peer: Session, theirs: F
     wanted = positions.executed(session, STATEMENT)
     if not positions.executed(peer, PEER_PATIENCE).gtids:
         return ""
-    channels = channels_from(theirs.channels, "")
+    channels = channels_by_address(theirs.channels, "")
     while True:
         left = positions.not_received(peer, wanted, channels, PEER_PATIENCE)
         ours = pair.errant(facts, left)
@@ -259,7 +259,7 @@ def _up_to_date(node: Node, session: Session, facts: Facts, peer: Session, their
     """
     if node.marks.had_contact(node.servers.process_of(session)):
         return True
-    channels = channels_from(facts.channels, node.config.peer)
+    channels = channels_by_address(facts.channels, node.config.peer)
     same_family = facts.version.mariadb == theirs.version.mariadb
     theirs_all = positions.executed(peer, PEER_PATIENCE) if same_family else Position("")
     if not theirs_all.gtids or not channels:  # then only a receiver that runs is contact
@@ -269,7 +269,7 @@ def _up_to_date(node: Node, session: Session, facts: Facts, peer: Session, their
         if budget.over:
             return False
         node.clock.sleep(0.05)
-        channels = channels_from(probe(session, STATEMENT).channels, node.config.peer)
+        channels = channels_by_address(probe(session, STATEMENT).channels, node.config.peer)
     return True
 
 

@@ -15,7 +15,7 @@ from kachecks.mysql.errors import (
     SessionError,
     word_for,
 )
-from kachecks.mysql.facts import Facts, channels_from
+from kachecks.mysql.facts import Facts, channels_by_address
 from kachecks.mysql.probe import probe
 from kachecks.mysql.session import Session
 from kachecks.node import Node
@@ -76,7 +76,7 @@ def notice_peer(node: Node, facts: Facts) -> None:
     last = node.marks.last_look()
     if last is None or last.alone is False:
         return
-    lives = any(each.receiving for each in channels_from(facts.channels, node.config.peer))
+    lives = any(each.receiving for each in channels_by_address(facts.channels, node.config.peer))
     if lives and node.served_alone.unmark():
         node.marks.remember_look(last._replace(alone=False))
 

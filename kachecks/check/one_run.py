@@ -37,7 +37,7 @@ class Judged(NamedTuple):
     verdict: Verdict
 
 
-def examine(node: Node, act: bool, stalled: str = "") -> Verdict:
+def run_check(node: Node, act: bool, stalled: str = "") -> Verdict:
     """The verdict on this node, after what it demands has been done.
 
     Args:

@@ -106,7 +106,7 @@ def _look(node: Node, options: Options, end: _End) -> _Looked:
     path = path_of(node.config.run_dir, node.config.name, CHECK)
     copies = Lock(path, node.files)
     if options.fence:
-        with suppress(StateError):  # examine finds the same trouble, and judges by it
+        with suppress(StateError):  # the run finds the same trouble, and judges by it
             if not copies.try_to_take(f"{node.clock.now():.3f}"):
                 age = _age_of_first_copy(node, path)
                 if age <= OTHER_COPY_PATIENCE:

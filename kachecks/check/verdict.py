@@ -9,7 +9,7 @@ from __future__ import annotations
 from kachecks.config.options import Config
 from kachecks.lean import NamedTuple
 from kachecks.mysql.errors import ABSENT, BUSY, MUTE, OPEN, REFUSING, UNASKABLE, UNKNOWN
-from kachecks.mysql.facts import BY_FILE, Channel, Facts, channels_from
+from kachecks.mysql.facts import BY_FILE, Channel, Facts, channels_by_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -386,7 +386,7 @@ RULES = (
 
 
 def _channels(seen: Observation, config: Config) -> tuple[Channel, ...]:
-    return () if seen.facts is None else channels_from(seen.facts.channels, config.peer)
+    return () if seen.facts is None else channels_by_address(seen.facts.channels, config.peer)
 
 
 def _named(channel: Channel) -> str:

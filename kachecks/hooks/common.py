@@ -11,7 +11,7 @@ import sys
 
 from kachecks.config.options import DEFAULT_PATH, Config, ConfigError, load
 from kachecks.lean import NamedTuple
-from kachecks.node import Node, Outside, TalkingVoice
+from kachecks.node import Node, Outside, VerboseVoice
 from kachecks.report import log, say
 from kachecks.state.files import StateError
 
@@ -80,7 +80,7 @@ def node_for(config: Config, options: Options | argparse.Namespace) -> Node:
         from kachecks.transitions.dry_run import DryRun
 
         return Node(config, DryRun(config))
-    return Node(config, Outside(config, TalkingVoice() if options.verbose else None))
+    return Node(config, Outside(config, VerboseVoice() if options.verbose else None))
 
 
 def _unusable(sentence: str) -> int:

@@ -32,7 +32,7 @@ def effective_priority(instance: Instance, failed: AbstractSet[str]) -> int | No
     return OWNER if instance.priority == OWNER else min(max(total, _LEAST), _MOST)
 
 
-class Node(NamedTuple):
+class Candidate(NamedTuple):
     """One side of an election at one moment."""
 
     priority: int | None  # None: down or in FAULT, it sends nothing
@@ -40,11 +40,11 @@ class Node(NamedTuple):
     hears: bool = True  # the other's adverts arrive and are accepted
 
 
-class Pair(NamedTuple):
+class Election(NamedTuple):
     """Both sides."""
 
-    a: Node
-    b: Node
+    a: Candidate
+    b: Candidate
     higher: str = ""  # which of the two, A or B, has the higher address; "" unknown
 
     def settle(self, masters: AbstractSet[str]) -> frozenset[str] | None:
@@ -53,7 +53,7 @@ class Pair(NamedTuple):
         Of "A" and "B" none, one or both. None where the addresses decide and are not known. Where
         nobody held it and both may, the one whose timer is shorter begins: the higher priority.
         """
-        now = {name for name in masters if self._node(name).priority is not None}
+        now = {name for name in masters if self._candidate(name).priority is not None}
         for _ in range(4):  # each of the two changes at most twice
             before = set(now)
             if len(now) == 2:
@@ -69,19 +69,19 @@ class Pair(NamedTuple):
                 break
         return frozenset(now)
 
-    def _node(self, name: str) -> Node:
+    def _candidate(self, name: str) -> Candidate:
         return self.a if name == "A" else self.b
 
-    def _other(self, name: str) -> Node:
+    def _other(self, name: str) -> Candidate:
         return self.b if name == "A" else self.a
 
     def _by_timer(self) -> list[str]:
         """Names, the one that becomes MASTER first in front: 3 advert_int + skew, RFC 5798 6.1."""
-        return sorted("AB", key=lambda name: (-(self._node(name).priority or 0), name))
+        return sorted("AB", key=lambda name: (-(self._candidate(name).priority or 0), name))
 
     def _content(self, name: str, masters: AbstractSet[str]) -> bool:
         """This node, BACKUP or out of it, stays so."""
-        own, other = self._node(name), self._other(name)
+        own, other = self._candidate(name), self._other(name)
         if own.priority is None:
             return True
         if not own.hears or not masters - {name} or other.priority is None:
@@ -92,7 +92,7 @@ class Pair(NamedTuple):
         """Of two MASTERs those that yield to what they hear; None if unknown addresses decide."""
         yielding = set()
         for name in "AB":
-            own, other = self._node(name), self._other(name)
+            own, other = self._candidate(name), self._other(name)
             if not own.hears or own.priority is None or other.priority is None:
                 continue
             if own.priority == other.priority and not self.higher:

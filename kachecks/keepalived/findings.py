@@ -18,7 +18,7 @@ from kachecks.keepalived.tracker import Tracker
 WARNING, FAILURE = 1, 2
 
 
-class Finding(NamedTuple):
+class ElectionFinding(NamedTuple):
     """One thing that is not as it should be."""
 
     level: int  # WARNING or FAILURE, the exit status it asks for
@@ -27,7 +27,7 @@ class Finding(NamedTuple):
     where: str  # FILE:LINE
 
 
-def findings(sides: Sides) -> list[Finding]:
+def findings(sides: Sides) -> list[ElectionFinding]:
     """Everything found, the worst first."""
     found = [
         *_dropped_instances(sides),
@@ -39,11 +39,11 @@ def findings(sides: Sides) -> list[Finding]:
     return sorted(found, key=lambda finding: -finding.level)
 
 
-def _dropped_instances(sides: Sides) -> Iterator[Finding]:
+def _dropped_instances(sides: Sides) -> Iterator[ElectionFinding]:
     for name in "AB":
         instance = sides.instance(name)
         if instance.dropped:
-            yield Finding(
+            yield ElectionFinding(
                 FAILURE,
                 "INSTANCE_DROPPED",
                 f"keepalived runs without the instance on {name}: {instance.dropped}",
@@ -51,16 +51,16 @@ def _dropped_instances(sides: Sides) -> Iterator[Finding]:
             )
 
 
-def _dropped_adverts(sides: Sides) -> Iterator[Finding]:
+def _dropped_adverts(sides: Sides) -> Iterator[ElectionFinding]:
     if sides.a.dropped or sides.b.dropped:
         return
     for receiver, sender in ("AB", "BA"):
         own, other = sides.instance(receiver), sides.instance(sender)
         why = why_dropped(own, other)
         if why:
-            held = sides.pair().settle({sender})
+            held = sides.election().settle({sender})
             end = "two MASTERs" if held == frozenset("AB") else "no election worth the name"
-            yield Finding(
+            yield ElectionFinding(
                 FAILURE,
                 "ADVERTS_DROPPED",
                 f"{receiver} does not accept an advert of {sender}: {why}; the end is {end}",
@@ -68,7 +68,7 @@ def _dropped_adverts(sides: Sides) -> Iterator[Finding]:
             )
     one, other = sides.a, sides.b
     if one.version == other.version == 3 and one.advert_int != other.advert_int:
-        yield Finding(
+        yield ElectionFinding(
             WARNING,
             "ADVERT_INTERVALS",
             f"advert_int is {one.advert_int:g} s on A and {other.advert_int:g} s on B: a node that"
@@ -77,17 +77,17 @@ def _dropped_adverts(sides: Sides) -> Iterator[Finding]:
         )
 
 
-def _checks(sides: Sides) -> Iterator[Finding]:
+def _checks(sides: Sides) -> Iterator[ElectionFinding]:
     """Whether the failure of a check moves the VIP from each node that can hold it for long."""
     a, b = sides.a, sides.b
     if a.dropped or b.dropped or why_dropped(a, b) or why_dropped(b, a):
         return  # there is no election
     for name in "AB":
         holder, other = sides.instance(name), "B" if name == "A" else "A"
-        if sides.pair().settle({name}) != frozenset(name):
+        if sides.election().settle({name}) != frozenset(name):
             continue  # with both well the other one takes it: nothing to move from here
         if not holder.trackers:
-            yield Finding(
+            yield ElectionFinding(
                 WARNING,
                 "NO_CHECK",
                 f"{name} tracks nothing: the VIP leaves it only when keepalived, the host or the"
@@ -95,29 +95,29 @@ def _checks(sides: Sides) -> Iterator[Finding]:
                 holder.where,
             )
             continue
-        stuck = [t for t in holder.trackers if not _moves(sides, name, other, [t])]
+        stuck = [each for each in holder.trackers if not _moves(sides, name, other, [each])]
         never = bool(stuck) and not _moves(sides, name, other, list(holder.trackers))
         for tracker in stuck:
             code, why = _why_stuck(sides, name, other, tracker)
-            yield Finding(FAILURE if never else WARNING, code, why, tracker.where)
+            yield ElectionFinding(FAILURE if never else WARNING, code, why, tracker.where)
 
 
 def _moves(sides: Sides, name: str, other: str, trackers: list[Tracker]) -> bool:
     failed = frozenset(tracker.label for tracker in trackers)
-    return sides.pair_with(name, failed).settle({name}) == frozenset(other)
+    return sides.election_with(name, failed).settle({name}) == frozenset(other)
 
 
 def _why_stuck(sides: Sides, name: str, other: str, tracker: Tracker) -> tuple[str, str]:
     """Code and sentence for a failure on ``name`` that leaves the VIP there."""
     holder, standby = sides.instance(name), sides.instance(other)
-    pair = sides.pair_with(name, frozenset([tracker.label]))
-    left, ready = (pair.a, pair.b) if name == "A" else (pair.b, pair.a)
+    election = sides.election_with(name, frozenset([tracker.label]))
+    left, ready = (election.a, election.b) if name == "A" else (election.b, election.a)
     said = f"{tracker.label} failing on {name} leaves the VIP there: "
     if ready.priority is None:
         return "STANDBY_IN_FAULT", said + f"{other} is in FAULT even when its checks are well"
     if holder.priority == OWNER:
         return "OWNER", said + f"priority {OWNER} is never changed by a check; use one below it"
-    well = sides.pair_with(name, WELL)
+    well = sides.election_with(name, WELL)
     before = (well.a if name == "A" else well.b).priority or 0
     if left.priority is None:  # `reverse` on one that is well already: told by the table
         return "NOT_MOVED", said + f"{other} does not take it"
@@ -168,11 +168,11 @@ def _with_weight(instance: Instance, tracker: Tracker, weight: int) -> Instance:
     )
 
 
-def _settings(sides: Sides) -> Iterator[Finding]:
+def _settings(sides: Sides) -> Iterator[ElectionFinding]:
     a, b = sides.a, sides.b
-    well = sides.pair()
+    well = sides.election()
     if well.a.priority is not None and well.a.priority == well.b.priority:
-        yield Finding(
+        yield ElectionFinding(
             WARNING,
             "EQUAL_PRIORITIES",
             f"both have priority {well.a.priority} when well: who starts first holds the VIP, and"
@@ -183,7 +183,7 @@ def _settings(sides: Sides) -> Iterator[Finding]:
         )
     if a.nopreempt != b.nopreempt:
         with_it, without = ("A", "B") if a.nopreempt else ("B", "A")
-        yield Finding(
+        yield ElectionFinding(
             WARNING,
             "NOPREEMPT_ON_ONE_NODE",
             f"{with_it} has nopreempt and {without} has not: {without} takes the VIP from"
@@ -191,7 +191,7 @@ def _settings(sides: Sides) -> Iterator[Finding]:
             sides.instance(without).where,
         )
     if a.state == b.state == "MASTER":
-        yield Finding(
+        yield ElectionFinding(
             WARNING,
             "BOTH_MASTER",
             "state MASTER on both: each claims the VIP one advert_int after its start; use BACKUP",
@@ -200,7 +200,7 @@ def _settings(sides: Sides) -> Iterator[Finding]:
     for name, node in (("A", well.a), ("B", well.b)):
         instance = sides.instance(name)
         if node.priority is None and not instance.dropped:
-            yield Finding(
+            yield ElectionFinding(
                 FAILURE,
                 "FAULT_WHEN_WELL",
                 f"{name} is in FAULT while all it tracks is well, and never holds the VIP;"
@@ -210,7 +210,7 @@ def _settings(sides: Sides) -> Iterator[Finding]:
         yield from _clamped(name, instance)
 
 
-def _clamped(name: str, instance: Instance) -> Iterator[Finding]:
+def _clamped(name: str, instance: Instance) -> Iterator[ElectionFinding]:
     """Sums outside 1 to 254 make weights count less than they say."""
     if instance.priority == OWNER:
         return
@@ -221,7 +221,7 @@ def _clamped(name: str, instance: Instance) -> Iterator[Finding]:
     least = instance.priority + sum(min(pair) for pair in effects)
     for reached, counted in ((most, min(most, OWNER - 1)), (least, max(least, 1))):
         if reached != counted:
-            yield Finding(
+            yield ElectionFinding(
                 WARNING,
                 "PRIORITY_CUT",
                 f"the priority of {name} with its weights can reach {reached}, which counts as"
@@ -230,8 +230,8 @@ def _clamped(name: str, instance: Instance) -> Iterator[Finding]:
             )
 
 
-def _corrections(sides: Sides) -> Iterator[Finding]:
+def _corrections(sides: Sides) -> Iterator[ElectionFinding]:
     for instance in (sides.a, sides.b):
         for note in instance.notes:
             where, _, sentence = note.partition(": ")
-            yield Finding(WARNING, "NOT_AS_WRITTEN", sentence, where)
+            yield ElectionFinding(WARNING, "NOT_AS_WRITTEN", sentence, where)

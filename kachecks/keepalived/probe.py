@@ -34,7 +34,7 @@ class Untold(KeepalivedError):
     """It runs, and its state cannot be had from it."""
 
 
-def ask(vips: Sequence[str], patience: float = PATIENCE) -> Vrrp:
+def ask_keepalived(vips: Sequence[str], patience: float = PATIENCE) -> Vrrp:
     """The state of the instance of these addresses, by the keepalived that serves this host.
 
     Raises:

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from itertools import chain, combinations
 from typing import NamedTuple
 
-from kachecks.keepalived.election import Node, Pair, effective_priority, why_dropped
+from kachecks.keepalived.election import Candidate, Election, effective_priority, why_dropped
 from kachecks.keepalived.instance import Instance
 
 _MOST_ROWS = 64  # all combinations up to here; beyond it none, each alone, and all together
@@ -24,32 +24,32 @@ class Sides(NamedTuple):
     def instance(self, name: str) -> Instance:
         return self.a if name == "A" else self.b
 
-    def pair(
+    def election(
         self,
         failed_a: AbstractSet[str] | None = WELL,
         failed_b: AbstractSet[str] | None = WELL,
         connected: bool = True,
-    ) -> Pair:
+    ) -> Election:
         """Both nodes with these trackers failing; None: the node is down."""
-        return Pair(
-            self._node("A", failed_a, connected), self._node("B", failed_b, connected)
+        return Election(
+            self._candidate("A", failed_a, connected), self._candidate("B", failed_b, connected)
         )._replace(higher=self.higher)
 
-    def pair_with(self, name: str, failed: AbstractSet[str] | None) -> Pair:
+    def election_with(self, name: str, failed: AbstractSet[str] | None) -> Election:
         """These trackers fail on one node (None: it is down), the other is well."""
-        return self.pair(failed_a=failed) if name == "A" else self.pair(failed_b=failed)
+        return self.election(failed_a=failed) if name == "A" else self.election(failed_b=failed)
 
-    def _node(self, name: str, failed: AbstractSet[str] | None, connected: bool) -> Node:
+    def _candidate(self, name: str, failed: AbstractSet[str] | None, connected: bool) -> Candidate:
         own, other = self.instance(name), self.instance("B" if name == "A" else "A")
         runs = failed is not None and not own.dropped
-        return Node(
+        return Candidate(
             priority=effective_priority(own, failed or WELL) if runs else None,
             nopreempt=own.nopreempt,
             hears=connected and not why_dropped(own, other),
         )
 
 
-class Row(NamedTuple):
+class Situation(NamedTuple):
     """One situation."""
 
     a: str  # what is wrong with A, "" nothing
@@ -60,21 +60,21 @@ class Row(NamedTuple):
     from_b: frozenset[str] | None  # decide and are not known
 
 
-def rows(sides: Sides) -> list[Row]:
+def situations(sides: Sides) -> list[Situation]:
     """Every combination of check results, then each node down, then the adverts lost and heard."""
     table = [
-        _row(sides.pair(failed_a, failed_b), _names(failed_a), _names(failed_b))
+        _row(sides.election(failed_a, failed_b), _names(failed_a), _names(failed_b))
         for failed_a in _combinations(sides.a, sides.b)
         for failed_b in _combinations(sides.b, sides.a)
     ]
-    table.append(_row(sides.pair(failed_a=None), "down", ""))
-    table.append(_row(sides.pair(failed_b=None), "", "down"))
-    table.append(_row(sides.pair(connected=False), "adverts lost", "adverts lost"))
+    table.append(_row(sides.election(failed_a=None), "down", ""))
+    table.append(_row(sides.election(failed_b=None), "", "down"))
+    table.append(_row(sides.election(connected=False), "adverts lost", "adverts lost"))
     both = frozenset("AB")
-    again = sides.pair()
+    again = sides.election()
     held = again.settle(both)
     table.append(
-        Row(
+        Situation(
             "adverts again",
             "adverts again",
             again.a.priority,
@@ -86,8 +86,15 @@ def rows(sides: Sides) -> list[Row]:
     return table
 
 
-def _row(pair: Pair, a: str, b: str) -> Row:
-    return Row(a, b, pair.a.priority, pair.b.priority, pair.settle({"A"}), pair.settle({"B"}))
+def _row(election: Election, a: str, b: str) -> Situation:
+    return Situation(
+        a,
+        b,
+        election.a.priority,
+        election.b.priority,
+        election.settle({"A"}),
+        election.settle({"B"}),
+    )
 
 
 def _names(failed: Iterable[str]) -> str:

@@ -131,7 +131,7 @@ def _trackers(root: Statement, block: Statement, notes: list[str]) -> list[Track
 
 def _tracker(root: Statement, keyword: str, entry: Statement, notes: list[str]) -> Tracker | None:
     kind, definitions = _KINDS[keyword]
-    definition = next((d for d in root.all(*definitions) if d.value == entry.name), None)
+    definition = next((each for each in root.all(*definitions) if each.value == entry.name), None)
     if definition is None and definitions:
         notes.append(
             f"{entry.where}: {kind} {entry.name} is not defined: keepalived goes on without it"

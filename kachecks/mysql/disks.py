@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from kachecks.bounded import apart
+from kachecks.bounded import in_child
 from kachecks.lean import NamedTuple
 from kachecks.state.files import Files
 
@@ -38,7 +38,7 @@ def look_at(root: str, directories: tuple[str, ...], min_free: int, note: str) -
     names = ", ".join(directories)
     if _still_hangs(note):
         return Disks(mute=f"a file system of {names} still does not answer")
-    answer = apart(lambda: statfs(root, directories, min_free), PATIENCE)
+    answer = in_child(lambda: statfs(root, directories, min_free), PATIENCE)
     if not answer.ended:
         import psutil
 

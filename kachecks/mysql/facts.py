@@ -197,13 +197,13 @@ def parse_access(version: Version, row: Row) -> Access:
     return Access(writable, not writable)
 
 
-def channels_of(channels: tuple[Channel, ...], identity: str) -> tuple[Channel, ...]:
+def channels_by_identity(channels: tuple[Channel, ...], identity: str) -> tuple[Channel, ...]:
     """The channels that read from the server of this identity; where none is known to, all."""
     known = tuple(channel for channel in channels if channel.source_id == identity)
     return known or channels
 
 
-def channels_from(channels: tuple[Channel, ...], peer: str) -> tuple[Channel, ...]:
+def channels_by_address(channels: tuple[Channel, ...], peer: str) -> tuple[Channel, ...]:
     """The channels that read from ``peer``.
 
     A channel may name its source by host name, which a check does not resolve (that can hang).

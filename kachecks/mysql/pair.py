@@ -8,7 +8,7 @@ has its words in mysql.errors.
 from __future__ import annotations
 
 from kachecks.lean import NamedTuple
-from kachecks.mysql.facts import BY_FILE, Channel, Facts, channels_from
+from kachecks.mysql.facts import BY_FILE, Channel, Facts, channels_by_address
 from kachecks.mysql.gtid import lost_of
 
 TYPE_CHECKING = False
@@ -34,7 +34,7 @@ def mismatch(here: Facts, there: Facts, peer: str) -> str:
         return SERVER_ID
     if here.server_uuid and there.server_uuid == here.server_uuid:
         return SERVER_UUID
-    known = sources_of(channels_from(here.channels, peer))
+    known = sources_of(channels_by_address(here.channels, peer))
     return SOURCE if known and there.identity not in known else ""
 
 
@@ -44,7 +44,7 @@ def not_our_pair(here: Facts, there: Facts, peer: str, path: str) -> str:
     Args:
         path: of the option file.
     """
-    known = ", ".join(sorted(sources_of(channels_from(here.channels, peer))))
+    known = ", ".join(sorted(sources_of(channels_by_address(here.channels, peer))))
     return {
         "": "",
         FAMILY: f"{here.version} here and {there.version} at {peer} cannot replicate both ways",

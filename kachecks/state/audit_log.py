@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from kachecks.bounded import LONGEST_TEXT, apart
+from kachecks.bounded import LONGEST_TEXT, in_child
 from kachecks.lean import suppress
 from kachecks.state.files import AUDIT_LOG, Disk, StateError, path_of
 from kachecks.state.transition import Transition
@@ -50,7 +50,7 @@ class History:
         if self._is_stuck():
             raise self._no_history("its disk still does not answer")
         try:
-            text, pid, ended = apart(lambda: _fitting(self._path, count), PATIENCE)
+            text, pid, ended = in_child(lambda: _fitting(self._path, count), PATIENCE)
         except OSError as error:
             raise self._no_history(error.strerror) from None
         self._stuck = 0 if ended else pid

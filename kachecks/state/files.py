@@ -234,7 +234,7 @@ class Lock:
 
 def _by_a_child(work: Callable[[], str], trouble: str, patience: float) -> str:
     """What ``work`` returns. Raises StateError, Late."""
-    from kachecks.bounded import apart
+    from kachecks.bounded import in_child
 
     def guarded() -> str:
         try:
@@ -247,7 +247,7 @@ def _by_a_child(work: Callable[[], str], trouble: str, patience: float) -> str:
             return f"-{trouble}: {error}"
 
     try:
-        answer = apart(guarded, patience)
+        answer = in_child(guarded, patience)
     except OSError as error:
         raise StateError(f"{trouble}: no child can be made: {error.strerror}") from None
     if answer.text is None:

@@ -13,10 +13,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kachecks.transitions.progress import Telling
+    from kachecks.transitions.progress import ProgressLines
 
 
-def drain(sessions: Sessions, target: Position | None) -> None:
+def apply_received(sessions: Sessions, target: Position | None) -> None:
     """Wait until all that was received, and all of ``target``, is applied.
 
     Raises:
@@ -27,7 +27,7 @@ def drain(sessions: Sessions, target: Position | None) -> None:
     patience = Budget(sessions.node.clock, config.drain_timeout)
     restarted: set[tuple[str, str]] = set()
     silence = _Silence(sessions.facts.version)
-    tell = _telling(sessions.node) if sessions.node.telling.talks else None
+    tell = _telling(sessions.node) if sessions.node.telling.verbose else None
     before: object = None
     pause = 0.002
     while True:
@@ -124,10 +124,10 @@ def _left_to_apply(
     return left
 
 
-def _telling(node: Node) -> Telling:
-    from kachecks.transitions.progress import Telling
+def _telling(node: Node) -> ProgressLines:
+    from kachecks.transitions.progress import ProgressLines
 
-    return Telling(node.clock.now, node.telling.progress)
+    return ProgressLines(node.clock.now, node.telling.progress)
 
 
 def _count_of(

@@ -14,7 +14,7 @@ from kachecks.mysql.facts import Row
 from kachecks.mysql.session import ServerError, Session
 from kachecks.mysqld_process import Process
 from kachecks.network.link import Network
-from kachecks.node import Keepalived, Outside, Servers, TalkingVoice
+from kachecks.node import Keepalived, Outside, Servers, VerboseVoice
 from kachecks.report import say
 from kachecks.state.files import GAVE_WAY, PERMIT, Disk, Files
 
@@ -196,7 +196,7 @@ class DryKeepalived(Keepalived):
         say("  would start notify_master")
 
 
-class DryVoice(TalkingVoice):
+class DryVoice(VerboseVoice):
     """The terminal alone."""
 
     def log(self, text: str, problem: bool) -> None:

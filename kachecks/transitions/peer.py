@@ -180,9 +180,9 @@ def _close_peer(sessions: Sessions, session: Session) -> Settled:
     try:
         facts = probe(session, PEER_STATEMENT)
         config = sessions.node.config
-        strange = not_our_pair(sessions.facts, facts, config.peer, config.path)
-        if strange:
-            raise Refusal(strange)
+        why_not = not_our_pair(sessions.facts, facts, config.peer, config.path)
+        if why_not:
+            raise Refusal(why_not)
         positions.executed(session, PEER_STATEMENT)  # before anything is done to it: NoGtids
         session.execute(queries.LET_GO_WHEN_SILENT, PEER_STATEMENT)
         sessions.peer = Peer(session, facts)

@@ -54,7 +54,7 @@ class Progress:
         return (before - left) / (now - at) if now > at else None
 
 
-class Telling:
+class ProgressLines:
     """Counts what is left when a line is due, and says it."""
 
     def __init__(self, clock: Callable[[], float], say: Callable[[str], None]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from kachecks.mysql import positions, queries
 from kachecks.node import Node
-from kachecks.transitions.apply_received import drain
+from kachecks.transitions.apply_received import apply_received
 from kachecks.transitions.peer import Settled, peer_is_back, settle_peer
 from kachecks.transitions.record import Outcome, Steps
 from kachecks.transitions.sessions import (
@@ -54,7 +54,7 @@ def _promote(sessions: Sessions) -> Outcome:
     while True:
         settled = settle_peer(sessions)
         steps.done("peer")
-        drain(sessions, settled.target)
+        apply_received(sessions, settled.target)
         steps.done("drain")
         _must_not_be_cold(sessions, settled)
         if sessions.peer is not None or not peer_is_back(sessions, settled):

@@ -10,7 +10,7 @@ from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple
 from kachecks.mysql import queries
 from kachecks.mysql.errors import NoGtids
-from kachecks.mysql.facts import Channel, Facts, channels_from
+from kachecks.mysql.facts import Channel, Facts, channels_by_address
 from kachecks.mysql.probe import probe
 from kachecks.mysql.session import Session, SessionError
 from kachecks.node import Node
@@ -116,7 +116,7 @@ class Sessions:
         """This node's channels from the peer, as they are now. Raises Interrupted."""
         with own_server():
             found = probe(self.local, STATEMENT).channels
-        return channels_from(found, self.node.config.peer)
+        return channels_by_address(found, self.node.config.peer)
 
     def pause(self, seconds: float) -> None:
         """Wait, while there is reason to and both sessions live.

@@ -72,7 +72,7 @@ def switchover(node: Node, program: Program) -> object:
     """kachecks switchover; what it ends with, "refused" also where it does not begin."""
     here = node_of(node, program)
     try:
-        if preflight.objections(preflight.ask(here), node.config):
+        if preflight.objections(preflight.look_at_both(here), node.config):
             return "refused"
         outcome = handing_over.hand_over(here, 3.0)
     except StateError:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kachecks import bounded as module
-from kachecks.bounded import LONGEST_TEXT, Answer, apart
+from kachecks.bounded import LONGEST_TEXT, Answer, in_child
 
 
 @pytest.fixture
@@ -31,25 +31,25 @@ def hang() -> str:
 
 
 def test_its_text_comes_back() -> None:
-    answer = apart(lambda: f"from {os.getpid()}", 5.0)
+    answer = in_child(lambda: f"from {os.getpid()}", 5.0)
     assert answer == Answer(f"from {answer.pid}", answer.pid, ended=True)
     assert answer.pid != os.getpid()
 
 
 @pytest.mark.parametrize("text", ["", "grüße", "a" * LONGEST_TEXT])
 def test_any_text(text: str) -> None:
-    assert apart(lambda: text, 5.0).text == text
+    assert in_child(lambda: text, 5.0).text == text
 
 
 def test_a_long_text_is_cut_and_never_waited_for() -> None:
     """More than a pipe holds, or one that ends in the middle of a character."""
     assert LONGEST_TEXT + 1 <= 4096  # PIPE_BUF: written at once, whatever the pipe's size
-    assert apart(lambda: "a" * 200_000, 5.0).text == "a" * LONGEST_TEXT
-    assert (apart(lambda: "a" + "ü" * LONGEST_TEXT, 5.0).text or "").startswith("aüü")
+    assert in_child(lambda: "a" * 200_000, 5.0).text == "a" * LONGEST_TEXT
+    assert (in_child(lambda: "a" + "ü" * LONGEST_TEXT, 5.0).text or "").startswith("aüü")
 
 
 def test_a_text_that_is_no_unicode() -> None:
-    assert apart(lambda: "\udcff", 5.0).text == "?"
+    assert in_child(lambda: "\udcff", 5.0).text == "?"
 
 
 @pytest.mark.parametrize("error", [OSError("dead disk"), KeyboardInterrupt(), SystemExit(7)])
@@ -57,7 +57,7 @@ def test_nothing_is_raised_here(error: BaseException) -> None:
     def work() -> str:
         raise error
 
-    answer = apart(work, 5.0)
+    answer = in_child(work, 5.0)
     assert answer.text is None
     assert answer.ended
 
@@ -67,14 +67,14 @@ def test_a_child_that_is_killed() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
         return "never"
 
-    answer = apart(work, 5.0)
+    answer = in_child(work, 5.0)
     assert answer.text is None
     assert answer.ended
 
 
 def test_one_that_hangs_is_not_waited_for(children: list[int]) -> None:
     begin = time.monotonic()
-    answer = apart(hang, 0.05)
+    answer = in_child(hang, 0.05)
     children.append(answer.pid)
     assert 0.04 < time.monotonic() - begin < 0.5
     assert answer == Answer(None, answer.pid, ended=False)
@@ -83,7 +83,7 @@ def test_one_that_hangs_is_not_waited_for(children: list[int]) -> None:
 
 def test_no_child_and_no_descriptor_is_left() -> None:
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a number is all
-    answers = [apart(lambda: "done", 5.0) for _ in range(5)]
+    answers = [in_child(lambda: "done", 5.0) for _ in range(5)]
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
     for answer in answers:
         with pytest.raises(ChildProcessError):
@@ -98,7 +98,7 @@ def test_one_that_hangs_holds_no_lock_of_ours(tmp_path: Path, children: list[int
             fcntl.flock(low, fcntl.LOCK_EX)
             os.dup2(high.fileno(), 700)  # above those of its pipe
             fcntl.flock(700, fcntl.LOCK_EX)
-            answer = apart(hang, 0.05)
+            answer = in_child(hang, 0.05)
             children.append(answer.pid)
             os.close(700)
     for name in ("low", "high"):
@@ -111,7 +111,7 @@ def test_a_slow_child_is_waited_for_to_its_end() -> None:
         time.sleep(0.05)
         return "at last"
 
-    assert apart(work, 5.0).text == "at last"
+    assert in_child(work, 5.0).text == "at last"
 
 
 def test_no_child_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,4 +120,4 @@ def test_no_child_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(module.os, "fork", fork)
     with pytest.raises(OSError, match="temporarily unavailable"):
-        apart(lambda: "", 1.0)
+        in_child(lambda: "", 1.0)

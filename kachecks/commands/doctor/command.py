@@ -16,14 +16,14 @@ from typing import Any, NamedTuple
 from kachecks.command_line import UNUSABLE, operator_parser
 from kachecks.commands.doctor.conf.file import Reading, read_conf
 from kachecks.commands.doctor.conf.setup import Setup, Setups, setup, vips
-from kachecks.commands.doctor.host.facts import Keepalived
+from kachecks.commands.doctor.host.facts import KeepalivedProgram
 from kachecks.commands.doctor.host.keepalived import conf_of, config_id_of
 from kachecks.commands.doctor.host.kernel import addresses
-from kachecks.commands.doctor.host.look import look
+from kachecks.commands.doctor.host.look import look_at_host
 from kachecks.commands.doctor.host.run import keepalived, running_arguments
 from kachecks.commands.doctor.report import as_json, as_text, rule_as_json, rule_list, rule_text
 from kachecks.commands.doctor.rule import HERE, PEER, Finding
-from kachecks.commands.doctor.server.probe import ask
+from kachecks.commands.doctor.server.probe import ask_servers
 from kachecks.commands.doctor.tables import RULES, of_both, of_conf, of_host, of_servers
 from kachecks.config.options import Config, load
 from kachecks.keepalived.instance import canonical
@@ -127,8 +127,8 @@ def _look(config: Config, options: argparse.Namespace) -> _Seen | None:
     findings = [
         *of_conf(reading, here),
         *(_of_peer(config, peer, here) if peer else []),
-        *of_host(look(node, here, program)),
-        *of_servers(ask(node)),
+        *of_host(look_at_host(node, here, program)),
+        *of_servers(ask_servers(node)),
     ]
     looked_at = {
         "option_file": config.path,
@@ -139,7 +139,7 @@ def _look(config: Config, options: argparse.Namespace) -> _Seen | None:
     return _Seen(findings, looked_at)
 
 
-def _setup(config: Config, reading: Reading, program: Keepalived) -> Setup | None:
+def _setup(config: Config, reading: Reading, program: KeepalivedProgram) -> Setup | None:
     if reading.conf is None:
         return None
     other_end = frozenset({canonical(config.peer)})

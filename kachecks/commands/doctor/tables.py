@@ -13,7 +13,7 @@ from kachecks.commands.doctor.rule import BOTH, HERE, Finding, Rule, Table, judg
 from kachecks.commands.doctor.server import access, reach, replication, semi_sync, settings
 from kachecks.commands.doctor.server import boot as server_boot
 from kachecks.commands.doctor.server import pair as server_pair
-from kachecks.commands.doctor.server.facts import Server, Servers
+from kachecks.commands.doctor.server.facts import PairFacts, ServerFacts
 
 _OF_SETUP: tuple[Table[Setup], ...] = (instance.TABLE, check.TABLE, hooks.TABLE, vrrp.TABLE)
 _OF_HOST: tuple[Table[HostFacts], ...] = (
@@ -24,8 +24,8 @@ _OF_HOST: tuple[Table[HostFacts], ...] = (
     host_boot.TABLE,
     network.TABLE,
 )
-_OF_SERVERS: tuple[Table[Servers], ...] = (reach.TABLE, server_pair.TABLE, semi_sync.OF_BOTH)
-_OF_SERVER: tuple[Table[Server], ...] = (
+_OF_SERVERS: tuple[Table[PairFacts], ...] = (reach.TABLE, server_pair.TABLE, semi_sync.OF_BOTH)
+_OF_SERVER: tuple[Table[ServerFacts], ...] = (
     server_boot.TABLE,
     access.TABLE,
     settings.TABLE,
@@ -62,7 +62,7 @@ def of_host(facts: HostFacts) -> list[Finding]:
     return [finding for table in _OF_HOST for finding in judge(table, facts, HERE)]
 
 
-def of_servers(servers: Servers) -> list[Finding]:
+def of_servers(servers: PairFacts) -> list[Finding]:
     """Both servers together, then each that answers."""
     found = [finding for table in _OF_SERVERS for finding in judge(table, servers, BOTH)]
     for server in filter(None, (servers.here, servers.peer)):

@@ -15,9 +15,9 @@ from kachecks.command_line import UNUSABLE, bare_operator_parser
 from kachecks.commands.elect.report import as_json, as_text
 from kachecks.keepalived.conf import Conf, ConfError, own_config_id, read
 from kachecks.keepalived.election import higher_address
-from kachecks.keepalived.findings import FAILURE, Finding, findings
+from kachecks.keepalived.findings import FAILURE, ElectionFinding, findings
 from kachecks.keepalived.instance import Instance, instances
-from kachecks.keepalived.situations import Sides, rows
+from kachecks.keepalived.situations import Sides, situations
 from kachecks.report import say
 
 _STATUSES = """\
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         (finding.level for _, found in elections for finding in found),
         default=0,
     )
-    told = [(sides, rows(sides), found) for sides, found in elections]
+    told = [(sides, situations(sides), found) for sides, found in elections]
     say(json.dumps(as_json(told, status), indent=2) if options.json else as_text(told, status))
     return status
 
@@ -84,16 +84,16 @@ def parser() -> argparse.ArgumentParser:
 
 def _elections(
     one: Conf, other: Conf, options: argparse.Namespace
-) -> Iterator[tuple[Sides, list[Finding]]]:
+) -> Iterator[tuple[Sides, list[ElectionFinding]]]:
     """The pairs of instances to hold an election between, and what is found about each."""
-    lone: list[Finding] = []
+    lone: list[ElectionFinding] = []
     pairs = _paired(one, other, options.instance, lone)
     general = [
         *_unchosen(one, options.config_id_a, "a"),
         *_unchosen(other, options.config_id_b, "b"),
         *_untracked(one),
         *_untracked(other),
-        *(Finding(1, "PASSED_OVER", *_split(note)) for note in one.notes + other.notes),
+        *(ElectionFinding(1, "PASSED_OVER", *_split(note)) for note in one.notes + other.notes),
         *lone,
     ]
     for a, b in pairs:
@@ -104,7 +104,7 @@ def _elections(
 
 
 def _paired(
-    one: Conf, other: Conf, name: str | None, lone: list[Finding]
+    one: Conf, other: Conf, name: str | None, lone: list[ElectionFinding]
 ) -> list[tuple[Instance, Instance]]:
     """Instances that belong together: by name, else by VRID and family, else each file's only one.
 
@@ -128,7 +128,7 @@ def _paired(
         )
     for instance, path in [(a, other.path) for a in left] + [(b, one.path) for b in right]:
         lone.append(
-            Finding(
+            ElectionFinding(
                 FAILURE,
                 "ONE_NODE_ONLY",
                 f"vrrp_instance {instance.name} has no partner in {path}: nobody takes over",
@@ -154,11 +154,11 @@ def _network(instance: Instance) -> object:
     return instance.family, instance.vrid
 
 
-def _unchosen(conf: Conf, config_id: str | None, node: str) -> Iterator[Finding]:
+def _unchosen(conf: Conf, config_id: str | None, node: str) -> Iterator[ElectionFinding]:
     """The file has lines for named hosts, and nobody said which one this is."""
     if conf.ids and config_id is None:
         named = ", ".join(f"@{name}" for name in sorted(conf.ids))
-        yield Finding(
+        yield ElectionFinding(
             1,
             "CONFIG_ID_GUESSED",
             f"there are lines for {named}, read as on {own_config_id()};"
@@ -167,7 +167,7 @@ def _unchosen(conf: Conf, config_id: str | None, node: str) -> Iterator[Finding]
         )
 
 
-def _untracked(conf: Conf) -> Iterator[Finding]:
+def _untracked(conf: Conf) -> Iterator[ElectionFinding]:
     """Checks that are defined and then forgotten: keepalived does not even run them."""
     blocks = conf.root.all("vrrp_instance", "vrrp_sync_group")
     for definition, keyword in (
@@ -179,7 +179,7 @@ def _untracked(conf: Conf) -> Iterator[Finding]:
         used = {entry.name for block in blocks for entry in block.entries(keyword)}
         for statement in conf.root.all(definition):
             if statement.value not in used:
-                yield Finding(
+                yield ElectionFinding(
                     1,
                     "NOT_TRACKED",
                     f"{definition} {statement.value} is in no {keyword}: it has no effect",

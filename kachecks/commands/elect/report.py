@@ -7,18 +7,18 @@ from typing import Any
 
 from kachecks.commands.text import WIDTH, wrap
 from kachecks.keepalived.election import why_dropped
-from kachecks.keepalived.findings import FAILURE, Finding
+from kachecks.keepalived.findings import FAILURE, ElectionFinding
 from kachecks.keepalived.instance import Instance
-from kachecks.keepalived.situations import Row, Sides
+from kachecks.keepalived.situations import Sides, Situation
 from kachecks.keepalived.tracker import Tracker
 
 _FORMAT = "{:<23} {:<23} {:>5} {:>5}  {:<9} {:<9}"
 _CELL = 23
 
-Election = tuple[Sides, Sequence[Row], Sequence[Finding]]
+Reported = tuple[Sides, Sequence[Situation], Sequence[ElectionFinding]]
 
 
-def as_text(elections: Iterable[Election], status: int) -> str:
+def as_text(elections: Iterable[Reported], status: int) -> str:
     """The whole answer."""
     lines: list[str] = []
     for sides, table, found in elections:
@@ -41,7 +41,7 @@ def as_text(elections: Iterable[Election], status: int) -> str:
     return "\n".join(lines)
 
 
-def as_json(elections: Iterable[Election], status: int) -> dict[str, Any]:
+def as_json(elections: Iterable[Reported], status: int) -> dict[str, Any]:
     """The same for programs; priorities are null for FAULT and down, holders for "addresses"."""
     return {
         "status": status,
@@ -102,7 +102,7 @@ def _tracker(tracker: Tracker) -> str:
     return f"{tracker.label} ({effect}{reverse}{times})"
 
 
-def _table(table: Sequence[Row]) -> list[str]:
+def _table(table: Sequence[Situation]) -> list[str]:
     lines = [
         _FORMAT.format("", "", "prio", "prio", "holder if", "holder if"),
         _FORMAT.format("A", "B", "A", "B", "A held it", "B held it"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kachecks.commands.rejoin.facts import Server, Way
+from kachecks.commands.rejoin.facts import Gap, Side
 from kachecks.mysql import queries
 from kachecks.mysql.facts import Channel, Version
 
@@ -32,7 +32,7 @@ def start_receiver(version: Version, channel: Channel, node: str) -> str:
     return f"on {node}: {queries.start_receiver(version, channel.name)}"
 
 
-def replicate(replica: Server, source: str) -> str:
+def replicate(replica: Side, source: str) -> str:
     """How to make it a replica again. MySQL 8.0.23 has the new words."""
     version = replica.facts.version
     if version.mariadb:
@@ -66,19 +66,19 @@ def details(version: Version, node: str) -> tuple[str, ...]:
     return (f"the failing transaction: last_error_message in {table} on {node}",)
 
 
-def show(way: Way, source: Server) -> str:
+def show(gap: Gap, source: Side) -> str:
     """The command that prints the transactions the replica lacks, to be run on the source's host.
 
     "" where the binary log is not known. ``--include-gtids``: MySQL; a GTID as position: MariaDB
     10.8 and later, older ones print everything.
     """
     version, base = source.facts.version, source.binlog
-    if not base or not way.left:
+    if not base or not gap.left:
         return ""
     files = f"{base}.[0-9]*"
     if not version.mariadb:
-        return f"mysqlbinlog -vv --base64-output=decode-rows --include-gtids='{way.left}' {files}"
+        return f"mysqlbinlog -vv --base64-output=decode-rows --include-gtids='{gap.left}' {files}"
     command = "mariadb-binlog -vv --base64-output=decode-rows"
-    if version.number < (10, 8, 0) or not way.after:
+    if version.number < (10, 8, 0) or not gap.after:
         return f"{command} {files}"
-    return f"{command} --start-position={way.after} --stop-position={way.upto} {files}"
+    return f"{command} --start-position={gap.after} --stop-position={gap.upto} {files}"

@@ -44,14 +44,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     config = load(options.defaults_file)
     # The look needs the driver; --help and the manual do not.
-    from kachecks.commands.rejoin.probe import ask
+    from kachecks.commands.rejoin.probe import compare
     from kachecks.commands.rejoin.report import as_json, as_text
     from kachecks.commands.rejoin.rules import conclusion, findings
     from kachecks.mysql.session import SessionError
     from kachecks.node import Node
 
     try:
-        seen = ask(Node(config))
+        seen = compare(Node(config))
     except SessionError as error:
         say(
             f"kachecks rejoin: this node's server cannot be asked: {error}; start it (my.cnf has it"

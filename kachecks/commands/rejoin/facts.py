@@ -12,7 +12,7 @@ HERE, THERE = "this node", "the other node"
 """As people are told which server is meant."""
 
 
-class Server(NamedTuple):
+class Side(NamedTuple):
     """A mysqld that has answered."""
 
     facts: Facts
@@ -21,7 +21,7 @@ class Server(NamedTuple):
     binlog: str  # path and base name of its binary logs, "" without
 
 
-class Way(NamedTuple):
+class Gap(NamedTuple):
     """What one server has committed and the other lacks, and the replication that brings it."""
 
     source: str  # HERE or THERE
@@ -37,20 +37,20 @@ class Way(NamedTuple):
     rate: float | None  # transactions a second that it got less while it was watched
 
 
-class Seen(NamedTuple):
+class Comparison(NamedTuple):
     """All of it."""
 
     vip_here: bool
     verdict: Verdict  # of the check, on this node
     gave_way: str  # why this node has given way, "" if it did not
     proven: bool  # it was up to date with the other node, or alone with the writes
-    here: Server
-    there: Server | None
+    here: Side
+    there: Side | None
     trouble: str = ""  # why there is no other server, in words
     answers: bool = False  # yet it sends errors, so it is alive
-    strange: str = ""  # why the other one is no pair of this one
-    to_here: Way | None = None  # what the other node has and this one lacks
-    to_there: Way | None = None
+    not_our_pair: str = ""  # why the other one is no pair of this one
+    to_here: Gap | None = None  # what the other node has and this one lacks
+    to_there: Gap | None = None
 
 
 MAY, NOT_YET, DECIDE = 0, 1, 2
@@ -59,7 +59,7 @@ MAY, NOT_YET, DECIDE = 0, 1, 2
 WORDS = {MAY: "fine", NOT_YET: "not yet", DECIDE: "needs a decision"}
 
 
-class Finding(NamedTuple):
+class RejoinFinding(NamedTuple):
     """One thing in the way."""
 
     code: str

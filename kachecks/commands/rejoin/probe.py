@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from kachecks.bounded import Budget
 from kachecks.check.one_run import examine
-from kachecks.commands.rejoin.facts import HERE, THERE, Seen, Server, Way
+from kachecks.commands.rejoin.facts import HERE, THERE, Comparison, Gap, Side
 from kachecks.mysql import operator_queries, positions, queries
-from kachecks.mysql.facts import Channel, channels_from, channels_of
+from kachecks.mysql.facts import Channel, channels_by_address, channels_by_identity
 from kachecks.mysql.gtid import Position, lost_of
 from kachecks.mysql.gtid_count import count, mariadb_count, mariadb_spans
 from kachecks.mysql.pair import not_our_pair
@@ -23,7 +23,7 @@ WATCH = 1.0
 not just on its way; how fast it gets less can be told."""
 
 
-def ask(node: Node) -> Seen:
+def compare(node: Node) -> Comparison:
     """Look at both nodes.
 
     Raises:
@@ -36,7 +36,7 @@ def ask(node: Node) -> Seen:
         here = _server(local)
         mark = node.marks.gave_way()
         others = positions.others_of(local, here.facts.identity, STATEMENT)
-        seen = Seen(
+        seen = Comparison(
             vip_here=node.network.vip_here(),
             verdict=verdict,
             gave_way=mark.why if mark else "",
@@ -50,7 +50,7 @@ def ask(node: Node) -> Seen:
         local.close()
 
 
-def _with_peer(node: Node, local: Session, seen: Seen) -> Seen:
+def _with_peer(node: Node, local: Session, seen: Comparison) -> Comparison:
     try:
         peer = node.servers.connect_peer(PEER_CONNECT)
     except SessionError as error:
@@ -58,9 +58,9 @@ def _with_peer(node: Node, local: Session, seen: Seen) -> Seen:
     try:
         there = _server(peer)
         config = node.config
-        strange = not_our_pair(seen.here.facts, there.facts, config.peer, config.path)
-        seen = seen._replace(there=there, strange=strange)
-        if seen.strange:
+        why_not = not_our_pair(seen.here.facts, there.facts, config.peer, config.path)
+        seen = seen._replace(there=there, not_our_pair=why_not)
+        if seen.not_our_pair:
             return seen
         return _compared(node, local, peer, seen, there)
     except SessionError as error:
@@ -70,7 +70,7 @@ def _with_peer(node: Node, local: Session, seen: Seen) -> Seen:
         peer.close()
 
 
-def _server(session: Session) -> Server:
+def _server(session: Session) -> Side:
     """Raises SessionError."""
     facts = probe(session, STATEMENT)
     purged = ""
@@ -79,10 +79,12 @@ def _server(session: Session) -> Server:
         purged = (row["purged"] or "").replace("\n", "")
     where = session.query(queries.DIRECTORIES, STATEMENT)[0]
     position = positions.executed(session, STATEMENT)
-    return Server(facts, position, purged, where["binlog"] or "")
+    return Side(facts, position, purged, where["binlog"] or "")
 
 
-def _compared(node: Node, local: Session, peer: Session, seen: Seen, there: Server) -> Seen:
+def _compared(
+    node: Node, local: Session, peer: Session, seen: Comparison, there: Side
+) -> Comparison:
     """Watch both ways until nothing is missing any more, or for WATCH seconds.
 
     Raises SessionError.
@@ -98,16 +100,16 @@ def _compared(node: Node, local: Session, peer: Session, seen: Seen, there: Serv
     mine = probe(local, STATEMENT)
     theirs = probe(peer, STATEMENT)
     return seen._replace(
-        to_here=to_here.way(channels_from(mine.channels, node.config.peer)),
-        to_there=to_there.way(channels_of(theirs.channels, mine.identity)),
+        to_here=to_here.gap(channels_by_address(mine.channels, node.config.peer)),
+        to_there=to_there.gap(channels_by_identity(theirs.channels, mine.identity)),
     )
 
 
 class _Watched:
-    """One way, looked at again and again."""
+    """One gap, looked at again and again."""
 
     def __init__(
-        self, source: str, replica: str, session: Session, here: Server, there: Server
+        self, source: str, replica: str, session: Session, here: Side, there: Side
     ) -> None:
         """``session`` is with the replica, ``here``; ``there`` is the source."""
         self._names = (source, replica)
@@ -129,14 +131,14 @@ class _Watched:
             self._counts.append((now, number))
         return self._left
 
-    def way(self, channels: tuple[Channel, ...]) -> Way:
+    def gap(self, channels: tuple[Channel, ...]) -> Gap:
         """What came out of it. Raises SessionError."""
         source, replica = self._names
         spans = []
         if self._left and self._version.mariadb and self._own.gtids:
             spans = mariadb_spans(self._source.position.gtids, self._own)
         known = spans and all(span.after is not None for span in spans)
-        return Way(
+        return Gap(
             source=source,
             replica=replica,
             channels=channels,

@@ -6,76 +6,76 @@ from collections.abc import Iterator
 
 from kachecks.commands.rejoin import advice
 from kachecks.commands.rejoin.errors import meaning
-from kachecks.commands.rejoin.facts import DECIDE, HERE, NOT_YET, Finding, Server, Way
+from kachecks.commands.rejoin.facts import DECIDE, HERE, NOT_YET, Gap, RejoinFinding, Side
 from kachecks.config.options import Config
 from kachecks.mysql.facts import Channel
 from kachecks.transitions.progress import sentence
 
 
-def of_way(way: Way, replica: Server, config: Config, rebuild: str) -> Iterator[Finding]:
-    """Everything about one way; ``rebuild`` is the last resort in words."""
+def of_gap(gap: Gap, replica: Side, config: Config, rebuild: str) -> Iterator[RejoinFinding]:
+    """Everything about one gap; ``rebuild`` is the last resort in words."""
     choices: tuple[str, ...] = (rebuild,)
     if replica.facts.writable:
         choices += (
-            f"or make {way.source}, which has them, the active node, and rebuild {way.replica}",
+            f"or make {gap.source}, which has them, the active node, and rebuild {gap.replica}",
         )
-    if way.lost:
-        yield Finding(
+    if gap.lost:
+        yield RejoinFinding(
             "LOST_ITS_OWN",
             DECIDE,
-            f"{way.replica} has lost transactions that it had made itself and {way.source} still"
-            f" has: {way.lost}; replication never brings a server its own",
+            f"{gap.replica} has lost transactions that it had made itself and {gap.source} still"
+            f" has: {gap.lost}; replication never brings a server its own",
             choices,
         )
-    if way.purged:
-        yield Finding(
+    if gap.purged:
+        yield RejoinFinding(
             "PURGED",
             DECIDE,
-            f"{way.replica} lacks {way.purged}, which the binary logs of {way.source} no longer"
+            f"{gap.replica} lacks {gap.purged}, which the binary logs of {gap.source} no longer"
             " have: replication can never catch up",
             choices,
         )
-    stopped = list(_stopped(way, replica, config, rebuild))
+    stopped = list(_stopped(gap, replica, config, rebuild))
     yield from stopped
-    if way.left and not stopped:
-        yield Finding(
+    if gap.left and not stopped:
+        yield RejoinFinding(
             "NOT_CAUGHT_UP",
             NOT_YET,
-            f"{way.replica} lacks transactions of {way.source}: "
-            f"{sentence(way.transactions, way.rate)}",
+            f"{gap.replica} lacks transactions of {gap.source}: "
+            f"{sentence(gap.transactions, gap.rate)}",
             ("wait: they come by themselves, as replication runs",),
         )
 
 
-def _stopped(way: Way, replica: Server, config: Config, rebuild: str) -> Iterator[Finding]:
-    if not way.channels:
-        yield Finding(
+def _stopped(gap: Gap, replica: Side, config: Config, rebuild: str) -> Iterator[RejoinFinding]:
+    if not gap.channels:
+        yield RejoinFinding(
             "NOT_REPLICATING",
             DECIDE,
-            f"{way.replica} does not replicate from {way.source}",
-            (advice.replicate(replica, config.peer if way.replica == HERE else "this node"),),
+            f"{gap.replica} does not replicate from {gap.source}",
+            (advice.replicate(replica, config.peer if gap.replica == HERE else "this node"),),
         )
-    for channel in way.channels:
-        yield from of_applier(way, channel, replica, rebuild)
-        yield from _receiver(way, channel, replica)
+    for channel in gap.channels:
+        yield from of_applier(gap, channel, replica, rebuild)
+        yield from _receiver(gap, channel, replica)
 
 
-def of_applier(way: Way, channel: Channel, replica: Server, rebuild: str) -> Iterator[Finding]:
+def of_applier(gap: Gap, channel: Channel, replica: Side, rebuild: str) -> Iterator[RejoinFinding]:
     if channel.applier:
         return
     errno = channel.applier_errno
-    said = f"the applier of {_named(way, channel)} has stopped"
-    start = advice.start_applier(replica.facts.version, channel, way.replica)
+    said = f"the applier of {_named(gap, channel)} has stopped"
+    start = advice.start_applier(replica.facts.version, channel, gap.replica)
     if not errno:
-        yield Finding("APPLIER_STOPPED", DECIDE, f"{said} without an error", (start,))
+        yield RejoinFinding("APPLIER_STOPPED", DECIDE, f"{said} without an error", (start,))
         return
     told = meaning(errno, replica.facts.version.mariadb)
-    yield Finding(
+    yield RejoinFinding(
         "APPLIER_ERROR",
         DECIDE,
         f"{said} with error {errno}: {channel.applier_error}; that means: {told.sentence}",
         (
-            *advice.details(replica.facts.version, way.replica),
+            *advice.details(replica.facts.version, gap.replica),
             *(told.on_active if replica.facts.writable and told.on_active else told.choices),
             f"then {start}",
             rebuild,
@@ -83,19 +83,19 @@ def of_applier(way: Way, channel: Channel, replica: Server, rebuild: str) -> Ite
     )
 
 
-def _receiver(way: Way, channel: Channel, replica: Server) -> Iterator[Finding]:
+def _receiver(gap: Gap, channel: Channel, replica: Side) -> Iterator[RejoinFinding]:
     if channel.receiving:
         return
     errno, version = channel.receiver_errno, replica.facts.version
-    start = advice.start_receiver(version, channel, way.replica)
+    start = advice.start_receiver(version, channel, gap.replica)
     at = f"{channel.source_host} port {channel.source_port}"
-    said = f"the receiver of {_named(way, channel)} is not connected to {at}"
+    said = f"the receiver of {_named(gap, channel)} is not connected to {at}"
     told = meaning(errno, version.mariadb)
     if channel.receiver == "No":
         if not errno:
-            yield Finding("RECEIVER_STOPPED", DECIDE, f"{said}: it was stopped", (start,))
+            yield RejoinFinding("RECEIVER_STOPPED", DECIDE, f"{said}: it was stopped", (start,))
             return
-        yield Finding(
+        yield RejoinFinding(
             "RECEIVER_ERROR",
             DECIDE,
             f"{said}: error {errno}: {channel.receiver_error}; that means: {told.sentence}",
@@ -104,7 +104,7 @@ def _receiver(way: Way, channel: Channel, replica: Server) -> Iterator[Finding]:
         return
     error = f": error {errno}: {channel.receiver_error}" if errno else ""
     again = "it tries again every connect_retry seconds; at once: STOP and START the receiver"
-    yield Finding(
+    yield RejoinFinding(
         "RECEIVER_CONNECTING",
         DECIDE if errno and told.choices else NOT_YET,
         f"{said} yet{error}",
@@ -112,5 +112,5 @@ def _receiver(way: Way, channel: Channel, replica: Server) -> Iterator[Finding]:
     )
 
 
-def _named(way: Way, channel: Channel) -> str:
-    return f"{way.replica} (channel {channel.name})" if channel.name else way.replica
+def _named(gap: Gap, channel: Channel) -> str:
+    return f"{gap.replica} (channel {channel.name})" if channel.name else gap.replica

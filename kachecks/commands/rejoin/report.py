@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kachecks.commands.rejoin import advice
-from kachecks.commands.rejoin.facts import HERE, THERE, WORDS, Finding, Seen, Server, Way
+from kachecks.commands.rejoin.facts import HERE, THERE, WORDS, Comparison, Gap, RejoinFinding, Side
 from kachecks.commands.rejoin.rules import COVERED, conclusion, next_steps
 from kachecks.commands.text import WIDTH, count, wrap
 
@@ -15,7 +15,7 @@ _LISTED = 12
 """Lines of GTIDs at most; --json has them all."""
 
 
-def as_text(seen: Seen, found: list[Finding]) -> str:
+def as_text(seen: Comparison, found: list[RejoinFinding]) -> str:
     """For a terminal; only what is to be copied is longer than a line."""
     status, answer = conclusion(seen, found)
     width = max(60, min(120, shutil.get_terminal_size((WIDTH, 24)).columns))
@@ -25,9 +25,9 @@ def as_text(seen: Seen, found: list[Finding]) -> str:
     there = _server(seen.there) if seen.there else "not reached"
     lines += wrap(f"{THERE}: {there}", width, rest="  ")
     lines += wrap(f"the check here: {_check(seen, found)}", width, rest="  ")
-    for number, (way, source) in enumerate(_ways(seen)):
+    for number, (gap, source) in enumerate(_gaps(seen)):
         lines += [] if number else [""]
-        lines += _only(way, source)
+        lines += _only(gap, source)
     for each in found:
         lines += ["", *wrap(f"{each.code}: {each.sentence}", width, rest="  ")]
         for choice in each.choices:
@@ -37,7 +37,7 @@ def as_text(seen: Seen, found: list[Finding]) -> str:
     return "\n".join(lines)
 
 
-def as_json(seen: Seen, found: list[Finding]) -> dict[str, Any]:
+def as_json(seen: Comparison, found: list[RejoinFinding]) -> dict[str, Any]:
     """Unknown is null."""
     status, answer = conclusion(seen, found)
     verdict = seen.verdict
@@ -55,14 +55,14 @@ def as_json(seen: Seen, found: list[Finding]) -> dict[str, Any]:
         "this": _server_json(seen.here),
         "other": None if seen.there is None else _server_json(seen.there),
         "trouble": seen.trouble or None,
-        "only_here": _way_json(seen.to_there, seen.here),
-        "only_there": None if seen.there is None else _way_json(seen.to_here, seen.there),
+        "only_here": _gap_json(seen.to_there, seen.here),
+        "only_there": None if seen.there is None else _gap_json(seen.to_here, seen.there),
         "findings": [each._asdict() for each in found],
         "next": next_steps(seen),
     }
 
 
-def _check(seen: Seen, found: list[Finding]) -> str:
+def _check(seen: Comparison, found: list[RejoinFinding]) -> str:
     """Its verdict; the reason is not said twice."""
     verdict = seen.verdict
     said = f"{verdict.reason}, exit {verdict.status}"
@@ -73,39 +73,39 @@ def _check(seen: Seen, found: list[Finding]) -> str:
     return f"{said}: {verdict.sentence}"
 
 
-def _ways(seen: Seen) -> Iterator[tuple[Way, Server]]:
+def _gaps(seen: Comparison) -> Iterator[tuple[Gap, Side]]:
     if seen.to_there is not None:
         yield seen.to_there, seen.here
     if seen.to_here is not None and seen.there is not None:
         yield seen.to_here, seen.there
 
 
-def _only(way: Way, source: Server) -> Iterator[str]:
+def _only(gap: Gap, source: Side) -> Iterator[str]:
     """The transactions that one node alone has."""
-    if not way.left:
-        yield f"only on {way.source}: nothing"
+    if not gap.left:
+        yield f"only on {gap.source}: nothing"
         return
     number = "transactions, their number is not known"
-    if way.transactions is not None:
-        number = count(way.transactions, "transaction")
-    yield f"only on {way.source}: {number}"
-    for part in way.listed[:_LISTED]:
+    if gap.transactions is not None:
+        number = count(gap.transactions, "transaction")
+    yield f"only on {gap.source}: {number}"
+    for part in gap.listed[:_LISTED]:
         yield f"    {part.strip()}"
-    if len(way.listed) > _LISTED:
-        yield f"    ... and {len(way.listed) - _LISTED} more (--json)"
-    command = advice.show(way, source)
+    if len(gap.listed) > _LISTED:
+        yield f"    ... and {len(gap.listed) - _LISTED} more (--json)"
+    command = advice.show(gap, source)
     if command:
-        yield f"  to see what they are, on the host of {way.source}:"
+        yield f"  to see what they are, on the host of {gap.source}:"
         yield f"    {command}"
 
 
-def _server(server: Server) -> str:
+def _server(server: Side) -> str:
     facts = server.facts
     access = "open" if facts.writable else "closed" if facts.closed else "closed for most"
     return f"{facts.version}, {access}, server_id {facts.server_id}"
 
 
-def _server_json(server: Server) -> dict[str, Any]:
+def _server_json(server: Side) -> dict[str, Any]:
     facts = server.facts
     return {
         "version": str(facts.version),
@@ -118,15 +118,15 @@ def _server_json(server: Server) -> dict[str, Any]:
     }
 
 
-def _way_json(way: Way | None, source: Server) -> dict[str, Any] | None:
-    if way is None:
+def _gap_json(gap: Gap | None, source: Side) -> dict[str, Any] | None:
+    if gap is None:
         return None
     return {
-        "gtids": way.left,
-        "listed": [each.strip() for each in way.listed],
-        "transactions": way.transactions,
-        "rate": None if way.rate is None else round(way.rate, 1),
-        "purged": way.purged or None,
-        "lost": way.lost or None,
-        "command": advice.show(way, source) or None,
+        "gtids": gap.left,
+        "listed": [each.strip() for each in gap.listed],
+        "transactions": gap.transactions,
+        "rate": None if gap.rate is None else round(gap.rate, 1),
+        "purged": gap.purged or None,
+        "lost": gap.lost or None,
+        "command": advice.show(gap, source) or None,
     }

@@ -11,14 +11,14 @@ from kachecks.commands.rejoin.facts import (
     MAY,
     NOT_YET,
     THERE,
-    Finding,
-    Seen,
-    Server,
-    Way,
+    Comparison,
+    Gap,
+    RejoinFinding,
+    Side,
 )
-from kachecks.commands.rejoin.replication import of_applier, of_way
+from kachecks.commands.rejoin.replication import of_applier, of_gap
 from kachecks.config.options import Config
-from kachecks.mysql.facts import channels_from
+from kachecks.mysql.facts import channels_by_address
 
 _PASSES = frozenset({"GAVE_WAY", "MAINTENANCE", "LAG", "RECEIVER_STOPPED", "ERRANT_TRANSACTIONS"})
 """Verdicts of the check that end by themselves, or at a set time."""
@@ -29,31 +29,33 @@ COVERED = frozenset(
 """Verdicts of the check about what is looked at here in more detail."""
 
 
-def findings(seen: Seen, config: Config) -> list[Finding]:
+def findings(seen: Comparison, config: Config) -> list[RejoinFinding]:
     """Everything that is in the way, the worst first."""
-    found: list[Finding] = []
+    found: list[RejoinFinding] = []
     if seen.there is None:
         found.append(_peer_away(seen, config))
         found.extend(_own_applier(seen, config))
-    elif seen.strange:
+    elif seen.not_our_pair:
         again = advice.replicate(seen.here, config.peer)
         choices = (
             f"after a rebuild: a copy of the other node has that node's replication; here {again}",
             f"mend {config.path}, or rebuild the server that is the wrong one",
         )
-        found.append(Finding("STRANGER", DECIDE, seen.strange, choices))
+        found.append(RejoinFinding("STRANGER", DECIDE, seen.not_our_pair, choices))
     else:
         found.extend(_pair(seen, seen.there, config))
     verdict = seen.verdict
     if verdict.problem and not (found and verdict.reason in _covered(seen)):
         status = NOT_YET if verdict.reason in _PASSES else DECIDE
         found.append(
-            Finding(verdict.reason, status, verdict.sentence, advice.of_verdict(verdict.reason))
+            RejoinFinding(
+                verdict.reason, status, verdict.sentence, advice.of_verdict(verdict.reason)
+            )
         )
     return sorted(found, key=lambda each: -each.status)
 
 
-def conclusion(seen: Seen, found: list[Finding]) -> tuple[int, str]:
+def conclusion(seen: Comparison, found: list[RejoinFinding]) -> tuple[int, str]:
     """The exit status, and the answer in one line."""
     status = max((each.status for each in found), default=MAY)
     serves = seen.vip_here and seen.here.facts.writable
@@ -65,22 +67,22 @@ def conclusion(seen: Seen, found: list[Finding]) -> tuple[int, str]:
     return status, f"{place}: {', '.join(dict.fromkeys(each.code for each in found))}"
 
 
-def next_steps(seen: Seen) -> list[str]:
+def next_steps(seen: Comparison) -> list[str]:
     """What happens to the transactions that one node alone has."""
     told = []
-    ways = [way for way in (seen.to_there, seen.to_here) if way is not None and way.left]
-    for way in ways:
-        runs = way.channels and all(each.receiving and each.applier for each in way.channels)
-        if way.lost or way.purged:
-            how = f"does not all come to {way.replica}, as said above"
+    gaps = [gap for gap in (seen.to_there, seen.to_here) if gap is not None and gap.left]
+    for gap in gaps:
+        runs = gap.channels and all(each.receiving and each.applier for each in gap.channels)
+        if gap.lost or gap.purged:
+            how = f"does not all come to {gap.replica}, as said above"
         elif runs:
-            how = f"flows to {way.replica} by itself, as that replicates from {way.source}"
-        elif way.channels:
-            how = f"flows to {way.replica} by itself once its replication runs again"
+            how = f"flows to {gap.replica} by itself, as that replicates from {gap.source}"
+        elif gap.channels:
+            how = f"flows to {gap.replica} by itself once its replication runs again"
         else:
-            how = f"stays where it is: {way.replica} does not replicate from {way.source}"
-        told.append(f"what only {way.source} has {how}")
-    if len(ways) == 2:
+            how = f"stays where it is: {gap.replica} does not replicate from {gap.source}"
+        told.append(f"what only {gap.source} has {how}")
+    if len(gaps) == 2:
         told.append(
             "both nodes have transactions of their own: rows that both have changed collide (1062,"
             " 1032) and stop the applier, other rows come together"
@@ -88,62 +90,62 @@ def next_steps(seen: Seen) -> list[str]:
     return told
 
 
-def _covered(seen: Seen) -> frozenset[str]:
+def _covered(seen: Comparison) -> frozenset[str]:
     """Verdicts that say no more than the findings; without a peer nobody says NOT_REPLICATING."""
     return COVERED if seen.to_here is not None else COVERED - {"NOT_REPLICATING"}
 
 
-def _own_applier(seen: Seen, config: Config) -> Iterator[Finding]:
+def _own_applier(seen: Comparison, config: Config) -> Iterator[RejoinFinding]:
     """What was received is applied before this node opens; that needs no peer."""
-    channels = channels_from(seen.here.facts.channels, config.peer)
-    way = Way(THERE, HERE, channels, "", None, (), "", "", "", "", None)
+    channels = channels_by_address(seen.here.facts.channels, config.peer)
+    gap = Gap(THERE, HERE, channels, "", None, (), "", "", "", "", None)
     rebuild = advice.rebuild(seen.here.facts.version, HERE, THERE)
     for channel in channels:
-        yield from of_applier(way, channel, seen.here, rebuild)
+        yield from of_applier(gap, channel, seen.here, rebuild)
 
 
-def _peer_away(seen: Seen, config: Config) -> Finding:
+def _peer_away(seen: Comparison, config: Config) -> RejoinFinding:
     said = f"the other node cannot be asked, so nothing can be compared: {seen.trouble}"
     if seen.answers:
         cure = f"mend [peer] in {config.path}, or its grants there, and run this again"
-        return Finding("PEER_UNKNOWN", DECIDE, said, (cure,))
+        return RejoinFinding("PEER_UNKNOWN", DECIDE, said, (cure,))
     start = f"start the other node's mysqld (or its host, {config.peer}), and run this again"
     if seen.here.facts.writable:
         keep = "nothing here is lost meanwhile, as long as the binary logs since then are kept"
-        return Finding("PEER_AWAY", NOT_YET, said, (start, keep))
+        return RejoinFinding("PEER_AWAY", NOT_YET, said, (start, keep))
     if seen.proven or config.cold_start == "open":
         alone = "notify_master opens this node without the other one when the VIP comes here"
-        return Finding("PEER_AWAY", NOT_YET, said, (alone, start))
+        return RejoinFinding("PEER_AWAY", NOT_YET, said, (alone, start))
     said += "; this server has not been up to date with it since it started, so it may lack writes"
     lost = (
         f"the other node is gone for good, and its last writes with it: set cold_start = open in"
         f" {config.path}; when this node serves, remove it again"
     )
-    return Finding("COLD_START", DECIDE, said, (f"{start}: loses nothing", lost))
+    return RejoinFinding("COLD_START", DECIDE, said, (f"{start}: loses nothing", lost))
 
 
-def _pair(seen: Seen, there: Server, config: Config) -> Iterator[Finding]:
+def _pair(seen: Comparison, there: Side, config: Config) -> Iterator[RejoinFinding]:
     if seen.here.facts.writable and there.facts.writable:
-        yield Finding(
+        yield RejoinFinding(
             "TWO_WRITERS",
             DECIDE,
             "both nodes are open for writes",
             ("kachecks status; the checks close one of them by themselves within seconds",),
         )
     if not seen.here.facts.writable and not there.facts.writable:
-        yield Finding(
+        yield RejoinFinding(
             "NOBODY_SERVES",
             NOT_YET,
             "neither node is open for writes",
             ("kachecks status: notify_master opens the node that has the VIP",),
         )
-    for way, replica in ((seen.to_here, seen.here), (seen.to_there, there)):
-        if way is not None:
+    for gap, replica in ((seen.to_here, seen.here), (seen.to_there, there)):
+        if gap is not None:
             rebuild = _rebuild(seen, there)
-            yield from of_way(way, replica, config, rebuild)
+            yield from of_gap(gap, replica, config, rebuild)
 
 
-def _rebuild(seen: Seen, there: Server) -> str:
+def _rebuild(seen: Comparison, there: Side) -> str:
     """Never of the node that serves."""
     version = there.facts.version
     if seen.here.facts.writable == there.facts.writable:

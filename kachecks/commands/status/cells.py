@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from kachecks.commands.status.facts import NO_KEEPALIVED, Lacks, NodeSeen, Server, Status
+from kachecks.commands.status.facts import NO_KEEPALIVED, Lacks, NodeSeen, ServerSeen, Status
 from kachecks.commands.status.judgement import role
 from kachecks.commands.text import count, span
 from kachecks.mysql.facts import Channel
@@ -51,7 +51,7 @@ def rows(status: Status, room: bool) -> Iterator[Row]:
     if room:
         yield row("has", *(_position(node.server) for node in nodes))
     yield row("verdict", *(_verdict(node, ok, room) for node, ok in zip(nodes, _OK)))
-    yield row("marks", _signs(status), Cell("(kachecks status there)", FAINT))
+    yield row("marks", _marks(status), Cell("(kachecks status there)", FAINT))
 
 
 _WHICH = ("this node", "other node")
@@ -109,7 +109,7 @@ def _server(node: NodeSeen, room: bool) -> Cell:
     return Cell(f"{server.facts.version}{up}{identity}")
 
 
-def _replication(server: Server | None, room: bool) -> Cell:
+def _replication(server: ServerSeen | None, room: bool) -> Cell:
     if server is None:
         return _UNKNOWN
     if not server.channels:
@@ -147,7 +147,7 @@ def _error(errno: int, text: str) -> str:
     return f" with error {errno}: {text}" if errno else ""
 
 
-def _lacks(server: Server | None, room: bool) -> Cell:
+def _lacks(server: ServerSeen | None, room: bool) -> Cell:
     """Of the other node's transactions."""
     if server is None or server.lacks is None:
         return _UNKNOWN
@@ -159,7 +159,7 @@ def _lacks(server: Server | None, room: bool) -> Cell:
     return Cell(f"{count(transactions, 'transaction')}{': ' + spaced(gtids) if room else ''}", WARN)
 
 
-def _position(server: Server | None) -> Cell:
+def _position(server: ServerSeen | None) -> Cell:
     return (
         _UNKNOWN if server is None or not server.position else Cell(spaced(server.position), FAINT)
     )
@@ -180,21 +180,21 @@ def _verdict(node: NodeSeen, ok: str, room: bool) -> Cell:
     return Cell(text, BAD if verdict.status else WARN)
 
 
-def _signs(status: Status) -> Cell:
-    signs, now = status.signs, status.time
-    if signs is None:
-        return Cell(f"unknown: {status.signs_said}", FAINT)
+def _marks(status: Status) -> Cell:
+    marks, now = status.marks, status.time
+    if marks is None:
+        return Cell(f"unknown: {status.marks_said}", FAINT)
     found = []
-    if signs.maintenance is not None:
-        found.append(f"{signs.maintenance.sentence}, {span(signs.maintenance.until - now)} left")
-    if signs.gave_way:
-        found.append(f"gave way {span(signs.gave_way_ago)} ago: {signs.gave_way}")
-    if signs.permit is False:
+    if marks.maintenance is not None:
+        found.append(f"{marks.maintenance.sentence}, {span(marks.maintenance.until - now)} left")
+    if marks.gave_way:
+        found.append(f"gave way {span(marks.gave_way_ago)} ago: {marks.gave_way}")
+    if marks.permit is False:
         found.append("permit withdrawn")
-    if signs.leaving:
+    if marks.leaving:
         found.append("leaving")
-    if signs.at_work:
-        found.append(f"at work: {signs.at_work}")
+    if marks.at_work:
+        found.append(f"at work: {marks.at_work}")
     return Cell("\n".join(found), WARN) if found else Cell("none", FAINT)
 
 

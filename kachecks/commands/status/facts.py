@@ -22,7 +22,7 @@ NO_KEEPALIVED = "none"
 """The VRRP state of a node on which no keepalived runs."""
 
 
-class Server(NamedTuple):
+class ServerSeen(NamedTuple):
     """A mysqld that has answered."""
 
     facts: Facts
@@ -43,7 +43,7 @@ class NodeSeen(NamedTuple):
     vrrp: Vrrp | None
     vrrp_state: str  # MASTER, BACKUP, ..., NO_KEEPALIVED; "" unknown
     vrrp_said: str  # how that is known, or why it is not
-    server: Server | None
+    server: ServerSeen | None
     trouble: str  # why there is no server, in words
     promoting: bool  # a promotion is at work
     verdict: Verdict | None
@@ -55,7 +55,7 @@ class NodeSeen(NamedTuple):
         return None if self.server is None else self.server.facts.writable
 
 
-class Signs(NamedTuple):
+class MarksSeen(NamedTuple):
     """The marks that kachecks has set on this node."""
 
     gave_way: str  # why it gave way, "" if it did not
@@ -75,7 +75,7 @@ class Status(NamedTuple):
     vips: tuple[str, ...]
     here: NodeSeen
     there: NodeSeen
-    signs: Signs | None
-    signs_said: str  # why they are not known
+    marks: MarksSeen | None
+    marks_said: str  # why they are not known
     transitions: tuple[Transition, ...] | None  # of this node, the latest first
     transitions_said: str  # why they are not known

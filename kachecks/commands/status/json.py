@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from kachecks.commands.status.facts import NodeSeen, Server, Signs, Status
+from kachecks.commands.status.facts import MarksSeen, NodeSeen, ServerSeen, Status
 from kachecks.commands.status.judgement import Summary, role
 from kachecks.mysql.facts import Channel
 
@@ -22,8 +22,8 @@ def as_json(status: Status, summary: Summary) -> dict[str, Any]:
         "vip": list(status.vips),
         "this": _node(status.here),
         "other": _node(status.there),
-        "marks": None if status.signs is None else _signs(status.signs),
-        "marks_unknown": status.signs_said or None,
+        "marks": None if status.marks is None else _marks(status.marks),
+        "marks_unknown": status.marks_said or None,
         "transitions": None
         if status.transitions is None
         else [transition._asdict() for transition in status.transitions],
@@ -64,7 +64,7 @@ def _node(node: NodeSeen) -> dict[str, Any]:
     }
 
 
-def _server(server: Server) -> dict[str, Any]:
+def _server(server: ServerSeen) -> dict[str, Any]:
     facts, lacks = server.facts, server.lacks
     return {
         "family": "mariadb" if facts.version.mariadb else "mysql",
@@ -99,13 +99,13 @@ def _error(errno: int, text: str) -> dict[str, Any] | None:
     return {"errno": errno, "text": text} if errno else None
 
 
-def _signs(signs: Signs) -> dict[str, Any]:
-    maintenance = signs.maintenance
+def _marks(marks: MarksSeen) -> dict[str, Any]:
+    maintenance = marks.maintenance
     return {
-        "gave_way": signs.gave_way or None,
-        "gave_way_ago": round(signs.gave_way_ago, 1) if signs.gave_way else None,
-        "leaving": signs.leaving,
-        "permit": signs.permit,
+        "gave_way": marks.gave_way or None,
+        "gave_way_ago": round(marks.gave_way_ago, 1) if marks.gave_way else None,
+        "leaving": marks.leaving,
+        "permit": marks.permit,
         "maintenance": None
         if maintenance is None
         else {
@@ -114,8 +114,8 @@ def _signs(signs: Signs) -> dict[str, Any]:
             "owner": maintenance.owner,
             "reason": maintenance.reason,
         },
-        "at_work": signs.at_work or None,
-        "last_verdict": signs.last_verdict or None,
+        "at_work": marks.at_work or None,
+        "last_verdict": marks.last_verdict or None,
     }
 
 

@@ -144,7 +144,7 @@ def _problems(status: Status) -> tuple[str, ...]:
         found.append(f"{here.name}: keepalived is {here.vrrp_state}: the VIP cannot come here")
     if here.vrrp_state == NO_KEEPALIVED:
         found.append(f"{here.name}: {here.vrrp_said}: nothing moves the VIP")
-    if status.signs is not None and status.signs.permit is False:
+    if status.marks is not None and status.marks.permit is False:
         found.append(f"{here.name}: the permit to hold the VIP is withdrawn")
     if here.vrrp is not None and (here.vrrp_state == "MASTER") is not here.vip:
         place = "here" if here.vip else "not here"

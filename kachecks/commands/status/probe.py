@@ -11,9 +11,9 @@ from kachecks.check.one_run import examine
 from kachecks.check.verdict import Verdict
 from kachecks.commands.status.facts import (
     NO_KEEPALIVED,
+    MarksSeen,
     NodeSeen,
-    Server,
-    Signs,
+    ServerSeen,
     Status,
 )
 from kachecks.commands.status.judgement import judged
@@ -90,7 +90,7 @@ class Looking:
         ask("on link", node.network.peer_on_link)
         ask("adverts", node.network.hears_peer)
         ask("no vrrp", node.network.peer_has_no_vrrp)
-        ask("vrrp", lambda: keepalived_probe.ask(config.vips))
+        ask("vrrp", lambda: keepalived_probe.ask_keepalived(config.vips))
         ask("verdict", lambda: examine(node, act=False))
         reached_here, trouble_here = self._answer("here", LOOK)
         reached_there, trouble_there = self._answer("there", LOOK)
@@ -105,15 +105,15 @@ class Looking:
         patience = LOOK if here_now is None or there_now is None else VERDICT
         here = self._here(here_now, trouble_here, own, patience)
         there = self._there(there_now, trouble_there, here)
-        marks, marks_said = signs(node)
+        marks, marks_said = marks_seen(node)
         return Status(
             time=time.time(),
             pair=config.name,
             vips=config.vips,
             here=here,
             there=there,
-            signs=marks,
-            signs_said=marks_said,
+            marks=marks,
+            marks_said=marks_said,
             transitions=transitions,
             transitions_said=transitions_said,
         )
@@ -121,7 +121,7 @@ class Looking:
     # --- the two nodes ---
 
     def _here(
-        self, server: Server | None, trouble: Exception | None, address: str, patience: float
+        self, server: ServerSeen | None, trouble: Exception | None, address: str, patience: float
     ) -> NodeSeen:
         node = self._node
         vip = node.network.vip_here()
@@ -142,7 +142,9 @@ class Looking:
             verdict_said=verdict_said,
         )
 
-    def _there(self, server: Server | None, trouble: Exception | None, here: NodeSeen) -> NodeSeen:
+    def _there(
+        self, server: ServerSeen | None, trouble: Exception | None, here: NodeSeen
+    ) -> NodeSeen:
         config = self._node.config
         vip, vip_said = self._vip_elsewhere(here.address, reached=server is not None)
         state, said = self._adverts(wait=not here.vip)
@@ -249,14 +251,14 @@ def _said(error: Exception | None, not_permitted: str = "") -> str:
     return f"unexpected {type(error).__name__}: {error}"
 
 
-def signs(node: Node) -> tuple[Signs | None, str]:
+def marks_seen(node: Node) -> tuple[MarksSeen | None, str]:
     """What the marks say, or why they cannot be read."""
     config = node.config
     hidden = _hidden(config.run_dir, config.name)
     if hidden:
         return None, hidden
     mark = node.marks.gave_way()
-    found = Signs(
+    found = MarksSeen(
         gave_way="" if mark is None else mark.why,
         gave_way_ago=0.0 if mark is None else node.clock.now() - mark.at,
         leaving=node.marks.is_leaving(),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from kachecks.commands.status.facts import Lacks, Server
+from kachecks.commands.status.facts import Lacks, ServerSeen
 from kachecks.mysql import operator_queries, positions
-from kachecks.mysql.facts import channels_from
+from kachecks.mysql.facts import channels_by_address
 from kachecks.mysql.gtid import Position, mariadb_missing
 from kachecks.mysql.gtid_count import count, mariadb_count
 from kachecks.mysql.probe import probe
@@ -20,7 +20,7 @@ class Reached(NamedTuple):
     """A server that has answered, and the open session to ask it more."""
 
     session: Session
-    server: Server
+    server: ServerSeen
     position: Position | None  # None: its GTIDs are switched off
 
 
@@ -35,7 +35,7 @@ def reach(session: Session) -> Reached:
         session.close()
         raise
     uptime = uptimes[0]["Value"] if uptimes else None
-    server = Server(
+    server = ServerSeen(
         facts=facts,
         host=names[0]["hostname"] if names else None,
         uptime=int(uptime) if uptime and uptime.isdecimal() else None,
@@ -51,12 +51,12 @@ def _position(session: Session) -> Position | None:
         return None
 
 
-def compared(one: Reached | None, other: Reached | None, address: str) -> Server | None:
+def compared(one: Reached | None, other: Reached | None, address: str) -> ServerSeen | None:
     """The first server, with what it lacks of the second one, whose address this is."""
     if one is None:
         return None
     lacks = None if other is None else _lacks(one, other)
-    channels = channels_from(one.server.facts.channels, address)
+    channels = channels_by_address(one.server.facts.channels, address)
     return one.server._replace(lacks=lacks, channels=channels)
 
 

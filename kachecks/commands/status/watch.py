@@ -13,12 +13,12 @@ from typing import TypeVar
 
 from kachecks.commands.status import terminal
 
-Seen = TypeVar("Seen")
+Looked = TypeVar("Looked")
 
 
 def watch(
-    look: Callable[[], Seen],
-    draw: Callable[[Seen, terminal.Window, terminal.Painter], list[str]],
+    look: Callable[[], Looked],
+    draw: Callable[[Looked, terminal.Window, terminal.Painter], list[str]],
     seconds: float,
 ) -> None:
     """Look and draw every so many seconds; a window of another size is drawn at once.

@@ -9,13 +9,18 @@ from collections.abc import Sequence
 
 from kachecks.command_line import UNUSABLE, operator_parser
 from kachecks.commands.switchover.handing_over import hand_over
-from kachecks.commands.switchover.preflight import LONGEST_LAG, LONGEST_TRANSACTION, ask, objections
+from kachecks.commands.switchover.preflight import (
+    LONGEST_LAG,
+    LONGEST_TRANSACTION,
+    look_at_both,
+    objections,
+)
 from kachecks.config.options import load
 from kachecks.hooks.common import node_for
 from kachecks.node import Node
 from kachecks.report import Terminal, say
 from kachecks.transitions.dry_run import DryFiles, DryRunOver
-from kachecks.transitions.progress import Telling
+from kachecks.transitions.progress import ProgressLines
 from kachecks.transitions.record import Outcome
 
 CATCH_UP = 10.0
@@ -93,7 +98,7 @@ def switch(node: Node, catch_up: float = CATCH_UP, force: bool = False) -> int:
         return STATUSES["refused"]
     for ignored in IGNORED:
         signal.signal(ignored, signal.SIG_IGN)
-    outcome = hand_over(node, catch_up, Telling(node.clock.now, Terminal().say))
+    outcome = hand_over(node, catch_up, ProgressLines(node.clock.now, Terminal().say))
     return _told(outcome)
 
 
@@ -110,7 +115,7 @@ def _seconds(text: str) -> float:
 
 
 def _refused(node: Node, force: bool) -> bool:
-    found = objections(ask(node), node.config, force)
+    found = objections(look_at_both(node), node.config, force)
     for each in found:
         say(f"refused: {each}")
     return bool(found)

@@ -13,7 +13,7 @@ from kachecks.config.options import Config
 from kachecks.keepalived.process import KeepalivedError
 from kachecks.mysql import pair, positions, queries
 from kachecks.mysql.errors import OPEN
-from kachecks.mysql.facts import Channel, Facts, channels_of
+from kachecks.mysql.facts import Channel, Facts, channels_by_identity
 from kachecks.mysql.pair import not_our_pair
 from kachecks.mysql.probe import probe
 from kachecks.mysql.session import Session, SessionError
@@ -33,7 +33,7 @@ class Transaction(NamedTuple):
     seconds: int  # since it began
 
 
-class Seen(NamedTuple):
+class Preflight(NamedTuple):
     """What was found on both nodes."""
 
     vip_here: bool
@@ -51,10 +51,10 @@ class Seen(NamedTuple):
     left: str = ""  # what the peer lacks of this server's transactions, by GTID
 
 
-def ask(node: Node) -> Seen:
+def look_at_both(node: Node) -> Preflight:
     """Look at both nodes. Raises OSError: the kernel's address tables cannot be read."""
     mark, maintenance = node.marks.gave_way(), node.current_maintenance()
-    seen = Seen(
+    seen = Preflight(
         vip_here=node.network.vip_here(),
         maintenance=maintenance.sentence if maintenance else "",
         gave_way=mark.why if mark else "",
@@ -78,7 +78,7 @@ def ask(node: Node) -> Seen:
         local.close()
 
 
-def _ask_servers(node: Node, local: Session, seen: Seen) -> Seen:
+def _ask_servers(node: Node, local: Session, seen: Preflight) -> Preflight:
     try:
         facts = probe(local, CONNECT)
         seen = seen._replace(local=facts, transactions=_transactions(node, local))
@@ -121,7 +121,7 @@ LONGEST_TRANSACTION = 5.0
 """Seconds; a transaction that is cut has to be done again."""
 
 
-def objections(seen: Seen, config: Config, force: bool = False) -> list[str]:
+def objections(seen: Preflight, config: Config, force: bool = False) -> list[str]:
     """Why this node had better not hand over now, each with its cure; none: it may.
 
     Args:
@@ -133,7 +133,7 @@ def objections(seen: Seen, config: Config, force: bool = False) -> list[str]:
     return found if force else [*found, *_in_the_way(seen, config)]
 
 
-def _here(seen: Seen, config: Config) -> list[str]:
+def _here(seen: Preflight, config: Config) -> list[str]:
     found = []
     if seen.maintenance:
         found.append(f"{seen.maintenance}; end it first: kachecks maintenance off")
@@ -152,7 +152,7 @@ def _here(seen: Seen, config: Config) -> list[str]:
     return found
 
 
-def _in_the_way(seen: Seen, config: Config) -> list[str]:
+def _in_the_way(seen: Preflight, config: Config) -> list[str]:
     """What --force overrides."""
     found = [*_no_way_back(seen, config)]
     found += [
@@ -176,7 +176,7 @@ def _in_the_way(seen: Seen, config: Config) -> list[str]:
     return found
 
 
-def _no_way_back(seen: Seen, config: Config) -> list[str]:
+def _no_way_back(seen: Preflight, config: Config) -> list[str]:
     """Closed, this node is judged as a standby: one that is unfit could not take the VIP back."""
     if seen.local is None or not seen.local.writable:
         return []
@@ -190,16 +190,16 @@ def _no_way_back(seen: Seen, config: Config) -> list[str]:
     ]
 
 
-def _there(seen: Seen, config: Config) -> list[str]:
+def _there(seen: Preflight, config: Config) -> list[str]:
     peer = seen.peer
     if seen.peer_trouble or peer is None:
         if not seen.peer_trouble:
             return []
         return [f"the peer: {seen.peer_trouble}; check [peer] in {config.path}"]
     if seen.local is not None:
-        strange = not_our_pair(seen.local, peer, config.peer, config.path)
-        if strange:
-            return [strange]
+        why_not = not_our_pair(seen.local, peer, config.peer, config.path)
+        if why_not:
+            return [why_not]
     if peer.writable:
         return ["the peer is open too: see kachecks status at once"]
     if not peer.closed:
@@ -207,12 +207,12 @@ def _there(seen: Seen, config: Config) -> list[str]:
     return _replication(seen, peer)
 
 
-def _replication(seen: Seen, peer: Facts) -> list[str]:
+def _replication(seen: Preflight, peer: Facts) -> list[str]:
     """What stands still; a lag is only time."""
     found = pair.obstacles(_from_here(seen, peer), LONGEST_LAG)
     return [f"the peer: {each.sentence}" for each in found if each.kind != pair.LAG]
 
 
-def _from_here(seen: Seen, peer: Facts) -> tuple[Channel, ...]:
+def _from_here(seen: Preflight, peer: Facts) -> tuple[Channel, ...]:
     """The peer's channels from this node."""
-    return channels_of(peer.channels, "" if seen.local is None else seen.local.identity)
+    return channels_by_identity(peer.channels, "" if seen.local is None else seen.local.identity)

@@ -118,13 +118,13 @@ def test_a_disk_that_hangs(node: Directories, monkeypatch: pytest.MonkeyPatch) -
     node.reboot()
     from kachecks import bounded
 
-    real = bounded.apart
-    monkeypatch.setattr(bounded, "apart", lambda *_: Answer(None, 1, ended=False))
+    real = bounded.in_child
+    monkeypatch.setattr(bounded, "in_child", lambda *_: Answer(None, 1, ended=False))
     assert node.now(keep_copy=True) is None
     with pytest.raises(StateError, match="has not answered within 1 s, and may still keep it"):
         node.mark.declare(mark)
     assert list(node.run.iterdir()) == []
-    monkeypatch.setattr(bounded, "apart", real)
+    monkeypatch.setattr(bounded, "in_child", real)
     assert node.now() == mark
 
 

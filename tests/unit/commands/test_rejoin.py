@@ -17,12 +17,12 @@ from kachecks.commands.rejoin.facts import (
     MAY,
     NOT_YET,
     THERE,
-    Finding,
-    Seen,
-    Server,
-    Way,
+    Comparison,
+    Gap,
+    RejoinFinding,
+    Side,
 )
-from kachecks.commands.rejoin.probe import ask
+from kachecks.commands.rejoin.probe import compare
 from kachecks.commands.rejoin.report import as_json, as_text
 from kachecks.commands.rejoin.rules import conclusion, findings, next_steps
 from kachecks.config.options import Config
@@ -44,40 +44,40 @@ RUNS = parse_channel(rows("mysql-9.7", "replica_status_healthy")[0])
 
 def server(
     number: int, writable: bool, version: Version = MYSQL_9, purged: str = "", **position: Any
-) -> Server:
+) -> Side:
     uuid = "" if version.mariadb else UUID[number]
     facts = Facts(version, number, uuid, writable, not writable, (RUNS,))
     at = Position(position.get("gtids", f"{uuid}:1-9"))
-    return Server(facts, at, purged, "/var/lib/mysql/binlog")
+    return Side(facts, at, purged, "/var/lib/mysql/binlog")
 
 
-def way(source: str, replica: str, *channels: Channel, **fields: Any) -> Way:
-    same = Way(source, replica, channels, "", 0, (), "", "", "", "", None)
+def gap(source: str, replica: str, *channels: Channel, **fields: Any) -> Gap:
+    same = Gap(source, replica, channels, "", 0, (), "", "", "", "", None)
     return same._replace(**fields)
 
 
-def seen(**fields: Any) -> Seen:
+def seen(**fields: Any) -> Comparison:
     """This node has come back and is closed, the other one is open; nothing is wrong."""
-    fine = Seen(
+    fine = Comparison(
         vip_here=False,
         verdict=OK,
         gave_way="",
         proven=True,
         here=server(1, writable=False),
         there=server(2, writable=True),
-        to_here=way(THERE, HERE, RUNS),
-        to_there=way(HERE, THERE, RUNS),
+        to_here=gap(THERE, HERE, RUNS),
+        to_there=gap(HERE, THERE, RUNS),
     )
     return fine._replace(**fields)
 
 
-def tail(**fields: Any) -> Way:
+def tail(**fields: Any) -> Gap:
     """Three transactions that only this node has."""
     left = f"{A}:7-9"
-    return way(HERE, THERE, RUNS, left=left, transactions=3, listed=(left,))._replace(**fields)
+    return gap(HERE, THERE, RUNS, left=left, transactions=3, listed=(left,))._replace(**fields)
 
 
-def judged(what: Seen, options: Config | None = None) -> list[tuple[str, int]]:
+def judged(what: Comparison, options: Config | None = None) -> list[tuple[str, int]]:
     return [(each.code, each.status) for each in findings(what, options or config())]
 
 
@@ -99,18 +99,18 @@ AWAY = {"there": None, "to_here": None, "to_there": None, "trouble": "nothing an
         ),
         ({"to_there": tail(channels=())}, [("NOT_REPLICATING", DECIDE)]),
         ({"to_there": tail(channels=(DUPLICATE,))}, [("APPLIER_ERROR", DECIDE)]),
-        ({"to_here": way(THERE, HERE, STOPPED)}, [("APPLIER_STOPPED", DECIDE)]),
+        ({"to_here": gap(THERE, HERE, STOPPED)}, [("APPLIER_STOPPED", DECIDE)]),
         (
-            {"to_here": way(THERE, HERE, NO_RECEIVER._replace(receiver_errno=13114))},
+            {"to_here": gap(THERE, HERE, NO_RECEIVER._replace(receiver_errno=13114))},
             [("RECEIVER_ERROR", DECIDE)],
         ),
         (
-            {"to_here": way(THERE, HERE, RUNS._replace(receiver="Connecting"))},
+            {"to_here": gap(THERE, HERE, RUNS._replace(receiver="Connecting"))},
             [("RECEIVER_CONNECTING", NOT_YET)],
         ),
         (
             {
-                "to_here": way(
+                "to_here": gap(
                     THERE, HERE, RUNS._replace(receiver="Connecting", receiver_errno=2003)
                 )
             },
@@ -118,7 +118,7 @@ AWAY = {"there": None, "to_here": None, "to_there": None, "trouble": "nothing an
         ),
         (
             {
-                "to_here": way(
+                "to_here": gap(
                     THERE, HERE, RUNS._replace(receiver="Connecting", receiver_errno=1045)
                 )
             },
@@ -129,11 +129,11 @@ AWAY = {"there": None, "to_here": None, "to_there": None, "trouble": "nothing an
             [("PURGED", DECIDE), ("NOT_CAUGHT_UP", NOT_YET)],
         ),
         (
-            {"to_here": way(THERE, HERE, RUNS, left=f"{A}:3", lost=f"{A}:3", transactions=1)},
+            {"to_here": gap(THERE, HERE, RUNS, left=f"{A}:3", lost=f"{A}:3", transactions=1)},
             [("LOST_ITS_OWN", DECIDE), ("NOT_CAUGHT_UP", NOT_YET)],
         ),
         ({"here": server(1, writable=True)}, [("TWO_WRITERS", DECIDE)]),
-        ({"strange": "no pair", "to_here": None, "to_there": None}, [("STRANGER", DECIDE)]),
+        ({"not_our_pair": "no pair", "to_here": None, "to_there": None}, [("STRANGER", DECIDE)]),
         ({"verdict": OK._replace(reason="GAVE_WAY", status=16)}, [("GAVE_WAY", NOT_YET)]),
         ({"verdict": OK._replace(reason="DISK_FULL", status=13)}, [("DISK_FULL", DECIDE)]),
         ({**AWAY, "answers": True}, [("PEER_UNKNOWN", DECIDE)]),
@@ -172,8 +172,8 @@ def test_the_node_that_serves_is_never_to_be_rebuilt(
         "vip_here": vip,
         "here": server(1, here),
         "there": server(2, there),
-        "to_here": way(THERE, HERE, DUPLICATE, purged="x"),
-        "to_there": way(HERE, THERE, DUPLICATE, purged="x"),
+        "to_here": gap(THERE, HERE, DUPLICATE, purged="x"),
+        "to_there": gap(HERE, THERE, DUPLICATE, purged="x"),
     }
     told = [c for each in findings(seen(**both), config()) for c in each.choices]
     rebuilding = [choice for choice in told if choice.startswith("rebuild ")]
@@ -218,7 +218,7 @@ def test_conclusion(changes: dict[str, Any], status: int, said: str) -> None:
 
 
 def test_what_happens_next() -> None:
-    other = way(THERE, HERE, left=f"{B}:4", transactions=1)
+    other = gap(THERE, HERE, left=f"{B}:4", transactions=1)
     told = next_steps(seen(to_there=tail(), to_here=other))
     assert told[0].startswith("what only this node has flows to the other node by itself, as")
     assert told[1].startswith("what only the other node has stays where it is")
@@ -270,7 +270,7 @@ def test_text(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_text_of_many_gtids_is_short_and_of_control_characters_harmless() -> None:
     listed = tuple(f"{A}:{number}" for number in range(1000))
-    nasty = Finding("X", DECIDE, "bad \x1b[2J text")
+    nasty = RejoinFinding("X", DECIDE, "bad \x1b[2J text")
     text = as_text(seen(to_there=tail(listed=listed)), [nasty])
     assert "... and 988 more (--json)" in text
     assert "\x1b" not in text
@@ -340,7 +340,7 @@ def returned(version: str) -> World:
 @pytest.mark.parametrize("version", ["9.7.4", MARIADB])
 def test_nothing_is_missing(version: str) -> None:
     world = returned(version)
-    found = ask(world.node)
+    found = compare(world.node)
     assert (found.to_here or tail()).left == (found.to_there or tail()).left == ""
     assert judged(found) == []
     changed = [line for line in world.log if "SET" in line or "START" in line or "mark" in line]
@@ -354,7 +354,7 @@ def test_transactions_of_each_side(version: str) -> None:
     world.a.of_b, world.a.deaf = 4, True  # it lacks three of B's seven
     world.a.received = world.a.applied = 4
     world.a.made, world.b.receiver = 9, "No"  # and B four of A's nine
-    found = ask(world.node)
+    found = compare(world.node)
     assert found.to_here is not None
     assert found.to_there is not None
     assert (found.to_here.transactions, found.to_there.transactions) == (4, 3)
@@ -369,7 +369,7 @@ def test_purged_is_told_only_of_what_was_not_received(purged: dict[str, str]) ->
     world.a.made = 9
     world.b.receiver, world.b.applier, world.b.received = "No", "No", 6
     purged["A"] = f"{A}:1-7"
-    found = ask(world.node)
+    found = compare(world.node)
     assert found.to_here is not None
     assert (found.to_here.left, found.to_here.purged) == (f"{A}:6-9", f"{A}:7")
     assert ("PURGED", DECIDE) in judged(found)
@@ -379,7 +379,7 @@ def test_purged_is_told_only_of_what_was_not_received(purged: dict[str, str]) ->
 def test_it_is_watched_while_it_comes() -> None:
     world = returned("9.7.4")
     world.a.made, world.b.applies = 1005, 100.0
-    found = ask(world.node)
+    found = compare(world.node)
     assert found.to_here is not None
     assert 700 < (found.to_here.transactions or 0) < 1000
     assert found.to_here.rate == pytest.approx(100, rel=0.2)
@@ -397,7 +397,7 @@ def test_it_is_watched_while_it_comes() -> None:
 def test_a_peer_that_cannot_be_asked(trouble: Exception, code: str) -> None:
     world = returned("9.7.4")
     world.a.trouble = trouble  # type: ignore[assignment]
-    found = ask(world.node)
+    found = compare(world.node)
     assert found.there is None
     assert code in [each for each, _ in judged(found)]
     assert "nothing can be compared" in as_text(found, findings(found, config())).replace("\n ", "")
@@ -407,8 +407,8 @@ def test_a_peer_that_cannot_be_asked(trouble: Exception, code: str) -> None:
 def test_another_pairs_server_is_not_compared() -> None:
     world = returned("9.7.4")
     world.b.source_id = 7
-    found = ask(world.node)
-    assert "a different cluster's data" in found.strange
+    found = compare(world.node)
+    assert "a different cluster's data" in found.not_our_pair
     assert (found.to_here, found.to_there) == (None, None)
     assert ("STRANGER", DECIDE) in judged(found)
 
@@ -418,4 +418,4 @@ def test_a_copied_datadir_with_its_auto_cnf(purged: dict[str, str]) -> None:
     purged["A"] = ""
     real = world.a.globals
     world.a.globals = lambda: {**real(), "server_uuid": B}  # type: ignore[method-assign]
-    assert "auto.cnf" in ask(world.node).strange
+    assert "auto.cnf" in compare(world.node).not_our_pair

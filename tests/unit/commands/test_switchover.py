@@ -16,14 +16,14 @@ from kachecks.commands.switchover.handing_over import (
     VIP_PATIENCE,
     hand_over,
 )
-from kachecks.commands.switchover.preflight import ask, objections
+from kachecks.commands.switchover.preflight import look_at_both, objections
 from kachecks.keepalived.process import KeepalivedError
 from kachecks.mysql.session import ServerError
 from kachecks.state.files import StateError
 from kachecks.state.maintenance_mark import in_local_time
 from kachecks.state.marks import GaveWay
 from kachecks.transitions.lock import HANDOVER_LOCK_PATIENCE
-from kachecks.transitions.progress import Telling
+from kachecks.transitions.progress import ProgressLines
 from kachecks.transitions.record import Outcome
 from tests.unit.doubles.simulation import (
     CLOSED,
@@ -220,7 +220,7 @@ def test_it_says_how_many_transactions_are_left(version: str) -> None:
     world = alone(active(version))
     world.a.of_b = 5
     said: list[str] = []
-    hand_over(world.node, 2.5, Telling(world.clock.now, said.append))
+    hand_over(world.node, 2.5, ProgressLines(world.clock.now, said.append))
     assert said
     assert all(line.startswith("2 transactions left, none applied") for line in said)
 
@@ -370,7 +370,7 @@ def test_without_a_run_directory() -> None:
 
 
 def found(world: World, force: bool = False) -> list[str]:
-    seen = ask(world.node)
+    seen = look_at_both(world.node)
     assert world.b.access == OPEN
     assert not any("SET GLOBAL" in line or "permit" in line for line in world.log)
     assert [each for each in world.sessions if not each.ended] == []
@@ -432,7 +432,7 @@ def test_what_is_in_the_way(broken: Callable[[World], None], said: str) -> None:
 def test_a_closed_server() -> None:
     world = active()
     world.b.access = CLOSED
-    seen = ask(world.node)
+    seen = look_at_both(world.node)
     (sentence,) = objections(seen, world.node.config)
     assert "this node's server is closed" in sentence
 

@@ -14,7 +14,7 @@ from typing import Any, Optional
 
 from kachecks.commands.doctor.rule import Finding
 from kachecks.commands.doctor.server import probe
-from kachecks.commands.doctor.server.facts import Servers
+from kachecks.commands.doctor.server.facts import PairFacts
 from kachecks.commands.doctor.server.my_cnf import Option
 from kachecks.commands.doctor.tables import of_servers
 from kachecks.config.options import Config, parse
@@ -129,9 +129,9 @@ class Answers:
     def own_address(self) -> str:
         return "fd00::1" if ":" in self.config.peer else "10.0.0.1"
 
-    def ask(self) -> Servers:
+    def ask(self) -> PairFacts:
         """Through doctor's own probe; the option files are those captured."""
-        servers = probe.ask(_Node(self))  # type: ignore[arg-type]
+        servers = probe.ask_servers(_Node(self))  # type: ignore[arg-type]
         if servers.here is not None:
             options = None if self.options is None else tuple(self.options)
             here = servers.here._replace(options=options, address=self.own_address)

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 from kachecks.commands.doctor.conf.file import read_conf
 from kachecks.commands.doctor.conf.setup import Setup, Setups, setup
 from kachecks.commands.doctor.host.facts import (
-    Address,
+    CheckRun,
     Directory,
     File,
+    HostAddress,
     HostFacts,
-    Keepalived,
+    KeepalivedProgram,
     Part,
-    Run,
 )
 from kachecks.commands.doctor.rule import HERE, PEER, Finding
 from kachecks.commands.doctor.tables import of_both, of_conf, of_host
@@ -129,14 +129,14 @@ def host_facts(world: World, here: Setup | None) -> HostFacts:
         },
         made_at_boot=frozenset({"/run/kachecks", "/var/lib/kachecks"}),
         interfaces={"lo": 0x9, "eth0": UP_AND_MULTICAST},
-        addresses=(Address("lo", "127.0.0.1", 8), Address("eth0", "10.0.0.1", 24)),
+        addresses=(HostAddress("lo", "127.0.0.1", 8), HostAddress("eth0", "10.0.0.1", 24)),
         sysctl={"arp_ignore/all": "0", "arp_ignore/eth0": "0", "promote_secondaries/all": "0"},
         ip_vs=False,
         clock_synchronised=True,
         check_age=0.5,
         interface_towards_peer="eth0",
-        passing=Run(CHECK, "root", 0, "OK: …", reason="OK"),
-        failing=Run(CHECK, "root", 10, "MYSQLD_DOWN: …", reason="MYSQLD_DOWN"),
+        passing=CheckRun(CHECK, "root", 0, "OK: …", reason="OK"),
+        failing=CheckRun(CHECK, "root", 10, "MYSQLD_DOWN: …", reason="MYSQLD_DOWN"),
     )
     changes = dict(world.host)
     program = facts.keepalived._replace(**changes.pop("program", {}))
@@ -164,10 +164,12 @@ def _written(path: Path, text: str) -> str:
     return str(path)
 
 
-def running(here: Setup | None, *arguments: str) -> Keepalived:
+def running(here: Setup | None, *arguments: str) -> KeepalivedProgram:
     """keepalived of Debian 12, which reads our file."""
     conf = ("-f", here.conf.path) if here else ()
-    return Keepalived("/usr/sbin/keepalived", (2, 2, 7), 0, (), ("keepalived", *conf, *arguments))
+    return KeepalivedProgram(
+        "/usr/sbin/keepalived", (2, 2, 7), 0, (), ("keepalived", *conf, *arguments)
+    )
 
 
 def names(found: list[Finding]) -> set[str]:

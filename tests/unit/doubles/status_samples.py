@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kachecks.check.verdict import Verdict
-from kachecks.commands.status.facts import Lacks, NodeSeen, Server, Signs, Status
+from kachecks.commands.status.facts import Lacks, MarksSeen, NodeSeen, ServerSeen, Status
 from kachecks.keepalived.state import Vrrp
 from kachecks.mysql.facts import Channel, Facts, Version
 from kachecks.state.transition import Transition
@@ -27,8 +27,8 @@ def facts(number: int, writable: bool) -> Facts:
     return Facts(Version(False, (9, 7, 4)), number, uuid, writable, not writable, channels)
 
 
-def server(number: int, writable: bool, **changes: Any) -> Server:
-    made = Server(
+def server(number: int, writable: bool, **changes: Any) -> ServerSeen:
+    made = ServerSeen(
         facts=facts(number, writable),
         host="ab"[number - 1],
         uptime=93784,
@@ -57,7 +57,7 @@ SILENT = STANDBY._replace(
     name="10.0.0.2", server=None, trouble="nothing answers at 10.0.0.2", verdict=None,
     verdict_said="nothing answers at its address",
 )  # fmt: skip
-SIGNS = Signs(
+MARKS = MarksSeen(
     gave_way="", gave_way_ago=0.0, leaving=False, permit=True, maintenance=None, at_work="",
     last_verdict="OK 0",
 )  # fmt: skip
@@ -66,6 +66,6 @@ OPENED = Transition(
     "notify_master", 72.4,
 )  # fmt: skip
 STATUS = Status(
-    time=NOW, pair="main", vips=("10.0.0.100",), here=ACTIVE, there=STANDBY, signs=SIGNS,
-    signs_said="", transitions=(OPENED,), transitions_said="",
+    time=NOW, pair="main", vips=("10.0.0.100",), here=ACTIVE, there=STANDBY, marks=MARKS,
+    marks_said="", transitions=(OPENED,), transitions_said="",
 )  # fmt: skip

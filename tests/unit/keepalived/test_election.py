@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kachecks.keepalived.election import (
-    Node,
-    Pair,
+    Candidate,
+    Election,
     effective_priority,
     higher_address,
     why_dropped,
@@ -18,10 +18,14 @@ from tests.unit.doubles.election_conf import BASE, instance
 NOBODY, A, B, BOTH = frozenset(""), frozenset("A"), frozenset("B"), frozenset("AB")
 
 
-def pair(a: int | None, b: int | None, still: str = "", deaf: str = "", higher: str = "B") -> Pair:
+def pair(
+    a: int | None, b: int | None, still: str = "", deaf: str = "", higher: str = "B"
+) -> Election:
     """Priorities, who has nopreempt, who hears nothing."""
-    return Pair(
-        Node(a, "A" in still, "A" not in deaf), Node(b, "B" in still, "B" not in deaf), higher
+    return Election(
+        Candidate(a, "A" in still, "A" not in deaf),
+        Candidate(b, "B" in still, "B" not in deaf),
+        higher,
     )
 
 
@@ -49,7 +53,7 @@ def pair(a: int | None, b: int | None, still: str = "", deaf: str = "", higher: 
     ],
 )
 def test_who_holds_the_vip(
-    sides: Pair, from_a: frozenset[str], from_b: frozenset[str], from_both: frozenset[str]
+    sides: Election, from_a: frozenset[str], from_b: frozenset[str], from_both: frozenset[str]
 ) -> None:
     assert sides.settle(A) == from_a
     assert sides.settle(B) == from_b

@@ -52,7 +52,7 @@ def _without_nopreempt(original: Any) -> Any:
 
 
 def _equal_preempts(original: Any) -> Any:
-    def content(self: election.Pair, name: str, masters: frozenset[str]) -> bool:
+    def content(self: election.Election, name: str, masters: frozenset[str]) -> bool:
         equal = self.a.priority == self.b.priority
         return bool(original(self, name, masters)) and not (equal and masters - {name})
 
@@ -77,9 +77,9 @@ def _zero_changes_nothing(original: Any) -> Any:
 @pytest.mark.parametrize(
     ("owner", "method", "mutated"),
     [
-        (election.Pair, "_content", _without_nopreempt),
-        (election.Pair, "_content", _equal_preempts),
-        (election.Pair, "_yielding", _first_address_wins),
+        (election.Election, "_content", _without_nopreempt),
+        (election.Election, "_content", _equal_preempts),
+        (election.Election, "_yielding", _first_address_wins),
         (tracker.Tracker, "effect", _weights_only_subtract),
         (tracker.Tracker, "effect", _zero_changes_nothing),
     ],

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from kachecks.keepalived import probe
-from kachecks.keepalived.probe import Untold, ask
+from kachecks.keepalived.probe import Untold, ask_keepalived
 from kachecks.keepalived.process import Keepalived, NotFound
 from tests.unit.keepalived.test_state import MASTER, VIP, WRITTEN
 
@@ -42,21 +42,21 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
 
 
 def test_keepalived_is_asked_and_its_file_read(asked: Asked) -> None:
-    assert ask([VIP]) == MASTER
+    assert ask_keepalived([VIP]) == MASTER
     assert asked.signals == [36]
 
 
 def test_form_with_other_lists_beside_the_instances(asked: Asked) -> None:
     asked.writes = [json.dumps({"vrrp": [WRITTEN], "track_process": []})]  # json_version 2
-    assert ask([VIP]) == MASTER
+    assert ask_keepalived([VIP]) == MASTER
 
 
 def test_no_instance_of_ours_names_those_there_are(asked: Asked) -> None:
     with pytest.raises(Untold, match=r"no vrrp_instance with 10\.0\.0\.1; it has: mysql"):
-        ask(["10.0.0.1"])  # not a prefix of 10.0.0.100 either
+        ask_keepalived(["10.0.0.1"])  # not a prefix of 10.0.0.100 either
     asked.writes = ["[]"]
     with pytest.raises(Untold, match="it has: none"):
-        ask([VIP])
+        ask_keepalived([VIP])
 
 
 def test_file_from_before_is_not_taken_for_an_answer(asked: Asked) -> None:
@@ -65,7 +65,7 @@ def test_file_from_before_is_not_taken_for_an_answer(asked: Asked) -> None:
     os.utime(asked.file, (an_hour_ago, an_hour_ago))
     asked.writes = []
     with pytest.raises(Untold, match=r"has not written .* within 0\.02 s.*json_file_location"):
-        ask([VIP], 0.02)
+        ask_keepalived([VIP], 0.02)
 
 
 def test_half_of_a_file_is_read_again(asked: Asked) -> None:
@@ -73,7 +73,7 @@ def test_half_of_a_file_is_read_again(asked: Asked) -> None:
     asked.writes = [text[:100]]
     rest = threading.Timer(0.02, lambda: asked.file.write_text(text))
     rest.start()
-    assert ask([VIP], 5) == MASTER
+    assert ask_keepalived([VIP], 5) == MASTER
     rest.join()
 
 
@@ -81,7 +81,7 @@ def test_half_of_a_file_is_read_again(asked: Asked) -> None:
 def test_file_of_somebody_else_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "_owner", lambda _found: os.getuid() + 1)
     with pytest.raises(Untold):
-        ask([VIP], 0.02)
+        ask_keepalived([VIP], 0.02)
 
 
 def test_link_is_not_followed(asked: Asked, tmp_path: Path) -> None:
@@ -90,13 +90,13 @@ def test_link_is_not_followed(asked: Asked, tmp_path: Path) -> None:
     asked.file.symlink_to(elsewhere)
     asked.writes = []
     with pytest.raises(Untold):
-        ask([VIP], 0.02)
+        ask_keepalived([VIP], 0.02)
 
 
 def test_no_keepalived(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "find", lambda: None)
     with pytest.raises(NotFound, match="no keepalived is running here"):
-        ask([VIP])
+        ask_keepalived([VIP])
 
 
 def test_signal_goes_to_none_that_has_not_prepared_for_it() -> None:

@@ -7,7 +7,7 @@ from kachecks.mysql.facts import (
     Channel,
     Facts,
     Version,
-    channels_from,
+    channels_by_address,
     parse_access,
     parse_channel,
     parse_version,
@@ -165,10 +165,10 @@ def test_two_channels(server: str) -> None:
         ("", "10.0.0.1", "Yes"),
         ("other", "elsewhere.example", "No"),
     ]
-    assert channels_from(both, "10.0.0.1") == both[:1]
+    assert channels_by_address(both, "10.0.0.1") == both[:1]
     # A source may be named by its host name: then none can be left out.
-    assert channels_from(both, "10.0.0.7") == both
-    assert channels_from((), "10.0.0.1") == ()
+    assert channels_by_address(both, "10.0.0.7") == both
+    assert channels_by_address((), "10.0.0.1") == ()
 
 
 def test_identity_is_what_others_call_a_server() -> None:

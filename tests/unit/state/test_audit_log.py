@@ -98,7 +98,7 @@ def test_disk_that_hangs_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.M
     history = History(str(tmp_path), "main")
     with pytest.raises(NoHistory, match=r"its disk has not answered in 0\.02 s"):
         history.last_transitions()
-    monkeypatch.setattr(status_history, "apart", None)  # no second child beside the first
+    monkeypatch.setattr(status_history, "in_child", None)  # no second child beside the first
     with pytest.raises(NoHistory, match="its disk still does not answer"):
         history.last_transitions()
     monkeypatch.undo()

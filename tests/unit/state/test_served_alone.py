@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kachecks import bounded
-from kachecks.bounded import Answer, apart
+from kachecks.bounded import Answer, in_child
 from kachecks.state import served_alone
 from kachecks.state.files import Disk
 from kachecks.state.served_alone import ServedAlone
@@ -93,10 +93,10 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Answer]]:
 
     def hangs(_work: object, patience: float) -> Answer:
         assert patience == served_alone.PATIENCE
-        answers.append(apart(lambda: str(time.sleep(30)), 0.05))
+        answers.append(in_child(lambda: str(time.sleep(30)), 0.05))
         return answers[-1]
 
-    monkeypatch.setattr(bounded, "apart", hangs)
+    monkeypatch.setattr(bounded, "in_child", hangs)
     yield answers
     for answer in answers:
         os.kill(answer.pid, 9)

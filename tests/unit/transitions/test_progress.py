@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kachecks.transitions.progress import Progress, Telling, sentence
+from kachecks.transitions.progress import Progress, ProgressLines, sentence
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_rate_follows_a_change() -> None:
 
 def test_counting_only_when_a_line_is_due() -> None:
     time, counted, said = [0.0], [], []
-    telling = Telling(lambda: time[0], said.append)
+    telling = ProgressLines(lambda: time[0], said.append)
     for tenth in range(25):
         time[0] = tenth / 10
         telling(lambda: counted.append(1) or 100)

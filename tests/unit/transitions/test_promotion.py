@@ -458,7 +458,7 @@ def test_a_person_is_told_how_far_the_drain_is(version: str) -> None:
     world.a.made, world.a.access, world.b.applies = 40, CLOSED, 10.0
     said: list[str] = []
     world.node.telling.progress = said.append  # type: ignore[method-assign]
-    world.node.telling.talks = True
+    world.node.telling.verbose = True
     assert run(world).done
     left = [int(line.split()[0]) for line in said if "transactions left" in line]
     assert len(left) >= 2

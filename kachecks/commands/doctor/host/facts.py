@@ -73,7 +73,7 @@ class Directory(NamedTuple):
         return self.file_system in ("tmpfs", "ramfs")
 
 
-class Run(NamedTuple):
+class CheckRun(NamedTuple):
     """The check, run once as keepalived runs it."""
 
     command: str
@@ -84,7 +84,7 @@ class Run(NamedTuple):
     reason: str = ""  # of check_mysql --json, such as APPLIER_STOPPED
 
 
-class Keepalived(NamedTuple):
+class KeepalivedProgram(NamedTuple):
     """The program, and the process that runs."""
 
     path: str = ""  # "" there is none
@@ -94,7 +94,7 @@ class Keepalived(NamedTuple):
     arguments: tuple[str, ...] | None = None  # of the running one, () none runs, None not known
 
 
-class Pair(NamedTuple):
+class OtherPair(NamedTuple):
     """Another option file on this host."""
 
     path: str
@@ -103,7 +103,7 @@ class Pair(NamedTuple):
     server: str  # socket, or host and port
 
 
-class Address(NamedTuple):
+class HostAddress(NamedTuple):
     """An address of this host."""
 
     interface: str
@@ -117,7 +117,7 @@ class HostFacts(NamedTuple):
     config: Config
     setup: Setup | None  # None: keepalived.conf cannot be read
     root: bool
-    keepalived: Keepalived
+    keepalived: KeepalivedProgram
     option_file: File
     files: Mapping[str, File]  # programs that keepalived runs, and the alert program
     users: Mapping[str, int | None]  # uid of names in keepalived.conf; None: no such user
@@ -127,16 +127,16 @@ class HostFacts(NamedTuple):
     made_at_boot: frozenset[str] | None = None  # by tmpfiles.d; None: no systemd here
     interface_towards_peer: str = ""  # "" no way there, or not known
     interfaces: Mapping[str, int] | None = None  # name: flags as in <net/if.h>
-    addresses: tuple[Address, ...] = ()
+    addresses: tuple[HostAddress, ...] = ()
     sysctl: Mapping[str, str] = {}
     ip_vs: bool | None = None  # the kernel has it, or can load it
     clock_synchronised: bool | None = None
     check_age: float | None = None  # s since keepalived last ran the check; None: never
     silent_witnesses: tuple[str, ...] | None = ()  # None: not allowed to ask
     adverts_heard: bool | None = None  # of the holder, by a standby; None: nothing to hear here
-    other_pairs: tuple[Pair, ...] = ()
-    passing: Run | None = None  # None: not run, see not_run
-    failing: Run | None = None  # with an option file whose server does not exist
+    other_pairs: tuple[OtherPair, ...] = ()
+    passing: CheckRun | None = None  # None: not run, see not_run
+    failing: CheckRun | None = None  # with an option file whose server does not exist
     not_run: str = ""
 
     @property

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from kachecks.commands.doctor.host.facts import Address, Pair, server
+from kachecks.commands.doctor.host.facts import HostAddress, OtherPair, server
 from kachecks.config.options import Config, ConfigError, load
 
 _LARGEST_ERROR = 16_000_000  # microseconds; what systemd's timedatectl takes as synchronised
@@ -31,7 +31,7 @@ def interfaces() -> Mapping[str, int] | None:
     return found
 
 
-def addresses() -> tuple[Address, ...]:
+def addresses() -> tuple[HostAddress, ...]:
     """Every address of this host with its prefix length."""
     import psutil
 
@@ -42,7 +42,7 @@ def addresses() -> tuple[Address, ...]:
                 with suppress(ValueError):
                     bare = ipaddress.ip_address(entry.address.partition("%")[0])
                     prefix = _prefix(str(entry.netmask or ""), bare.max_prefixlen)
-                    found.append(Address(name, str(bare), prefix))
+                    found.append(HostAddress(name, str(bare), prefix))
     return tuple(found)
 
 
@@ -123,7 +123,7 @@ def directories_made() -> frozenset[str]:
     return frozenset(found)
 
 
-def other_pairs(config: Config) -> tuple[Pair, ...]:
+def other_pairs(config: Config) -> tuple[OtherPair, ...]:
     """Option files beside this one. One that cannot be used is not one of a pair that runs."""
     found = []
     own = os.path.realpath(config.path)
@@ -134,5 +134,5 @@ def other_pairs(config: Config) -> tuple[Pair, ...]:
     return tuple(found)
 
 
-def _pair(config: Config) -> Pair:
-    return Pair(config.path, config.name, config.vips, server(config))
+def _pair(config: Config) -> OtherPair:
+    return OtherPair(config.path, config.name, config.vips, server(config))

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from kachecks.commands.doctor.conf.setup import Setup
 from kachecks.commands.doctor.host import files, kernel, run
-from kachecks.commands.doctor.host.facts import File, HostFacts, Keepalived
+from kachecks.commands.doctor.host.facts import File, HostFacts, KeepalivedProgram
 from kachecks.config.options import Config
 from kachecks.network import interfaces
 from kachecks.node import Node
@@ -18,7 +18,7 @@ _PATIENCE = 10.0  # s, for a check whose timeout keepalived.conf does not say
 _WITNESS = 1.0  # s, for each witness to answer
 
 
-def look(node: Node, setup: Setup | None, program: Keepalived) -> HostFacts:
+def look_at_host(node: Node, setup: Setup | None, program: KeepalivedProgram) -> HostFacts:
     """All facts; at most two runs of the check, no more than its timeout each."""
     config = node.config
     facts = HostFacts(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from kachecks.commands.doctor.conf.setup import CHECK, Command
-from kachecks.commands.doctor.host.facts import Keepalived, Run
+from kachecks.commands.doctor.host.facts import CheckRun, KeepalivedProgram
 from kachecks.commands.doctor.host.files import PATH
 from kachecks.config.options import Config
 from kachecks.keepalived.process import KeepalivedError, find
@@ -29,19 +29,19 @@ _UNIT_PROPERTIES = (
 )  # fmt: skip
 
 
-def keepalived(conf: str, config_id: str | None) -> Keepalived:
+def keepalived(conf: str, config_id: str | None) -> KeepalivedProgram:
     """The program on this host, and what it says about the file."""
     path = shutil.which("keepalived", path=f"{os.environ.get('PATH', '')}:{PATH}") or ""
     if not path:
-        return Keepalived()
+        return KeepalivedProgram()
     told = _output([path, "--version"])
     command = [path, "-t", "-f", conf, *(["-i", config_id] if config_id else [])]
     tested = _output(command) if os.geteuid() == 0 else None
     version = _version(told[1]) if told else None
     if tested is None:
-        return Keepalived(path, version)
+        return KeepalivedProgram(path, version)
     complaints = tuple(line for line in tested[1].splitlines() if line.strip())
-    return Keepalived(path, version, tested[0], complaints)
+    return KeepalivedProgram(path, version, tested[0], complaints)
 
 
 def systemd_unit() -> Mapping[str, str] | None:
@@ -59,7 +59,7 @@ def systemd_unit() -> Mapping[str, str] | None:
     return found
 
 
-def passing(command: Command, user: str, seconds: float) -> Run:
+def passing(command: Command, user: str, seconds: float) -> CheckRun:
     """The check once, without --fence: it changes nothing, and says what is.
 
     Args:
@@ -69,7 +69,7 @@ def passing(command: Command, user: str, seconds: float) -> Run:
     return _run([*words, "--json"], user, seconds)
 
 
-def failing(command: Command, user: str, seconds: float, config: Config) -> Run:
+def failing(command: Command, user: str, seconds: float, config: Config) -> CheckRun:
     """The same with a server that does not exist: it must fail."""
     with tempfile.TemporaryDirectory(prefix="kachecks-doctor-") as directory:
         os.chmod(directory, 0o755)  # noqa: S103 - for the user of the script; nothing secret in it
@@ -107,13 +107,13 @@ def environment() -> dict[str, str]:
     return {"PATH": PATH}
 
 
-def _run(words: Sequence[str], user: str, seconds: float) -> Run:
+def _run(words: Sequence[str], user: str, seconds: float) -> CheckRun:
     """As keepalived does it: its environment, /, no supplementary groups, a session of its own."""
     command = " ".join(words)
     try:
         account = pwd.getpwnam(user)
     except KeyError:
-        return Run(command, user, None, error=f"there is no user {user}")
+        return CheckRun(command, user, None, error=f"there is no user {user}")
     uid, gid = account.pw_uid, account.pw_gid
     identity: dict[str, Any] = {}
     if os.geteuid() == 0:
@@ -131,15 +131,19 @@ def _run(words: Sequence[str], user: str, seconds: float) -> Run:
             stderr=subprocess.STDOUT,
         )
     except OSError as error:
-        return Run(command, user, None, error=f"{error.strerror}: {error.filename or words[0]}")
+        return CheckRun(
+            command, user, None, error=f"{error.strerror}: {error.filename or words[0]}"
+        )
     try:
         output, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         status = _end(process)
         error_ = f"it had not ended after {seconds:g} s"
-        return Run(command, user, None, error=error_ + ("" if status == -15 else ", nor by TERM"))
+        return CheckRun(
+            command, user, None, error=error_ + ("" if status == -15 else ", nor by TERM")
+        )
     said, reason = _said(output)
-    return Run(command, user, process.returncode, said, reason=reason)
+    return CheckRun(command, user, process.returncode, said, reason=reason)
 
 
 def _end(process: subprocess.Popen[bytes]) -> int | None:

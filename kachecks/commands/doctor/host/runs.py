@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from kachecks.check.verdict import RULES
-from kachecks.commands.doctor.host.facts import HostFacts, Run
+from kachecks.commands.doctor.host.facts import CheckRun, HostFacts
 from kachecks.commands.doctor.rule import FAILURE, WARNING, Finder, Found, Table, not_checked, row
 
 _WELL, _CANNOT_TELL, _IN_MAINTENANCE = "OK", "UNKNOWN", "MAINTENANCE"
@@ -19,7 +19,7 @@ _STOPPED = next(rule.status for rule in RULES if rule.reason == "MYSQLD_DOWN")
 
 
 def _run(
-    which: Callable[[HostFacts], Run | None], wrong: Callable[[Run], str]
+    which: Callable[[HostFacts], CheckRun | None], wrong: Callable[[CheckRun], str]
 ) -> Finder[HostFacts]:
     """What a run of the check must not have shown: ``wrong`` says it, "" where all is well."""
 
@@ -41,7 +41,7 @@ def _run(
     return finder
 
 
-def _no_verdict(run: Run) -> str:
+def _no_verdict(run: CheckRun) -> str:
     if run.status is None:
         return run.error
     if run.status < 0:
@@ -51,14 +51,14 @@ def _no_verdict(run: Run) -> str:
     return f"exit {run.status}: {run.said}" if run.reason == _CANNOT_TELL else ""
 
 
-def _does_not_pass(run: Run) -> str:
+def _does_not_pass(run: CheckRun) -> str:
     if run.reason in ("", _WELL, _CANNOT_TELL, _IN_MAINTENANCE):
         return ""
     kept = ", which keeps the VIP here for want of a better node" if run.status == 0 else ""
     return f"exit {run.status}{kept}: {run.said}"
 
 
-def _does_not_fail(run: Run) -> str:
+def _does_not_fail(run: CheckRun) -> str:
     if run.status is None or run.status < 0 or run.status == _STOPPED:
         return ""  # what cannot be run is told by CHECK_RUNS
     said = f"exit {run.status} instead of {_STOPPED} with a server that does not exist"

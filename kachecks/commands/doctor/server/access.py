@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kachecks.commands.doctor.rule import FAILURE, WARNING, Found, Table, not_checked, row
-from kachecks.commands.doctor.server.facts import Server
+from kachecks.commands.doctor.server.facts import ServerFacts
 from kachecks.commands.doctor.server.privileges import Need, beyond, inactive_roles, lacking
 
 
-def _may_do_its_work(server: Server) -> Iterator[Found]:
+def _may_do_its_work(server: ServerFacts) -> Iterator[Found]:
     if "grants" in server.troubles:
         yield not_checked(server.troubles["grants"])
         return
@@ -32,23 +32,23 @@ def _quoted(name: str) -> str:
     return "'" + name.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def _may_do_nothing_else(server: Server) -> Iterator[Found]:
+def _may_do_nothing_else(server: ServerFacts) -> Iterator[Found]:
     for each in beyond(server.version, server.grants):
         yield Found(f"{server.account} has {each}")
 
 
-def _comes_from_known_hosts(server: Server) -> Iterator[Found]:
+def _comes_from_known_hosts(server: ServerFacts) -> Iterator[Found]:
     """A network (10.0.0.%) is the operator's to judge."""
     if server.account.rpartition("@")[2] in ("%", ""):
         yield Found(f"we are let in as {server.account}")
 
 
-def _knows_who_writes(server: Server) -> Iterator[Found]:
+def _knows_who_writes(server: ServerFacts) -> Iterator[Found]:
     if server.view is False:
         yield Found(server.troubles.get("view", "it cannot be read"))
 
 
-TABLE: Table[Server] = (
+TABLE: Table[ServerFacts] = (
     row("PRIVILEGES", FAILURE, _may_do_its_work,
         "our account may do what check, promotion and demotion do",
         "the check cannot tell (UNKNOWN), a demotion cannot close, a promotion cannot open",

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from kachecks.commands.doctor.rule import FAILURE, HERE, WARNING, Found, Table, not_checked, row
-from kachecks.commands.doctor.server.facts import Server, is_on
+from kachecks.commands.doctor.server.facts import ServerFacts, is_on
 
 _AUTO_FILE = "mysqld-auto.cnf"
 
@@ -44,7 +44,7 @@ class _AtBoot(NamedTuple):
     where: str = ""  # FILE:LINE; "" where nothing sets it
 
 
-def _at_boot(server: Server, name: str) -> _AtBoot:
+def _at_boot(server: ServerFacts, name: str) -> _AtBoot:
     """The value of a switch whose default is OFF."""
     if name in server.persisted:
         return _AtBoot(server.persisted[name], _AUTO_FILE)
@@ -58,7 +58,7 @@ def _at_boot(server: Server, name: str) -> _AtBoot:
     return _AtBoot(server.value(name), origin.path or origin.kind)
 
 
-def _in_options(server: Server, name: str) -> _AtBoot:
+def _in_options(server: ServerFacts, name: str) -> _AtBoot:
     for option in reversed(server.options or ()):
         if option.name == name:
             return _AtBoot("ON" if option.value is None else option.value, option.where)
@@ -69,7 +69,7 @@ def _in_options(server: Server, name: str) -> _AtBoot:
     return _AtBoot("OFF")
 
 
-def _changed_by_its_twin(server: Server, name: str) -> bool:
+def _changed_by_its_twin(server: ServerFacts, name: str) -> bool:
     """MySQL: SET GLOBAL read_only = 0 clears super_read_only, and super_read_only = 1 sets
     read_only; the origin of the one that follows goes on naming the file (measured on 9.7)."""
     on = is_on(server.value(name) or "")
@@ -85,7 +85,7 @@ def _closes(value: str) -> bool:
     return value.upper() not in ("", "0", "OFF", "FALSE", "NO")
 
 
-def _starts_closed(server: Server) -> Iterator[Found]:
+def _starts_closed(server: ServerFacts) -> Iterator[Found]:
     names = ["read_only"] if server.version.mariadb else ["super_read_only", "read_only"]
     starts = {name: _at_boot(server, name) for name in names}
     if any(_closes(start.value or "") for start in starts.values()):
@@ -101,7 +101,7 @@ def _starts_closed(server: Server) -> Iterator[Found]:
     yield Found(f"the server starts open: {said}", start.where, cure)
 
 
-def _starts_closed_for_admins(server: Server) -> Iterator[Found]:
+def _starts_closed_for_admins(server: ServerFacts) -> Iterator[Found]:
     """Nothing where the server starts open: that is the other rule's."""
     if server.version.mariadb and server.version.number < (12, 0, 0):
         return  # it has nothing stronger
@@ -118,7 +118,7 @@ def _starts_closed_for_admins(server: Server) -> Iterator[Found]:
         yield Found(f"read_only is set, super_read_only {said}", where)
 
 
-def _starts_replication(server: Server) -> Iterator[Found]:
+def _starts_replication(server: ServerFacts) -> Iterator[Found]:
     """MySQL before 8.0.24 and MariaDB have no variable that tells."""
     names = ("skip_replica_start", "skip_slave_start")
     starts = [_at_boot(server, name) for name in names]
@@ -130,7 +130,7 @@ def _starts_replication(server: Server) -> Iterator[Found]:
         yield _unknown(server, "skip_slave_start")
 
 
-def _survives_restart(server: Server) -> Iterator[Found]:
+def _survives_restart(server: ServerFacts) -> Iterator[Found]:
     if server.options is None:
         return
     written = {option.name: option.value or "ON" for option in server.options}
@@ -148,7 +148,7 @@ def _plain(value: str) -> str:
     return {"ON": "1", "OFF": "0"}.get(value.upper(), value.upper())
 
 
-def _unknown(server: Server, name: str) -> Found:
+def _unknown(server: ServerFacts, name: str) -> Found:
     why = f"the server no longer tells what its my.cnf says about {name}"
     if server.node != HERE:
         why = f"{why}: run kachecks doctor on that node"
@@ -156,7 +156,7 @@ def _unknown(server: Server, name: str) -> Found:
     return not_checked(f"{why}, and {server.troubles.get('options', 'it cannot be read')}")
 
 
-TABLE: Table[Server] = (
+TABLE: Table[ServerFacts] = (
     row("READ_ONLY_AT_BOOT", FAILURE, _starts_closed,
         "the server starts closed: read_only (MySQL: super_read_only) is ON in my.cnf",
         "a server that restarts open takes writes beside the active one before any check has seen"

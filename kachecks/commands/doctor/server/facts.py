@@ -93,7 +93,7 @@ def parse_source(row: Row) -> Source:
     )
 
 
-class Server(NamedTuple):
+class ServerFacts(NamedTuple):
     """One server. What could not be asked is None, and then why is in ``troubles``."""
 
     node: str  # HERE or PEER
@@ -143,25 +143,25 @@ class Server(NamedTuple):
         return (self.origins or {}).get(name) or Origin("unknown", "")
 
 
-class Servers(NamedTuple):
+class PairFacts(NamedTuple):
     """Both, and the pair that they are."""
 
     config: Config
-    here: Server | None
+    here: ServerFacts | None
     here_trouble: str  # why it could not be asked
-    peer: Server | None
+    peer: ServerFacts | None
     peer_trouble: str
     peer_spoke: bool  # the peer's server itself refuses us: not a matter of network or process
     errant: Mapping[str, str]  # by node: transactions that only this closed server has
     errant_trouble: str  # why that could not be told
 
     @property
-    def both(self) -> tuple[Server, Server] | None:
+    def both(self) -> tuple[ServerFacts, ServerFacts] | None:
         """The pair, where both could be asked."""
         return (self.here, self.peer) if self.here and self.peer else None
 
     @property
-    def asked(self) -> list[tuple[Server, Server | None]]:
+    def asked(self) -> list[tuple[ServerFacts, ServerFacts | None]]:
         """Every server that could be asked, with the other one."""
         pairs = ((self.here, self.peer), (self.peer, self.here))
         return [(server, other) for server, other in pairs if server]

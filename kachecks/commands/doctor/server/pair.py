@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from kachecks.commands.doctor.rule import FAILURE, WARNING, Finder, Found, Table, not_checked, row
-from kachecks.commands.doctor.server.facts import Server, Servers
+from kachecks.commands.doctor.server.facts import PairFacts, ServerFacts
 
 _CLOCKS_APART = 1.0  # s that the two clocks may differ by, above what the question itself took
 _LONGEST_TEXT = 160  # characters of a GTID set that are shown
@@ -21,10 +21,10 @@ _SAME = (
 """Settings that clients, or the replication itself, would notice after a failover."""
 
 
-def _both(wrong: Callable[[Server, Server], str]) -> Finder[Servers]:
+def _both(wrong: Callable[[ServerFacts, ServerFacts], str]) -> Finder[PairFacts]:
     """What must not be so of the two: ``wrong`` says it, "" where all is well."""
 
-    def finder(servers: Servers) -> Iterator[Found]:
+    def finder(servers: PairFacts) -> Iterator[Found]:
         said = wrong(*servers.both) if servers.both else ""
         if said:
             yield Found(said)
@@ -32,10 +32,10 @@ def _both(wrong: Callable[[Server, Server], str]) -> Finder[Servers]:
     return finder
 
 
-def _equal(*names: str) -> Finder[Servers]:
+def _equal(*names: str) -> Finder[PairFacts]:
     """Variables that must be alike where both servers have them; only within one family."""
 
-    def finder(servers: Servers) -> Iterator[Found]:
+    def finder(servers: PairFacts) -> Iterator[Found]:
         for name, here, peer in _values(servers, names):
             if here != peer:
                 yield Found(f"{name} is {here} here, {peer} on the peer")
@@ -43,10 +43,10 @@ def _equal(*names: str) -> Finder[Servers]:
     return finder
 
 
-def _different(name: str) -> Finder[Servers]:
+def _different(name: str) -> Finder[PairFacts]:
     """A variable that must differ; only within one family."""
 
-    def finder(servers: Servers) -> Iterator[Found]:
+    def finder(servers: PairFacts) -> Iterator[Found]:
         for _, here, peer in _values(servers, (name,)):
             if here == peer:
                 yield Found(f"{name} is {here} on both")
@@ -54,7 +54,7 @@ def _different(name: str) -> Finder[Servers]:
     return finder
 
 
-def _values(servers: Servers, names: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+def _values(servers: PairFacts, names: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
     """Name, value here and there, where both servers have it and are of one family."""
     if servers.both and servers.both[0].version.mariadb == servers.both[1].version.mariadb:
         here, peer = (server.variables for server in servers.both)
@@ -63,31 +63,31 @@ def _values(servers: Servers, names: tuple[str, ...]) -> Iterator[tuple[str, str
                 yield name, here[name], peer[name]
 
 
-def _other_family(here: Server, peer: Server) -> str:
+def _other_family(here: ServerFacts, peer: ServerFacts) -> str:
     other = here.version.mariadb != peer.version.mariadb
     return _versions(here, peer) if other else ""
 
 
-def _other_series(here: Server, peer: Server) -> str:
+def _other_series(here: ServerFacts, peer: ServerFacts) -> str:
     alike = here.version.mariadb == peer.version.mariadb
     other = here.version.number[:2] != peer.version.number[:2]
     return _versions(here, peer) if alike and other else ""
 
 
-def _versions(here: Server, peer: Server) -> str:
+def _versions(here: ServerFacts, peer: ServerFacts) -> str:
     return f"{here.version} here, {peer.version} on the peer"
 
 
-def _other_port(here: Server, peer: Server) -> str:
+def _other_port(here: ServerFacts, peer: ServerFacts) -> str:
     one, other = here.value("port"), peer.value("port")
     return f"port {one} here, {other} on the peer" if one != other else ""
 
 
-def _two_writers(here: Server, peer: Server) -> str:
+def _two_writers(here: ServerFacts, peer: ServerFacts) -> str:
     return "both take writes now" if here.access.writable and peer.access.writable else ""
 
 
-def _clocks_apart(servers: Servers) -> Iterator[Found]:
+def _clocks_apart(servers: PairFacts) -> Iterator[Found]:
     """Of the peer's host and this one: this node's server need not answer."""
     peer = servers.peer
     if peer is None or peer.clock_ahead is None:
@@ -98,7 +98,7 @@ def _clocks_apart(servers: Servers) -> Iterator[Found]:
         yield Found(f"the peer's clock is {apart:.1f} s {way} this node's")
 
 
-def _distinct_ids(servers: Servers) -> Iterator[Found]:
+def _distinct_ids(servers: PairFacts) -> Iterator[Found]:
     for server, _ in servers.asked:
         if server.value("server_id") == "0":
             yield Found("server_id is 0: no replica can connect", node=server.node)
@@ -110,7 +110,7 @@ def _distinct_ids(servers: Servers) -> Iterator[Found]:
                 yield Found(f"{name} is {value} on both")
 
 
-def _ids_cannot_collide(servers: Servers) -> Iterator[Found]:
+def _ids_cannot_collide(servers: PairFacts) -> Iterator[Found]:
     """An offset above the increment is ignored by the server (both manuals)."""
     steps, offsets = [], []
     for server, _ in servers.asked:
@@ -132,7 +132,7 @@ def _ids_cannot_collide(servers: Servers) -> Iterator[Found]:
         yield Found(f"auto_increment_offset is {offsets[0]} on both")
 
 
-def _no_errant(servers: Servers) -> Iterator[Found]:
+def _no_errant(servers: PairFacts) -> Iterator[Found]:
     for node, gtids in servers.errant.items():
         if gtids:
             shown = gtids if len(gtids) <= _LONGEST_TEXT else f"{gtids[:_LONGEST_TEXT]}..."
@@ -141,7 +141,7 @@ def _no_errant(servers: Servers) -> Iterator[Found]:
         yield not_checked(servers.errant_trouble)
 
 
-TABLE: Table[Servers] = (
+TABLE: Table[PairFacts] = (
     row("FAMILY", FAILURE, _both(_other_family),
         "both servers are MySQL, or both MariaDB",
         "their GTIDs and replication are strangers to each other",

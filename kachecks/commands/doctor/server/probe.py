@@ -9,7 +9,12 @@ from datetime import datetime, timezone
 from kachecks.bounded import Budget, GivenUp, within
 from kachecks.commands.doctor.rule import HERE, PEER
 from kachecks.commands.doctor.server import my_cnf
-from kachecks.commands.doctor.server.facts import Server, Servers, parse_origins, parse_source
+from kachecks.commands.doctor.server.facts import (
+    PairFacts,
+    ServerFacts,
+    parse_origins,
+    parse_source,
+)
 from kachecks.commands.doctor.server.my_cnf import Option
 from kachecks.commands.doctor.server.privileges import parse_grants
 from kachecks.mysql import operator_queries, positions, queries
@@ -27,10 +32,10 @@ _FILES = 2.0  # s to read option files
 _ERRANT_FOR = 1.0  # s for which one may lack what the other, closed one has: it may be on its way
 
 
-def ask(node: Node) -> Servers:
+def ask_servers(node: Node) -> PairFacts:
     """Both servers, as far as they answer. Never raises SessionError."""
     sessions: dict[str, Session] = {}
-    found: dict[str, Server] = {}
+    found: dict[str, ServerFacts] = {}
     troubles: dict[str, SessionError] = {}
     try:
         for side in (HERE, PEER):
@@ -43,7 +48,7 @@ def ask(node: Node) -> Servers:
     finally:
         for session in sessions.values():
             session.close()
-    return Servers(
+    return PairFacts(
         config=node.config,
         here=found.get(HERE),
         here_trouble=str(troubles.get(HERE, "")),
@@ -86,7 +91,7 @@ class _Asking:
         return (rows[0].get(column) or "") if rows else ""
 
 
-def _look(node: Node, session: Session, side: str) -> Server:
+def _look(node: Node, session: Session, side: str) -> ServerFacts:
     """Everything about one server. Raises SessionError: it does not answer, or is none of ours."""
     version = session.version
     asking = _Asking(session, _LOCAL if side == HERE else _STATEMENT)
@@ -105,7 +110,7 @@ def _look(node: Node, session: Session, side: str) -> Server:
     if version.mariadb and version.number < (12, 0, 0):
         view = asking.may("view", queries.WRITE_THROUGH_ACCOUNTS) is not None
     ahead, error = _clock(asking)
-    return Server(
+    return ServerFacts(
         node=side,
         address=node.config.peer if side == PEER else interfaces.own_address(node.config.peer),
         version=version,
@@ -159,7 +164,7 @@ def _options(node: Node, session: Session, troubles: dict[str, str]) -> tuple[Op
 
 
 def _errant(
-    node: Node, sessions: Mapping[str, Session], found: Mapping[str, Server]
+    node: Node, sessions: Mapping[str, Session], found: Mapping[str, ServerFacts]
 ) -> tuple[dict[str, str], str]:
     """By node: what a closed server has made itself, and the other has not got in ERRANT_FOR.
 
@@ -178,7 +183,9 @@ def _errant(
     return errant, ""
 
 
-def _lacking(node: Node, made: Session, maker: Server, asked: Session, lacking: Server) -> str:
+def _lacking(
+    node: Node, made: Session, maker: ServerFacts, asked: Session, lacking: ServerFacts
+) -> str:
     budget = Budget(node.clock, _ERRANT_FOR)
     wanted = positions.executed(made, _STATEMENT)
     channels: tuple[Channel, ...] = ()

@@ -19,18 +19,18 @@ from kachecks.commands.doctor.rule import (
     not_checked,
     row,
 )
-from kachecks.commands.doctor.server.facts import Server, Servers, Source
+from kachecks.commands.doctor.server.facts import PairFacts, ServerFacts, Source
 from kachecks.config.options import Login
 
 _BINDS_TO_ALL_V4, _BINDS_TO_ALL = "0.0.0.0", ("*", "::", "")  # noqa: S104 - read, not bound to
 
 
-def _this_answers(servers: Servers) -> Iterator[Found]:
+def _this_answers(servers: PairFacts) -> Iterator[Found]:
     if servers.here is None:
         yield Found(servers.here_trouble, servers.config.path, node=HERE)
 
 
-def _peer_answers(servers: Servers) -> Iterator[Found]:
+def _peer_answers(servers: PairFacts) -> Iterator[Found]:
     if servers.peer is not None:
         return
     if servers.peer_spoke:
@@ -41,11 +41,11 @@ def _peer_answers(servers: Servers) -> Iterator[Found]:
 
 
 def _each(
-    look: Callable[[Servers, Server, Server | None], Iterator[Found]],
-) -> Finder[Servers]:
+    look: Callable[[PairFacts, ServerFacts, ServerFacts | None], Iterator[Found]],
+) -> Finder[PairFacts]:
     """A rule about each server that could be asked, and the other one."""
 
-    def finder(servers: Servers) -> Iterator[Found]:
+    def finder(servers: PairFacts) -> Iterator[Found]:
         for server, other in servers.asked:
             for found in look(servers, server, other):
                 yield found._replace(node=server.node)
@@ -53,7 +53,9 @@ def _each(
     return finder
 
 
-def _listens(servers: Servers, server: Server, _other: Server | None) -> Iterator[Found]:
+def _listens(
+    servers: PairFacts, server: ServerFacts, _other: ServerFacts | None
+) -> Iterator[Found]:
     """MariaDB shows an empty value for all addresses."""
     value, where = server.value("bind_address"), server.came_from("bind_address").path
     vips = servers.config.vips
@@ -83,7 +85,7 @@ def _covered(address: str, bound: list[str]) -> bool:
     return False
 
 
-def _encrypted(servers: Servers) -> Iterator[Found]:
+def _encrypted(servers: PairFacts) -> Iterator[Found]:
     """MariaDB tells in have_ssl whether it offers TLS; MySQL 8 makes itself a key."""
     peer, login = servers.peer, servers.config.remote
     if peer is None or peer.cipher or not _offers_tls(peer, login):
@@ -95,20 +97,24 @@ def _encrypted(servers: Servers) -> Iterator[Found]:
     )
 
 
-def _offers_tls(peer: Server, login: Login) -> bool:
+def _offers_tls(peer: ServerFacts, login: Login) -> bool:
     if login.ssl_ca or login.ssl_cert:
         return True
     told = peer.value("have_ssl")
     return told == "YES" if told is not None else bool(peer.value("ssl_cert"))
 
 
-def _not_from_the_vip(servers: Servers, server: Server, _other: Server | None) -> Iterator[Found]:
+def _not_from_the_vip(
+    servers: PairFacts, server: ServerFacts, _other: ServerFacts | None
+) -> Iterator[Found]:
     for source in server.sources or ():
         if _is_among(source.channel.source_host, servers.config.vips):
             yield Found(source.label)
 
 
-def _replicates(servers: Servers, server: Server, other: Server | None) -> Iterator[Found]:
+def _replicates(
+    servers: PairFacts, server: ServerFacts, other: ServerFacts | None
+) -> Iterator[Found]:
     if server.sources is None:
         why = server.troubles.get("sources", "the server does not tell")
         yield not_checked(f"{why}; nor were the rules about channels")
@@ -133,7 +139,9 @@ def _error(errno: int, text: str) -> str:
     return f" (error {errno}: {' '.join(text.split())})" if errno else ""
 
 
-def _from_each_other(servers: Servers, server: Server, other: Server | None) -> Iterator[Found]:
+def _from_each_other(
+    servers: PairFacts, server: ServerFacts, other: ServerFacts | None
+) -> Iterator[Found]:
     """By identity, as an address may be a name or of another network."""
     vips = servers.config.vips
     sources = [s for s in server.sources or () if not _is_among(s.channel.source_host, vips)]
@@ -167,7 +175,7 @@ def _is_among(host: str, addresses: Iterable[str]) -> bool:
         return False
 
 
-TABLE: Table[Servers] = (
+TABLE: Table[PairFacts] = (
     row("SERVER_ANSWERS", FAILURE, _this_answers,
         "this node's server answers our account",
         "the check can tell nothing, and no hook can open or close the server",

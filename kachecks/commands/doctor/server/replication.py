@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from kachecks.commands.doctor.rule import FAILURE, WARNING, Finder, Found, Table, row
-from kachecks.commands.doctor.server.facts import Server, Source
+from kachecks.commands.doctor.server.facts import ServerFacts, Source
 from kachecks.commands.text import span
 
 _LONGEST_RETRY = 10  # s between tries of a receiver; a restart may be missed by that much
@@ -16,10 +16,10 @@ _SHORTEST_PATIENCE = 86400  # s of trying: a peer that is down over night comes 
 _LONGEST_HEARTBEAT = 5.0  # s, of a MariaDB source; a drain may have to wait for two
 
 
-def _each_source(wrong: Callable[[Source], str]) -> Finder[Server]:
+def _each_source(wrong: Callable[[Source], str]) -> Finder[ServerFacts]:
     """What must not be so of any channel: ``wrong`` says it, "" where all is well."""
 
-    def finder(server: Server) -> Iterator[Found]:
+    def finder(server: ServerFacts) -> Iterator[Found]:
         for source in server.sources or ():
             said = wrong(source)
             if said:
@@ -66,7 +66,7 @@ def _knows_no_key(source: Source) -> str:
     return "neither TLS nor a public key" if shut_out else ""
 
 
-def _leaves_nothing_out(server: Server) -> Iterator[Found]:
+def _leaves_nothing_out(server: ServerFacts) -> Iterator[Found]:
     """Filters of replicas, and of binary logs as far as option files show them."""
     for source in server.sources or ():
         for each in source.filters:
@@ -76,7 +76,7 @@ def _leaves_nothing_out(server: Server) -> Iterator[Found]:
             yield Found(f"{option.name} = {option.value}", option.where)
 
 
-TABLE: Table[Server] = (
+TABLE: Table[ServerFacts] = (
     row("POSITIONS", FAILURE, _each_source(_by_file),
         "replication positions are GTIDs (SOURCE_AUTO_POSITION = 1, MASTER_USE_GTID = slave_pos)",
         "a file and an offset mean nothing on the other node: a rebuilt node, or one that was"

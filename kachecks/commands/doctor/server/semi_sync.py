@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from kachecks.check.verdict import STALLED_AFTER
 from kachecks.commands.doctor.rule import WARNING, Found, Table, row
-from kachecks.commands.doctor.server.facts import Server, Servers
+from kachecks.commands.doctor.server.facts import PairFacts, ServerFacts
 from kachecks.commands.doctor.server.settings import IN_MY_CNF
 
 _SOURCE, _REPLICA = ("source", "master"), ("replica", "slave")
@@ -20,7 +20,7 @@ def _names(half: tuple[str, str], what: str) -> tuple[str, ...]:
     return tuple(f"rpl_semi_sync_{word}_{what}" for word in half)
 
 
-def _whole(servers: Servers) -> Iterator[Found]:
+def _whole(servers: PairFacts) -> Iterator[Found]:
     switches = {
         (server.node, half[0]): server.is_on(*_names(half, "enabled"))
         for server, _ in servers.asked
@@ -31,20 +31,20 @@ def _whole(servers: Servers) -> Iterator[Found]:
         yield Found(f"off: {', '.join(off)}")
 
 
-def _waits_not_too_long(server: Server) -> Iterator[Found]:
+def _waits_not_too_long(server: ServerFacts) -> Iterator[Found]:
     names = _names(_SOURCE, "timeout")
     milliseconds = server.number(*names) or 0.0
     if server.is_on(*_names(_SOURCE, "enabled")) and milliseconds >= STALLED_AFTER * 1000:
         yield Found(f"{server.name_of(*names)} is {milliseconds:.0f} ms")
 
 
-def _waits_before_showing(server: Server) -> Iterator[Found]:
+def _waits_before_showing(server: ServerFacts) -> Iterator[Found]:
     name = server.name_of(*_names(_SOURCE, "wait_point"))
     if name and server.is_on(*_names(_SOURCE, "enabled")) and server.value(name) != "AFTER_SYNC":
         yield Found(f"{name} is {server.value(name)}")
 
 
-OF_BOTH: Table[Servers] = (
+OF_BOTH: Table[PairFacts] = (
     row("SEMI_SYNC", WARNING, _whole,
         "semi-synchronous replication is on everywhere or nowhere: both halves on both nodes",
         "after a change of roles commits no longer wait for the other node, or wait in vain",
@@ -52,7 +52,7 @@ OF_BOTH: Table[Servers] = (
         " 8.0.26: master, slave) alike in my.cnf on both nodes"),
 )  # fmt: skip
 
-TABLE: Table[Server] = (
+TABLE: Table[ServerFacts] = (
     row("SEMI_SYNC_TIMEOUT", WARNING, _waits_not_too_long,
         f"a commit waits less than {STALLED_AFTER} s for the standby",
         "when the standby dies, writers wait for so long, and the check takes it for writes that"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from kachecks.commands.doctor.rule import FAILURE, WARNING, Found, Row, Table, row
-from kachecks.commands.doctor.server.facts import Server, is_on
+from kachecks.commands.doctor.server.facts import ServerFacts, is_on
 from kachecks.commands.text import span
 
 _SHORTEST_BINLOGS = 86400.0  # s to keep binary logs: a node that is down for a day must find them
@@ -32,11 +32,11 @@ class _Variable(NamedTuple):
     mariadb: bool | None = None  # the only family that the rule is about; None: both
 
 
-def _setting(name: str, level: int, variable: _Variable, want: str, why: str) -> Row[Server]:
+def _setting(name: str, level: int, variable: _Variable, want: str, why: str) -> Row[ServerFacts]:
     """A rule about one variable; ``want``, "sync_binlog = 1", for the rule's line and its cure."""
     cure = f"set {want} {IN_MY_CNF}"
 
-    def finder(server: Server) -> Iterator[Found]:
+    def finder(server: ServerFacts) -> Iterator[Found]:
         here = server.name_of(*variable.names)
         if here is None or variable.mariadb not in (None, server.version.mariadb):
             return
@@ -85,7 +85,7 @@ def _off(value: str) -> bool:
     return not is_on(value)
 
 
-def _keeps_binlogs(server: Server) -> Iterator[Found]:
+def _keeps_binlogs(server: ServerFacts) -> Iterator[Found]:
     """MySQL before 8.0 and MariaDB before 10.6 count in days alone; 0 is for ever."""
     if server.value("binlog_expire_logs_auto_purge") == "OFF":
         return
@@ -96,7 +96,7 @@ def _keeps_binlogs(server: Server) -> Iterator[Found]:
         yield Found(f"binary logs are purged after {span(seconds)}")
 
 
-def _runs_no_events(server: Server) -> Iterator[Found]:
+def _runs_no_events(server: ServerFacts) -> Iterator[Found]:
     version = server.version
     before_12 = version.mariadb and version.number < (12, 0, 0)
     if before_12 and (server.value("event_scheduler") or "").upper() in ("ON", "1"):
@@ -104,7 +104,7 @@ def _runs_no_events(server: Server) -> Iterator[Found]:
         yield Found(f"event_scheduler is ON{_whence(origin.kind)}", origin.path)
 
 
-def _commits_in_order(server: Server) -> Iterator[Found]:
+def _commits_in_order(server: ServerFacts) -> Iterator[Found]:
     """MariaDB keeps the order in every mode (manual, slave_parallel_mode)."""
     name = server.name_of("replica_preserve_commit_order", "slave_preserve_commit_order")
     workers = server.number("replica_parallel_workers", "slave_parallel_workers") or 0
@@ -112,7 +112,7 @@ def _commits_in_order(server: Server) -> Iterator[Found]:
         yield Found(f"{name} is OFF with {workers:g} workers")
 
 
-def _relay_log_has_a_name(server: Server) -> Iterator[Found]:
+def _relay_log_has_a_name(server: ServerFacts) -> Iterator[Found]:
     value, host = server.value("relay_log"), server.value("hostname")
     if value is None or server.came_from("relay_log").kind == "file":
         return
@@ -120,7 +120,7 @@ def _relay_log_has_a_name(server: Server) -> Iterator[Found]:
         yield Found(f"relay_log is {value or 'the default'}")
 
 
-TABLE: Table[Server] = (
+TABLE: Table[ServerFacts] = (
     _setting("LOG_BIN", FAILURE, _Variable(("log_bin",), is_on),
         "log_bin = binlog",
         "without a binary log the other node receives nothing, and is no standby"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kachecks.commands.doctor.host.facts import Address
+from kachecks.commands.doctor.host.facts import HostAddress
 from kachecks.commands.doctor.rule import FAILURE, PEER, Finding
 from tests.unit.doubles.doctor_world import findings, names, right
 
@@ -25,7 +25,7 @@ def article(tmp_path: Path) -> list[Finding]:
         )
         .with_options("vip  = 10.0.0.100", "vip = 172.16.3.123")
         .with_options("peer = 10.0.0.2", "peer = 172.16.3.189")
-        .with_host(addresses=(Address("eth0", "172.16.3.190", 22),), passing=None, failing=None)
+        .with_host(addresses=(HostAddress("eth0", "172.16.3.190", 22),), passing=None, failing=None)
         .with_file(
             SCRIPT,
             interpreter="/bin/bash",

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from kachecks.commands.doctor.host.facts import Address, Directory, File, Pair, Part, Run
+from kachecks.commands.doctor.host.facts import (
+    CheckRun,
+    Directory,
+    File,
+    HostAddress,
+    OtherPair,
+    Part,
+)
 from kachecks.commands.doctor.rule import WARNING
 from kachecks.commands.doctor.tables import RULES
 from tests.unit.doubles.doctor_world import (
@@ -45,16 +52,16 @@ def _page(world: World, **changes: Any) -> World:
     return world.with_options("# alert", "alert").with_file("/usr/local/bin/page", **changes)
 
 
-def _address(address: str) -> Address:
-    return Address("eth0", address, 24)
+def _address(address: str) -> HostAddress:
+    return HostAddress("eth0", address, 24)
 
 
-def _run(status: int, said: str, reason: str) -> Run:
-    return Run(f"{CHECK} --json", "root", status, said, reason=reason)
+def _run(status: int, said: str, reason: str) -> CheckRun:
+    return CheckRun(f"{CHECK} --json", "root", status, said, reason=reason)
 
 
-def _pair(**changes: str) -> Pair:
-    usual = Pair("/etc/kachecks/two.cnf", "two", ("10.0.0.101",), "/run/mysqld/two.sock")
+def _pair(**changes: str) -> OtherPair:
+    usual = OtherPair("/etc/kachecks/two.cnf", "two", ("10.0.0.101",), "/run/mysqld/two.sock")
     return usual._replace(**changes)  # type: ignore[arg-type]
 
 
@@ -130,9 +137,9 @@ WRONG: list[tuple[str, str, str, Break]] = [
         lambda w: w.with_conf("    notify_master", "  notify /usr/local/bin/end\n  notify_master")
             .with_file("/usr/local/bin/end", text="#!/bin/sh\nkillall keepalived\n")),
     ("the check cannot be executed", "CHECK_RUNS", CHECK,
-        lambda w: w.with_host(passing=Run(CHECK, "root", None, error="Exec format error"))),
+        lambda w: w.with_host(passing=CheckRun(CHECK, "root", None, error="Exec format error"))),
     ("the check does not end", "CHECK_RUNS", CHECK,
-        lambda w: w.with_host(passing=Run(CHECK, "root", None, error="it had not ended"))),
+        lambda w: w.with_host(passing=CheckRun(CHECK, "root", None, error="it had not ended"))),
     ("the check is ended by a signal", "CHECK_RUNS", CHECK,
         lambda w: w.with_host(passing=_run(-9, "", ""))),
     ("the check cannot tell", "CHECK_RUNS", CHECK,

@@ -16,8 +16,8 @@ from kachecks.state.maintenance_mark import in_local_time
 from tests.unit.doubles.status_samples import (
     ACTIVE,
     CHANNEL,
+    MARKS,
     NOW,
-    SIGNS,
     SILENT,
     STANDBY,
     STATUS,
@@ -29,7 +29,7 @@ DOCS = Path(__file__).parents[4] / "docs/status.md"
 BROKEN = CHANNEL._replace(receiver_errno=2003, receiver_error="x", applier_errno=1062)
 FULL = STATUS._replace(
     here=ACTIVE._replace(server=server(1, True, channels=(BROKEN,))),
-    signs=SIGNS._replace(
+    marks=MARKS._replace(
         maintenance=in_local_time(NOW - 60, NOW + 7200, "ann", "new disks"), gave_way="lost"
     ),
 )
@@ -91,7 +91,7 @@ def test_unknown_is_null_and_errors_are_told() -> None:
     channel = one["this"]["server"]["replication"][0]
     assert channel["receiver_error"] == {"errno": 2003, "text": "x"}
     assert channel["applier_error"] == {"errno": 1062, "text": ""}
-    nothing = said(STATUS._replace(signs=None, signs_said="why", transitions=None))
+    nothing = said(STATUS._replace(marks=None, marks_said="why", transitions=None))
     assert (nothing["marks"], nothing["transitions"]) == (None, None)
     assert nothing["marks_unknown"] == "why"
 

@@ -11,8 +11,8 @@ from kachecks.keepalived.state import Vrrp
 from tests.unit.doubles.simulation import config
 from tests.unit.doubles.status_samples import (
     ACTIVE,
+    MARKS,
     NOW,
-    SIGNS,
     SILENT,
     STANDBY,
     STATUS,
@@ -83,7 +83,7 @@ def test_all_is_well() -> None:
             " kachecks rejoin on b says which",
         ),
         (
-            STATUS._replace(signs=SIGNS._replace(permit=False)),
+            STATUS._replace(marks=MARKS._replace(permit=False)),
             f"{SERVES}; a: the permit to hold the VIP is withdrawn",
         ),
         (
@@ -135,7 +135,7 @@ def test_what_a_standby_lacks_is_no_problem_but_its_lag() -> None:
 
 def test_further_problems_are_counted() -> None:
     status = pair(here=ACTIVE._replace(verdict=DISK_FULL))._replace(
-        signs=SIGNS._replace(permit=False)
+        marks=MARKS._replace(permit=False)
     )
     assert summary(status).sentence.endswith("1 MB is left (and 1 more)")
     assert len(summary(status).problems) == 2

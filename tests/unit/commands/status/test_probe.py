@@ -117,7 +117,7 @@ def test_both_nodes_of_a_healthy_pair(tmp_path: Path, version: str) -> None:
     assert (there.name, there.address) == ("a", "10.0.0.1")
     assert here.server and there.server
     assert here.server.uptime == 93784
-    assert status.signs and status.signs.permit is True
+    assert status.marks and status.marks.permit is True
     assert summary(status).status == 0
 
 
@@ -213,8 +213,8 @@ def test_who_is_not_root_is_told_what_cannot_be_seen(
     assert (status.there.vip, status.there.vip_said) == (None, "only root may ask the link")
     assert status.there.vrrp_said == "only root may listen"
     assert status.here.vrrp_said == "only root may do it"
-    assert status.signs is None
-    assert status.signs_said.endswith("run cannot be read: No such file or directory")
+    assert status.marks is None
+    assert status.marks_said.endswith("run cannot be read: No such file or directory")
     assert summary(status).status == 1  # whether A has the VIP is not known
 
 
@@ -270,8 +270,8 @@ def test_marks_of_this_node(tmp_path: Path) -> None:
     world.a.access = CLOSED
     world.permit = False
     status = seen(world)
-    assert status.signs and status.signs.gave_way == "superseded"
-    assert status.signs.permit is False
+    assert status.marks and status.marks.gave_way == "superseded"
+    assert status.marks.permit is False
     assert status.here.verdict and status.here.verdict.reason == "GAVE_WAY"
 
 

@@ -16,9 +16,9 @@ from kachecks.state.maintenance_mark import in_local_time
 from tests.unit.doubles.status_samples import (
     ACTIVE,
     CHANNEL,
+    MARKS,
     NOW,
     OPENED,
-    SIGNS,
     SILENT,
     STANDBY,
     STATUS,
@@ -33,7 +33,7 @@ EVERYTHING_WRONG = STATUS._replace(
         verdict=Verdict("WRITES_STALLED", 0, LONG, "holder"),
     ),
     there=SILENT._replace(trouble=LONG),
-    signs=SIGNS._replace(gave_way=LONG, gave_way_ago=3.0, permit=False),
+    marks=MARKS._replace(gave_way=LONG, gave_way_ago=3.0, permit=False),
     transitions=(OPENED._replace(why=LONG),) * 3,
 )
 
@@ -147,11 +147,11 @@ def test_without_gtids_the_position_is_told() -> None:
 
 def test_marks_are_all_told() -> None:
     maintenance = in_local_time(NOW - 60, NOW + 7200, "ann", "new disks")
-    signs = SIGNS._replace(
+    marks = MARKS._replace(
         maintenance=maintenance, gave_way="superseded", gave_way_ago=12.0, permit=False,
         leaving=True, at_work="demote",
     )  # fmt: skip
-    text = cells(STATUS._replace(signs=signs), "marks")[0]
+    text = cells(STATUS._replace(marks=marks), "marks")[0]
     for part in (
         "by ann: new disks, 2 h left",
         "gave way 12 s ago: superseded",
@@ -164,7 +164,7 @@ def test_marks_are_all_told() -> None:
 
 def test_what_cannot_be_read_is_not_shown_as_empty() -> None:
     status = STATUS._replace(
-        signs=None, signs_said="only root", transitions=None, transitions_said="no permission"
+        marks=None, marks_said="only root", transitions=None, transitions_said="no permission"
     )
     assert cells(status, "marks")[0] == "unknown: only root"
     assert drawn(status)[-1] == "  unknown: no permission"
