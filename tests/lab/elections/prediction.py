@@ -30,12 +30,12 @@ class Prediction:
 
     def settle(self) -> frozenset[str]:
         """Who holds the VIP from now on."""
-        pair = self.sides.pair(self._failed["A"], self._failed["B"])
-        pair = pair._replace(
-            a=pair.a._replace(hears=pair.a.hears and self._hearing["A"]),
-            b=pair.b._replace(hears=pair.b.hears and self._hearing["B"]),
+        election = self.sides.election(self._failed["A"], self._failed["B"])
+        election = election._replace(
+            a=election.a._replace(hears=election.a.hears and self._hearing["A"]),
+            b=election.b._replace(hears=election.b.hears and self._hearing["B"]),
         )
-        held = pair.settle(self.masters)
+        held = election.settle(self.masters)
         assert held is not None
         self.masters = held
         return held

@@ -79,7 +79,7 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         return answer(self, sql, timeout)
 
     monkeypatch.setattr(Session, "answer", answers)
-    monkeypatch.setattr(keepalived_probe, "ask", lambda _vips: BACKUP)
+    monkeypatch.setattr(keepalived_probe, "ask_keepalived", lambda _vips: BACKUP)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "main.permit").write_text("1\n")
 
@@ -204,7 +204,7 @@ def test_who_is_not_root_is_told_what_cannot_be_seen(
         raise NoPermission("only root may do it")
 
     world = standby(tmp_path)
-    monkeypatch.setattr(keepalived_probe, "ask", refuse)
+    monkeypatch.setattr(keepalived_probe, "ask_keepalived", refuse)
     denied = PermissionError(1, "Operation not permitted")
     world.network.errors = {"holder?": denied, "adverts?": denied}
     (tmp_path / "run" / "main.permit").unlink()
@@ -222,14 +222,14 @@ def test_no_keepalived_here_is_a_problem(tmp_path: Path, monkeypatch: pytest.Mon
     def none(_vips: object) -> Vrrp:
         raise NotFound("no keepalived is running here")
 
-    monkeypatch.setattr(keepalived_probe, "ask", none)
+    monkeypatch.setattr(keepalived_probe, "ask_keepalived", none)
     status = seen(standby(tmp_path))
     assert status.here.vrrp_state == NO_KEEPALIVED
     assert "no keepalived is running here" in summary(status).problems[0]
 
 
 def test_two_writers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keepalived_probe, "ask", lambda _vips: MASTER)
+    monkeypatch.setattr(keepalived_probe, "ask_keepalived", lambda _vips: MASTER)
     world = standby(tmp_path)
     world.vip, world.b.access = True, OPEN
     told = summary(seen(world))
@@ -254,7 +254,7 @@ def test_what_goes_wrong_on_one_side_does_not_hide_the_other(
         raise KeyError("Seconds_Behind")
 
     world, asking = standby(tmp_path), AtOnce()
-    monkeypatch.setattr(keepalived_probe, "ask", crash)
+    monkeypatch.setattr(keepalived_probe, "ask_keepalived", crash)
     world.when("A: SHOW REPLICA STATUS", crash)
     status = look(world, asking)
     assert status.here.open is False
