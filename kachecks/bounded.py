@@ -1,9 +1,9 @@
-"""Time that is over: a clock, seconds that shrink, and work that is given up when it hangs.
+"""Deadlines: a clock, a budget of seconds, and work that is given up when it hangs.
 
-In a thread (``within``, ``Asking``): what waits in C code that releases the interpreter's lock, as
-the MySQL drivers, sockets and syslog do. A signal handler would not interrupt them, and an
-abandoned thread ends with the process. In a child (``apart``): what touches a disk, since not even
-SIGKILL ends a process in uninterruptible sleep.
+Work that waits in C code runs in a thread (``within``, ``Asking``): the MySQL drivers, sockets and
+syslog release the interpreter's lock, no signal handler would interrupt them, and an abandoned
+thread ends with the process. Work that touches a disk runs in a child process (``in_child``), since
+not even SIGKILL ends a process in uninterruptible sleep.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Clock:
         return self.now() - start_of("self")
 
     def parent_running(self) -> float:
-        """The age of the process that has started this one; inf where it is not to be seen."""
+        """The age of the process that started this one; infinite where it cannot be seen."""
         try:
             return self.now() - start_of(str(os.getppid()))
         except OSError:
@@ -45,7 +45,7 @@ class Clock:
 
 
 class Budget:
-    """Seconds that shrink: one for a whole piece of work, so that its steps share them."""
+    """The seconds left for a whole piece of work, shared by all its steps."""
 
     def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
@@ -62,7 +62,7 @@ class Budget:
 
 
 class GivenUp(Exception):
-    """The work has not ended in time, and is left to itself."""
+    """The work has not ended in time and was abandoned."""
 
 
 def within(seconds: float, work: Callable[..., Any], *arguments: Any) -> Any:
@@ -89,7 +89,7 @@ def within(seconds: float, work: Callable[..., Any], *arguments: Any) -> Any:
 
 
 LONGEST_TEXT = 4000
-"""Bytes; less than a pipe holds, so that the child never waits for its reader."""
+"""Bytes of a child's text: less than a pipe holds, so that the child never waits for its reader."""
 
 
 class Answer(NamedTuple):
@@ -109,7 +109,8 @@ def in_child(work: Callable[[], str], patience: float) -> Answer:
     child = os.fork()
     if child == 0:
         try:
-            # All others are the parent's: held here, a lock or a pipe would outlive it.
+            # The other descriptors are the parent's. A lock or a pipe kept open here would
+            # outlive the parent.
             os.closerange(0, writer)
             os.closerange(writer + 1, 1024)
             os.write(writer, b"." + work().encode("utf-8", "replace")[:LONGEST_TEXT])
@@ -169,8 +170,8 @@ class _Question:
 
 
 class Asking:
-    """Questions by name. One that has not been answered in time is not asked again beside itself:
-    its answer, when it comes, is the next one of that name."""
+    """Questions by name. One that was not answered in time is not asked a second time beside the
+    first: its late answer counts as the next one of that name."""
 
     def __init__(self) -> None:
         self._questions: dict[str, _Question] = {}

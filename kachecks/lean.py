@@ -1,13 +1,14 @@
 """Stand-ins for what check_mysql cannot afford to import every second.
 
-NamedTuple for typing, suppress for contextlib (2 ms), plain_options for argparse.
+NamedTuple stands in for that of typing, suppress for that of contextlib (2 ms), plain_options for
+argparse.
 
-typing takes as long to import as everything of ours. Type checkers see the original; at run time
-this does what is used of it: fields from annotations, defaults, methods and properties,
-``_fields``, ``_replace``, ``_asdict``.
+Importing typing takes as long as importing everything of ours. Type checkers see the original; at
+run time the class below offers what we use of it: fields from annotations, defaults, methods and
+properties, ``_fields``, ``_replace``, ``_asdict``.
 
-Modules on that path say ``TYPE_CHECKING = False``, which type checkers take for True, and import
-below it what only annotations need.
+Modules that check_mysql loads every second say ``TYPE_CHECKING = False``, which type checkers read
+as True. What only annotations need is imported below it.
 """
 
 from __future__ import annotations
@@ -88,13 +89,14 @@ class suppress:
 
 
 def plain_options(arguments: list[str], options: T, flags: dict[str, str]) -> T | None:
-    """The command line that keepalived.conf has, without argparse, which costs as much as a check.
+    """Read a command line such as keepalived.conf has, without argparse, which costs as much as a
+    check.
 
     Args:
-        options: what holds where nothing is given; it has a ``defaults_file``.
-        flags: by the argument, the item of ``options`` that it sets.
+        options: the defaults; one of them is ``defaults_file``.
+        flags: argument -> the item of ``options`` that it sets to True.
 
-    None where argparse has to say more.
+    None where this is not enough: argparse then reads the command line, or says what is wrong.
     """
     for argument in arguments:
         name, given, value = argument.partition("=")

@@ -1,7 +1,8 @@
-"""The mysqld process: which one it is, whether it still lives, its end.
+"""The mysqld process: which one it is, whether it is alive, how it ends.
 
-A pid alone names nothing: it is given to somebody else after the process has died. Pid and start
-time together (proc(5), /proc/PID/stat, field 22, clock ticks since boot) name one process.
+A pid alone identifies nothing, since another process gets it some time after the first has died.
+Pid and start time together (proc(5), /proc/PID/stat, field 22, clock ticks since boot) name one
+process.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ class Process(NamedTuple):
 def identify(pid: int, proc: str = "/proc") -> Process | None:
     """The process of that pid if it is a living mysqld or mariadbd, else None.
 
-    A systemd or inetd that holds the listening socket for mysqld is not taken for it.
+    A systemd or inetd that holds the listening socket for mysqld does not count as mysqld.
     """
     try:
         name, state, threads, started = _stat(str(pid), proc)
     except (FileNotFoundError, ProcessLookupError):
         return None
-    # The first thread of a process that is being killed waits as a zombie for those that hang in
-    # the kernel (a dead disk).
+    # While a process is being killed, its first thread is already a zombie and waits for those that
+    # hang in the kernel (on a dead disk): such a process has not ended.
     ended = state == "X" or (state == "Z" and threads <= 1)
     return Process(pid, started) if name in NAMES and not ended else None
 
@@ -38,7 +39,7 @@ def identify(pid: int, proc: str = "/proc") -> Process | None:
 def start_of(pid: str, proc: str = "/proc") -> float:
     """When a process ("self": this one) was started, in seconds of CLOCK_BOOTTIME.
 
-    Up to 10 ms too early. Raises OSError: there is none of that pid.
+    May be up to 10 ms too early. Raises OSError: there is no process of that pid.
     """
     return _stat(pid, proc)[3] / os.sysconf("SC_CLK_TCK")
 
@@ -52,13 +53,14 @@ def _stat(pid: str, proc: str) -> tuple[str, str, int, int]:
 
 
 def alive(process: Process, proc: str = "/proc") -> bool:
-    """That very process still runs (stopped and hung ones count; one that waits for its parent
-    to notice does not)."""
+    """That very process still runs. A stopped or hung one counts; one that has ended and only waits
+    for its parent to notice (a zombie) does not."""
     return identify(process.pid, proc) == process
 
 
 def wait(process: Process, seconds: float) -> bool:
-    """True when it has ended within ``seconds``. Wakes up the moment it does, where pidfd is."""
+    """True when it has ended within ``seconds``. Returns the moment it ends, where there is
+    pidfd_open."""
     ended = watch(process, seconds)
     if ended is not None:
         return ended
@@ -71,9 +73,10 @@ def wait(process: Process, seconds: float) -> bool:
 
 
 def watch(process: Process, seconds: float) -> bool | None:
-    """True the moment it ends, False after ``seconds`` s; None, at once, where that needs polling.
+    """True the moment it ends, False after ``seconds``; None at once where only polling could tell.
 
-    Its sockets are closed by then: who connects to them is refused. pidfd_open: Linux 5.3.
+    By the time it has ended its sockets are closed, so whoever connects to them is refused. Needs
+    pidfd_open(2): Linux 5.3.
     """
     descriptor = _pidfd(process)
     if descriptor is None:
@@ -87,10 +90,10 @@ def watch(process: Process, seconds: float) -> bool | None:
 
 
 def kill(process: Process) -> bool:
-    """SIGKILL to that very process; False when it was gone already.
+    """Send SIGKILL to that very process; False when it was gone already.
 
-    Through a pidfd, so that a pid given anew in the meantime is never hit (Linux 5.3; before it
-    the start time is compared once more right before the signal).
+    It is sent through a pidfd, so that it never hits a new process with the same pid. Before Linux
+    5.3, which has no pidfd, the start time is compared once more right before the signal.
 
     Raises:
         PermissionError: we are not root.

@@ -1,7 +1,7 @@
 """This node as promotion, demotion and checks see it: the one seam to everything outside.
 
-A Node is put together from small parts. A dry run and the simulated worlds of the tests put others
-in the place of those that touch the world (Outside); marks, lock and telling stay the real ones.
+A Node is composed of small parts. A dry run and the simulated worlds of the tests replace only the
+parts that touch the world (Outside); marks, lock and telling stay the real ones.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class Servers:
-    """The two servers of a pair, and the process of this node's one."""
+    """The two servers of a pair, and the mysqld process of this node."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -52,7 +52,7 @@ class Servers:
         return Session(peer_address(self._config.remote, self._config.peer), timeout)
 
     def connect_vip(self, timeout: float) -> Session:
-        """A new session with whoever has the VIP, as a client has it. Raises SessionError."""
+        """A new session with whoever has the VIP, as a client would get it. Raises SessionError."""
         return Session(peer_address(self._config.remote, self._config.vips[0]), timeout)
 
     def connections_from_peer(self) -> set[int]:
@@ -103,10 +103,10 @@ class Keepalived:
         self._found: Found | None = None
 
     def find(self) -> bool:
-        """Whether there is one; it is surely ours.
+        """Whether there is one that is certainly ours.
 
         Raises:
-            KeepalivedError: none that is surely ours, or not allowed.
+            KeepalivedError: what was found is not certainly ours, or may not be looked at.
         """
         from kachecks.keepalived import process
 
@@ -117,7 +117,7 @@ class Keepalived:
         """Stop it; one sentence about what was done.
 
         Raises:
-            KeepalivedError: none that is surely ours, or not allowed.
+            KeepalivedError: what was found is not certainly ours, or may not be looked at.
         """
         from kachecks.keepalived import process
 
@@ -141,7 +141,8 @@ class Keepalived:
     def start_notify_master(self) -> None:
         """Run the hook in keepalived's place, in a group of its own, and do not wait for it.
 
-        keepalived ends a check with its whole group; a promotion must not end with it.
+        keepalived ends a check together with its whole process group; a promotion must not end with
+        the check.
         """
         import subprocess
         import sys
@@ -158,10 +159,10 @@ class Keepalived:
 
 
 class Voice:
-    """Where people are told: syslog, the operator's alert program, nobody at a terminal."""
+    """How people are told: by syslog and the operator's alert program. Nobody is at a terminal."""
 
     verbose = False
-    """Somebody is at the terminal and wants to know how far it is."""
+    """Somebody is at the terminal and wants to follow the work (-v)."""
 
     def log(self, text: str, problem: bool) -> None:
         """One line to syslog."""
@@ -172,11 +173,11 @@ class Voice:
         report.alert(program, record)
 
     def progress(self, text: str) -> None:
-        """For the person at the terminal; nothing unless asked for."""
+        """For the person at the terminal; says nothing here, as there is none."""
 
 
 class VerboseVoice(Voice):
-    """The same, and a person at a terminal is told what is done (-v)."""
+    """The same, and the person at the terminal is told each step (-v)."""
 
     verbose = True
 
@@ -205,10 +206,7 @@ class Node:
     """This node, for one pair."""
 
     def __init__(self, config: Config, outside: Outside | None = None) -> None:
-        """
-        Args:
-            outside: None: the real world.
-        """
+        """Args: ``outside``: the parts that touch the world; None: the real ones."""
         around = outside or Outside(config)
         self.config = config
         self.clock = around.clock
@@ -230,7 +228,8 @@ class Node:
 
     @property
     def maintenance_mark(self) -> MaintenanceMark:
-        """What keeps this node out of the election; it survives a reboot."""
+        """The mark by which an operator keeps this node out of the election; it survives a
+        reboot."""
         from kachecks.state.maintenance_mark import MaintenanceMark
 
         directories = self.config.run_dir, self.config.state_dir
@@ -249,7 +248,7 @@ class Node:
 
 
 class Telling:
-    """What is told of one pair: by syslog, the audit log and the alert program."""
+    """Tells people about one pair: by syslog, the audit log and the alert program."""
 
     def __init__(self, config: Config, voice: Voice, disk: Disk) -> None:
         self._config = config

@@ -11,8 +11,8 @@ LOG_PATIENCE = 0.3
 def log(text: str, problem: bool = False) -> None:
     """One line to syslog, from ``kachecks``; keepalived throws a script's own output away.
 
-    A log daemon that hangs and no longer empties its socket is not waited for: a check that did
-    would be ended as hung, and move the VIP for it.
+    A log daemon that hangs, and no longer empties its socket, is not waited for: keepalived would
+    end a waiting check as hung, and the VIP would move for that.
     """
     import syslog
 
@@ -32,9 +32,10 @@ def say(text: str) -> None:
 
 
 class Terminal:
-    """Somebody's screen, while this node is closed: stopped by Ctrl-S it must not stop us.
+    """Somebody's screen. One that was stopped with Ctrl-S must not stop us while this node is
+    closed.
 
-    After one line that could not be written in time nothing more is.
+    After a line that could not be written in time, no more lines are written.
     """
 
     def __init__(self) -> None:
@@ -55,7 +56,7 @@ def alert(program: str, record: dict[str, object]) -> None:
     """Start the operator's program with the record as JSON on its stdin, and let it go.
 
     It runs in a session of its own, so that neither keepalived's signals nor our end reach it.
-    One that cannot be started is said in syslog.
+    If it cannot be started, syslog says so.
     """
     import json
     import subprocess

@@ -1,8 +1,8 @@
 """MySQL's own option-file form: lines, groups, quotes, escapes.
 
-What MySQL's programs do with the same text is done here too (verified against my_print_defaults):
-`#` and `;` begin a whole-line comment, only `#` begins one after a value and not inside quotes,
-`-` and `_` are alike in keys, groups may be repeated, and the escapes of _ESCAPES hold with or
+The same text means the same as to MySQL's own programs (verified against my_print_defaults): `#`
+and `;` begin a comment at the start of a line; after a value only `#` does, and not inside quotes;
+`-` and `_` are alike in keys; groups may be repeated; and the escapes of _ESCAPES hold with or
 without quotes. Where MySQL would skip what it does not know, this raises ConfigError.
 
 Read by check_mysql once a second: nothing is imported here that `os` has not loaded.

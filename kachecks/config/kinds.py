@@ -120,7 +120,8 @@ def _canonical(text: str) -> str:
 
 
 def _to_address(text: str) -> str:
-    """An address that is one host's for others too: not loopback, multicast or a placeholder."""
+    """An address by which other hosts can reach one host: not loopback, multicast or a
+    placeholder."""
     address = _canonical(text)
     if ":" not in address:
         first = int(address.split(".")[0])

@@ -1,9 +1,9 @@
 """The option file as one typed, checked value.
 
-Read by every command, and by check_mysql once a second: so nothing is imported here that `os` has
-not loaded already, and what an error or an IPv6 address needs is imported there. Of two equal keys
-the last wins. A mistyped `fence-timeout` must not be found out in an outage: what
-is unknown is an error that names the line.
+Every command reads it, and check_mysql does so once a second. So nothing is imported here that `os`
+has not loaded already; what only an error or an IPv6 address needs is imported where it is needed.
+When a key is given twice, the last one wins. An unknown key is an error that names the line, since
+a mistyped `fence-timeout` must not be found out in an outage.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _LONGEST_CHECK = 9  # seconds; keepalived's `timeout 10` ends the check
 
 
 class Login(NamedTuple):
-    """How to reach one server; a socket where there is no host, and never both."""
+    """How to reach one server: by host or by socket, never both."""
 
     user: str
     password: str | None
@@ -224,7 +224,8 @@ def load(path: str = DEFAULT_PATH) -> Config:
 def parse(text: str, path: str) -> Config:
     """Check and convert the text of an option file; `path` is for messages only.
 
-    Nothing is read but which of SOCKETS exists, where neither socket nor host is given.
+    The only thing looked at besides the text is which of SOCKETS exists, where the file gives
+    neither socket nor host.
 
     Raises: ConfigError.
     """
@@ -239,7 +240,7 @@ def parse(text: str, path: str) -> Config:
 
 
 class _Given(NamedTuple):
-    """What the file says: converted values, and the line that each was last set in."""
+    """What the file says: converted values, and the line in which each was last set."""
 
     path: str
     values: dict[tuple[str, str], Any]
@@ -278,8 +279,8 @@ def _convert(key: Key, value: str | None, where: str) -> Any:
 def _unknown(group: str, name: str, value: str | None) -> str:
     """A sentence about a key that does not exist.
 
-    It shows the key only if it looks like one: it may be the rest of a password, as in
-    `password my=secret` or in a long one that an editor has wrapped.
+    The key is shown only if it looks like one. Otherwise it may be the rest of a password, as in
+    `password my=secret`, or in a long password that an editor has wrapped.
     """
     from difflib import get_close_matches
 
@@ -373,7 +374,7 @@ def _default_socket() -> str:
 
 
 def _agree(given: _Given, config: Config) -> None:
-    """What no single key can tell: addresses that must differ, times that must add up."""
+    """Check what concerns several keys: addresses that must differ, times that must add up."""
     if config.peer in config.vips:
         raise given.error(
             _K, ["vip", "peer"], f"peer is {config.peer}, one of vip, expected the other node's own"

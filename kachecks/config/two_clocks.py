@@ -1,18 +1,19 @@
-"""The two clocks of a node that is cut off: it has closed itself before the other one opens.
+"""The two clocks: a node that is cut off has closed itself before the other one opens.
 
-Only with a witness. Neither node can ask the other, so only time separates them. Both clocks start
-at the cut; the numbers are upper and lower bounds, not averages.
+They exist only with a witness. Neither node can ask the other, so only time keeps the two from
+being open at once. Both clocks start at the cut; the numbers are upper and lower bounds, not
+averages.
 """
 
 from __future__ import annotations
 
 CLOSING_TIME = 3.0
-"""Seconds after isolation_timeout at which an active node is closed at the latest: one until its
-next check looks, one for the check to start and to find nobody, one to close or kill."""
+"""Seconds from isolation_timeout until an active node is closed at the latest: one until its next
+check looks, one for that check to start and find nobody, one to close or kill."""
 
 ADVERTS_MISSED = 2
-"""Whole advert intervals that the other node waits at least. VRRP's timer is three of them, but it
-runs from the last advert heard, which may be nearly one interval older than the cut."""
+"""Whole advert intervals for which the other node waits at least. VRRP's timer is three intervals,
+but it runs from the last advert heard, which may be nearly one interval older than the cut."""
 
 
 def least_peer_grace(isolation_timeout: float, advert_int: float) -> float:

@@ -1,7 +1,7 @@
 """Whether mysqld's file systems have room and take writes, without touching a dead disk.
 
-statfs of a dead network disk never returns, so it is done apart, by one child at a time: one that
-hangs is found again at the next look, and no second one is started beside it.
+statfs of a dead network disk never returns, so a child process calls it. There is one such child at
+a time: if it hangs, the next look finds it still there and starts no second one.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ class Disks(NamedTuple):
 
 
 def look_at(root: str, directories: tuple[str, ...], min_free: int, note: str) -> Disks:
-    """Look at directories below ``root``, such as /proc/PID/root, the root as mysqld sees it.
+    """Look at directories below ``root``, such as /proc/PID/root: the root directory that mysqld
+    sees.
 
     Args:
-        min_free: bytes; with less a file system counts as full.
-        note: a file that names a child which has not come back.
+        min_free: bytes; a file system with less left counts as full.
+        note: the file that names a child which has not come back.
 
     Raises:
         StateError: a hanging child cannot be noted.

@@ -1,11 +1,12 @@
 """The one module that knows the MySQL driver.
 
-It is the C extension of mysql-connector-python, used without the package around it: it loads in a
-fifth of the time. It is undocumented, so where it is missing or has changed, the pure Python
-``mysql.connector`` takes over. The extension must be imported before anything that loads the
-system's OpenSSL (hashlib, ssl), or its own OpenSSL cannot be used.
+The driver is the C extension of mysql-connector-python. It is used without the package around it,
+since it then loads in a fifth of the time. It is undocumented, so where it is missing or has
+changed, the pure Python ``mysql.connector`` takes over. The extension must be imported before
+anything that loads the system's OpenSSL (hashlib, ssl), or its own OpenSSL cannot be used.
 
-Nothing here has a total deadline: the drivers' time-outs are per read. The session sees to that.
+Nothing here has a total deadline, as the drivers' time-outs apply to each read. The session
+(mysql.session) sets the deadlines.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ TIMED_OUT = 110
 TRY_AGAIN = 11  # connect(2) on a unix socket whose queue of a stopped server is full
 UNREACHABLE_ERRNOS = frozenset({110, 112, 113})  # timed out, host down, no route to host
 
-# Client errors (2000 to 2999) by which the server has nevertheless shown that it lives.
+# Client errors (2000 to 2999) that nevertheless prove that the server is alive.
 SPOKEN_CLIENT_ERRORS = frozenset({2007, 2012, 2026, 2027, 2049, 2054, 2058, 2059, 2061})
 
 
@@ -74,7 +75,7 @@ def connect(address: Address, timeout: float, driver: str | None = None) -> Conn
     """Connect by the driver named ("c" or "pure"), or by the best one there is.
 
     Raises:
-        DriverError: that driver is not to be had.
+        DriverError: that driver is not installed here.
         Exception: whatever the driver raises; see ``explained``.
     """
     if driver != "pure" and _mysql_connector is not None:
@@ -93,10 +94,10 @@ def connect(address: Address, timeout: float, driver: str | None = None) -> Conn
 
 
 def prepare() -> None:
-    """Have the client library initialise itself, before threads use it at the same time.
+    """Make the client library initialise itself before several threads use it at the same time.
 
-    Its first mysql_init() does so, and that is not thread-safe (MySQL C API, mysql_library_init). A
-    connection to a socket that does not exist gets so far, and no further.
+    The first mysql_init() initialises it, and that is not thread-safe (MySQL C API,
+    mysql_library_init). Connecting to a socket that does not exist gets exactly that far.
     """
     if _mysql_connector is not None:
         with suppress(Exception):
@@ -104,7 +105,7 @@ def prepare() -> None:
 
 
 def explained(error: Exception, address: Address) -> SessionError:
-    """The driver's exception in our terms (error numbers: MySQL manual, client errors)."""
+    """Put the driver's exception in our terms (error numbers: MySQL manual, client errors)."""
     if isinstance(error, SessionError):
         return error
     errno = getattr(error, "errno", None)
@@ -135,7 +136,7 @@ def _not_connected(system_errno: int, address: Address, message: str) -> Session
 
 
 def _system_errno(error: Exception, message: str) -> int:
-    """The kernel's errno behind a 2002 or 2003, or 0. Both drivers put it in the text."""
+    """The kernel's errno behind a 2002 or 2003, or 0. Both drivers put it into the message."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno:
@@ -172,7 +173,7 @@ def _text(value: Any) -> str | None:
 
 
 def _require_tls(address: Address, run: Callable[[str], list[Row]]) -> None:
-    """Refuse a connection in clear where the option file wants TLS."""
+    """Refuse an unencrypted connection where the option file requires TLS."""
     if address.socket is None and address.login.ssl_mode not in ("DISABLED", "PREFERRED"):
         rows = run(CIPHER)
         if not (rows and rows[0].get("Value")):

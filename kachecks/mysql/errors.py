@@ -1,9 +1,11 @@
-"""How a server answered, or did not: what each kind proves about it is what decisions hang on.
+"""How a server answered, or failed to: decisions depend on what each kind of answer proves about
+it.
 
-One vocabulary from the driver's error to the sentence that people read: a server is *open* or
-*closed* if it says so; else *refusing* (nobody listens, its host answers), *absent* (nothing at
-that address answers), *mute* (connected, and no answer in time), *busy* (it has no connection
-left), *unaskable* (it answers with another error), or *unknown* (this host cannot ask).
+There is one vocabulary, from the driver's error to the sentence that people read. A server is
+*open* or *closed* if it says so. Otherwise it is *refusing* (nobody listens, but its host answers),
+*absent* (nothing at that address answers), *mute* (connected, and no answer in time), *busy* (it
+has no connection left), *unaskable* (it answers with another error), or *unknown* (this host cannot
+ask).
 """
 
 OPEN, CLOSED = "open", "closed"
@@ -15,7 +17,7 @@ GONE = (REFUSING, ABSENT)
 or be cut off."""
 
 CONNECTIONS_USED_UP = frozenset({1040, 1203, 1226})
-"""An administrator's place may get free."""
+"""No connection is left. One may become free, so it is worth asking again."""
 
 CANNOT_LOG_IN = frozenset({1044, 1045, 1130, 1698, 2059, 2061})
 NOT_ALLOWED = frozenset({1142, 1143, 1227})
@@ -24,7 +26,7 @@ NO_SUCH_THREAD, NOT_OURS_TO_KILL = 1094, 1095
 
 
 class SessionError(Exception):
-    """A server could not be asked; the subclass says how far it came."""
+    """A server could not be asked; the subclass says how far the attempt got."""
 
 
 class Refused(SessionError):
@@ -46,7 +48,7 @@ class Lost(SessionError):
 class ServerError(SessionError):
     """An error that a living server sent: it is alive, whatever else is wrong.
 
-    ``errno`` 0: it has sent none, and is not one that we can go by.
+    With ``errno`` 0 the server sent no error, but it is one that kachecks cannot work with.
     """
 
     def __init__(self, errno: int, message: str) -> None:
@@ -70,7 +72,7 @@ class DriverError(SessionError):
 
 
 def word_for(error: SessionError) -> str:
-    """What a server is that could not be asked: one of the words above."""
+    """One of the words above for a server that could not be asked."""
     if isinstance(error, Refused):
         return REFUSING
     if isinstance(error, Unreachable):

@@ -1,7 +1,7 @@
 """What a server is and does, as frozen values. Version differences end here.
 
-Unknown is None, never a guess. Rows come by the column names of every supported version: MySQL
-below 8.0.22 and all of MariaDB say Master and Slave, newer MySQL says Source and Replica.
+Unknown is None, never a guess. Rows are read by the column names of every supported version: MySQL
+before 8.0.22 and all MariaDB say Master and Slave, newer MySQL says Source and Replica.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Version(NamedTuple):
 
     @property
     def lets_admins_write(self) -> bool:
-        """read_only does not hold those back who have SUPER or READ_ONLY ADMIN (MariaDB < 12)."""
+        """read_only does not stop accounts with SUPER or READ_ONLY ADMIN (MariaDB before 12)."""
         return self.mariadb and self.number < (12, 0, 0)
 
     def __str__(self) -> str:
@@ -29,7 +29,7 @@ class Version(NamedTuple):
 def parse_version(text: str) -> Version:
     """The version in a server's greeting, such as ``5.5.5-10.11.19-MariaDB-log`` or ``8.4.3``.
 
-    MariaDB before 11 puts ``5.5.5-`` in front, for replicas that know only one digit.
+    MariaDB before 11 puts ``5.5.5-`` in front, for old replicas that read only one digit.
 
     Raises:
         ValueError: the text does not begin with a version number.
@@ -46,11 +46,11 @@ def parse_version(text: str) -> Version:
 
 
 OLDEST = {True: (10, 5, 0), False: (5, 7, 8)}
-"""By family (MariaDB or not): the oldest versions that have all that we rely on."""
+"""By family (MariaDB or not): the oldest version that has everything we rely on."""
 
 
 def supported_version(text: str) -> Version:
-    """The same. Raises ValueError: it is too old, too."""
+    """The same, but raises ValueError also for a version that is too old."""
     version = parse_version(text)
     oldest = OLDEST[version.mariadb]
     if version.number < oldest:
@@ -63,7 +63,7 @@ BY_FILE = (
     "goes by file and offset, and only GTIDs tell what a server lacks: CHANGE REPLICATION SOURCE TO"
     " SOURCE_AUTO_POSITION = 1 (MySQL), CHANGE MASTER TO MASTER_USE_GTID = slave_pos (MariaDB)"
 )
-"""Of replication that kachecks does not go by."""
+"""The end of a sentence about replication that kachecks cannot work with."""
 
 
 class Channel(NamedTuple):
@@ -81,7 +81,7 @@ class Channel(NamedTuple):
     lag_seconds: int | None  # NULL while a thread stands still: unknown, not 0
     gtid: bool  # positions are GTIDs, not a file and an offset
     received_gtid: str
-    heartbeats: int  # MariaDB: received since the start; a source sends them when it has sent all
+    heartbeats: int  # MariaDB: received since the start; sent when there is nothing else to send
     source_id: str  # server_uuid (MySQL) or server_id (MariaDB) of the source, "" if never seen
     read_up_to: str = ""  # file and offset at the source: grows while a large transaction arrives
 
@@ -148,7 +148,7 @@ def parse_channel(row: Row) -> Channel:
 
 
 def _by_gtid(row: Row) -> tuple[bool, str, str]:
-    """Whether positions are GTIDs, those received, and the identity of the source."""
+    """Whether positions are GTIDs; the GTIDs received; the identity of the source."""
     using = row.get("Using_Gtid")
     if using is None:
         received = (row.get("Retrieved_Gtid_Set") or "").replace("\n", "")
@@ -159,7 +159,7 @@ def _by_gtid(row: Row) -> tuple[bool, str, str]:
 
 
 class Facts(NamedTuple):
-    """What one look at a server found."""
+    """What one look at a server has found."""
 
     version: Version
     server_id: int
@@ -184,9 +184,9 @@ class Access(NamedTuple):
 def parse_access(version: Version, row: Row) -> Access:
     """Open or closed, from ``@@global.read_only`` and ``@@global.super_read_only``.
 
-    Closed means super_read_only on MySQL (5.7.8 and later; nobody writes through it), read_only
-    = NO_LOCK_NO_ADMIN on MariaDB 12.0 and later, where read_only is a word, and read_only on
-    older MariaDB, which has nothing stronger (MariaDB manual, read_only).
+    Closed means super_read_only on MySQL (5.7.8 and later), which nobody can write through. On
+    MariaDB 12.0 and later, where read_only is a word, it means NO_LOCK_NO_ADMIN. Older MariaDB has
+    nothing stronger than read_only (MariaDB manual, read_only).
     """
     read_only = (row["read_only"] or "").upper()
     writable = read_only in ("0", "OFF")
@@ -198,7 +198,8 @@ def parse_access(version: Version, row: Row) -> Access:
 
 
 def channels_by_identity(channels: tuple[Channel, ...], identity: str) -> tuple[Channel, ...]:
-    """The channels that read from the server of this identity; where none is known to, all."""
+    """The channels that read from the server with this identity; all, where none is known to do
+    so."""
     known = tuple(channel for channel in channels if channel.source_id == identity)
     return known or channels
 
@@ -206,8 +207,8 @@ def channels_by_identity(channels: tuple[Channel, ...], identity: str) -> tuple[
 def channels_by_address(channels: tuple[Channel, ...], peer: str) -> tuple[Channel, ...]:
     """The channels that read from ``peer``.
 
-    A channel may name its source by host name, which a check does not resolve (that can hang).
-    So where none names the address, all of them count.
+    A channel may name its source by host name, which a check does not resolve, as that can hang. So
+    where no channel names the address, all of them count.
     """
     named = tuple(channel for channel in channels if channel.source_host == peer)
     return named or channels

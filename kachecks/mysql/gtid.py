@@ -1,4 +1,4 @@
-"""Positions and GTIDs as values: how far a server is, and what one position lacks of another.
+"""Positions and GTIDs as values: how far a server has come, and what one position lacks of another.
 
 MariaDB has no set arithmetic, so its GTIDs (domain-server-sequence) are compared here: binlog_state
 names the last sequence of every domain and server, slave_pos the last applied of every domain.
@@ -22,7 +22,7 @@ class Position(NamedTuple):
 
 
 def lost_of(identity: str, missing_gtids: str) -> str:
-    """The part of a missing set that this very server once made: it can never come back by itself.
+    """The part of a missing set that this very server once made. Replication never brings it back.
 
     ``identity`` is Facts.identity: server_uuid on MySQL, server_id on MariaDB.
     """
@@ -34,7 +34,8 @@ def lost_of(identity: str, missing_gtids: str) -> str:
 
 
 def of_others(position: Position, identity: str) -> str:
-    """All GTIDs here that this very server has not made: equal texts, equal transactions."""
+    """All GTIDs here that this very server has not made. If two texts are equal, so are the
+    transactions."""
     parts = {part.lower() for part in split_gtids(f"{position.gtids},{position.applied}")}
     own = {part for part in parts if _made_by(identity.lower(), part)}
     return ",".join(sorted(parts - own))

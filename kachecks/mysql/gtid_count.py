@@ -1,4 +1,4 @@
-"""How many transactions a GTID set, or the way from one position to another, stands for."""
+"""Counts transactions: in a GTID set, or between two positions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Span(NamedTuple):
 
     @property
     def transactions(self) -> int | None:
-        """A domain has one sequence for all its servers."""
+        """How many they are; a domain has one sequence of numbers for all its servers."""
         return None if self.after is None else max(0, parse_gtid(self.end)[2] - self.after)
 
     @property
@@ -73,11 +73,12 @@ class Span(NamedTuple):
 def mariadb_spans(wanted: str, own: Position) -> list[Span]:
     """Transactions of ``wanted`` that are ahead of ``own``, by domain.
 
-    ``wanted`` is best the other server's whole gtid_binlog_state: what both have of any server of
-    a domain is where the difference begins. With only a part of it (the answer of
-    ``mariadb_missing``) it may seem to begin earlier. Of a domain that ``own`` does not name it has
-    nothing; where it names none at all, nothing is known. Sequence numbers that somebody skipped by
-    hand (gtid_seq_no) count as transactions. Raises ValueError: these are no MariaDB GTIDs.
+    ``wanted`` had best be the other server's whole gtid_binlog_state: in each domain the difference
+    begins after the last transaction that both have. With only a part of it, such as the answer of
+    ``mariadb_missing``, the difference may seem to begin earlier. A domain that ``own`` does not
+    name begins at 0; if ``own`` names no domain at all, the beginning is unknown. Sequence numbers
+    that somebody skipped by hand (gtid_seq_no) count as transactions. Raises ValueError: these are
+    no MariaDB GTIDs.
     """
     ahead: dict[int, list[str]] = {}
     for gtid in mariadb_missing(wanted, own):
@@ -105,8 +106,8 @@ def mariadb_count(wanted: str, own: Position) -> int | None:
 def _common(wanted: str, own: Position) -> dict[int, int]:
     """Domain -> the highest sequence that both sides have.
 
-    A server numbers its own transaction one above all it has seen in the domain, so who has one
-    has had all that came before it.
+    A server numbers its own transaction one above all that it has seen in the domain. So whoever
+    has a transaction also has all that came before it.
     """
     theirs = _sequences(wanted)
     applied = _sequences(own.applied)

@@ -1,6 +1,6 @@
-"""What only the operator's commands ask a server: the check never loads this.
+"""The SQL that only the operator's commands use; the check never loads this.
 
-Every statement only reads, and waits for no lock. None but ``origins`` depends on the version.
+Every statement only reads, and waits for no lock. Only ``origins`` depends on the version.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ VARIABLES = "SHOW GLOBAL VARIABLES"
 GRANTS = "SHOW GRANTS"
 """Of the account that asks, with the privileges of the roles that are active in its session.
 
-Needs no privilege. MariaDB shows the hash of the account's password too: it is never kept.
+Needs no privilege. MariaDB shows the hash of the account's password too, which is never kept.
 """
 
 ACCOUNT = "SELECT CURRENT_USER() AS account"
-"""The row of the accounts' table that let us in, such as kachecks@10.0.0.1."""
+"""The account that let us in, such as kachecks@10.0.0.1."""
 
 CLOCK = "SELECT UTC_TIMESTAMP(6) AS now"
 """The server's clock, in microseconds."""
@@ -30,7 +30,7 @@ PERSISTED = (
 Needs no privilege (measured on 9.7)."""
 
 HOST_NAME = "SELECT @@global.hostname AS hostname"
-"""As the server's host calls itself. Needs no privilege."""
+"""The name that the server's host gives itself. Needs no privilege."""
 
 UPTIME = "SHOW GLOBAL STATUS LIKE 'Uptime'"
 """Seconds since mysqld has started, in the column Value. Needs no privilege."""
@@ -38,17 +38,17 @@ UPTIME = "SHOW GLOBAL STATUS LIKE 'Uptime'"
 PURGED = "SELECT @@global.gtid_purged AS purged"
 """MySQL: the transactions that its binary logs no longer hold. Needs no privilege.
 
-MariaDB has no such variable, and only BINLOG MONITOR shows its binary logs: there error 1236 of
-the receiver tells.
+MariaDB has no such variable, and shows its binary logs only to accounts with BINLOG MONITOR. There
+only the receiver's error 1236 tells.
 """
 
 
 def origins(version: Version) -> str:
     """Where each value comes from: a file, the command line, a statement, the default; "" unknown.
 
-    Neither needs a privilege (measured on MySQL 9.7, MariaDB 10.11 and 11.8). MySQL 5.7 has
-    nothing of the kind. MySQL names the file; after SET GLOBAL read_only = 0 it goes on naming it
-    for super_read_only, although that has been switched off by the same statement (9.7).
+    Neither statement needs a privilege (measured on MySQL 9.7, MariaDB 10.11 and 11.8). MySQL 5.7
+    has nothing of the kind. MySQL names the file. After SET GLOBAL read_only = 0 it still names the
+    file as the origin of super_read_only, although the same statement has switched that off (9.7).
     """
     if version.mariadb:
         return (

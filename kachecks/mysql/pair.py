@@ -1,8 +1,8 @@
 """Two servers beside each other: one answer for check, promotion, switchover and the commands.
 
 Are they a pair? Which transactions has one made that the other lacks? Is a replica fit to take
-over, and if not, by how much? Pure: values in, words out. What a server is (open, closed, mute ...)
-has its words in mysql.errors.
+over, and if not, how far is it from that? Pure: values in, words out. The words for what a server
+is (open, closed, mute ...) are in mysql.errors.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ FAMILY, SERVER_ID, SERVER_UUID, SOURCE = "family", "server_id", "server_uuid", "
 """What keeps two servers from being a pair."""
 
 NO_CHANNEL, FILE, APPLIER, RECEIVER, LAG = "no channel", "file", "applier", "receiver", "lag"
-"""What keeps a replica from taking over, beside being open itself."""
+"""What keeps a replica from taking over, apart from being open itself."""
 
 
 def mismatch(here: Facts, there: Facts, peer: str) -> str:
-    """Why these two are no pair: FAMILY, SERVER_ID, SERVER_UUID or SOURCE, "" if they are.
+    """Why these two are not a pair: FAMILY, SERVER_ID, SERVER_UUID or SOURCE; "" if they are.
 
     Args:
         peer: the address of ``there``, as the option file has it.
@@ -39,7 +39,7 @@ def mismatch(here: Facts, there: Facts, peer: str) -> str:
 
 
 def not_our_pair(here: Facts, there: Facts, peer: str, path: str) -> str:
-    """The same in a sentence with the cure, "" if they are a pair.
+    """The same as a sentence with the cure; "" if they are a pair.
 
     Args:
         path: of the option file.
@@ -67,14 +67,14 @@ def errant(maker: Facts, lacking: str) -> str:
     """GTIDs that ``maker`` has made itself and the other one has not even received.
 
     Args:
-        lacking: what the other one lacks of all that ``maker`` has, without what waits in its
-            relay log (positions.not_received): that only needs time.
+        lacking: what the other one lacks of all that ``maker`` has (positions.not_received). What
+            waits in its relay log is not part of that, since it only needs time.
     """
     return lost_of(maker.identity, lacking)
 
 
 class Obstacle(NamedTuple):
-    """A thing that keeps a replica from taking over."""
+    """Something that keeps a replica from taking over."""
 
     kind: str  # one of the words above
     sentence: str
@@ -85,7 +85,8 @@ def obstacles(channels: tuple[Channel, ...], longest_lag: float) -> Iterator[Obs
     """What keeps a replica that reads through these channels from taking over now.
 
     Args:
-        longest_lag: s. A lag that the server does not know is too long, and 0 is no proof.
+        longest_lag: s. A lag that the server does not know counts as too long. A lag of 0 proves
+            nothing.
     """
     if not channels:
         yield Obstacle(NO_CHANNEL, "it does not replicate")
@@ -97,7 +98,7 @@ def obstacles(channels: tuple[Channel, ...], longest_lag: float) -> Iterator[Obs
         elif not channel.receiving:
             yield Obstacle(RECEIVER, f"its receiver is not connected: {channel.receiver_said}")
         elif channel.lag_seconds is None:
-            yield Obstacle(LAG, "nobody knows how far behind")
+            yield Obstacle(LAG, "how far it is behind is not known")
         elif channel.lag_seconds > longest_lag:
-            behind = f"{channel.lag_seconds} s behind, more than {longest_lag:g} s"
+            behind = f"it is {channel.lag_seconds} s behind, more than {longest_lag:g} s"
             yield Obstacle(LAG, behind, channel.lag_seconds)

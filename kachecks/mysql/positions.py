@@ -1,6 +1,6 @@
-"""Servers asked how far they are, and what they lack of another's transactions.
+"""Asks servers how far they have come, and what they lack of another server's transactions.
 
-MySQL's GTID sets are subtracted by the server, MariaDB's are compared here (gtid).
+MySQL's GTID sets are subtracted by the server, MariaDB's are compared by mysql.gtid.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def executed(session: Session, seconds: float) -> Position:
     """What the server has committed by now.
 
     Raises:
-        NoGtids: they are switched off there (MySQL), so that cannot be told.
+        NoGtids: GTIDs are switched off there (MySQL), so nobody can tell.
         SessionError: as the server or the network has it.
     """
     row = session.query(queries.executed(session.version), seconds)[0]
@@ -39,7 +39,7 @@ def missing(session: Session, wanted: Position, seconds: float) -> str:
 def not_received(
     session: Session, wanted: Position, channels: tuple[Channel, ...], seconds: float
 ) -> str:
-    """What of ``wanted``, by GTID, has not even reached this server; "" when all has.
+    """What of ``wanted`` has not even reached this server; "" when all has.
 
     What waits in the relay log counts as received. Raises SessionError.
     """
@@ -58,8 +58,8 @@ def not_received(
 def unapplied(session: Session, channel: Channel, server_id: int, seconds: float) -> str:
     """What a channel has received and not applied, "" when nothing. Raises SessionError.
 
-    On MariaDB the received position also carries this server's own transactions as they came
-    back from the peer; those are not applied and do not count.
+    On MariaDB the received position also names this server's own transactions that came back from
+    the peer. They are never applied, so they do not count.
     """
     if session.version.mariadb:
         others = ",".join(

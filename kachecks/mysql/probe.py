@@ -1,4 +1,4 @@
-"""Session to Facts: the statements of a look at a server, and nothing that decides."""
+"""A look at a server, from session to Facts. Nothing here decides."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ def probe_access(session: Session, timeout: float) -> Access:
 
 
 def condition(connect: Callable[[float], Session], seconds: float) -> str:
-    """What a server is now, in the words of mysql.errors; closed for most people counts as closed.
+    """What a server is now, in the words of mysql.errors. Closed to ordinary accounts counts as
+    closed.
 
     Args:
-        seconds: to connect, and again to ask.
+        seconds: to connect, and as many again to ask.
     """
     try:
         session = connect(seconds)

@@ -2,8 +2,8 @@
 
 What only the operator's commands ask is in operator_queries, which the check does not load.
 
-Privileges are those measured for MySQL 9.7 and MariaDB 10.11; the grants in keepalived-snippets
-give exactly them.
+The privileges named here were measured on MySQL 9.7 and MariaDB 10.11, and the grants in
+keepalived-snippets give exactly these.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from kachecks.mysql.facts import Version
 # --- statements that only read -------------------------------------------------------------
 
 CIPHER = "SHOW SESSION STATUS LIKE 'Ssl_cipher'"
-"""An empty value: this very connection is not encrypted. Needs no privilege."""
+"""An empty value means that this very connection is not encrypted. Needs no privilege."""
 
 
 def globals_of(version: Version) -> str:
@@ -27,7 +27,7 @@ def globals_of(version: Version) -> str:
 
 
 def replication_status(version: Version) -> str:
-    """One row per channel; none means not a replica. Takes no lock that a hung write holds.
+    """One row per channel; no row means no replica. Takes no lock that a hung write holds.
 
     Needs REPLICATION CLIENT (MySQL), SLAVE MONITOR (MariaDB 10.5.9 and later).
     SHOW REPLICA STATUS: MySQL 8.0.22 and later; SHOW SLAVE STATUS was removed in 8.4.
@@ -69,35 +69,36 @@ DIRECTORIES = (
     "SELECT @@global.datadir AS datadir, @@global.log_bin_basename AS binlog,"
     " @@global.tmpdir AS tmpdir"
 )
-"""Where the server writes. Needs no privilege, touches no disk. NULL: it has no binary log."""
+"""Where the server writes; NULL if it has no binary log. Needs no privilege, touches no disk."""
 
 
 PROCESSLIST = "SHOW PROCESSLIST"
-"""All sessions. Needs PROCESS, or shows only one's own. Answers on a full disk too, where
-information_schema.processlist of MySQL fails."""
+"""All sessions; without PROCESS only those of the same account. Works on a full disk too, where
+MySQL's information_schema.processlist fails."""
 
 TRANSACTIONS = (
     "SELECT trx_mysql_thread_id AS id, TIMESTAMPDIFF(SECOND, trx_started,"
     " COALESCE(CONVERT_TZ(NOW(), @@session.time_zone, 'SYSTEM'), NOW())) AS seconds,"
     " trx_rows_modified AS modified FROM information_schema.innodb_trx ORDER BY trx_started"
 )
-"""Open transactions, the oldest first. Needs PROCESS. Takes a latch of InnoDB: not in a check.
-trx_started is in the zone of the system, NOW() in that of the session; a named zone whose tables
-are not loaded converts to NULL."""
+"""Open transactions, the oldest first. Needs PROCESS. Takes a latch of InnoDB, so no check may use
+it. trx_started is in the system's time zone, NOW() in the session's; CONVERT_TZ gives NULL for a
+named zone whose tables are not loaded."""
 
 WRITE_THROUGH_ACCOUNTS = (
     "SET STATEMENT lock_wait_timeout = 0 FOR SELECT DISTINCT user FROM kachecks.read_only_exempt"
 )
-"""MariaDB before 12: accounts that may write through read_only, ours included. A view that
-grants.mariadb.sql makes, because the server's own tables that tell it also hold the hashes of
-all passwords. Fails with 1146 or 1142 without it, with 1449 when the account that made it is
-gone, and with 1205 at once where somebody has locked the tables below it."""
+"""MariaDB before 12: accounts that may write through read_only, ours included. It reads a view that
+grants.mariadb.sql makes, because the server's own tables that tell this also hold the hashes of all
+passwords. Fails with 1146 or 1142 without the view, with 1449 when the account that made it is
+gone, and at once with 1205 while somebody has locked the tables below it."""
 
 SEMI_SYNC_SOURCE = (
     "SHOW GLOBAL VARIABLES WHERE Variable_name IN"
     " ('rpl_semi_sync_master_enabled', 'rpl_semi_sync_source_enabled') AND Value = 'ON'"
 )
-"""The switch of semi-synchronous replication that is on, by the name this server gives it."""
+"""The switch of semi-synchronous replication, if it is on, by the name that this server gives
+it."""
 
 PING = "SELECT 1 AS one"
 """Keeps the session, and the lock it holds, from timing out."""
@@ -105,16 +106,18 @@ PING = "SELECT 1 AS one"
 # --- statements that change something ------------------------------------------------------
 
 PREPARE_TO_CLOSE = "SET SESSION lock_wait_timeout = 1, autocommit = 1"
-"""Without it SET GLOBAL read_only waits for any running write up to lock_wait_timeout, a year by
-default, and holds up all other writes meanwhile; with it, error 1205 after a second. With
-autocommit off, an open transaction of this very session makes it fail with 1192."""
+"""Without it, SET GLOBAL read_only waits for any running write for up to lock_wait_timeout, a year
+by default, and holds up all other writes meanwhile. With it, it fails with 1205 after a second.
+With autocommit off it would fail with 1192 if this very session had a transaction open."""
 
 LET_GO_WHEN_SILENT = "SET SESSION wait_timeout = 3, autocommit = 1"
-"""The server ends this session, and frees its lock, when its client is dead or cut off."""
+"""Makes the server end this session, and free its lock, soon after its client has died or was cut
+off."""
 
 
 def close_writes(version: Version) -> str:
-    """Nobody may write. Waits for running writes and for LOCK TABLES ... WRITE (1205 in time).
+    """Make the server refuse all writes. Waits for running writes and for LOCK TABLES ... WRITE,
+    and fails with 1205 if they take too long.
 
     Needs SYSTEM_VARIABLES_ADMIN (MySQL 8.0), READ_ONLY ADMIN (MariaDB 10.5 and later, where
     SUPER does not do), SUPER (MySQL 5.7). MySQL: super_read_only switches read_only on too.
@@ -127,34 +130,35 @@ def close_writes(version: Version) -> str:
 
 
 OPEN_WRITES = "SET GLOBAL read_only = 0"
-"""Everybody may write. MySQL: switches super_read_only off too."""
+"""Lets everybody write. MySQL: switches super_read_only off too."""
 
 
 def kill(connection_id: str) -> str:
     """End a session and roll back its transaction. Returns at once; needs CONNECTION_ADMIN.
 
-    MySQL with a full disk: killing the writer that hangs ends mysqld (binlog_error_action).
+    On MySQL with a full disk, killing the writer that hangs ends mysqld (binlog_error_action).
     """
     return f"KILL {int(connection_id)}"
 
 
 def switch_off(variable: str) -> str:
-    """Semi-sync off: commits that wait for an acknowledgement go on without it."""
+    """Switch semi-sync off: commits that wait for an acknowledgement go on without it."""
     return f"SET GLOBAL {variable} = 0"
 
 
 def switch_on(variable: str) -> str:
-    """Semi-sync on again, once nobody can write."""
+    """Switch semi-sync on again, once nobody can write."""
     return f"SET GLOBAL {variable} = 1"
 
 
 def take_lock(name: str, seconds: int) -> str:
-    """A lock of this session in this server alone; it is not replicated. 1 taken, 0 not."""
+    """Take a lock for this session, in this server alone (it is not replicated). 1: taken, 0:
+    not."""
     return f"SELECT GET_LOCK('kachecks.{name}', {seconds}) AS taken"
 
 
 RELEASE_LOCKS = "DO RELEASE_ALL_LOCKS()"
-"""Let go of every lock of this session. MySQL 5.7.5, MariaDB 10.5.2 and later."""
+"""Frees every lock of this session. MySQL 5.7.5, MariaDB 10.5.2 and later."""
 
 
 def start_applier(version: Version, channel: str) -> str:
@@ -163,12 +167,13 @@ def start_applier(version: Version, channel: str) -> str:
 
 
 def start_replication(version: Version, channel: str) -> str:
-    """Both threads. MariaDB with GTID drops its relay log first and fetches it again."""
+    """Start both threads. MariaDB with GTID drops its relay log first and fetches it again."""
     return _threads(version, channel, "START", "")
 
 
 def stop_receiver(version: Version, channel: str) -> str:
-    """MariaDB with GTID: never while the applier is stopped, or what was received is lost."""
+    """Stop fetching. On MariaDB with GTID never do so while the applier is stopped: what was
+    received would be lost."""
     return _threads(version, channel, "STOP", "IO_THREAD")
 
 

@@ -1,8 +1,8 @@
-"""A connection to a server, and where every deadline on a server lives.
+"""A connection to a server, with a deadline for every call.
 
-Time-outs of every MySQL client are per read: a server that sends a byte a second holds it for
-ever. So each call into the driver is given up when its time is over (bounded); a session that was
-given up once is never used again.
+The time-outs of every MySQL client apply to each read, so a server that sends one byte a second
+holds it for ever. Therefore each call into the driver is given up when its time is over (bounded),
+and a session that was given up once is never used again.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def peer_address(login: Login, peer: str) -> Address:
 
 
 KNOCK = 0.3
-"""Seconds to wait for an answer of the kernel at the other end."""
+"""Seconds to wait for an answer of the kernel at the other end (see _knock)."""
 
 UNUSED_PORT = 9
 """discard: nobody has listened there for decades, so a living kernel answers with a reset."""
@@ -69,7 +69,7 @@ class Session:
     """One connection. Every call takes the seconds it may last.
 
     Statements that change nothing go through ``query``, those that change something through
-    ``execute``: a rehearsal replaces the second alone.
+    ``execute``: a dry run replaces only the latter.
     """
 
     def __init__(self, address: Address, timeout: float, driver: str | None = None) -> None:
@@ -92,7 +92,7 @@ class Session:
             raise explained(error, address) from None
         self._version: Version | None = None
         self.server_version: str = self._connection.version
-        """The greeting's."""
+        """As in the server's greeting."""
         self.connection_id: int = self._connection.connection_id
 
     @property
@@ -120,10 +120,11 @@ class Session:
     def execute_each(
         self, statements: list[str], seconds: float, timeout: float
     ) -> list[ServerError | None]:
-        """Run statements that change something: what each was refused with, or None.
+        """Run statements that change something; the error that each was refused with, or None.
 
-        As execute for each with that ``timeout``, without a thread of its own for each. None begins
-        after ``seconds``, except the first: the list may be shorter than ``statements``.
+        Each gets ``timeout`` as in ``execute``, but one thread runs them all. After ``seconds`` no
+        further statement begins (the first always does), so the list may be shorter than
+        ``statements``.
         """
         return self._given(seconds + timeout, self._each, (statements, seconds))
 
@@ -174,8 +175,8 @@ class Session:
     def server_pid(self) -> int | None:
         """The process that listens on the unix socket, or None where the kernel cannot tell.
 
-        From SO_PEERCRED, so it is the very process that answered. None over TCP, from another
-        pid namespace, and where the driver's descriptor is not to be found.
+        It comes from SO_PEERCRED, so it is the very process that answered. None over TCP, for a
+        server in another pid namespace, and where the driver's descriptor cannot be found.
         """
         if self._server_pid is None and self.address.socket is not None:
             self._server_pid = self._pid_at_the_other_end()
@@ -203,7 +204,7 @@ class Session:
 
 
 def _sockets() -> dict[str, int]:
-    """The sockets this process has open: the kernel's name of each, and its descriptor."""
+    """The sockets that this process has open: the kernel's name for each, and its descriptor."""
     found: dict[str, int] = {}
     for descriptor in os.listdir("/proc/self/fd"):
         with suppress(OSError):  # the listing's own descriptor is closed by now
@@ -214,10 +215,11 @@ def _sockets() -> dict[str, int]:
 
 
 def _knock(host: str, port: int) -> None:
-    """Tell a mute server from an absent host, after the driver ran out of time.
+    """Tell a mute server from an absent host, after the driver has run out of time.
 
-    A second SYN, since one may get lost; and one to a port where nobody listens, because a
-    server whose queue of connections is full drops SYNs while its kernel answers for other ports.
+    A second SYN goes to the port, since one may get lost. Another goes to a port where nobody
+    listens: a server whose queue of connections is full drops SYNs, while its kernel still answers
+    for other ports.
 
     Raises:
         Refused: nobody listens at that port.

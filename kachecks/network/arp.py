@@ -1,8 +1,9 @@
-"""ARP on one interface: who has an IPv4 address, and telling who has it (RFC 826, packet(7)).
+"""ARP on one interface: ask who has an IPv4 address, and announce who has it (RFC 826, packet(7)).
 
-The question has the sender address 0.0.0.0, as RFC 5227 probes. Nobody makes or changes a cache
-entry for such a probe, and Linux answers it with arp_ignore 0 to 3, whatever subnet the VIP is in:
-with arp_ignore = 2 it leaves a probe from our own address unanswered for a VIP of another subnet.
+A question has the sender address 0.0.0.0, like the probes of RFC 5227. Nobody makes or changes a
+cache entry for such a probe, and Linux answers it with arp_ignore 0 to 3, whatever subnet the VIP
+is in. A probe from our own address would not be answered with arp_ignore = 2 if the VIP were in
+another subnet.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Arp:
             self._send(announcement(address, mac))
 
     def answer(self) -> str:
-        """MAC address of who has just answered for one of the addresses, else ""."""
+        """MAC address of the host that has just answered for one of the addresses, else ""."""
         try:
             packet = self._socket.recv(2048)
         except OSError:
@@ -65,17 +66,19 @@ class Arp:
 
 
 def question(address: bytes, own_mac: bytes) -> bytes:
-    """Who has this address? From nobody: RFC 5227 section 2.1.1."""
+    """Ask who has this address, from no sender address: RFC 5227 section 2.1.1."""
     return _packet(_REQUEST, own_mac, bytes(4), address)
 
 
 def announcement(address: bytes, mac: bytes) -> bytes:
-    """This address is there: RFC 5227 section 3, which tells why it is a request, not a reply."""
+    """Announce that this address is there. RFC 5227 section 3 tells why that is a request, not a
+    reply."""
     return _packet(_REQUEST, mac, address, address)
 
 
 def answerer(packet: bytes) -> tuple[bytes, str]:
-    """Address and MAC address (`02:00:…`) of who sent this reply; empty for any other packet."""
+    """Address and MAC address (`02:00:…`) of the host that sent this reply; empty for any other
+    packet."""
     if len(packet) < 28 or packet[:8] != _head(_REPLY):
         return b"", ""
     return packet[14:18], packet[8:14].hex(":")

@@ -26,9 +26,9 @@ def own_address(peer: str) -> str:
 def towards(peer: str) -> str:
     """The interface of the route to that address, "" where there is none.
 
-    The kernel chooses a source address for the route, and the interface that has it is meant. So
-    it is the wrong one where a route names a source address of another interface (`ip route …
-    src`); `interface` in the option file is for that.
+    It is the interface that has the source address which the kernel chooses for the route. That is
+    the wrong one where the route names a source address of another interface (`ip route … src`):
+    such a host needs `interface` in the option file.
     """
     source = own_address(peer)
     for name, entries in _by_interface().items():

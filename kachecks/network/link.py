@@ -1,8 +1,8 @@
 """What this node sees of the network around it, and what it tells the network.
 
-A thin composition: who answers pings (echo), who has an address on the link (neighbours), who is
-MASTER for our VIP (adverts). The healthy path of check_mysql needs echo alone; the others are
-imported where they are used.
+A thin composition of three modules: who answers pings (ping), who has an address on the link
+(neighbours), who is MASTER for our VIP (vrrp). The healthy path of check_mysql needs only ping; the
+others are imported where they are used.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Network:
         return vip.here(self._config.vips)
 
     def answers(self, addresses: Sequence[str], seconds: float) -> bool:
-        """Any of them answers ICMP echo within so many seconds; returns at the first answer.
+        """Any of them answers a ping within so many seconds; returns at the first answer.
 
         Raises: PermissionError, neither root nor allowed to ping.
         """
@@ -48,7 +48,8 @@ class Network:
         return neighbours.who_answers(self._config.vips, self._interface())
 
     def peer_on_link(self) -> bool:
-        """Another host answers ARP, or ND, for the peer's own address; ICMP may be filtered.
+        """Another host answers ARP, or ND, for the peer's own address. That works even where ping
+        is filtered.
 
         An IPv4 address answers on any interface of the peer (Linux, arp_ignore = 0), an IPv6
         address only on the interface that has it. Raises: PermissionError without CAP_NET_RAW.
@@ -58,9 +59,10 @@ class Network:
         return bool(neighbours.who_answers([self._config.peer], self._interface()))
 
     def hears_peer(self) -> bool:
-        """Another host sends adverts for one of our VIPs; returns at the first that is heard.
+        """Another host sends adverts for one of our VIPs; returns at the first advert heard.
 
-        Waits for two adverts and a little. Raises: PermissionError without CAP_NET_RAW.
+        Waits for a little more than two advert intervals. Raises: PermissionError without
+        CAP_NET_RAW.
         """
         from kachecks.network import vrrp
 
@@ -68,9 +70,9 @@ class Network:
         return vrrp.heard(self._config.vips, self._interface(), seconds)
 
     def peer_has_no_vrrp(self) -> bool:
-        """The peer's kernel says that nobody there takes VRRP packets: no keepalived runs.
+        """The peer's kernel says that nobody there receives VRRP packets: no keepalived runs.
 
-        False where that cannot be told. Takes 0.1 s then. Raises: PermissionError without
+        False where it does not say so, which takes 0.1 s. Raises: PermissionError without
         CAP_NET_RAW.
         """
         from kachecks.network import interfaces, vrrp

@@ -1,9 +1,11 @@
-"""Neighbour discovery on one interface: who has an IPv6 address, and telling who has it (RFC 4861).
+"""Neighbour discovery on one interface: ask who has an IPv6 address, and announce who has it (RFC
+4861).
 
-The question comes from our own link-local address. The probe from `::` of RFC 4862 is not harmless:
-a host that is just giving itself the address, and finds somebody else probing for it, gives it up.
+A question comes from our own link-local address. The probe from `::` of RFC 4862 would do harm: a
+host that is just assigning itself the address, and sees somebody else probe for it, gives it up.
 
-A raw ICMPv6 socket, ipv6(7): the kernel adds the IPv6 header and the checksum.
+The packets go through a raw ICMPv6 socket (ipv6(7)): the kernel adds the IPv6 header and the
+checksum.
 """
 
 from __future__ import annotations
@@ -56,12 +58,13 @@ class Discovery:
             self._send(announcement(address, mac), _EVERYBODY)
 
     def answer(self) -> str:
-        """MAC address of who has just answered for one of the addresses, else ""."""
+        """MAC address of the host that has just answered for one of the addresses, else ""."""
         try:
             packet, ancillary, _, _ = self._socket.recvmsg(2048, socket.CMSG_SPACE(4))
         except OSError:
             return ""
-        # A router would have made it less: 255 comes from this link (RFC 4861 section 7.1.2).
+        # Each router lowers the hop limit, so 255 means that it comes from this link (RFC 4861
+        # section 7.1.2).
         if [int.from_bytes(hops, sys.byteorder) for _, _, hops in ancillary] != [255]:
             return ""
         address, mac = answerer(packet)
@@ -86,7 +89,7 @@ def announcement(address: bytes, mac: bytes) -> bytes:
 def answerer(packet: bytes) -> tuple[bytes, str]:
     """Address and MAC address (`02:00:…`) in this advertisement; empty for any other packet.
 
-    The answer to a multicast solicitation must have the option that names the MAC address.
+    The answer to a multicast solicitation must carry the option with the MAC address.
     """
     if len(packet) < 24 or packet[:2] != bytes([_ADVERTISEMENT, 0]):
         return b"", ""
@@ -99,7 +102,7 @@ def answerer(packet: bytes) -> tuple[bytes, str]:
 
 
 def solicited_node(address: bytes) -> str:
-    """The group that who has this address listens to: RFC 4291 section 2.7.1."""
+    """The multicast group that the owner of this address listens to: RFC 4291 section 2.7.1."""
     group = socket.inet_pton(socket.AF_INET6, "ff02::1:ff00:0")
     return socket.inet_ntop(socket.AF_INET6, group[:13] + address[13:])
 

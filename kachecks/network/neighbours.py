@@ -1,6 +1,6 @@
-"""Who else on this link has an IP address, and telling the link who has: IPv4 and IPv6 alike.
+"""Ask who else on this link has an IP address, and announce who has it: IPv4 and IPv6 alike.
 
-The frames carry our own MAC address as their sender, whatever they say inside: a switch would
+The frames carry our own MAC address as their sender, whatever they announce: a switch would
 otherwise believe that the other host has moved to our port.
 """
 
@@ -27,9 +27,9 @@ _Link = Union[Arp, Discovery]
 def who_answers(addresses: Sequence[str], interface: str) -> str:
     """MAC address (`02:00:…`) of another host that answers for one of these addresses, or "".
 
-    Three probes 30 ms apart, 90 ms when nobody answers. This host's own answers, which reach it
-    from a second card on the same link, do not count. "" also where the interface does not
-    exist, is down or is no Ethernet.
+    Sends three probes, 30 ms apart, so it takes 90 ms when nobody answers. This host's own answers,
+    which reach it from a second card on the same link, do not count. "" also where the interface
+    does not exist, is down or is no Ethernet.
 
     Raises:
         PermissionError: CAP_NET_RAW is missing.
@@ -54,8 +54,8 @@ def who_answers(addresses: Sequence[str], interface: str) -> str:
 def announce(addresses: Sequence[str], mac: str, interface: str) -> None:
     """Tell every host on the link that these addresses are at that MAC address.
 
-    Changes entries that exist and makes none. Nothing happens where the interface does not exist,
-    is down or is no Ethernet.
+    Their caches are updated where they have an entry, and get no new one. Nothing happens where the
+    interface does not exist, is down or is no Ethernet.
 
     Raises:
         PermissionError: CAP_NET_RAW is missing.
@@ -73,13 +73,14 @@ def announce(addresses: Sequence[str], mac: str, interface: str) -> None:
 def own_macs() -> set[str]:
     """The MAC addresses of this host, without those that VRRP gives to whoever is MASTER.
 
-    With `use_vmac` both nodes have the same one, and it never gets out of the standby's.
+    With `use_vmac` both nodes have the same virtual MAC address, but the standby never sends from
+    it.
     """
     return {mac for mac in interfaces.own_macs() if not mac.startswith(_VIRTUAL_MACS)}
 
 
 def _links(addresses: Sequence[str], interface: str) -> list[_Link]:
-    """One for each family that these addresses have and the interface knows.
+    """One for each family of these addresses that the interface can do.
 
     Raises: PermissionError.
     """

@@ -1,7 +1,7 @@
 """ICMP and ICMPv6 echo: does any of these hosts answer? (RFC 792, RFC 4443)
 
-check_mysql asks once a second where a witness is configured, so little is imported: `_socket` and
-`select` are C, `socket` alone would take 10 ms.
+check_mysql pings once a second where a witness is configured, so little is imported: `_socket` and
+`select` are C, whereas `socket` alone would take 10 ms.
 
 A raw socket needs CAP_NET_RAW. Without it Linux has ping sockets (SOCK_DGRAM) for the groups in
 net.ipv4.ping_group_range, for both families: icmp(7).
@@ -22,8 +22,8 @@ _RESEND_SECONDS = 0.1
 def answers(addresses: Sequence[str], seconds: float) -> bool:
     """Whether any of these addresses answers within so many seconds; returns at the first answer.
 
-    All are asked at once, and again every 0.1 s. No route, a network that is down and a packet
-    that our own firewall rejects are no answer. Never for no addresses.
+    All are asked at once, and again every 0.1 s. No route, a network that is down, and a packet
+    that our own firewall rejects count as no answer. False for no addresses.
 
     Raises:
         PermissionError: neither raw nor ping sockets are allowed.
@@ -46,7 +46,8 @@ def answers(addresses: Sequence[str], seconds: float) -> bool:
                 for pinger in pingers.values():
                     pinger.send()
                 send_at = now + _RESEND_SECONDS
-            # Whole milliseconds, rounded up: else it would poll without waiting in the last one.
+            # Whole milliseconds, rounded up: otherwise it would poll without waiting during the
+            # last one.
             for ready, _ in poller.poll(int((min(send_at, until) - now) * 1000) + 1):
                 if pingers[ready].answered():
                     return True
@@ -118,7 +119,8 @@ def _pinger(addresses: Sequence[str], is_ipv6: bool) -> _Pinger | None:
 def request(identifier: bytes, token: bytes, is_ipv6: bool) -> bytes:
     """An echo request: identifier (2 bytes), sequence number 1, token (an even number of bytes).
 
-    ICMPv6's checksum is left to the kernel, and so is ICMP's on ping sockets, not on raw ones.
+    The kernel computes the checksum of ICMPv6, and on ping sockets that of ICMP too, but not on raw
+    sockets.
     """
     kind, rest = (128 if is_ipv6 else 8), identifier + b"\0\1" + token
     # The one's complement sum of 16-bit words (RFC 1071) is the remainder by 0xffff.
@@ -129,8 +131,9 @@ def request(identifier: bytes, token: bytes, is_ipv6: bool) -> bytes:
 def is_answer(packet: bytes, request: bytes, is_ipv6: bool) -> bool:
     """Whether this ICMP packet is the echo reply to that very request.
 
-    A raw socket gets the replies to everybody's pings. A reply repeats the request's identifier,
-    sequence number and data; ours hold 64 random bits, so nobody else's are equal.
+    A raw socket receives the replies to everybody's pings. A reply repeats the request's
+    identifier, sequence number and data. Our data are 64 random bits, so nobody else's reply looks
+    the same.
     """
     kind = 129 if is_ipv6 else 0
     return packet[:2] == bytes([kind, 0]) and packet[4:] == request[4:]

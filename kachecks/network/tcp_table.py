@@ -1,8 +1,8 @@
 """TCP connections that are established in this kernel: /proc/net/tcp and tcp6 (proc(5)).
 
 An address there is hexadecimal, 32 bits at a time in the byte order of the machine, with the port
-after a colon; state 01 is ESTABLISHED. psutil reads the same, for 40 ms of imports in the middle of
-a takeover.
+after a colon; state 01 is ESTABLISHED. psutil could read the same, but would cost 40 ms of imports
+in the middle of a takeover.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ ESTABLISHED = "01"
 
 
 def ports_at(address: str, proc: str = "/proc") -> set[int]:
-    """The ports at that address, IPv4 or IPv6, that this host has connections with.
+    """The ports at that IPv4 or IPv6 address to which this host has connections.
 
     Raises: OSError, a table cannot be read.
     """

@@ -1,4 +1,4 @@
-"""Whether the virtual IP is on this host now: the kernel's own tables, read afresh each time.
+"""Whether the virtual IP is on this host now, by the kernel's own tables, read afresh each time.
 
 /proc/net/fib_trie lists every IPv4 route of every table as a tree; an address of this host is a
 leaf with a `/32 host LOCAL` line below it:
@@ -10,13 +10,13 @@ The same leaf may stand in several tables, and leaves of other kinds (`/32 link 
 `/32 link UNICAST` for a host route, `/8 host LOCAL` for a network) are not addresses. Any table
 counts, because an interface in a VRF has its addresses in the table of the VRF. The file keeps the
 addresses of an interface that is down, and it cannot tell an address from a local route made by
-hand (`ip route add local 10.0.0.100`): for both the kernel does answer as the VIP's owner.
+hand (`ip route add local 10.0.0.100`): in both cases the kernel does answer as the VIP's owner.
 
 /proc/net/if_inet6 has one line per IPv6 address: 32 hexadecimal digits first. A tentative address
 or one that failed duplicate address detection is there too and counts as here: keepalived holds it.
 Addresses of an interface that is down are not.
 
-check_mysql calls this every second: nothing is imported but for an IPv6 address.
+check_mysql calls this every second, so nothing is imported unless there is an IPv6 address.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def here(vips: Sequence[str], proc: str = "/proc") -> bool:
     """Whether all of these addresses, spelled as `config` spells them, are on this host.
 
-    Never for no addresses at all. Raises: OSError with the path of a table that cannot be read.
+    False for no addresses at all. Raises: OSError with the path of a table that cannot be read.
     """
     found = _found(vips, proc)
     return bool(found) and all(found)

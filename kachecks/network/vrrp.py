@@ -1,8 +1,9 @@
-"""VRRP adverts of other hosts, heard beside keepalived: who is MASTER for one of our VIPs?
+"""VRRP adverts of other hosts, heard independently of keepalived: who is MASTER for one of our
+VIPs?
 
-A raw socket on IP protocol 112 gets a copy of each advert that reaches this host past netfilter,
-in any VRRP state of ours, multicast or unicast, on any interface: with `use_vmac` they arrive on
-the macvlan of keepalived alone.
+A raw socket on IP protocol 112 gets a copy of each advert that netfilter lets in, whatever our own
+VRRP state is, multicast or unicast, on any interface. (With `use_vmac` they arrive only on
+keepalived's macvlan.)
 
     VRRPv2 (RFC 3768, IPv4)                   VRRPv3 (RFC 5798, RFC 9568; IPv4 and IPv6)
      0  version 2 | type 1                     version 3 | type 1
@@ -13,9 +14,9 @@ the macvlan of keepalived alone.
      6  checksum                               checksum
      8  addresses, 8 bytes of authentication   addresses
 
-The checksum is not looked at: Ethernet has its own, and keepalived has two ways to compute that of
-VRRPv3 over IPv4. Authentication is not looked at either: `auth_type PASS` is readable by everybody
-on the link.
+The checksum is ignored: Ethernet has its own, and keepalived has two ways to compute that of VRRPv3
+over IPv4. Authentication is ignored too: everybody on the link can read the password of `auth_type
+PASS`.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ def heard(vips: Sequence[str], interface: str, seconds: float) -> bool:
     """Whether another host advertises one of these VIPs within so many seconds.
 
     Returns at the first such advert. The multicast group is joined on ``interface``; where that
-    does not exist, only what arrives anyway is heard. An advert of priority 0 says that its sender
-    leaves, and does not count.
+    does not exist, only what arrives anyway is heard. An advert of priority 0 does not count, as it
+    says that its sender leaves.
 
     Raises:
         PermissionError: CAP_NET_RAW is missing.
@@ -61,9 +62,9 @@ def heard(vips: Sequence[str], interface: str, seconds: float) -> bool:
 
 
 def advertised(packet: bytes, is_ipv6: bool) -> list[str]:
-    """The addresses in an advert, without the IP header, of a host that is MASTER.
+    """The addresses in an advert (without its IP header) of a host that is MASTER.
 
-    None for anything else: what is no advert, is cut short, or has priority 0.
+    No addresses for anything else: no advert, one cut short, one of priority 0.
     """
     if len(packet) < 8:
         return []
@@ -125,7 +126,7 @@ VRRP = 112
 """Its IP protocol number (RFC 5798)."""
 
 ADVERT = bytes([0x21, 0, 0, 0, 0, 1, 0, 0]) + bytes(12)
-"""As long as an advert of version 2 for one address, of virtual router 0 with priority 0."""
+"""A packet as long as an advert of version 2 for one address; virtual router 0, priority 0."""
 
 _NOBODY = (errno.ENOPROTOOPT, errno.EPROTO)  # what Linux makes of the two messages
 
@@ -133,7 +134,7 @@ _NOBODY = (errno.ENOPROTOOPT, errno.EPROTO)  # what Linux makes of the two messa
 def nobody_listens(address: str, seconds: float) -> bool:
     """The host at this address says within so many seconds that nobody takes VRRP there.
 
-    False where it says nothing: somebody does, or a firewall is in between.
+    False where it says nothing: somebody receives it, or a firewall is in between.
 
     Raises:
         PermissionError: without CAP_NET_RAW.
@@ -146,8 +147,8 @@ def nobody_listens(address: str, seconds: float) -> bool:
         try:
             knocking.connect((address, 0))
             knocking.send(ADVERT)
-            # Adverts of that host arrive at this socket, too, where VRRP is unicast: an error
-            # is not readable before them, so it is asked for by itself.
+            # Where VRRP is unicast, adverts of that host arrive at this socket too. They would hide
+            # the error from a plain read, so the error is asked for by itself.
             poller = select.poll()
             poller.register(knocking, 0)
             poller.poll(seconds * 1000)

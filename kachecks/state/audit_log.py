@@ -1,4 +1,4 @@
-"""The audit log of one pair on this node: a JSON object a line, on a disk that may hang."""
+"""The audit log of one pair on this node: one JSON object per line, on a disk that may hang."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATIENCE = 0.3
 """Seconds for the disk; a healthy one needs a millisecond."""
 
 TAIL = 256 << 10
-"""Bytes read from the end: a record with long GTID sets has some thousand."""
+"""Bytes read from the end of the log: a record with long GTID sets takes some thousands."""
 
 
 APPEND_PATIENCE = 0.2
@@ -25,7 +25,7 @@ one nothing is worth waiting for."""
 
 
 def append(disk: Disk, path: str, record: dict[str, object]) -> None:
-    """Add a record. Where it cannot be written nothing is raised: syslog has it, too."""
+    """Add a record. Nothing is raised if it cannot be written, since syslog has it as well."""
     with suppress(StateError):
         disk.append(path, json.dumps(record, ensure_ascii=False), APPEND_PATIENCE)
 
@@ -42,7 +42,7 @@ class History:
         self._stuck = 0  # pid of the child that still hangs in the last look
 
     def last_transitions(self, count: int = 3) -> tuple[Transition, ...]:
-        """The latest first; none where there is no log yet. What is no record is passed over.
+        """The latest first; empty where there is no log yet. Lines that are no records are skipped.
 
         Raises:
             NoHistory: no permission, or a disk that does not answer.
@@ -62,7 +62,7 @@ class History:
         return tuple(Transition(*fields) for fields in answer)
 
     def _is_stuck(self) -> bool:
-        """The child of the last look still hangs: no other one is made beside it."""
+        """The child of the last look still hangs, so no second one is started beside it."""
         try:
             return bool(self._stuck) and os.waitpid(self._stuck, os.WNOHANG) == (0, 0)
         except ChildProcessError:
@@ -102,8 +102,8 @@ def _tail(path: str, count: int) -> list[Transition]:
 
 
 def _records(lines: Iterator[bytes]) -> Iterator[dict[str, Any]]:
-    """Those that are records of transitions: the first line of the tail may be cut, and a full
-    disk leaves half of one in the middle."""
+    """The lines that are whole records of transitions: the first line of the tail may be cut off,
+    and a full disk leaves half a record in the middle."""
     for line in lines:
         try:
             record = json.loads(line)

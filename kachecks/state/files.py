@@ -1,7 +1,8 @@
-"""Small files of ours: those in the run directory, those on a disk that may hang, and the lock.
+"""Our small files: those in the run directory, those on a disk that may hang, and the lock.
 
 The run directory is a tmpfs (systemd: /run), so marks and lock survive neither a reboot nor a dead
-disk. What must survive a reboot lies on a disk, and is touched by a child that nobody waits for.
+disk. What must survive a reboot lies on a disk, and only a child process touches it, which is
+abandoned if the disk hangs.
 """
 
 from __future__ import annotations
@@ -25,15 +26,15 @@ OPEN, OPENED, MYSQLD, EVENTS = "open", "opened", "mysqld", "events"
 GAVE_WAY, LEAVING, FAILING, PERMIT = "gave_way", "leaving", "failing", "permit"
 LOOK, VERDICT, TROUBLE, REFUSAL = "look", "verdict", "trouble", "refusal"
 UNUSABLE = "unusable"
-"""What ends the name of each file in the run directory: ``NAME.lock`` ..."""
+"""The endings of the files in the run directory: ``NAME.lock`` ..."""
 
 MAINTENANCE, ALONE, AUDIT_LOG = "maintenance", "alone", "jsonl"
 """The same in the state directory; ``NAME.maintenance`` is copied to the run directory."""
 
 
 NO_MAINTENANCE = "none"
-"""What the maintenance mark says where there is none: an empty copy of it would be looked for on
-the disk again."""
+"""What the copy of the maintenance mark says where there is no maintenance. If it were empty, each
+check would look on the disk again."""
 
 
 def path_of(directory: str, name: str, kind: str) -> str:
@@ -61,7 +62,7 @@ class Files:
             return ""
 
     def write(self, path: str, text: str) -> None:
-        """Replace it at once: no reader ever sees half of it. Raises StateError."""
+        """Replace it atomically: no reader ever sees half of it. Raises StateError."""
         temporary = f"{path}.{os.getpid()}"
         try:
             file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -92,7 +93,7 @@ class Files:
             return 0.0
 
     def lock(self, path: str) -> int | None:
-        """Lock the file; None while somebody else has it. The kernel unlocks it on our death.
+        """Lock the file; None while somebody else holds the lock. The kernel frees it when we die.
 
         Raises StateError: it cannot be opened.
         """
@@ -110,7 +111,7 @@ class Files:
         return file
 
     def inscribe(self, lock: int, text: str) -> None:
-        """Write into a file that this process has locked, as far as that can be done."""
+        """Write into a file that this process has locked. Nothing happens if that fails."""
         with suppress(OSError):  # on a full tmpfs: a lock without its purpose is still a lock
             os.ftruncate(lock, 0)
             os.pwrite(lock, text.encode(), 0)
@@ -120,7 +121,8 @@ class Files:
         os.close(lock)
 
     def inscription(self, path: str) -> str | None:
-        """What whoever has locked the file has written into it; None when nobody has."""
+        """What the process that holds the lock has written into the file; None when nobody holds
+        it."""
         try:
             file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         except OSError:
@@ -135,7 +137,7 @@ class Files:
             os.close(file)
 
     def is_news(self, path: str, text: str) -> bool:
-        """Remember ``text``; True when it is not what was remembered. Unremembered, all is news."""
+        """Remember ``text``; True when something else, or nothing, was remembered before."""
         if self.read(path) == text:
             return False
         with suppress(StateError):
@@ -197,7 +199,7 @@ class Disk:
 
 
 class Lock:
-    """One lock per pair: whoever opens or closes its server here has it."""
+    """One lock per pair: whoever opens or closes the server on this node holds it."""
 
     def __init__(self, path: str, files: Files) -> None:
         self._path = path
@@ -205,10 +207,10 @@ class Lock:
         self._lock: int | None = None
 
     def try_to_take(self, purpose: str) -> bool:
-        """Take it if it is free. Taken again by its holder, it gets a new purpose.
+        """Take it if it is free. If this process holds it already, only the purpose changes.
 
         Args:
-            purpose: what readers are told of who holds it.
+            purpose: what others are told while it is held, such as "promote".
 
         Raises StateError: the file cannot be opened.
         """
@@ -227,7 +229,7 @@ class Lock:
             self._lock = None
 
     def purpose_of_holder(self) -> str:
-        """What the present holder is about, "" when nobody holds it."""
+        """What the present holder has taken it for, "" when nobody holds it."""
         said = self._files.inscription(self._path)
         return "" if said is None else said or "unknown"
 
@@ -260,7 +262,7 @@ def _by_a_child(work: Callable[[], str], trouble: str, patience: float) -> str:
 def _make_durable(path: str) -> None:
     """Wait until the disk has what this file or directory holds. Raises OSError.
 
-    For a directory that is its entries. Never in a process that must not hang.
+    For a directory that means its entries. Never call this in a process that must not hang.
     """
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -1,4 +1,4 @@
-"""One maintenance: an operator keeps this node out of the election until a time of day."""
+"""One maintenance as a value: an operator keeps this node out of the election until a set time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""One maintenance: an operator keeps this node out of the election until a time of day."""
+"""The maintenance mark: declared, ended and read.
+
+It lies in state_dir, on a disk, since it must survive a reboot. A disk may hang, so it is read by a
+child process that is given up after PATIENCE. A copy in run_dir, a tmpfs, spares every further
+check the disk: it says the same, or NO_MAINTENANCE. It is made at the first check after a boot, and
+whenever a maintenance is declared or ended.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +23,16 @@ from kachecks.state.files import (
 from kachecks.state.maintenance import Maintenance
 
 PATIENCE = 0.2
-"""Seconds for the disk of state_dir, once after each boot; a healthy one needs a millisecond."""
+"""Seconds to read from the disk of state_dir, once after each boot; a healthy disk needs a
+millisecond."""
 
 WRITE_PATIENCE = 1.0
-"""Seconds for the same disk to keep a mark."""
+"""Seconds to write to the same disk."""
 
 
 def in_local_time(since: float, until: float, owner: str, reason: str) -> Maintenance:
-    """The value, with its end (s since the epoch) also as the clock on this host's wall says it."""
+    """The value; it tells its end also in this host's local time. ``since`` and ``until`` are s
+    since the epoch."""
     said = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(until))
     return Maintenance(since, until, said, owner, reason)
 
@@ -62,15 +70,16 @@ class MaintenanceMark:
         return mark if mark is not None and time.time() < mark.until else None
 
     def declare(self, mark: Maintenance) -> None:
-        """From now on it is in force. Raises StateError: it could not be kept."""
+        """Put it in force. Raises StateError: it could not be written."""
         self._keep(_text(mark))
 
     def end(self) -> None:
-        """There is none any more. Raises StateError: it could not be kept."""
+        """End it. Raises StateError: that could not be written."""
         self._keep(NO_MAINTENANCE)
 
     def _keep(self, text: str) -> None:
-        """On the disk first: what a reboot would forget must not look as if it held."""
+        """Write the disk first: a mark that a reboot would forget must not look as if it were in
+        force."""
         try:
             self._disk.write(self._path, text, WRITE_PATIENCE)
         except Late as error:
@@ -85,7 +94,8 @@ def _text(mark: Maintenance) -> str:
 
 
 def _parsed(text: str) -> Maintenance | None:
-    """None for NO_MAINTENANCE, and for a damaged file: one that nobody can read holds nobody up."""
+    """None for NO_MAINTENANCE, and for a damaged file: what nobody can read must not keep a node
+    out."""
     try:
         since, until, owner, reason = text.split(" ", 3)
         return in_local_time(float(since), float(until), owner, reason)

@@ -1,8 +1,9 @@
-"""What one run tells the next: the marks of a pair in its run directory.
+"""The marks of a pair in its run directory: what one run tells the next.
 
 /run is a tmpfs, so marks do not survive a reboot; their times are of CLOCK_BOOTTIME, which also
-counts while the machine sleeps. Each is a small file that is replaced at once. Whatever can be
-seen in the world (the VIP, read_only, a lock) is looked at there and has no mark.
+counts while the machine sleeps. Each is a small file that is replaced atomically. There is no mark
+for what can be seen in the world itself (the VIP, read_only, a lock): that is looked at where it
+is.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from kachecks.bounded import Clock
 
 LEAVING_IS_FRESH = 2.0
-"""Seconds after its last writing for which a leaving mark holds: longer than keepalived needs to
-remove the VIP, short enough that a killed notify_down does not keep the node closed."""
+"""Seconds for which a leaving mark holds after it was last written. That is longer than keepalived
+needs to remove the VIP, and short enough that a killed notify_down does not keep the node
+closed."""
 
 
 class GaveWay(NamedTuple):
@@ -29,16 +31,16 @@ class GaveWay(NamedTuple):
 
 
 class Look(NamedTuple):
-    """The last closer look: at the peer, the disks, writes that hang."""
+    """What the last closer look found: at the peer, at the disks, at writes that hang."""
 
     at: float
-    wrong: bool = False  # something was: look again at the next check, not in peer_check seconds
+    wrong: bool = False  # it found something: the next check looks again, not after peer_check s
     two_writers: int = 0  # looks in a row that found both nodes open
-    alone: bool | None = None  # the alone mark is set; None: not known, it may be from before boot
+    alone: bool | None = None  # the alone mark is set; None: unknown (perhaps from before boot)
     degraded_before: bool = False  # the disk was already in trouble before this node was open
-    fit_since: float = 0.0  # the peer has been found fit at each look since then; 0: it was not
-    wanted_at: float = 0.0  # at this time the open peer had ...
-    wanted: str = ""  # ... GTIDs that this standby has not been seen to have since
+    fit_since: float = 0.0  # since then every look has found the peer fit; 0: the last one did not
+    wanted_at: float = 0.0  # when the open peer was asked for ...
+    wanted: str = ""  # ... its GTIDs, which no later look has found complete on this standby
 
 
 class Marks:
@@ -79,25 +81,26 @@ class Marks:
     # --- which mysqld ---
 
     def open_mark(self) -> Process | None:
-        """The mysqld that a promotion has opened or a check has seen open; not yet closed again."""
+        """The mysqld that a promotion has opened, or a check has seen open, and that was not closed
+        since."""
         return self._read_process(files.OPEN)
 
     def mark_open(self, process: Process | None) -> None:
-        """Set the open mark (nothing happens without a process). Raises StateError."""
+        """Set the open mark; without a process nothing happens. Raises StateError."""
         if process is not None:
             self._write_process(files.OPEN, process)
 
     def unmark_open(self) -> None:
-        """Remove it: the server was read back as closed, or is dead."""
+        """Remove the open mark: the server was read back as closed, or is dead."""
         self._remove(files.OPEN)
         self._remove(files.OPENED)
 
     def opening_told(self) -> bool:
-        """The audit log tells of the opening of the mysqld that carries the open mark."""
+        """The audit log already tells that the mysqld with the open mark was opened."""
         return self._read(files.OPENED) == self._read(files.OPEN)
 
     def note_opening_told(self) -> None:
-        """It does now. Raises StateError."""
+        """Remember that it tells so now. Raises StateError."""
         self._write(files.OPENED, self._read(files.OPEN))
 
     def last_server(self) -> Process | None:
@@ -105,7 +108,8 @@ class Marks:
         return self._read_process(files.MYSQLD)
 
     def remember_server(self, process: Process | None, contact: bool = False) -> bool:
-        """Remember the mysqld of a good check, and that it has been in contact with the peer.
+        """Remember the mysqld of a good check and, with ``contact``, that it was up to date with
+        the peer.
 
         True when this is its first contact. Raises StateError.
         """
@@ -122,18 +126,19 @@ class Marks:
     def had_contact(self, process: Process | None) -> bool:
         """This mysqld has been seen up to date with the peer since it started.
 
-        Where the kernel cannot tell which process it is: any mysqld since this host started.
+        Where the kernel cannot tell which process it is, contact of any mysqld since boot counts.
         """
         known = process if process is not None else NO_PROCESS
         return self._read(files.MYSQLD) == f"{known.pid} {known.started} contact"
 
     def note_events_off(self, process: Process | None) -> None:
-        """A demotion of this mysqld has switched its event scheduler off."""
+        """Remember that a demotion has switched off the event scheduler of this mysqld."""
         if process is not None:
             self._write_process(files.EVENTS, process)
 
     def take_events_note(self, process: Process | None) -> bool:
-        """True once if a demotion has switched the event scheduler of this mysqld off."""
+        """True if a demotion has switched off the event scheduler of this mysqld; then the note is
+        gone."""
         noted = self._read_process(files.EVENTS)
         if noted is not None:
             self._remove(files.EVENTS)
@@ -157,27 +162,28 @@ class Marks:
         self._write(files.GAVE_WAY, f"{self._clock.now():.3f} {why}")
 
     def unmark_gave_way(self) -> None:
-        """It may hold the VIP again. Raises StateError."""
+        """This node may hold the VIP again. Raises StateError."""
         self._remove(files.GAVE_WAY)
 
     def mark_leaving(self) -> None:
-        """This node is closed in order to leave: nothing may open it. Raises StateError."""
+        """This node is being closed in order to leave, so nothing may open it. Raises
+        StateError."""
         self._write(files.LEAVING, f"{self._clock.now():.3f}")
 
     def unmark_leaving(self) -> None:
-        """It does not leave after all."""
+        """This node does not leave after all."""
         self._files.forget(self._path(files.LEAVING))
 
     def mark_failing(self) -> None:
-        """The same by a check that fails. Raises StateError.
+        """The same, said by a check that fails. Raises StateError.
 
-        A mark of its own: a switchover that is rolled back removes its own, and must not open what
-        a check beside it has just closed.
+        It has its own file because a switchover that is rolled back removes the leaving mark, and
+        must not open what a check has just closed meanwhile.
         """
         self._write(files.FAILING, f"{self._clock.now():.3f}")
 
     def unmark_failing(self) -> None:
-        """The check does not let it leave after all."""
+        """The check lets this node keep the VIP after all."""
         self._files.forget(self._path(files.FAILING))
 
     def is_leaving(self) -> bool:
@@ -192,11 +198,11 @@ class Marks:
         return age < LEAVING_IS_FRESH
 
     def withdraw_permit(self) -> None:
-        """keepalived lets go of the VIP within 10 ms. Raises StateError."""
+        """Make keepalived let go of the VIP, within 10 ms. Raises StateError."""
         self._write(files.PERMIT, "0\n")
 
     def grant_permit(self) -> None:
-        """keepalived may hold the VIP, if the check agrees. Raises StateError."""
+        """Let keepalived hold the VIP, as long as the check agrees. Raises StateError."""
         if self._read(files.PERMIT).strip() != "1":
             self._write(files.PERMIT, "1\n")
 
@@ -208,7 +214,7 @@ class Marks:
     # --- what was seen last ---
 
     def last_look(self) -> Look | None:
-        """The last closer look, None if there was none since boot."""
+        """What the last closer look found; None if there was none since boot."""
         try:
             at, wrong, writers, alone, before, fit, wanted_at, wanted = self._read(
                 files.LOOK
@@ -236,7 +242,7 @@ class Marks:
         )
 
     def verdict_changed(self, verdict: str) -> bool:
-        """Remember this verdict of the check; True when the last one was another."""
+        """Remember this verdict of the check; True when the last one was different."""
         return self._files.is_news(self._path(files.VERDICT), verdict)
 
     def last_verdict(self) -> str:
@@ -244,19 +250,19 @@ class Marks:
         return self._read(files.VERDICT)
 
     def verdict_age(self) -> float:
-        """Seconds since it was another one, by the wall clock; 0 when there is none."""
+        """Seconds since the verdict last changed, by the wall clock; 0 when there is none."""
         return self._files.age(self._path(files.VERDICT))
 
     def trouble_changed(self, why: str) -> bool:
-        """Remember why the check could not close the server; True when it was not that before."""
+        """Remember why the check could not close the server; True when the reason is new."""
         return self._files.is_news(self._path(files.TROUBLE), why)
 
     def forget_trouble(self) -> None:
-        """There is none now: the next one is news again."""
+        """The server is closed, so the next trouble is news again."""
         self._files.forget(self._path(files.TROUBLE))
 
     def refusal_changed(self, why: str) -> bool:
-        """Remember why a promotion was refused; True when the last one was not refused for that."""
+        """Remember why a promotion was refused; True when the reason is new."""
         return self._files.is_news(self._path(files.REFUSAL), why)
 
     def forget_refusal(self) -> None:
@@ -265,4 +271,5 @@ class Marks:
 
 
 NO_PROCESS = Process(0, 0)
-"""The server is reached by TCP, or runs in another pid namespace."""
+"""Stands for a server whose process is unknown: it is reached by TCP, or in another pid
+namespace."""

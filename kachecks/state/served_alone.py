@@ -1,8 +1,9 @@
-"""The alone mark: this node was open while its peer was silent or refused, so it has everything.
+"""The alone mark: this node was open while its peer was gone, so it has everything.
 
-With it a node that boots alone may open; without it, it may have missed hours (cold start). It
-must survive a reboot, so it lies on a disk. It names what others had committed here when it was
-set: a peer that came back unseen betrays itself by having sent more.
+A node that boots while its peer is gone may open if it has this mark. Without the mark it may have
+missed hours of writes (cold start). The mark must survive a reboot, so it lies on a disk. It holds
+a digest of the transactions of others that were here when it was set: if there are more by now, the
+peer has come back meanwhile, seen by nobody.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ class ServedAlone:
         self._disk = disk
 
     def is_marked(self, others: str | None = None) -> bool:
-        """This node was open, and the peer silent or refusing, when it was last looked at.
+        """At its last look this node was open, and its peer gone.
 
-        As far as the disk can be read.
+        False also if the disk cannot be read.
 
         Args:
-            others: what other servers have committed here by now (gtid.of_others): if that
-                is more than there was then, the peer has lived since. None: only ask for the mark.
+            others: what other servers have committed here by now (gtid.of_others). If that is more
+                than when the mark was set, the peer has been back since, and the answer is False.
+                None: only ask whether there is a mark.
         """
         try:
             marked = self._disk.read(self._path, PATIENCE)
@@ -37,15 +39,16 @@ class ServedAlone:
         return bool(marked) if others is None else marked == _digest(others)
 
     def mark(self, others: str) -> None:
-        """The open holder finds its peer gone, and has these transactions of others.
+        """Set the mark: this open holder finds its peer gone, and has these transactions of others.
 
-        A mark that cannot be written is only missed by a later cold start.
+        If it cannot be written, all that follows is that a later cold start is refused.
         """
         with suppress(StateError):
             self._disk.write(self._path, _digest(others), PATIENCE)
 
     def unmark(self) -> bool:
-        """The peer is there: from now on it may have what this node lacks. Whether it is gone."""
+        """Remove the mark, since the peer is there and may have what this node lacks from now on.
+        True if it is removed."""
         try:
             self._disk.remove(self._path, PATIENCE)
         except StateError:
