@@ -1,7 +1,8 @@
-"""What the three hooks share: option file, the node (real or in a dry run), a guard around it.
+"""What the three hooks share: the option file, the node (real or in a dry run), the guard around
+both.
 
-Between a dead server and the next write lies the start of notify_master: so what only -v, --dry-run
-or an odd command line needs is imported there.
+While notify_master starts, nobody can write. So what only -v, --dry-run or an odd command line
+needs is imported where it is needed.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def _dry_run(
 
 
 def node_for(config: Config, options: Options | argparse.Namespace) -> Node:
-    """The node of this option file: real, talking, or in a dry run."""
+    """The node of this option file: real, real and verbose, or in a dry run."""
     if options.dry_run:
         from kachecks.transitions.dry_run import DryRun
 

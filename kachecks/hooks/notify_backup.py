@@ -1,4 +1,5 @@
-"""notify_backup: the VIP has left (also notify_fault and notify_stop); close this node's server."""
+"""notify_backup (also for notify_fault and notify_stop): the VIP has left, so close this node's
+server."""
 
 from __future__ import annotations
 

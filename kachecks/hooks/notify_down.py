@@ -1,4 +1,4 @@
-"""notify_down: this node gives up; close first, stop keepalived last.
+"""notify_down: this node gives up the VIP. It closes first and stops keepalived last.
 
 keepalived has no hook before it releases the VIP, so whoever decides to leave must close the
 server before keepalived hears of it.
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PEER_PATIENCE = 2.0
-"""Seconds for the peer to get everything, where it answers; it fetches the rest by itself."""
+"""Seconds to wait for the peer to have everything, if it answers. It fetches the rest by itself
+later."""
 
 VIP_PATIENCE = 2.0
 """Seconds to hold the lock until keepalived has removed the VIP."""
@@ -52,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     parsing.add_argument(
         "--keep-keepalived",
         action="store_true",
-        help="do not stop keepalived: for ExecStop=, where systemd does",
+        help="do not stop keepalived: for ExecStop=, since systemd stops it",
     )
     parsing.add_argument(
         "--drop-vip",
@@ -80,15 +81,15 @@ def _leave_all(node: Node, options: argparse.Namespace) -> int:
 
 
 def leave(node: Node, options: argparse.Namespace, others: Sequence[Node] = ()) -> int:
-    """Close, and let go of the VIP; the exit status.
+    """Close, let go of the VIP, return the exit status.
 
     Args:
         others: the other pairs on this host, which the same keepalived serves. All are closed,
             and their locks held, before it is stopped.
 
     Raises:
-        KeepalivedError: the keepalived to stop cannot be told for sure; nothing was done.
-        StateError, OSError: as lock, marks and address tables have it.
+        KeepalivedError: it is not certain which keepalived to stop; nothing was done.
+        StateError, OSError: lock, marks or address tables cannot be used.
     """
     nodes = [node, *others]
     was_here = any(each.network.vip_here() for each in nodes)
@@ -112,7 +113,7 @@ def _let_go(nodes: list[Node], options: argparse.Namespace, was_here: bool, stop
     if not options.force and not all(outcome.done for outcome in outcomes):
         for each in nodes:
             each.marks.unmark_leaving()
-        say("keepalived goes on: a VIP that left now would leave an open server behind")
+        say("keepalived is left running: if the VIP left now, this server would stay open")
         return REFUSED
     if options.drop_vip:
         for each in nodes:
@@ -159,7 +160,7 @@ def _wait_for_peer(node: Node, outcome: Outcome) -> None:
 
 
 def _wait_for_vip_to_leave(node: Node) -> None:
-    """Keep the lock, so that no hook opens this node again before the VIP is off it."""
+    """Keep the lock, so that no hook opens this node again before the VIP has left it."""
     budget = Budget(node.clock, VIP_PATIENCE)
     while node.network.vip_here() and not budget.over:
         _stay_closed(node)

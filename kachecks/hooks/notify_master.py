@@ -1,4 +1,4 @@
-"""notify_master: the VIP has come; open this node's server, if that is safe."""
+"""notify_master: the VIP has come, so open this node's server if that is safe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Apply what was received: nothing that the old node has sent is lost by opening too early."""
+"""Apply what was received before opening, so that nothing the old node has sent is lost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def apply_received(sessions: Sessions, target: Position | None) -> None:
     """Wait until all that was received, and all of ``target``, is applied.
 
     Raises:
-        Refusal: it cannot be, or there was no progress for drain_timeout.
+        Refusal: it cannot be applied, or there was no progress for drain_timeout.
         VipGone, Leaving: this node is not to be promoted any more.
     """
     config = sessions.node.config
@@ -56,12 +56,13 @@ def apply_received(sessions: Sessions, target: Position | None) -> None:
 
 
 class _Silence:
-    """Whether the closed peer has sent all that its binary log holds, whatever it says it has.
+    """Whether the closed peer has sent all that its binary log holds, even if it claims to have
+    more.
 
-    MariaDB uses up a GTID for each transaction whose write to the binary log has failed (disk full;
-    measured on 10.11), so its position names transactions that are nowhere. A source sends a
-    heartbeat only when it has nothing else to send, and in order: the first one may have been on
-    its way before the peer was closed, the second one was not.
+    MariaDB uses up a GTID for a transaction even if it fails to write it to the binary log (disk
+    full; measured on 10.11), so its position names transactions that exist nowhere. A source sends
+    a heartbeat only when it has nothing else to send. The first heartbeat may have been on its way
+    before the peer was closed; the second one cannot have been.
     """
 
     def __init__(self, version: Version) -> None:
@@ -70,7 +71,7 @@ class _Silence:
         self._heartbeats: dict[str, int] = {}
 
     def proves_the_end(self, channels: tuple[Channel, ...]) -> bool:
-        """Nothing more will come, as far as this version shows heartbeats."""
+        """Nothing more will come. Always False for a version that does not show heartbeats."""
         if not self._can_tell:
             return False
         received = [(each.name, each.received_gtid, each.read_up_to) for each in channels]
@@ -82,7 +83,7 @@ class _Silence:
 
 
 def _give_up_on(sessions: Sessions, channels: tuple[Channel, ...]) -> bool:
-    """Replication is broken: never skipped or forced unless the operator has said so.
+    """Whether to open without the rest, as replication is broken and the operator has allowed that.
 
     Raises:
         Refusal: on_broken_replica = refuse; or without GTIDs, as nobody could tell what is missing.
@@ -101,7 +102,7 @@ def _give_up_on(sessions: Sessions, channels: tuple[Channel, ...]) -> bool:
 def _left_to_apply(
     sessions: Sessions, channels: tuple[Channel, ...], target: Position | None
 ) -> str:
-    """Received and not applied, or committed by the peer and not here; "" when nothing.
+    """What was received and not applied, or committed by the peer and is not here; "" when nothing.
 
     Raises:
         Refusal: the peer has transactions of this very server that it no longer has itself.
@@ -133,7 +134,7 @@ def _telling(node: Node) -> ProgressLines:
 def _count_of(
     sessions: Sessions, channels: tuple[Channel, ...], target: Position | None, left: str
 ) -> Callable[[], int | None]:
-    """What counts the transactions that are left, for the person at the terminal."""
+    """A function that counts the transactions left, for the person at the terminal."""
     from kachecks.transitions.catching_up import transactions_left
 
     received = ",".join(each.received_gtid for each in channels)
@@ -153,8 +154,8 @@ def _restart_threads(
 ) -> None:
     """Start a stopped applier; reconnect a receiver now rather than in connect_retry seconds.
 
-    Each once. MariaDB with GTID throws its relay log away when a thread is started while both
-    stand still: only where the peer is there to send it again.
+    Each is tried once. MariaDB with GTID throws its relay log away when a thread is started while
+    both stand still, so that is done only if the peer is there to send everything again.
 
     Raises:
         Refusal: what was received would be lost.

@@ -1,4 +1,4 @@
-"""The other node fetches and applies all that this closed one has committed."""
+"""Wait until the other node has fetched and applied all that this closed one has committed."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ CONNECT = 1.0
 """Seconds to connect, and for one statement here."""
 
 STATEMENT = 1.0
-"""Seconds for one statement at the peer, however long it is waited for in all: a mute one is found
-out soon, and one that answers is not taken for mute when the time is nearly over."""
+"""Seconds for one statement at the peer, however long the peer is waited for in all. So a mute peer
+is noticed soon, and one that answers is not taken for mute when the time is nearly over."""
 
 
 class CaughtUp(NamedTuple):
@@ -39,7 +39,7 @@ def wait_for_peer(
     """Wait up to ``seconds`` for the peer to have applied what this node has committed by now.
 
     Args:
-        each_round: called in each round, with what counts the transactions that are left.
+        each_round: called in each round, with a function that counts the transactions left.
     """
     budget = Budget(node.clock, seconds)
     try:

@@ -1,4 +1,5 @@
-"""Cut a server's clients: on closing, so that nothing is written, and they come back by the VIP."""
+"""Cut a server's clients when it is closed, so that they write no more and come back through the
+VIP."""
 
 from __future__ import annotations
 
@@ -18,16 +19,16 @@ if TYPE_CHECKING:
 SYSTEM_USERS = frozenset({"system user", "event_scheduler", "unauthenticated user"})
 
 ROUND = 0.2
-"""Seconds of KILLs between two calls of ``each_round``. A server takes 0.3 to 2 ms for each, since
-it tidies up after those before meanwhile."""
+"""Seconds of KILLs between two calls of ``each_round``. A server takes 0.3 to 2 ms for each KILL,
+since it is still tidying up after the earlier ones."""
 
 
 class Cut(NamedTuple):
-    """Client connections and whose they are, one name for each."""
+    """Client connections, by the name of the user of each."""
 
     users: list[str]  # told to end
     left: list[str]  # for which there was no time
-    ending: list[str]  # told before, and still rolling back or being tidied up
+    ending: list[str]  # told to end before, and still rolling back or being tidied up
 
 
 class Cutter:
@@ -48,11 +49,12 @@ class Cutter:
         self._each_round = each_round
 
     def cut(self, budget: Budget, seconds: float, first: Collection[str] = ()) -> Cut:
-        """Kill every client connection: those of ``first``, then the busy, then those asleep.
+        """Kill every client connection: first those of the users ``first``, then busy ones, then
+        idle ones.
 
         Args:
             budget: for everything.
-            seconds: for the KILLs; one is sent in any case.
+            seconds: for the KILLs; at least one is sent in any case.
 
         Raises:
             SessionError: as the server or the network has it.

@@ -1,6 +1,6 @@
 """Close any server for writes, this node's or the peer's, and cut its clients.
 
-Nothing is killed here but client connections.
+Only client connections are killed here, never a process.
 """
 
 from __future__ import annotations
@@ -19,39 +19,43 @@ if TYPE_CHECKING:
     from typing import Callable
 
 CUT_FIRST = 0.5
-"""Seconds for cutting clients before the first attempt to close, and no more than a third of all:
-enough for some hundred. The others are cut when it is closed, or waits for one of them."""
+"""Seconds for cutting clients before the first attempt to close, but no more than a third of the
+budget. That is enough for some hundred clients; the others are cut once the server is closed, or
+when closing has to wait for one of them."""
 
 CUT_LAST = 0.8
-"""Part of the time left in which the others are cut; the rest is for what comes after."""
+"""The share of the remaining time in which the other clients are cut; the rest is for what comes
+after."""
 
 CLOSING = 1.0
-"""Seconds for which a server waits for what keeps it from closing (lock_wait_timeout)."""
+"""Seconds for which the server itself waits for whatever keeps it from closing
+(lock_wait_timeout)."""
 
 QUIET = 0.5
-"""Seconds without a session that could write through read_only (MariaDB before 12)."""
+"""Seconds for which no session that could write through read_only has come back (MariaDB before
+12)."""
 
 
 class NotClosed(Exception):
-    """The server still takes writes, or somebody may; the text says why."""
+    """The server still takes writes, or may take them; the text says why."""
 
 
 class Closed(NamedTuple):
     """A server that has been read back as closed."""
 
     cut: int  # client connections
-    remark: str = ""  # what could not be done after that
+    remark: str = ""  # what could not be done after closing
     quiet: bool = True  # False: an account that may write through read_only keeps coming back
 
 
 class Closing:
     """One server that is being closed.
 
-    Clients are cut first, as many as can be in CUT_FIRST: what they hold (LOCK TABLES, a running
-    statement, a commit that waits for a semi-sync acknowledgement) is what SET GLOBAL read_only
-    would wait for. They are cut again afterwards, so that pooled connections open anew, through the
-    VIP. Semi-sync is switched off only when they are gone: before, it would acknowledge commits to
-    them that the other node does not have.
+    Clients are cut first, as many as can be cut in CUT_FIRST, since SET GLOBAL read_only would wait
+    for what they hold: LOCK TABLES, a running statement, a commit that waits for a semi-sync
+    acknowledgement. They are cut again afterwards, so that pooled clients connect anew, through the
+    VIP. Semi-sync is switched off only when the clients are gone: earlier, that would acknowledge
+    commits to them that the other node does not have.
     """
 
     def __init__(
@@ -67,7 +71,7 @@ class Closing:
         Args:
             budget: for everything.
             spared: accounts that are never cut.
-            again: connects to the server once more.
+            again: opens another session with the server.
             each_round: called several times a second.
         """
         self._session = session
@@ -110,7 +114,7 @@ class Closing:
         return Closed(len(self._cutter.users), remark)
 
     def _close(self) -> None:
-        """Until it is read back as closed. Raises NotClosed, SessionError."""
+        """Try to close until the server is read back as closed. Raises NotClosed, SessionError."""
         session, budget = self._session, self._budget
         while True:
             waits = False
@@ -124,13 +128,14 @@ class Closing:
                 waits = True
             self._each_round()
             if budget.over:
-                raise NotClosed("writes that cannot be cut are still running")
+                raise NotClosed("writes are still running that cannot be cut")
             left = self._cutter.cut(budget, budget.left() - CLOSING).left
             if waits and not left:
                 self._switch_off_semi_sync()
 
     def _cut_the_rest(self, at_most: float) -> int:
-        """Those first that may write all the same; for how many there was no time."""
+        """Cut the clients left, first those that may write all the same; how many there was no time
+        for."""
         writers = self._write_through_accounts()
         seconds = min(self._budget.left() * CUT_LAST, at_most)
         last = self._cutter.cut(self._budget, seconds, first=writers)
@@ -139,10 +144,10 @@ class Closing:
         return len(last.left)
 
     def _cut_until_quiet(self, writers: frozenset[str]) -> None:
-        """Until no account that may write through read_only has come back for a while.
+        """Cut until no account that may write through read_only has come back for QUIET seconds.
 
         Raises:
-            NotClosed: one comes back again and again, or does not end.
+            NotClosed: such an account comes back again and again, or its session does not end.
         """
         quiet = Budget(self._clock, QUIET)
         while not quiet.over:
@@ -155,9 +160,9 @@ class Closing:
                 quiet = Budget(self._clock, QUIET)
 
     def _write_through_accounts(self) -> frozenset[str]:
-        """Users that may write through read_only; there are some only where the version has it.
+        """Users that may write through read_only; none on versions where nobody can.
 
-        Where the view that lists them is missing, at least root is taken for one.
+        Where the view that lists them is missing, root is assumed to be the only one.
         """
         if not self._version.lets_admins_write:
             return frozenset()
@@ -182,7 +187,8 @@ class Closing:
                 self._semi_sync.append(variable)
 
     def _semi_sync_back_on(self) -> None:
-        """The server goes on taking writes: as semi-synchronously as before, if it is reached."""
+        """Closing has failed and the server goes on taking writes: make them semi-synchronous
+        again."""
         if not self._semi_sync:
             return
         with suppress(SessionError):

@@ -1,7 +1,7 @@
 """Close this node's server for writes, whatever it takes. Safe at any time, any number of times.
 
-The steps: connect; close while cutting clients; read back; cut once more; and for a server that
-will not close, SIGKILL. Replication goes on.
+The steps are: connect, close while cutting clients, read back, cut once more. A server that was
+open and will not close gets SIGKILL. Replication goes on.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from kachecks.transitions.closing import Closed, Closing, NotClosed
 from kachecks.transitions.record import Outcome, Steps
 
 FRESH_LOOK = 0.5
-"""Seconds for the last look at a server before it is killed; half of a shorter patience."""
+"""Seconds for the last look at a server before it is killed, or half of the patience if that is
+less."""
 
 SECOND_ATTEMPT = 2.0
-"""Seconds to close a server that was mute and answers the last look."""
+"""Seconds to close a server that was mute but answers the last look."""
 
 HURRY = 1.0
-"""Seconds of patience that leave no time for a second attempt (an isolated node). Fewer than that
-(notify_stop) leave none to cut many clients before closing."""
+"""With so few seconds of patience (an isolated node) there is no time for a second attempt. With
+fewer (notify_stop) there is not even time to cut clients before closing."""
 
 
 class ClosedServer(NamedTuple):
@@ -36,7 +37,7 @@ class ClosedServer(NamedTuple):
 
 
 def demote(node: Node, steps: Steps, patience: float) -> Outcome:
-    """Close this node's server within about ``patience`` seconds, by killing it if need be.
+    """Close this node's server within about ``patience`` seconds, if need be by killing it.
 
     The caller holds the lock, or has waited for it long enough: closing needs no lock.
     """
@@ -52,26 +53,27 @@ def demote(node: Node, steps: Steps, patience: float) -> Outcome:
     except (ServerError, DriverError) as error:
         return _not_closed(f"the server cannot be closed: {error}{_cure(error)}")
     except SessionError as error:
-        # The other node opens by the clock beside an isolated one, whatever this one still tries.
+        # While this node is isolated the other one opens by the clock, whatever is tried here.
         again = last_look if patience <= HURRY else SECOND_ATTEMPT
         return _last_resort(node, steps, last_look, str(error), try_again=again)
 
 
 def demote_mute(node: Node, steps: Steps, why: str) -> Outcome:
-    """Close a server that has just been mute for as long as counts as hung: one more look."""
+    """Close a server that counts as hung, as it was just mute for hung_after: after one more
+    look."""
     return _last_resort(node, steps, FRESH_LOOK, why, try_again=SECOND_ATTEMPT)
 
 
 def close_server(
     node: Node, steps: Steps, budget: Budget, connect: float, cut_first: bool = True
 ) -> ClosedServer:
-    """Connect to this node's server and close it; nothing is killed but client connections.
+    """Connect to this node's server and close it. Only client connections are killed.
 
     Args:
         connect: seconds to connect.
 
     Raises:
-        NotClosed, SessionError: it takes writes, or may.
+        NotClosed, SessionError: it still takes writes, or may take them.
     """
     mark = node.marks.open_mark()
     session = _connect(node, budget, connect)
@@ -99,7 +101,7 @@ def close_server(
 
 
 def _close(node: Node, steps: Steps, budget: Budget, connect: float, cut_first: bool) -> Outcome:
-    """As close_server, for the audit log."""
+    """As close_server, with the outcome for the audit log."""
     closed, position = close_server(node, steps, budget, connect, cut_first)
     if closed is None:
         why = "the server is closed"
@@ -109,12 +111,12 @@ def _close(node: Node, steps: Steps, budget: Budget, connect: float, cut_first: 
 
 
 def own_users(node: Node) -> frozenset[str]:
-    """The accounts of this suite on both nodes: they do not write, and are never cut."""
+    """The accounts of kachecks on both nodes, which do not write and are never cut."""
     return frozenset({node.config.local.user, node.config.remote.user})
 
 
 def _connect(node: Node, budget: Budget, seconds: float) -> Session:
-    """Connect; a server that is short of connections, or just let go of us, is asked again."""
+    """Connect; try again if the server has no connection left, or has just dropped ours."""
     pause = 0.005
     while True:
         try:
@@ -132,7 +134,8 @@ def _connect(node: Node, budget: Budget, seconds: float) -> Session:
 def _wait_for_death(
     node: Node, steps: Steps, budget: Budget, last_look: float, refusal: Refused
 ) -> Outcome:
-    """A closed port is not death: a server that shuts down may commit for seconds after it."""
+    """Wait for a server whose port is closed: while it shuts down it may go on committing for
+    seconds."""
     mark = node.marks.open_mark()
     process = mark or node.marks.last_server()
     if process is not None and not node.servers.wait_for_end(process, budget.left()):
@@ -146,11 +149,12 @@ def _wait_for_death(
 
 
 def _last_resort(node: Node, steps: Steps, last_look: float, why: str, try_again: float) -> Outcome:
-    """One more look at a server that would not close; then SIGKILL, if it was open.
+    """Take one more look at a server that would not close, and then send SIGKILL if it was open.
 
-    One that wakes up later would finish its commits after the other node has opened. Only the
-    very process that carries the open mark: one that was never opened has nothing to commit.
-    One that was mute and answers now is closed after all, within ``try_again`` seconds more.
+    A server that wakes up later would finish its commits after the other node has opened. Only the
+    very process that carries the open mark is killed, since one that was never opened has nothing
+    to commit. A server that was mute and answers now gets ``try_again`` more seconds to be closed
+    after all.
     """
     mark = node.marks.open_mark()
     if mark is None:
@@ -174,7 +178,7 @@ def _last_resort(node: Node, steps: Steps, last_look: float, why: str, try_again
 
 
 def kill_open_server(node: Node, steps: Steps, why: str) -> Outcome:
-    """SIGKILL to the very mysqld that carries the open mark, if stuck_mysqld allows it."""
+    """Send SIGKILL to the very mysqld that carries the open mark, if stuck_mysqld allows it."""
     mark = node.marks.open_mark()
     if mark is None:
         return Outcome("demote", "left alone", why, done=True, changed=False)
@@ -184,14 +188,17 @@ def kill_open_server(node: Node, steps: Steps, why: str) -> Outcome:
     ended = node.servers.wait_for_end(mark, 2.0)
     steps.done("kill")
     if not ended:
-        return _stuck(f"{why}; SIGKILL sent to pid {mark.pid}, which has not ended (disk?)")
+        return _stuck(
+            f"{why}; SIGKILL was sent to pid {mark.pid}, which has not ended (dead disk?)"
+        )
     _unmark(node)
     text = f"{why}; pid {mark.pid} was open and has been killed"
     return Outcome("demote", "killed", text, done=True, changed=True)
 
 
 def _unmarked(node: Node, last_look: float, why: str) -> Outcome:
-    """No process may be killed. That is only harmless where none was open."""
+    """Without an open mark no process may be killed. That is harmless only if the server was not
+    open."""
     with suppress(SessionError):
         if not _closed_after_all(node, last_look):
             return _not_closed(f"{why}; it is open, and which process it is cannot be told")
@@ -202,12 +209,12 @@ def _unmarked(node: Node, last_look: float, why: str) -> Outcome:
 
 
 def _not_closed(why: str) -> Outcome:
-    """It is alive, and goes on taking writes."""
+    """The server is alive, and goes on taking writes."""
     return Outcome("demote", "not closed", why, done=False, changed=True)
 
 
 def _stuck(why: str) -> Outcome:
-    """It does not answer, and has not been made to end."""
+    """The server does not answer, and could not be made to end."""
     return Outcome("demote", "stuck", why, done=False, changed=True)
 
 
@@ -221,16 +228,18 @@ def _closed_after_all(node: Node, seconds: float) -> bool:
 
 
 def _unmark(node: Node) -> None:
-    """Remove the open mark; one that stays names a server that is closed or dead: harmless."""
+    """Remove the open mark. If that fails it does no harm, as the server it names is closed or
+    dead."""
     with suppress(StateError):
         node.marks.unmark_open()
 
 
 def _stop_events(node: Node, session: Session, budget: Budget) -> None:
-    """Events of privileged definers write through read_only of MariaDB before 12.
+    """Switch the event scheduler off: on MariaDB before 12, events of privileged definers write
+    through read_only.
 
-    Needs SUPER, which our account has only if the operator gave it; README says what cannot be
-    promised without. A note lets the next promotion switch them on again.
+    That needs SUPER, which our account has only if the operator gave it; README says what cannot be
+    promised without it. A note lets the next promotion switch the events on again.
     """
     if not session.version.lets_admins_write:
         return

@@ -1,7 +1,7 @@
 """--dry-run: the same steps against the same servers, with every act printed instead of done.
 
-The steps themselves do not know. What they would read back after an act (that the server is
-closed, that the lock is theirs) is answered as if it had been done.
+The steps do not know that it is a dry run. What they read back after an act (that the server is
+closed, that the lock is theirs) is answered as if the act had been done.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from kachecks.report import say
 from kachecks.state.files import GAVE_WAY, PERMIT, Disk, Files
 
 PATIENCE = 0.5
-"""Seconds for what comes by itself, such as the peer's replication."""
+"""Seconds to wait for what comes by itself, such as the peer's replication."""
 
 FREE, TAKEN = -1, -2
 """Stand for a lock that this dry run would take, or wait for; none is taken."""
@@ -28,15 +28,16 @@ ACTS = {
     GAVE_WAY: "would give the VIP back, and be unfit for a while",
     f"{PERMIT} 0": "would withdraw the permit that keepalived watches",
 }
-"""Marks that change what happens next; the others are only remembered."""
+"""Marks whose writing is worth a line, since they change what happens next."""
 
 
 class DryRunOver(BaseException):  # no error: nobody on the way may handle it as one
-    """The real steps would wait here for something that a dry run cannot bring about."""
+    """Here the real steps would wait for something that a dry run cannot bring about."""
 
 
 class DryClock(Clock):
-    """The real clock, and little patience: what an act would have brought about never comes."""
+    """The real clock with little patience, since what an act would have brought about never
+    comes."""
 
     def __init__(self) -> None:
         self._patience = PATIENCE
@@ -44,7 +45,7 @@ class DryClock(Clock):
     def sleep(self, seconds: float) -> None:
         """Wait. Raises DryRunOver: after PATIENCE seconds in all."""
         if self._patience < 0:
-            raise DryRunOver("here it would wait, look again, go on when what it needs is so")
+            raise DryRunOver("here it would wait, and go on as soon as what it waits for has come")
         begun = self.now()
         super().sleep(min(seconds, self._patience + 0.001))
         self._patience -= self.now() - begun  # on a busy host a short sleep is a long one
@@ -127,7 +128,7 @@ class DryFiles(Files):
         self.permit_withdrawn = False
 
     def write(self, path: str, text: str) -> None:
-        """Print what it would mean."""
+        """Print what it would change."""
         kind = path.rpartition(".")[2]
         said = ACTS.get(kind) or ACTS.get(f"{kind} {text.strip()}")
         if said:
@@ -142,7 +143,7 @@ class DryFiles(Files):
         return True
 
     def lock(self, path: str) -> int | None:
-        """Only look whether it is free."""
+        """Only say whether somebody else holds it."""
         holder = self.inscription(path)
         if holder is None:
             return FREE

@@ -1,7 +1,7 @@
-"""Giving the VIP away, and being fit for it again.
+"""Give the VIP away, and decide when this node is fit for it again.
 
-A node that was superseded, or whose promotion was refused, lets go of the VIP at once and stays
-unfit until it can tell that the election is real or that the service has no holder. So a cut
+A node that was superseded, or whose promotion was refused, lets go of the VIP at once. It stays
+unfit until it can tell that VRRP works between the nodes, or that nobody has the VIP. So a cut
 between the nodes moves the VIP once, and the two never take turns.
 """
 
@@ -13,13 +13,13 @@ from kachecks.mysql.probe import condition
 from kachecks.node import Node
 
 HOLD = 10.0
-"""Seconds for which a node that gave way does not come back by itself."""
+"""Seconds for which a node that gave way does not return unless it hears the peer's adverts."""
 
 VIP_PATIENCE = 1.0
 """Seconds for keepalived to remove the VIP once the permit is withdrawn; it needs 10 ms."""
 
 CLOSED_FOR = 1.0
-"""Seconds for which a holder is found closed, with no hook at work, before the check acts: a
+"""Seconds for which a holder must be closed, with no hook at work, before the check acts: a
 notify_master that keepalived has just started needs a moment to take the lock."""
 
 PEER_PATIENCE = 1.0
@@ -33,7 +33,7 @@ def give_way(node: Node, why: str) -> None:
     budget = Budget(node.clock, VIP_PATIENCE)
     while node.network.vip_here():
         if budget.over:
-            return  # keepalived has no permit to watch: its next check fails by the mark
+            return  # keepalived does not watch the permit: its next check fails by the mark
         node.clock.sleep(0.01)
     redirect_clients(node)
 
@@ -41,7 +41,7 @@ def give_way(node: Node, why: str) -> None:
 def redirect_clients(node: Node) -> None:
     """Tell the neighbours where the VIP is now, if another host has it.
 
-    Their caches still lead to this host: without it, clients stay out for about 4 s (measured).
+    Their caches still lead to this host, and clients would stay out for about 4 s (measured).
     """
     try:
         other = node.network.holder_elsewhere()
@@ -77,11 +77,11 @@ def ask_peer(node: Node) -> str:
 
 
 def unmark_alone_on_closing(node: Node) -> None:
-    """This server is closed, or dead: from now on the peer may be open, if it is there at all.
+    """Remove the alone mark unless the peer is still gone, now that this server is closed or dead.
 
-    An open holder looks at its peer every few seconds only, and a node that stops being open cannot
-    tell afterwards what the peer has taken since. So the alone mark goes as soon as anything shows
-    the peer alive, and is looked at once more here.
+    From now on the peer may be open and take writes that this node will not have. An open holder
+    looks at its peer only every few seconds, so the peer may have come back since the last look.
+    Hence one more look here.
     """
     last = node.marks.last_look()
     if last is not None and last.alone is False:
@@ -91,9 +91,10 @@ def unmark_alone_on_closing(node: Node) -> None:
 
 
 def stays_closed(node: Node) -> bool:
-    """The holder stays closed, and no hook is at work, for CLOSED_FOR seconds from now.
+    """Whether the holder stays closed, with no hook at work, for CLOSED_FOR seconds from now.
 
-    Nothing is remembered between checks: one that was killed cannot leave a wrong first look.
+    Nothing is remembered from check to check, so a check that was killed cannot leave a stale first
+    look behind.
     """
     budget = Budget(node.clock, CLOSED_FOR)
     while True:

@@ -1,4 +1,4 @@
-"""How long whoever closes or opens this node's server waits for the pair's lock.
+"""Wait for the pair's lock, before this node's server is closed or opened.
 
 Closing goes on without it, opening never does.
 """

@@ -1,7 +1,9 @@
-"""The other node, before this one opens: it does not write, and what it has committed is known.
+"""Settle with the peer before this node opens: it must not write, and what it has committed must be
+known.
 
-The peer is asked over its own address. What it says, or does not say, decides: closed and open it
-can be dealt with; alive but not to be closed, this node stays closed.
+The peer is asked over its own address, and its answer decides. A peer that is closed, or open and
+can be closed, is no obstacle. If it is alive and cannot be closed, this node stays closed. If it
+does not answer, the rules below decide how long to look for it and whether to open without it.
 """
 
 from __future__ import annotations
@@ -36,15 +38,16 @@ from kachecks.transitions.sessions import (
 )
 
 PEER_CONNECT = 0.6
-"""Seconds for the driver to connect to the peer; where nothing answers, a second SYN follows for
-0.3 s (session), so a silent peer costs one second."""
+"""Seconds for the driver to connect to the peer. Where nothing answers, the session sends a second
+SYN and waits another 0.3 s, so a silent peer costs about one second."""
 
 CUT_AT_PEER = 1.0
-"""Seconds at most for cutting the clients of a peer that is closed by now: nobody writes meanwhile.
-Who is left has lost the VIP with that node, and finds out at its next statement."""
+"""Seconds at most for cutting the clients of a peer that is closed by now, since nobody can write
+meanwhile. A client that is left finds out at its next statement that the VIP has moved."""
 
 STILL_FRESH = 0.5
-"""Seconds for which a look at a silent peer need not be repeated right before opening."""
+"""Seconds for which a look at a silent peer is recent enough not to be repeated right before
+opening."""
 
 
 class PeerChanged(Exception):
@@ -52,9 +55,9 @@ class PeerChanged(Exception):
 
 
 class Settled(NamedTuple):
-    """The peer cannot write, as far as the policy of the option file goes."""
+    """The peer cannot write, or the option file accepts the risk that it can."""
 
-    said: str  # for the audit log
+    said: str  # what the peer is, for the audit log
     target: Position | None  # all that it has committed, where it answers
     at: float  # when it was asked
     mute: bool = False  # it has not answered, and this node goes on all the same
@@ -65,7 +68,7 @@ def settle_peer(sessions: Sessions) -> Settled:
     """See to it that the peer does not write, and take the lock on both servers.
 
     Raises:
-        Refusal: it may be writing, or about to.
+        Refusal: the peer may be writing, or about to write.
         VipGone, Leaving: this node is not to be promoted any more.
     """
     search = _Search(sessions)
@@ -88,7 +91,7 @@ def settle_peer(sessions: Sessions) -> Settled:
         except (ServerError, DriverError) as error:
             config = sessions.node.config
             raise Refusal(
-                f"the peer {config.peer} is alive, and cannot be asked, or not be closed: {error};"
+                f"the peer {config.peer} is alive, but cannot be asked or closed: {error};"
                 f" check [peer] in {config.path} and the grants in keepalived-snippets"
             ) from None
         if settled is not None:
@@ -99,9 +102,9 @@ def settle_peer(sessions: Sessions) -> Settled:
 
 
 class _Search:
-    """Looking for a peer that does not let itself be asked, as long as the option file says.
+    """Looks for a peer that cannot be asked, for as long as the option file says.
 
-    Each method gives the settlement, or None to look again, or raises Refusal.
+    Each method returns the settlement, or None to look again, or raises Refusal.
     """
 
     def __init__(self, sessions: Sessions) -> None:
@@ -112,18 +115,18 @@ class _Search:
         self._grace = Budget(node.clock, config.peer_grace)
 
     def refused(self, refusal: Refused) -> Settled | None:
-        """Down, if it has ended: a server that shuts down closes its port first."""
+        """The peer is down if its mysqld has ended; one that shuts down closes its port first."""
         if not _still_connected(self._sessions):
             return self._gone(f"peer down: {refusal}")
         if self._look_on.over:
             raise Refusal(
-                f"{refusal}, but its replication connections to this server are still up after"
-                f" {self._patience:g} s: it may not have ended"
+                f"{refusal}, but after {self._patience:g} s its replication connections to this"
+                " server are still up: it may not have ended"
             )
         return None
 
     def mute(self, error: SessionError, presence: str) -> Settled | None:
-        """Neither answering nor refusing: how much of its host is there decides."""
+        """The peer neither answers nor refuses, so it depends on how much of its host is there."""
         if presence == Presence.NONE:
             return self._silent(error)
         said = f"peer mute, {presence}: {error}"
@@ -131,7 +134,8 @@ class _Search:
             return self._hung(said)
         if not self._look_on.over:
             return None
-        # Nobody answers for the VIP, and its check or its hooks have had their time to kill.
+        # Nobody answers for the VIP, and the peer's own check or hooks have had their time to kill
+        # mysqld.
         return self._gone(said, mute=True) if presence == Presence.ON_LINK else self._hung(said)
 
     def _hung(self, said: str) -> Settled:
@@ -154,7 +158,7 @@ class _Search:
 
 
 def peer_is_back(sessions: Sessions, settled: Settled) -> bool:
-    """A last look at a peer that was down or silent: has it come back meanwhile?"""
+    """Take a last look at a peer that was down or silent: has it come back meanwhile?"""
     if sessions.node.clock.now() - settled.at < STILL_FRESH:
         return False
     try:
@@ -169,11 +173,11 @@ def peer_is_back(sessions: Sessions, settled: Settled) -> bool:
 
 
 def _close_peer(sessions: Sessions, session: Session) -> Settled:
-    """Close the peer if it is open; then all that it has committed.
+    """Close the peer if it is open, then read all that it has committed.
 
     Raises:
-        Refusal: it is not our peer, or will not be closed.
-        SessionError, PeerChanged: it is not as it was; ask anew.
+        Refusal: it is not our peer, or cannot be closed.
+        SessionError, PeerChanged: it has changed meanwhile; ask anew.
     """
     sessions.forget_peer()
     fenced = False
@@ -223,7 +227,8 @@ def _fence(sessions: Sessions, session: Session) -> None:
 
 
 def _must_have_closed(sessions: Sessions, error: Exception) -> None:
-    """The time for fencing is over. A peer that answers and is open is no mute one.
+    """The time for fencing is over: look once more. A peer that answers and is open is not a mute
+    one.
 
     Raises:
         Refusal: it is open.
@@ -238,7 +243,7 @@ def _must_have_closed(sessions: Sessions, error: Exception) -> None:
 
 
 def _still_connected(sessions: Sessions) -> bool:
-    """The peer's receiver or ours still has a live connection: its mysqld has not ended.
+    """The peer's receiver or ours still has a live connection, so the peer's mysqld has not ended.
 
     A server that shuts down closes its port first and may commit for seconds.
     """

@@ -1,7 +1,9 @@
-"""What there is of a peer whose server neither answers nor refuses: a holder, a host, nothing.
+"""How much there is of a peer whose server neither answers nor refuses: a holder, a host, or
+nothing.
 
-Only asked when SQL has failed. A kernel answers ARP for its addresses while every process on it
-hangs, so the VIP answered for by another host means: it is still a holder, and cannot be asked.
+This is asked only when SQL has failed. A kernel answers ARP for its addresses even while every
+process on the host hangs. So if another host answers for the VIP, the peer is still a holder, only
+one that cannot be asked.
 """
 
 from __future__ import annotations
@@ -10,10 +12,11 @@ from kachecks.transitions.sessions import Refusal, Sessions
 
 HOLDER_PROBES = 3
 HOLDER_PAUSE = 0.4
-"""Seconds between the probes for the VIP: a node that is just letting go of it has a second."""
+"""Seconds between the probes for the VIP: a node that is just letting go of it has about a
+second."""
 
 ECHO_PATIENCE = 0.3
-"""Seconds for an echo on the way between two nodes of a pair."""
+"""Seconds for a ping between the two nodes of a pair."""
 
 WITNESS_PATIENCE = 0.5
 """Seconds for the first of the witnesses to answer."""
@@ -29,14 +32,14 @@ class Presence:
 
 
 def presence_of_peer(sessions: Sessions, host_answered: bool) -> str:
-    """Look for the peer beside SQL.
+    """Look for the peer by other means than SQL.
 
     Args:
-        host_answered: its kernel has answered to a connection.
+        host_answered: its kernel has answered an attempt to connect.
 
     Raises:
-        Refusal: it cannot be looked for (no right to, no such interface).
-        VipGone, Leaving: as the pauses have it.
+        Refusal: we cannot look for it (no permission, no such interface).
+        VipGone, Leaving: this node is not to be promoted any more.
     """
     network = sessions.node.network
     try:
@@ -61,7 +64,8 @@ def _is_holder(sessions: Sessions) -> bool:
 
 
 def must_see_a_witness(sessions: Sessions, found: str) -> None:
-    """Without one it is this node that is cut off, whatever it believes of the peer.
+    """Refuse if no witness answers: then it is this node that is cut off, whatever it believes of
+    the peer.
 
     Nothing happens where the option file names no witness.
 

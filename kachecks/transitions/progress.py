@@ -1,6 +1,6 @@
-"""Long work tells how far it is: at most one line a second.
+"""Long work says how far it has got: at most one line a second.
 
-tell = Telling(host.now, report.say)
+tell = ProgressLines(clock.now, report.say)
 while ...:
     tell(lambda: transactions_left())
 """
@@ -16,11 +16,11 @@ EVERY = 1.0
 """Seconds between two lines; work that ends sooner says nothing."""
 
 RECENT = 5
-"""Lines over which the rate is taken: it shall follow a change, and not jump."""
+"""Lines over which the rate is averaged, so that it follows a change without jumping."""
 
 
 class Progress:
-    """How fast what is left gets less. Times come in as arguments."""
+    """How fast the number of transactions left goes down. Times come in as arguments."""
 
     def __init__(self, now: float) -> None:
         """Work begins at ``now`` (s)."""
@@ -29,11 +29,11 @@ class Progress:
         self._counts: list[tuple[float, int]] = []
 
     def due(self, now: float) -> bool:
-        """It is time for a look: for the first one at once, then once a second."""
+        """It is time to count: at once the first time, then once a second."""
         return not self._counts or now - self._said >= EVERY
 
     def line(self, now: float, left: int | None) -> str:
-        """What to say at ``now``; "" before the first second is over.
+        """What to say at ``now``; "" if the last line is less than a second old.
 
         Args:
             left: transactions; None: they cannot be counted.
@@ -45,7 +45,7 @@ class Progress:
         return f"{sentence(left, rate)} ({now - self._begun:.0f} s so far)"
 
     def _rate(self, now: float, left: int | None) -> float | None:
-        """Transactions a second since some lines ago; None: not known yet."""
+        """Transactions a second over the last RECENT lines; None: not known yet."""
         if left is None:
             self._counts = []
             return None
@@ -55,7 +55,7 @@ class Progress:
 
 
 class ProgressLines:
-    """Counts what is left when a line is due, and says it."""
+    """Counts what is left whenever a line is due, and prints the line."""
 
     def __init__(self, clock: Callable[[], float], say: Callable[[str], None]) -> None:
         self._clock = clock
@@ -63,7 +63,7 @@ class ProgressLines:
         self._progress = Progress(clock())
 
     def __call__(self, count: Callable[[], int | None]) -> None:
-        """Once per round of the work; ``count`` is called when a line is due, not oftener."""
+        """Called once per round of the work; ``count`` is called only when a line is due."""
         now = self._clock()
         if self._progress.due(now):
             line = self._progress.line(now, count())
@@ -72,7 +72,7 @@ class ProgressLines:
 
 
 def sentence(left: int | None, rate: float | None) -> str:
-    """``1,234 transactions left, 560/s, about 2 s``; what is not known is left out."""
+    """``1,234 transactions left, 560/s, about 2 s``; what is unknown is left out."""
     if left is None:
         return "transactions are left, their number is not known"
     noun = "transaction" if left == 1 else "transactions"

@@ -1,8 +1,8 @@
-"""Open this node's server for writes, if it is safe: the VIP has come and MySQL must follow.
+"""Open this node's server for writes if that is safe: the VIP has come, and MySQL must follow.
 
-Reads top to bottom as the manual's list: own session; the peer, closed and counted, under the
-lock on both servers; everything received applied; the peer once more; open. Every way out but
-the last leaves the server closed.
+The steps are those of the manual's list, in order: connect to this server; take the lock on both
+servers, close the peer and read its position; apply everything received; look at the peer once
+more; open. Every way out but the last leaves the server closed.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def promote(node: Node, steps: Steps) -> Outcome:
     """Open this node's server, or say why not. The caller holds the pair's lock.
 
     Raises:
-        StandAside: the VIP is not here, left while this was at work, or is about to. The server
-            may have been opened in that very moment, so the caller demotes.
+        StandAside: the VIP is not here, has left meanwhile, or is about to leave. The server may
+            have been opened at that very moment, so the caller demotes.
     """
     sessions: Sessions | None = None
     try:
@@ -68,14 +68,15 @@ def _promote(sessions: Sessions) -> Outcome:
 
 
 def _must_not_be_cold(sessions: Sessions, settled: Settled) -> None:
-    """A node that starts beside an absent peer may be hours behind, and not know it.
+    """Refuse a cold start: a node that starts while its peer is gone may be hours behind, and not
+    know it.
 
-    It has everything if it has been up to date with the peer since its own mysqld started, or
-    was open itself while the peer was already away, and has heard nothing of it since. All that it
-    has received must be applied by now, or it could not tell.
+    It has everything if it was up to date with the peer at some time since its own mysqld started.
+    It also has everything if it was itself open while the peer was already gone, and has got
+    nothing from the peer since. To tell that, all that it has received must be applied by now.
 
     Raises:
-        Refusal: neither, and cold_start = refuse.
+        Refusal: neither is so, and cold_start = refuse.
     """
     node, facts = sessions.node, sessions.facts
     if settled.target is not None or node.config.cold_start == "open":
@@ -88,13 +89,14 @@ def _must_not_be_cold(sessions: Sessions, settled: Settled) -> None:
         return
     raise Refusal(
         f"{settled.said}, and this server has not replicated from it since it started, so it may"
-        " lack what the peer has taken; cold_start = refuse: start the peer, or set cold_start ="
-        " open for once where this node is known to have everything"
+        " lack what the peer has written; cold_start = refuse: start the peer, or, if this node is"
+        " known to have everything, set cold_start = open until it has opened"
     )
 
 
 def _already_open(sessions: Sessions) -> Outcome:
-    """A second notify_master, or a server that booted open: it stays so, the peer must not."""
+    """The server is open already (a second notify_master, or it booted open). It stays open, so the
+    peer must be closed."""
     sessions.node.marks.mark_open(sessions.node.servers.process_of(sessions.local))
     try:
         settled = settle_peer(sessions)
@@ -106,9 +108,9 @@ def _already_open(sessions: Sessions) -> Outcome:
 
 
 def _open(sessions: Sessions) -> None:
-    """Open, with the VIP looked for before and after.
+    """Open, and look for the VIP before and after.
 
-    The mark comes first: if this process dies in between, the next demotion still knows which
+    The open mark is set first: if this process dies in between, the next demotion still knows which
     mysqld may be open.
     """
     node, local = sessions.node, sessions.local

@@ -1,8 +1,8 @@
-"""Where the VIP is decides, not the name of the hook that was called.
+"""Bring MySQL to match the VIP: where the VIP is decides, not which hook was called.
 
 keepalived starts hooks without waiting for them, so they overlap, come in any order, and may be
-killed. Each therefore takes the lock, looks whether the VIP is here now, and brings MySQL to
-match; the last one to run sees the last truth.
+killed. So each of them takes the lock, looks whether the VIP is here now, and promotes or demotes.
+The last one to run acts on what is true at the end.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from kachecks.transitions.promotion import StandAside, promote
 from kachecks.transitions.record import Outcome, Steps
 
 ATTEMPTS = 5
-"""Promotions, the first included, of which each was interrupted (a session with a server ended);
-with the pauses between them, 1.5 s."""
+"""How often a promotion is tried in all, if it is interrupted each time (a session with a server
+has ended). The pauses between the attempts add up to 1.5 s."""
 
 
 def reconcile(node: Node, cause: str, patience: float) -> Outcome:
-    """Promote or demote, whichever the VIP says now; recorded in the audit log.
+    """Promote if the VIP is here now, else demote; the outcome is recorded in the audit log.
 
     Args:
-        cause: who asks, for the audit log.
+        cause: who asked for it, for the audit log.
         patience: seconds a demotion may take.
 
     Raises:
@@ -67,10 +67,10 @@ def reconcile(node: Node, cause: str, patience: float) -> Outcome:
 
 
 def reopen(node: Node, cause: str, patience: float) -> Outcome:
-    """Open a server again that this program has just closed itself; the VIP has not moved.
+    """Open a server again that this very program has just closed, while the VIP has stayed here.
 
-    The caller has the lock. Only after ``patience`` seconds does a refusal give the VIP away: the
-    peer, which was well a moment ago, may be so again.
+    The caller holds the lock. A refused promotion is tried again, and the VIP is given away only
+    after ``patience`` seconds: the peer was well a moment ago, and may soon be well again.
 
     Raises StateError: the run directory cannot be used.
     """
@@ -89,7 +89,8 @@ def reopen(node: Node, cause: str, patience: float) -> Outcome:
 
 
 def _not_now(node: Node) -> Outcome | None:
-    """A node that is leaving, or has given way, is not opened; the check sees to what follows."""
+    """Why this node is not to be opened now, None if it may be. What happens later is up to the
+    check."""
     mark = node.marks.gave_way()
     if mark is not None:
         why = f"this node has given way ({mark.why}); the check says when it may return"
@@ -110,15 +111,15 @@ def _promoted(node: Node, steps: Steps, outcome: Outcome, cause: str) -> Outcome
         return outcome
     if node.marks.refusal_changed(outcome.why):  # it will be tried again: one alert for each reason
         steps.record(outcome, cause)
-    # A server that may be open, and does not let itself be asked, keeps the VIP: the other node
-    # could only open beside it. If it is dead or hung, the check gives way for it.
+    # A server that may be open and cannot be asked keeps the VIP, since the other node could only
+    # open beside it. If it is dead or hung, the next check fails and gives the VIP away.
     if outcome.outcome == "refused" or node.marks.open_mark() is None:
         give_way(node, outcome.why)
     return outcome
 
 
 def demotion(node: Node, steps: Steps, cause: str, patience: float) -> Outcome:
-    """Demote and record it. The caller has the lock, or has waited for it."""
+    """Demote and record it. The caller holds the lock, or has waited for it long enough."""
     outcome = demote(node, steps, patience)
     steps.record(outcome, cause)
     if outcome.changed:
@@ -129,7 +130,7 @@ def demotion(node: Node, steps: Steps, cause: str, patience: float) -> Outcome:
 
 
 def _lock_busy(steps: Steps, cause: str) -> Outcome:
-    why = "another hook is still at work; it, or the next one, sees to it"
+    why = "another hook is still at work: it, or the next check, will finish this"
     outcome = Outcome("promote", "lock busy", why, done=False, changed=False)
     steps.record(outcome, cause)
     return outcome

@@ -12,7 +12,7 @@ class Outcome(NamedTuple):
     transition: str  # promote, demote, leave
     outcome: str  # a stable word: opened, closed, killed, dead, refused, ...
     why: str  # one sentence
-    done: bool  # it ended as it was meant to
+    done: bool  # it ended as intended
     changed: bool  # something was changed, so it is worth a line in the audit log
     position: str = ""  # GTIDs of this server at the handover
 

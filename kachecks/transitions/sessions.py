@@ -1,7 +1,8 @@
-"""The two sessions of a promotion: with this node's server and with the peer's.
+"""The two sessions of a promotion: one with this node's server, one with the peer's.
 
-Both hold the lock and must live until the end; the one with this node's server is also the one
-that will open it. A session found gone ends the promotion and is never reconnected.
+Each holds the lock in its server and must live until the end. The session with this node's server
+is also the one that will open it. A session that is found gone ends the promotion; it is never
+reconnected, since its lock is gone too.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ PEER_STATEMENT = 1.0
 """Seconds for one statement at the peer."""
 
 PING_AFTER = 0.5
-"""Seconds of silence after which the sessions are used for nothing but to keep them alive."""
+"""Seconds after which an unused session is pinged, so that the server does not end it."""
 
 LOCK_PATIENCE = 8.0
 """Seconds to wait for the other node's promotion."""
@@ -34,11 +35,12 @@ class Refusal(Exception):
 
 
 class Interrupted(Refusal):
-    """A session ended, and with it our lock: this promotion is over; a new one may begin."""
+    """A session has ended, and with it our lock. This promotion is over, but a new one may
+    begin."""
 
 
 class StandAside(Exception):
-    """This node is not to be promoted any more: the VIP has left, or is about to."""
+    """This node is not to be promoted any more: the VIP has left, or is about to leave."""
 
 
 class VipGone(StandAside):
@@ -57,7 +59,8 @@ class Peer(NamedTuple):
 
 
 class own_server:
-    """Trouble with this node's own server ends the promotion, and is never taken for the peer's."""
+    """Around statements on this node's own server: an error there ends the promotion, and is never
+    taken for one of the peer."""
 
     def __enter__(self) -> None:
         pass
@@ -119,7 +122,7 @@ class Sessions:
         return channels_by_address(found, self.node.config.peer)
 
     def pause(self, seconds: float) -> None:
-        """Wait, while there is reason to and both sessions live.
+        """Wait, provided that this node is still to be promoted and both sessions live.
 
         Raises:
             VipGone, Leaving, Interrupted.
@@ -129,12 +132,13 @@ class Sessions:
         self.node.clock.sleep(seconds)
 
     def keep_alive(self) -> None:
-        """Use both sessions, if that was not done a moment ago. Raises Interrupted."""
+        """Use both sessions, unless that was done a moment ago. Raises Interrupted."""
         if self.node.clock.now() - self._last_ping > PING_AFTER:
             self.ping()
 
     def ping(self) -> None:
-        """Both sessions must be alive: with one of them, a lock is gone. Raises Interrupted."""
+        """Check that both sessions are alive: if one is gone, so is its lock. Raises
+        Interrupted."""
         self._last_ping = self.node.clock.now()
         with own_server():
             self.local.query(queries.PING, STATEMENT)
@@ -147,8 +151,8 @@ class Sessions:
     def lock(self) -> None:
         """Take the lock on this server and, where it answers, on the peer.
 
-        In the order of their server_id, the same on both nodes, so that two promotions never
-        wait for each other.
+        The lock is taken in the order of the servers' server_id. That order is the same on both
+        nodes, so two promotions never wait for each other.
 
         Raises:
             Refusal: the other node's promotion has not ended within LOCK_PATIENCE seconds.

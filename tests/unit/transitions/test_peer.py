@@ -186,7 +186,7 @@ def test_refusing_and_still_connected(how: str) -> None:
     world = without_peer(REFUSED)
     connected(world, how)
     looking = Looking(world)
-    looking.refused("its replication connections to this server are still up after 8 s")
+    looking.refused("after 8 s its replication connections to this server are still up")
     assert LOOK_ON <= looking.took < LOOK_ON + 0.2
     assert locked(world) == []
 

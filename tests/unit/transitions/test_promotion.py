@@ -327,7 +327,7 @@ def test_refused_is_not_dead(ours: bool) -> None:
     else:
         world.b.receiver = "Connecting"
         world.servers.ports_from_peer = {50000}  # its receiver still has one to us
-    refused(world, "its replication connections to this server are still up after 8 s")
+    refused(world, "after 8 s its replication connections to this server are still up")
     assert 8 <= world.time < 10
 
 
