@@ -1,6 +1,6 @@
-"""What not every check can afford to ask: the peer, the process list, the disks.
+"""The closer look, which not every check can afford: at the peer, the process list, the disks.
 
-Every peer_check seconds, and at each check while something is wrong.
+It is taken every peer_check seconds, and at each check while something is wrong.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ STATEMENT = 1.0
 """Seconds for one statement on this node's server, which has just answered others."""
 
 ECHO_PATIENCE = 0.3
-"""Seconds for an echo of the peer's host."""
+"""Seconds for the peer's host to answer a ping."""
 
 NO_LAG = 1.0
-"""Seconds behind as servers show them to a standby that has everything: whole ones, and 1 where
-the clock's second has turned between writing and applying."""
+"""Seconds behind that a server may show although it has everything: they are whole numbers, and 1
+is shown where the clock's second has turned between writing and applying."""
 
 FIT_FOR = 3.0
-"""Seconds for which the peer has looked fit from here: its own check needs two good runs."""
+"""Seconds for which the peer must have looked fit from here: its own check needs two good runs."""
 
 ERRANT_FOR = 1.0
-"""Seconds for which the peer may lack what this standby has: what a node that was just demoted
-wrote last is still on its way."""
+"""Seconds for which the peer may lack what this standby has: the last writes of a node that was
+just demoted are still on their way."""
 
 STALLED_STATES = (
     "waiting for someone to free space",  # MariaDB, disk full
@@ -61,7 +61,7 @@ STALLED_STATES = (
 def look_closer(
     node: Node, session: Session, facts: Facts, vip_here: bool, stalled: str = ""
 ) -> Findings:
-    """Look; nothing is changed. What cannot be found out counts as not wrong.
+    """Look, changing nothing. What cannot be found out does not count as wrong.
 
     Args:
         stalled: why no disk may be touched, "" where it may.
@@ -72,7 +72,9 @@ def look_closer(
     holder = vip_here and facts.writable
     found = Findings(stalled=stalled)
     if not stalled:
-        with suppress(SessionError):  # it has just answered the check, which judges by that
+        with suppress(
+            SessionError
+        ):  # it has just answered the check, whose verdict rests on that answer
             found = _look_at_server(node, session, holder)
     found = _look_at_peer(node, session, facts, holder, found)
     if holder and found.peer in GONE:
@@ -83,11 +85,11 @@ def look_closer(
 
 
 def _gives_way(node: Node, found: Findings) -> bool:
-    """A degraded holder would leave the service in better hands.
+    """Whether a degraded holder would leave the service in better hands.
 
-    Only to a peer whose own check has had the time to find it fit, or nobody would serve meanwhile.
-    And only for trouble that began here: a node that took the VIP with its disk full already knows
-    that the other one is no better, and the two would take turns.
+    The peer's own check must have had the time to find it fit, or nobody would serve meanwhile. And
+    the trouble must have begun while this node was open: a node that took the VIP although its disk
+    was already full knows that the other one is no better, and the two would take turns.
     """
     last = node.marks.last_look()
     since = _fit_since(node, found.peer_fit)
@@ -96,10 +98,11 @@ def _gives_way(node: Node, found: Findings) -> bool:
 
 
 def remember(node: Node, found: Findings, holder: bool) -> None:
-    """Keep what the next look needs, and the alone mark as the peer has it.
+    """Keep what the next look needs, and set or remove the alone mark.
 
     Args:
-        holder: this node has the VIP and is open; one that is only being promoted is not.
+        holder: this node has the VIP and is open. A node that is only being promoted does not
+            count.
 
     Raises StateError.
     """
@@ -115,7 +118,7 @@ def remember(node: Node, found: Findings, holder: bool) -> None:
         wanted=found.wanted,
     )
     if holder and look.alone is not True and _peer_cannot_take_over(node, found):
-        # Killed in between, this check leaves a mark that the next one does not believe gone.
+        # If this check is killed in between, the next one must not believe that there is no mark.
         node.marks.remember_look(look._replace(alone=None))
         node.served_alone.mark(found.others)
         look = look._replace(alone=True)
@@ -125,9 +128,10 @@ def remember(node: Node, found: Findings, holder: bool) -> None:
 
 
 def _peer_cannot_take_over(node: Node, found: Findings) -> bool:
-    """Its mysqld is down, or nothing of its host is there. Where only SQL is cut it may serve.
+    """The peer's mysqld is down, or nothing of its host answers. If only SQL is cut off, it may
+    serve.
 
-    Where not even a witness answers it is this node that is cut off.
+    If not even a witness answers, it is this node that is cut off.
     """
     if found.peer == REFUSING:
         return True
@@ -143,7 +147,7 @@ def _peer_cannot_take_over(node: Node, found: Findings) -> bool:
 
 
 def _fit_since(node: Node, fit: bool) -> float:
-    """Since when the peer has been found fit at every look; 0 where it is not."""
+    """Since when every look has found the peer fit; 0 if it is not fit now."""
     last = node.marks.last_look()
     before = 0.0 if last is None else last.fit_since
     return (before or node.clock.now()) if fit else 0.0
@@ -198,9 +202,11 @@ def _is_fit(peer: Facts) -> bool:
 def _two_writers(
     node: Node, session: Session, facts: Facts, peer: Facts, found: Findings
 ) -> Findings:
-    """Both are open. The peer may have closed this one while it was asked: look again.
+    """Both are open. But the peer may have closed this server while it was being asked, so look
+    again.
 
-    The node with the higher server_id gives way; the other one at its third look in a row.
+    The node with the higher server_id gives way; the other one only if its third look in a row
+    finds both open.
     """
     if not probe_access(session, STATEMENT).writable:
         return found
@@ -218,10 +224,11 @@ def _writers_before(last: Look | None) -> int:
 
 
 def _errant(node: Node, session: Session, facts: Facts, peer: Session, theirs: Facts) -> str:
-    """Transactions that this closed server has made itself and the open peer does not have.
+    """The transactions that this closed server has made itself and the open peer does not have.
 
-    Written here while it was closed, or before a crash and never sent. Only GTIDs can tell.
-    Where neither is open, the one that has more is the better choice, and not asked for it.
+    They were written here while it was closed, or before a crash and never sent. Only GTIDs can
+    tell. This is not asked while neither server is open: then the one that has more is the better
+    choice.
     """
     budget = Budget(node.clock, ERRANT_FOR)
     wanted = positions.executed(session, STATEMENT)
@@ -239,7 +246,8 @@ def _errant(node: Node, session: Session, facts: Facts, peer: Session, theirs: F
 
 
 def _look_at_disks(node: Node, session: Session) -> Disks:
-    """datadir, binary log and tmpdir. Nothing over TCP: they may be on another machine."""
+    """Look at datadir, binary log and tmpdir. Over TCP look at nothing: they may be on another
+    machine."""
     process = node.servers.process_of(session)
     if process is None:
         return Disks()
@@ -252,10 +260,10 @@ def _look_at_disks(node: Node, session: Session) -> Disks:
 
 
 def _up_to_date(node: Node, session: Session, facts: Facts, peer: Session, theirs: Facts) -> bool:
-    """Everything that the peer has, asked now, has been received here a moment later.
+    """Whether everything that the peer has now is received here within ERRANT_FOR seconds.
 
-    A receiver that has just connected shows 0 seconds behind, and may lack hours (measured). Asked
-    only until it is known for this mysqld.
+    A receiver that has just connected shows 0 seconds behind, and may lack hours (measured). Once
+    it is known for this mysqld, it is not asked again.
     """
     if node.marks.had_contact(node.servers.process_of(session)):
         return True
@@ -274,10 +282,10 @@ def _up_to_date(node: Node, session: Session, facts: Facts, peer: Session, their
 
 
 def _behind(node: Node, session: Session, peer: Session, found: Findings) -> Findings:
-    """Has this standby got what the peer had at an earlier look? Whatever its threads say.
+    """Whether this standby has got what the peer had at an earlier look, whatever its threads say.
 
-    A receiver that is connected, and gets nothing, shows 0 seconds behind: MariaDB 10.11 does so
-    while its source still writes to the dead connection before it (measured: 15 s and more).
+    A receiver that is connected but gets nothing shows 0 seconds behind. MariaDB 10.11 does so
+    while its source still writes to the previous, dead connection (measured: 15 s and more).
     """
     last = node.marks.last_look()
     if not found.up_to_date:
@@ -287,7 +295,7 @@ def _behind(node: Node, session: Session, peer: Session, found: Findings) -> Fin
         left = positions.missing(session, earlier, STATEMENT)
         if left:
             late = node.clock.now() - last.wanted_at
-            sentence = f"still without {left} that the peer had {late:.0f} s ago"
+            sentence = f"it still lacks {left}, which the peer had {late:.0f} s ago"
             return found._replace(
                 behind=sentence if late > node.config.max_lag else "",
                 wanted=last.wanted,

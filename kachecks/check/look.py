@@ -22,7 +22,7 @@ from kachecks.node import Node
 
 
 def observe(node: Node) -> tuple[Observation, Session | None]:
-    """What is seen within hung_after seconds, and the session it was asked by."""
+    """What is seen within hung_after seconds, and the session by which the server was asked."""
     config = node.config
     here = node.network.vip_here()
     budget = Budget(node.clock, config.hung_after)
@@ -57,9 +57,10 @@ def _cure(error: SessionError, config: Config) -> str:
 
 
 def is_due(node: Node, session: Session, facts: Facts) -> bool:
-    """The last look is peer_check seconds old, or found something.
+    """A closer look is due: the last one is peer_check seconds old, or found something.
 
-    Or this closed server has not been seen up to date with the peer since it started.
+    It is also due as long as this closed server has not been seen up to date with the peer since it
+    started.
     """
     last = node.marks.last_look()
     if last is None or last.wrong or node.clock.now() - last.at >= node.config.peer_check:
@@ -68,10 +69,11 @@ def is_due(node: Node, session: Session, facts: Facts) -> bool:
 
 
 def notice_peer(node: Node, facts: Facts) -> None:
-    """Replication from the peer is connected, so it lives. Raises StateError.
+    """Remove the alone mark if replication from the peer is connected, so that it must be alive.
+    Raises StateError.
 
-    Where it has just died without a word, the server notices after replica_net_timeout, and the
-    next looks at the peer set the mark again.
+    If the peer has just vanished, the server notices only after replica_net_timeout. The next
+    closer look sets the mark again.
     """
     last = node.marks.last_look()
     if last is None or last.alone is False:
@@ -82,10 +84,10 @@ def notice_peer(node: Node, facts: Facts) -> None:
 
 
 LAST_ATTEMPT = 0.3
-"""Seconds to ask once more where isolation_timeout has already gone by within this run."""
+"""Seconds for one more ping where isolation_timeout has already passed within this run."""
 
 SLOW = 0.5
-"""Seconds after which what this run has seen of the network is no longer fresh."""
+"""Seconds after which an answer of the network is no longer fresh."""
 
 
 class Isolation:
@@ -97,9 +99,9 @@ class Isolation:
         self._last_answer = node.clock.now()
 
     def sentence(self) -> str:
-        """In words that nobody has answered for isolation_timeout seconds; "" if somebody has.
+        """Says that nobody has answered for isolation_timeout seconds; "" if somebody has.
 
-        Raises OSError: this account may not ask.
+        Raises OSError: this account may not ping.
         """
         if not self._node.config.witnesses:
             return ""
@@ -116,5 +118,5 @@ class Isolation:
 
     @property
     def stale(self) -> bool:
-        """It is worth asking again: this run has taken its time since the last answer."""
+        """The last answer is so old that it is worth asking again."""
         return self._node.clock.now() - self._last_answer > SLOW

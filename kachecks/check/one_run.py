@@ -1,5 +1,5 @@
-"""One run of the check on one node: look, judge, close before the VIP may leave, finish what a
-hook has left undone.
+"""One run of the check on one node: look, judge, close the server before the VIP may leave, finish
+what a hook has left undone.
 
 Without ``act`` nothing is changed, ever. The healthy path runs every second on every node, so what
 only a failure needs is imported where it is needed.
@@ -24,25 +24,27 @@ if TYPE_CHECKING:
     from kachecks.mysqld_process import Process
 
 ISOLATED_PATIENCE = 1.0
-"""Seconds to close a node that is cut off: the other one opens when its time is over."""
+"""Seconds to close a node that is cut off, since the other one opens after a fixed time
+(two_clocks)."""
 
 GIVES_WAY = frozenset({"WRITES_STALLED", "DISK_FULL", "FILESYSTEM_READ_ONLY", "TWO_WRITERS"})
-"""Reasons for which a living holder fails: it stays unfit until it may return."""
+"""Reasons for which a holder whose server is alive gives way: it then stays unfit until it may
+return."""
 
 
 class Judged(NamedTuple):
-    """What a run has seen, and its verdict before anything is done about it."""
+    """What a run has seen, and its verdict before anything was done about it."""
 
     seen: Observation
     verdict: Verdict
 
 
 def run_check(node: Node, act: bool, stalled: str = "") -> Verdict:
-    """The verdict on this node, after what it demands has been done.
+    """Look, judge, and do what the verdict demands; the verdict that results.
 
     Args:
-        act: close, mark, promote (--fence).
-        stalled: why no disk may be touched: an earlier run of the check hangs.
+        act: whether to close, set marks and promote (--fence).
+        stalled: why no disk may be touched, such as an earlier run that hangs; "" if it may.
 
     Raises OSError: the kernel's address tables cannot be read.
     """
@@ -54,7 +56,7 @@ def run_check(node: Node, act: bool, stalled: str = "") -> Verdict:
 
 
 class Run:
-    """What one run has at hand: a session with the server, and what went wrong on the way."""
+    """One run: its session with the server, and what went wrong on the way."""
 
     def __init__(self, node: Node, act: bool) -> None:
         self._node = node
@@ -62,9 +64,9 @@ class Run:
         self._session: Session | None = None
         self._trouble = ""
         self.answered = False
-        """With ``act``: this node's server has."""
+        """This node's server has answered; only told with ``act``."""
         self.process: Process | None = None
-        """The mysqld that has; None where it is not known."""
+        """The mysqld that has answered; None where it is not known."""
 
     def close(self) -> None:
         """End the session with the server."""
@@ -76,12 +78,13 @@ class Run:
         """Look and judge. Raises OSError."""
         seen, verdict = self._look_and_judge(stalled)
         if verdict.status and not seen.vip_here and self._node.network.vip_here():
-            self.close()  # it came while this run looked as a standby's
+            self.close()  # the VIP came while this run judged a standby
             seen, verdict = self._look_and_judge(stalled)
         return Judged(seen, verdict)
 
     def act_on(self, judged: Judged) -> Verdict:
-        """Do what the verdict demands; the verdict may change by it. Nothing without ``act``."""
+        """Do what the verdict demands, which may change the verdict. Without ``act`` nothing is
+        done."""
         node, (seen, verdict) = self._node, judged
         if not self._act:
             return verdict
@@ -102,17 +105,17 @@ class Run:
         if self._act:
             self._attempt(lambda: self._keep_marks(seen))
         verdict = judge(seen, self._node.config)
-        if self._trouble and verdict.reason == "OK":  # it could neither fence nor promote
+        if self._trouble and verdict.reason == "OK":  # this node could neither fence nor promote
             unknown = seen._replace(facts=None, failure=UNKNOWN, detail=self._trouble)
             verdict = judge(unknown, self._node.config)
         return seen, verdict
 
     def _look(self, stalled: str) -> Observation:
-        """Everything that the rules need, cheapest first."""
+        """Look at everything that the rules need, cheapest first."""
         node = self._node
         isolation = Isolation(node)
         isolated = self._isolated(isolation)
-        if isolated:  # the clock runs: closing comes first
+        if isolated:  # the two clocks run, so closing comes first
             return Observation(node.network.vip_here(), False, None, isolated=isolated)
         seen, self._session = observe(node)
         seen = seen._replace(
@@ -136,15 +139,15 @@ class Run:
             return ""
 
     def _gave_way(self, seen: Observation) -> str:
-        """Why this node is unfit for having given way; "" when it did not, or may return.
+        """Why this node gave way and is therefore unfit; "" when it did not, or may return.
 
-        Whether it may return is looked for, which takes seconds, only when nothing is to be
+        Finding out whether it may return takes seconds, so that is done only when the server is
         closed and the VIP is gone.
         """
         node = self._node
         mark = node.marks.gave_way()
         if mark is None:
-            if self._act and not node.marks.is_leaving():  # a switchover has withdrawn it just now
+            if self._act and not node.marks.is_leaving():  # a switchover may just have withdrawn it
                 self._attempt(node.marks.grant_permit)
             return ""
         if seen.vip_here or seen.facts is None or seen.facts.writable:
@@ -192,13 +195,15 @@ class Run:
         self.answered = True
         if node.marks.remember_server(process, seen.found.up_to_date):
             node.served_alone.unmark()
-        if not seen.found.peer:  # this run has not asked it, or a connection that is dead misleads
+        if (
+            not seen.found.peer
+        ):  # not asked in this run: its answer would say more than a connection
             notice_peer(node, facts)
         if facts.writable:
             node.marks.mark_open(process)
             self._tell_of_opening(seen.vip_here)
         elif facts.closed and node.marks.open_mark() is not None and node.lock.try_to_take("check"):
-            try:  # under the lock, so that no promotion is just about to open it
+            try:  # under the lock: no promotion may be about to open it
                 if probe_access(session, 1.0).closed:
                     node.marks.unmark_open()
             except SessionError:
@@ -207,7 +212,8 @@ class Run:
                 node.lock.release()
 
     def _tell_of_opening(self, vip_here: bool) -> None:
-        """The hook that opened this server was killed before it told, or nobody of ours did."""
+        """Record an opening that nobody has recorded: its hook was killed, or it was not kachecks
+        that opened."""
         node = self._node
         if not vip_here or node.marks.opening_told() or node.lock.purpose_of_holder():
             return
@@ -219,7 +225,8 @@ class Run:
         node.marks.note_opening_told()
 
     def _finish_promotion(self, seen: Observation, verdict: Verdict) -> Verdict:
-        """A holder that stays closed with no hook at work: superseded, or left half-way."""
+        """See to a holder that stays closed with no hook at work: it was superseded, or a promotion
+        was cut short."""
         node = self._node
         closed_holder = seen.vip_here and seen.facts is not None and not seen.facts.writable
         if not closed_holder or seen.promoting:
@@ -236,15 +243,17 @@ class Run:
         return judge(seen._replace(gave_way=why), node.config)
 
     def _fence(self, seen: Observation, verdict: Verdict) -> Verdict:
-        """Close this server before keepalived learns that the VIP must go, or when it has gone.
+        """Close this server before keepalived learns that the VIP must go, or after the VIP has
+        gone.
 
         A node that never opened has nothing to close, and nothing to kill. A server that is alive
-        and could not be closed keeps the VIP: the other node could only open beside it.
+        and could not be closed keeps the VIP, since the other node could only open beside it.
         """
         node = self._node
         if verdict.status:
-            # No promotion may open it between this verdict and the VIP's leaving. On a standby
-            # too: the VIP may come at this very moment, and one of the two sees the other.
+            # No promotion may open it between this verdict and the moment when the VIP leaves. A
+            # standby is marked too: the VIP may come at this very moment, and then either the
+            # promotion sees this mark or this check sees the VIP.
             self._attempt(node.marks.mark_failing)
             seen = seen._replace(vip_here=node.network.vip_here())
         leaves = verdict.status != 0 and seen.vip_here
@@ -271,7 +280,8 @@ class Run:
         return verdict
 
     def _attempt(self, work: Callable[[], object]) -> None:
-        """Without the run directory there are no marks; that is said, and the look goes on."""
+        """Do it, and go on if that fails: without the run directory there are no marks, and the
+        verdict says so."""
         try:
             work()
         except StateError as error:

@@ -1,7 +1,7 @@
-"""check_mysql: its command line, its deadline, what it says. The look itself is one_run.
+"""check_mysql: its command line, its deadline, what it says. The look itself is in check.one_run.
 
 The healthy path runs every second on every node, so what only a failure or a person needs is
-imported there.
+imported where it is needed.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 UNKNOWN = 30
 
 OTHER_COPY_PATIENCE = 8.0
-"""Seconds for which a second copy trusts the first one, still at work, and repeats the last
-verdict. keepalived 2.1.3 to 2.3.2 starts such copies when a check overruns its interval."""
+"""Seconds for which a second copy of the check trusts a first one that is still at work, and
+repeats the last verdict. keepalived 2.1.3 to 2.3.2 starts such copies when a check overruns its
+interval."""
 
 
 class Options(NamedTuple):
@@ -42,10 +43,10 @@ class Options(NamedTuple):
 
 
 def main(arguments: list[str], vip_is_here: Callable[[str], bool]) -> int:
-    """Parse, and answer with the exit status; UNKNOWN whatever goes wrong on the way.
+    """Parse, check, return the exit status. Whatever goes wrong on the way, the answer is UNKNOWN.
 
     Args:
-        vip_is_here: whether the VIP that an unusable option file names is on this host.
+        vip_is_here: tells whether the VIP that an unusable option file names is on this host.
     """
     options = plain_options(arguments, Options(), {"--fence": "fence"})
     options = options or _parsed_options(arguments)
@@ -72,7 +73,7 @@ def check(config: Config, options: Options) -> int:
     end = _End(node)
     end.comes_after(config.hung_after + (config.fence_timeout if options.fence else 0.0))
     looked = _look(node, options, end)
-    by_keepalived = options.fence and not options.json  # who gets one answer, in any case
+    by_keepalived = options.fence and not options.json  # a person gets one answer at once
     watches = by_keepalived and config.watch and not looked.status and looked.answered
     if watches and _is_void(node, options, looked.process):
         looked = _look(node, options, end)
@@ -80,8 +81,9 @@ def check(config: Config, options: Options) -> int:
 
 
 def _is_void(node: Node, options: Options, process: Process | None) -> bool:
-    """What happens to mysqld until the next check is due makes a good verdict void."""
-    with suppress(Exception):  # it stands, whether or not mysqld can be watched
+    """Watch mysqld until the next check is due. True if what happens meanwhile makes a good verdict
+    void."""
+    with suppress(Exception):  # the verdict stands, whether or not mysqld can be watched
         from kachecks.check.watch import watch
 
         watched = watch(node, process)
@@ -92,7 +94,7 @@ def _is_void(node: Node, options: Options, process: Process | None) -> bool:
 
 
 class _Looked(NamedTuple):
-    """How one look has ended."""
+    """What one look came to."""
 
     status: int
     answered: bool = False  # by this node's server
@@ -106,7 +108,7 @@ def _look(node: Node, options: Options, end: _End) -> _Looked:
     path = path_of(node.config.run_dir, node.config.name, CHECK)
     copies = Lock(path, node.files)
     if options.fence:
-        with suppress(StateError):  # the run finds the same trouble, and judges by it
+        with suppress(StateError):  # the run meets the same trouble, and judges by it
             if not copies.try_to_take(f"{node.clock.now():.3f}"):
                 age = _age_of_first_copy(node, path)
                 if age <= OTHER_COPY_PATIENCE:
@@ -127,7 +129,7 @@ def _look(node: Node, options: Options, end: _End) -> _Looked:
 
 
 def _say(node: Node, options: Options, verdict: Verdict, vip_here: bool) -> None:
-    """Tell syslog what is new, and the person at the terminal everything."""
+    """Tell syslog of a new verdict, and the person at the terminal of every one."""
     entry: dict[str, object] = {
         "reason": verdict.reason,
         "exit": verdict.status,
@@ -148,7 +150,7 @@ def _say(node: Node, options: Options, verdict: Verdict, vip_here: bool) -> None
 
 
 def _age_of_first_copy(node: Node, path: str) -> float:
-    """Seconds for which the copy at work has been at it."""
+    """Seconds for which the first copy has been at work."""
     try:
         return node.clock.now() - float(node.files.read(path))
     except ValueError:
@@ -164,7 +166,8 @@ def _status_of_first_copy(node: Node) -> int:
 
 
 def _unusable(options: Options, why: str, vip_is_here: Callable[[str], bool]) -> int:
-    """UNKNOWN without an option file: exit 0 where the VIP it names is, else 30."""
+    """Answer UNKNOWN without a usable option file: exit 0 if the VIP that it names is here, else
+    30."""
     status = 0 if vip_is_here(options.defaults_file) else UNKNOWN
     sentence = f"UNKNOWN: {why}"
     if options.fence and Files().is_news(_unusable_note(options), sentence):
@@ -180,17 +183,19 @@ def _unusable(options: Options, why: str, vip_is_here: Callable[[str], bool]) ->
 
 
 def _unusable_note(options: Options) -> str:
-    """Where syslog's last word on an option file is kept that has no usable name."""
+    """The file that remembers what syslog was last told about this option file, since without its
+    content the pair has no name."""
     name = options.defaults_file.strip("/").replace("/", "_")
     return path_of(SHARED_RUN_DIR, name, UNUSABLE)
 
 
 class _End:
-    """The process's own end, whatever hangs: 3 s of margin, but before keepalived's timeout.
+    """Ends the process whatever hangs: 3 s after all work should be done, but before keepalived's
+    timeout.
 
-    With the verdict on a server that is not closed, if there is a verdict by then: what is still at
-    work is the fencing. Without one this process is too slow (an overloaded machine) and cannot
-    tell: UNKNOWN, the VIP stays.
+    If there is a verdict by then, it is the fencing that hangs, and the exit status is that for a
+    server that could not be closed. Without a verdict the process was too slow to tell (an
+    overloaded machine): UNKNOWN, so that the VIP stays where it is.
     """
 
     def __init__(self, node: Node) -> None:
@@ -224,7 +229,7 @@ class _End:
 
     @property
     def status(self) -> int:
-        """For keepalived, if the end came now."""
+        """The exit status for keepalived, if the process ended now."""
         if self._status is not None:
             return self._status
         return 0 if self._node.network.vip_here() else UNKNOWN

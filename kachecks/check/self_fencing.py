@@ -1,4 +1,4 @@
-"""The check closes this node's server: before the VIP leaves, or because it has left."""
+"""The check closes this node's server before the VIP leaves, or because it has left."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kachecks.transitions.record import Outcome, Steps
 
 
 def close_for(node: Node, verdict: Verdict, mute: str, patience: float) -> Outcome | None:
-    """Close it for this verdict; None where a hook has taken the matter over.
+    """Close the server because of this verdict; None where a hook is dealing with it.
 
     Args:
         mute: why the server counts as hung, "" where it does not.
@@ -24,7 +24,8 @@ def close_for(node: Node, verdict: Verdict, mute: str, patience: float) -> Outco
             return None  # a hook is at work, or has just brought the VIP here
         outcome = demote_mute(node, steps, mute) if mute else demote(node, steps, patience)
         if verdict.reason == "ISOLATED" and outcome.outcome == "not closed":
-            # The other node counts on it: closed or dead when its own time is over (two_clocks).
+            # When its own time is over, the other node relies on this server being closed or dead
+            # (two_clocks).
             outcome = kill_open_server(node, steps, outcome.why)
         if outcome.done or node.marks.trouble_changed(outcome.why):
             steps.record(outcome, f"check_mysql: {verdict.reason}")

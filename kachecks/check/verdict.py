@@ -1,7 +1,8 @@
-"""May this node hold the VIP? One ordered table of rules over facts; the first that fits decides.
+"""May this node hold the VIP? One ordered table of rules over facts; the first rule that fits
+decides.
 
-Pure: no connection, no clock. The same table is printed by ``--explain`` and by the manual.
-A dead server gives way; where the check cannot tell, the VIP stays where it is.
+Pure: no connection, no clock. ``--explain`` and the manual print the same table. A dead server
+gives way; where the check cannot tell, the VIP stays where it is.
 """
 
 from __future__ import annotations
@@ -19,11 +20,12 @@ if TYPE_CHECKING:
 
 
 STALLED_AFTER = 10
-"""Seconds for which a write has waited for something that no client can bring about."""
+"""Seconds after which a write counts as stalled, if it waits for something that no client can bring
+about."""
 
 
 class Findings(NamedTuple):
-    """What was found; sentences are "" where nothing is wrong."""
+    """What a closer look has found; sentences are "" where nothing is wrong."""
 
     peer: str = ""  # one of the words of mysql.errors; "" where it was not asked
     others: str = ""  # where the peer is gone: GTIDs here that this server has not made
@@ -33,7 +35,7 @@ class Findings(NamedTuple):
     disk_full: str = ""
     disk_read_only: str = ""
     two_writers: str = ""
-    ours_to_close: bool = False  # of two writers this node is the one that gives way
+    ours_to_close: bool = False  # of the two writers this node is the one to give way
     errant: str = ""
     up_to_date: bool = False  # all that the peer has committed has been received here
     behind: str = ""  # this standby has lacked what the peer had for more than max_lag
@@ -42,7 +44,7 @@ class Findings(NamedTuple):
 
     @property
     def wrong(self) -> bool:
-        """Something is: look again at the next check."""
+        """Something is wrong, so the next check takes a closer look again."""
         return bool(self.degraded or self.two_writers or self.errant or self.behind)
 
     @property
@@ -61,9 +63,9 @@ class Observation(NamedTuple):
     promoting: bool  # a promotion is at work on this node
     facts: Facts | None  # None: the server could not be asked, failure says why
     failure: str = ""  # one of the words of mysql.errors
-    detail: str = ""  # of the failure, in words
+    detail: str = ""  # the failure in words
     peer: str = ""  # one of the words of mysql.errors; "" where it was not asked
-    isolated: str = ""  # that nobody answers, in words
+    isolated: str = ""  # a sentence that nobody answers; "" if somebody does
     gave_way: str = ""  # why this node is unfit until it may return
     vip_elsewhere: bool = False  # another host answers for the VIP
     found: Findings = NOTHING_FOUND  # by a closer look, where one was due
@@ -76,11 +78,11 @@ class Observation(NamedTuple):
 
 
 class Effect(NamedTuple):
-    """What a rule makes of a node: fails it, unless an option or what was seen says otherwise."""
+    """What a rule does to a node: whether it fails, which an option or what was seen may change."""
 
     fails: bool
     option: str = ""
-    value: str = ""  # with this value of the option, the other way round
+    value: str = ""  # with this value of the option it is the other way round
     only_if: Callable[[Observation], bool] | None = None  # fails only then
     words: str = ""  # of only_if
 
@@ -130,7 +132,7 @@ class Rule(NamedTuple):
 
 
 GONE_ANYWAY = frozenset({"MYSQLD_DOWN", "MYSQLD_HUNG", "ISOLATED"})
-"""Reasons for which a holder fails whether or not its server could be closed."""
+"""Reasons for which a holder gives the VIP away even if its server could not be closed."""
 
 
 class Verdict(NamedTuple):
@@ -148,11 +150,11 @@ class Verdict(NamedTuple):
 
     @property
     def status_if_open(self) -> int:
-        """For keepalived while this node's server could not be closed, or not yet.
+        """The exit status while this node's server is not closed, or could not be.
 
-        A living server that may be open keeps the VIP: the other node could only open beside it.
-        A dead or hung one gives way all the same, and a cut-off one, whose peer opens by the clock,
-        is worse with the VIP than without.
+        A living server that may be open keeps the VIP, since the other node could only open beside
+        it. A dead or hung server gives way all the same. So does one that is cut off: its peer
+        opens by the clock, and keeping the VIP would make things worse.
         """
         leaves = self.role == "standby" or self.reason in GONE_ANYWAY
         return self.status if leaves else 0
@@ -171,7 +173,8 @@ def judge(seen: Observation, config: Config) -> Verdict:
 
 
 def needs_peer(seen: Observation, config: Config) -> bool:
-    """The verdict on a standby hangs on whether the peer is open, and it was not asked yet."""
+    """The verdict on a standby depends on whether the peer is open, and the peer was not asked
+    yet."""
     if seen.holder or seen.peer or seen.facts is None:
         return False
     asked = seen._replace(peer=OPEN)
@@ -223,8 +226,8 @@ def _applier_stopped(seen: Observation, config: Config) -> str:
 
 
 def _receiver_stopped(seen: Observation, config: Config) -> str:
-    """A receiver that is down because the peer is dead never makes a standby unfit: that is when
-    it is needed. On the holder only one that has given up counts."""
+    """A standby is not unfit because its receiver lost a dead peer: that is when it is needed. On
+    the holder, only a receiver that has given up counts."""
     for channel in _channels(seen, config):
         down = channel.receiver == "No" if seen.holder else not channel.receiving
         if down and (seen.holder or seen.peer == OPEN):

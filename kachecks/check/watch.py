@@ -1,7 +1,8 @@
-"""A good check stays for most of its second, and looks again the moment mysqld dies.
+"""A good check lingers for most of its second, and looks again the moment mysqld dies.
 
-keepalived asks once a second; without this a crash is noticed half a second later on average. No
-session is open meanwhile, no lock is held, and nothing runs: the kernel wakes this process up.
+keepalived runs the check once a second, so without this a crash would be noticed half a second
+later on average. Meanwhile no session is open, no lock is held, and nothing runs: the kernel wakes
+this process up.
 """
 
 from __future__ import annotations
@@ -11,24 +12,25 @@ from kachecks.mysqld_process import Process
 from kachecks.node import Node
 
 ENDED_BY = 0.85
-"""Seconds after its start by which a check has ended: keepalived starts the next one after one
-second at the earliest, and until 2.3.2 does so beside one that is still there. The rest is for the
-end of a Python process on a busy machine."""
+"""Seconds after its start by which a check must have ended. keepalived starts the next one after a
+second at the earliest, and up to 2.3.2 even if this one is still there. The rest of the second is
+for a Python process to end on a busy machine."""
 
 WITH_WITNESS = 0.6
-"""The same where a witness is set. A check that ends too late may cost the next one (keepalived
-2.0, and 2.3.3 and later, skip it), and an isolated node must look once a second (two_clocks)."""
+"""The same where a witness is set. If a check ends too late, some keepalived versions (2.0, 2.3.3
+and later) skip the next one, and an isolated node must look once a second (two_clocks)."""
 
 SETTLED = 3.0
-"""Seconds for which the verdict has been the same, and for which keepalived has run. Before that it
-is still counting (`rise`) until the node may hold the VIP, and each check must answer at once."""
+"""Seconds for which the verdict must have been the same, and keepalived must have run, before a
+check lingers. Until then keepalived counts good checks (`rise`), and each must answer at once."""
 
 OVERSLEPT = 1.0
-"""Seconds too late after which the verdict is stale: this host, or its machine, was paused."""
+"""If a check wakes up so many seconds too late, its verdict is stale: this host, or its machine,
+was paused."""
 
 
 class Watched(NamedTuple):
-    """How it went."""
+    """How the watch ended."""
 
     look_again: bool  # the verdict no longer stands
     said: str  # for -v

@@ -1,9 +1,9 @@
 """keepalived.conf as a tree of blocks, each statement with the file and line it stands in.
 
-Statements are split as keepalived splits them: at line ends and at braces outside double quotes,
-so ``virtual_ipaddress { 10.0.0.100/24 }`` on one line, a brace glued to its word and an opening
-brace on the next line are all the same. What the statements mean is for others to say: a keyword
-unknown to keepalived is a statement like any other here.
+Statements are split as keepalived splits them: at line ends, and at braces outside double quotes.
+So ``virtual_ipaddress { 10.0.0.100/24 }`` on one line, a brace glued to its word, and an opening
+brace on the next line are all the same. What the statements mean does not matter here: a keyword
+unknown to keepalived is a statement like any other.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class Statement(NamedTuple):
         return [inner for inner in self.block or () if inner.name in names]
 
     def last(self, *names: str) -> Statement | None:
-        """The one that counts where keepalived lets a later statement replace an earlier one."""
+        """The last such statement, for those where a later one replaces an earlier one in
+        keepalived."""
         found = self.all(*names)
         return found[-1] if found else None
 
@@ -53,7 +54,7 @@ class Conf(NamedTuple):
     path: str
     root: Statement  # without words of its own
     ids: frozenset[str]  # named by conditional lines, such as @main
-    notes: tuple[str, ...]  # what keepalived passes over without an error
+    notes: tuple[str, ...]  # what keepalived ignores without an error
 
 
 def own_config_id() -> str:
@@ -108,8 +109,8 @@ def _tree(path: str, lines: Iterable[Line]) -> tuple[Statement, ...]:
 def _words(line: Line) -> tuple[str, ...]:
     """Words between blanks; double quotes hold one together and are taken off.
 
-    No escapes: keepalived knows them in a few values only, scripts among them, and splits these
-    once more.
+    There are no escapes: keepalived knows them only in a few values, such as scripts, which it
+    splits once more.
     """
     parts = line.text.split('"')
     if len(parts) % 2 == 0:

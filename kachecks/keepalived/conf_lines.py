@@ -1,13 +1,13 @@
 """The lines of a keepalived.conf as keepalived's parser sees them.
 
-Comments are gone, conditions are decided, definitions put in, included files read in their place.
-The rules are those of keepalived.conf(5) (ADVANCED CONFIGURATION) and, where the page is silent or
-wrong, of keepalived 2.2.7 itself as tried with ``keepalived -t`` and ``--dump-conf``:
+Comments are removed, conditions decided, definitions substituted, included files read in place. The
+rules are those of keepalived.conf(5) (ADVANCED CONFIGURATION). Where the page is silent or wrong,
+they are those of keepalived 2.2.7 itself, as tried with ``keepalived -t`` and ``--dump-conf``:
 
 - ``!`` and ``#`` begin a comment anywhere outside double quotes, in the middle of a word too;
 - ``include`` works behind a condition and with a definition in its file name (the page says no);
-- ``$NAME`` counts before a blank, ``,``, ``)`` or the end of the line alone, ``${NAME}`` anywhere;
-- a comment sign escaped with ``\\`` or put in by ``${_HASH}`` begins a comment nevertheless;
+- ``$NAME`` counts only before a blank, ``,``, ``)`` or the end of the line, ``${NAME}`` anywhere;
+- a comment sign escaped with ``\\``, or inserted by ``${_HASH}``, still begins a comment;
 - double quotes around the name of an included file are taken as part of the name;
 - a multiline definition ends at the first line without ``\\``, an empty or comment line included.
 """
@@ -32,7 +32,7 @@ _INCLUDES = ("include", "includer", "includem", "includew", "includeb", "include
 
 
 class ConfError(Exception):
-    """The file cannot be read as keepalived reads it: one sentence with file and line."""
+    """The file cannot be read the way keepalived reads it; one sentence with file and line."""
 
 
 class Line(NamedTuple):
@@ -43,13 +43,13 @@ class Line(NamedTuple):
 
 
 class Lines:
-    """Reads one configuration; what it met on the way is kept for whoever explains it."""
+    """Reads one configuration, and notes what it met on the way."""
 
     def __init__(self, config_id: str) -> None:
         self.config_id = config_id
         #: Ids named by conditional lines, such as ``@main``.
         self.ids: set[str] = set()
-        #: Sentences on what keepalived passes over in silence, or with a line in the log alone.
+        #: Sentences on what keepalived ignores in silence, or with only a line in its log.
         self.notes: list[str] = []
         self._definitions: dict[str, tuple[str, ...]] = {"_HASH": ("#",), "_BANG": ("!",)}
         self._defining = ""  # the multiline definition that goes on in the next line
@@ -58,8 +58,8 @@ class Lines:
         """The lines of the file at ``path``.
 
         Raises:
-            ConfError: no such file, one keepalived refuses to open, or a line that it, or this
-                reader, cannot make sense of.
+            ConfError: there is no such file, keepalived refuses to open it, or it or this reader
+                cannot make sense of a line.
         """
         refusal = _refusal(path)
         if refusal:
@@ -79,7 +79,7 @@ class Lines:
         self._defining = ""
 
     def _handle(self, text: str, where: str, path: str, depth: int) -> Iterator[Line]:
-        """The lines that come of one."""
+        """The lines that result from one line of the file."""
         substituted = False
         following: tuple[str, ...] = ()
         while text:
@@ -168,7 +168,9 @@ class Lines:
         if name == "_INSTANCE":
             return (self.config_id,)
         if name == "_RANDOM":
-            raise ConfError(f"{where}: ${{_RANDOM}} is another number at each start: write one")
+            raise ConfError(
+                f"{where}: ${{_RANDOM}} is another number at each start: write a number"
+            )
         return None
 
     def _included(self, text: str, where: str, path: str, depth: int) -> Iterator[Line]:

@@ -1,13 +1,14 @@
-"""VRRP's election between two nodes, as keepalived holds it. Pure: no file, no clock, no network.
+"""VRRP's election between two nodes, the way keepalived holds it. Pure: no file, no clock, no
+network.
 
-Who holds the VIP depends on the priorities of the moment and on history. A MASTER yields only to
-a higher priority, or to an equal one from a higher address. A BACKUP takes the VIP when it hears no
-advert that it accepts, and it accepts an equal or higher priority, or any under nopreempt (RFC 5798
-6.4; vrrp_state_backup and vrrp_state_master_rx of keepalived). So under nopreempt on both nodes the
+Who holds the VIP depends on the current priorities and on history. A MASTER yields only to a higher
+priority, or to an equal one from a higher address. A BACKUP takes the VIP when it hears no advert
+that it accepts. It accepts an equal or higher priority, or any priority under nopreempt (RFC 5798
+6.4; vrrp_state_backup and vrrp_state_master_rx of keepalived). So with nopreempt on both nodes the
 VIP stays where it is for as long as its holder sends adverts at all.
 
-Only states that last are reckoned. Over in seconds, and not said here: the wait before a takeover,
-and preempt_delay.
+Only lasting states are computed. The wait before a takeover, and preempt_delay, are over in seconds
+and left out.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def effective_priority(instance: Instance, failed: AbstractSet[str]) -> int | No
 
 
 class Candidate(NamedTuple):
-    """One side of an election at one moment."""
+    """One node in an election at one moment."""
 
     priority: int | None  # None: down or in FAULT, it sends nothing
     nopreempt: bool
@@ -41,7 +42,7 @@ class Candidate(NamedTuple):
 
 
 class Election(NamedTuple):
-    """Both sides."""
+    """Both nodes, and what decides between them."""
 
     a: Candidate
     b: Candidate
@@ -50,8 +51,9 @@ class Election(NamedTuple):
     def settle(self, masters: AbstractSet[str]) -> frozenset[str] | None:
         """Who holds the VIP once nothing changes any more, if ``masters`` held it before.
 
-        Of "A" and "B" none, one or both. None where the addresses decide and are not known. Where
-        nobody held it and both may, the one whose timer is shorter begins: the higher priority.
+        The answer is none, one or both of "A" and "B". It is None where the addresses decide and
+        are not known. If nobody held it and both may, the node with the shorter timer begins, which
+        is the one with the higher priority.
         """
         now = {name for name in masters if self._candidate(name).priority is not None}
         for _ in range(4):  # each of the two changes at most twice
@@ -76,11 +78,12 @@ class Election(NamedTuple):
         return self.b if name == "A" else self.a
 
     def _by_timer(self) -> list[str]:
-        """Names, the one that becomes MASTER first in front: 3 advert_int + skew, RFC 5798 6.1."""
+        """The names, first the node that becomes MASTER first: after 3 advert_int + skew, RFC 5798
+        6.1."""
         return sorted("AB", key=lambda name: (-(self._candidate(name).priority or 0), name))
 
     def _content(self, name: str, masters: AbstractSet[str]) -> bool:
-        """This node, BACKUP or out of it, stays so."""
+        """This node is not MASTER, and has no reason to become MASTER."""
         own, other = self._candidate(name), self._other(name)
         if own.priority is None:
             return True
@@ -89,7 +92,7 @@ class Election(NamedTuple):
         return own.nopreempt or other.priority >= own.priority
 
     def _yielding(self) -> set[str] | None:
-        """Of two MASTERs those that yield to what they hear; None if unknown addresses decide."""
+        """Those of two MASTERs that yield to what they hear; None if unknown addresses decide."""
         yielding = set()
         for name in "AB":
             own, other = self._candidate(name), self._other(name)
@@ -105,8 +108,8 @@ class Election(NamedTuple):
 def why_dropped(receiver: Instance, sender: Instance) -> str:
     """Why ``receiver`` drops the adverts of ``sender``, "" if it accepts them.
 
-    As far as the two files can tell: vrrp_check_packet of keepalived. A firewall or a switch may
-    still stand between them.
+    It follows vrrp_check_packet of keepalived, as far as the two files can tell. A firewall or a
+    switch may still stand between the nodes.
     """
     if receiver.family != sender.family:
         return f"one carries IPv{sender.family} addresses, the other IPv{receiver.family}"

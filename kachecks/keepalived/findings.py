@@ -1,8 +1,8 @@
-"""In words: why two configurations do not fail over as they should. Pure.
+"""Says in words why two configurations do not fail over as they should. Pure.
 
-The rule of thumb for weights, |priority A - priority B| < |weight|, is the special case of what is
-reckoned here in which both nodes have the same check with the same weight, no sum leaves 1 to 254,
-and nopreempt is not set.
+The well-known rule for weights, |priority A - priority B| < |weight|, covers only a special case:
+both nodes have the same check with the same weight, every sum stays within 1 to 254, and nopreempt
+is not set. Here the election itself is computed, for every case.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ElectionFinding(NamedTuple):
 
 
 def findings(sides: Sides) -> list[ElectionFinding]:
-    """Everything found, the worst first."""
+    """Everything that was found, the worst first."""
     found = [
         *_dropped_instances(sides),
         *_dropped_adverts(sides),
@@ -59,11 +59,11 @@ def _dropped_adverts(sides: Sides) -> Iterator[ElectionFinding]:
         why = why_dropped(own, other)
         if why:
             held = sides.election().settle({sender})
-            end = "two MASTERs" if held == frozenset("AB") else "no election worth the name"
+            end = "two MASTERs" if held == frozenset("AB") else "no real election"
             yield ElectionFinding(
                 FAILURE,
                 "ADVERTS_DROPPED",
-                f"{receiver} does not accept an advert of {sender}: {why}; the end is {end}",
+                f"{receiver} does not accept the adverts of {sender}: {why}; the result is {end}",
                 own.where,
             )
     one, other = sides.a, sides.b
@@ -72,20 +72,21 @@ def _dropped_adverts(sides: Sides) -> Iterator[ElectionFinding]:
             WARNING,
             "ADVERT_INTERVALS",
             f"advert_int is {one.advert_int:g} s on A and {other.advert_int:g} s on B: a node that"
-            " starts waits three of its own, and may be MASTER beside the other before it hears it",
+            " starts waits three of its own intervals, and may become MASTER before it hears the"
+            " other one",
             other.where,
         )
 
 
 def _checks(sides: Sides) -> Iterator[ElectionFinding]:
-    """Whether the failure of a check moves the VIP from each node that can hold it for long."""
+    """Whether a failing check moves the VIP away from each node that can hold it for long."""
     a, b = sides.a, sides.b
     if a.dropped or b.dropped or why_dropped(a, b) or why_dropped(b, a):
         return  # there is no election
     for name in "AB":
         holder, other = sides.instance(name), "B" if name == "A" else "A"
         if sides.election().settle({name}) != frozenset(name):
-            continue  # with both well the other one takes it: nothing to move from here
+            continue  # with both well the other node takes it: there is nothing to move from here
         if not holder.trackers:
             yield ElectionFinding(
                 WARNING,
@@ -149,7 +150,8 @@ def _cut(tracker: Tracker, drop: int) -> str:
 
 
 def _cure(sides: Sides, name: str, other: str, tracker: Tracker, gap: int) -> str:
-    """A weight that does it on both nodes, where there is one, and the one that always does."""
+    """The cure: a weight that moves the VIP on both nodes, if there is one, or weight 0, which
+    always does."""
     least = gap + 1 if tracker.weight > 0 else -(gap + 1)
     mended = Sides(
         _with_weight(sides.a, tracker, least), _with_weight(sides.b, tracker, least), sides.higher
@@ -175,8 +177,8 @@ def _settings(sides: Sides) -> Iterator[ElectionFinding]:
         yield ElectionFinding(
             WARNING,
             "EQUAL_PRIORITIES",
-            f"both have priority {well.a.priority} when well: who starts first holds the VIP, and"
-            " of two MASTERs that meet the one with the higher address keeps it"
+            f"both have priority {well.a.priority} when well: whichever starts first holds the VIP,"
+            " and when two MASTERs meet, the one with the higher address keeps it"
             + (f" ({sides.higher})" if sides.higher else "")
             + "; make them differ",
             b.where,
@@ -211,7 +213,7 @@ def _settings(sides: Sides) -> Iterator[ElectionFinding]:
 
 
 def _clamped(name: str, instance: Instance) -> Iterator[ElectionFinding]:
-    """Sums outside 1 to 254 make weights count less than they say."""
+    """Sums outside 1 to 254 make weights count for less than is written."""
     if instance.priority == OWNER:
         return
     effects = [
@@ -225,7 +227,7 @@ def _clamped(name: str, instance: Instance) -> Iterator[ElectionFinding]:
                 WARNING,
                 "PRIORITY_CUT",
                 f"the priority of {name} with its weights can reach {reached}, which counts as"
-                f" {counted}: the weights make less of a difference than they say",
+                f" {counted}: the weights count for less than is written",
                 instance.where,
             )
 

@@ -1,8 +1,8 @@
 """What one vrrp_instance brings to an election: frozen values, with keepalived's own defaults.
 
-Where a value is missing or wrong keepalived seldom refuses to start: it logs a line and goes on
-with a default, or without the instance or the tracker. The same is done here, and the sentence is
-kept in ``Instance.notes``. Checked against the ``--dump-conf`` of keepalived 2.2.7.
+Where a value is missing or wrong, keepalived seldom refuses to start: it logs a line and goes on
+with a default, or without the instance or the tracker. The same is done here, and
+``Instance.notes`` says so. All this was checked against the ``--dump-conf`` of keepalived 2.2.7.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from kachecks.keepalived.conf import Conf, Statement
 from kachecks.keepalived.tracker import Tracker, tracked
 
 OWNER = 255
-"""Priority of the owner of the address (RFC 5798): no tracker changes it."""
+"""The priority of the owner of the address (RFC 5798), which no tracker changes."""
 _DEFAULT_PRIORITY = 100
 _PASSWORD_LENGTH = 8  # of auth_pass, more is cut off
 _GROUP = {4: "224.0.0.18", 6: "ff02::12"}
@@ -56,7 +56,7 @@ def instances(conf: Conf) -> tuple[Instance, ...]:
 
 
 class _Reading:
-    """The way from one block to its values, and the notes made on it."""
+    """Turns one block into values, and takes notes on the way."""
 
     def __init__(self, conf: Conf, block: Statement) -> None:
         self.root = conf.root
@@ -137,7 +137,8 @@ class _Reading:
         return statement.value not in ("off", "false", "no")
 
     def _version(self, family: int) -> int:
-        """The instance's own; for IPv6 else 3, for IPv4 else the global one, else 2."""
+        """The instance's own version; without one, IPv6 means 3, and IPv4 the global version, or
+        2."""
         for statement in (self.block.last("version"), self.settings.last("vrrp_version")):
             if statement is None or (family == 6 and statement.name == "vrrp_version"):
                 continue
@@ -147,7 +148,7 @@ class _Reading:
         return 3 if family == 6 else 2
 
     def _state_and_priority(self, strict: bool) -> tuple[str, int]:
-        """Each is derived from the other where it is missing: MASTER alone means 255."""
+        """Where one is missing it is derived from the other: MASTER alone means priority 255."""
         statement = self.block.last("state")
         state = statement.value if statement else ""
         if statement and state not in ("MASTER", "BACKUP"):
@@ -202,7 +203,7 @@ class _Reading:
         return rounded
 
     def _auth(self, version: int, strict: bool) -> str:
-        """What must be the same on both nodes for adverts to be accepted."""
+        """The authentication, which must be the same on both nodes for adverts to be accepted."""
         entries = Statement((), "", tuple(self.block.entries("authentication")))
         kind, password = entries.last("auth_type"), entries.last("auth_pass")
         if kind is None:
@@ -252,7 +253,7 @@ def _seconds(text: str) -> float | None:
 
 
 def canonical(text: str) -> str:
-    """An address without its prefix length, in the one way to write it; what is none, unchanged."""
+    """An address without its prefix length, in its canonical spelling; anything else unchanged."""
     bare = text.partition("/")[0]
     try:
         return str(ipaddress.ip_address(bare))

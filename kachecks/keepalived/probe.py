@@ -1,9 +1,9 @@
-"""The running keepalived asked for its state, which it writes to a file.
+"""Asks the running keepalived for its state, which it writes to a file.
 
 At the signal that `keepalived --signum=JSON` names, the VRRP process writes keepalived.json to
-its temporary directory, within milliseconds (measured: 2.2.7, 2.3.3). The file is written in
-place, so half of it may be read, and whoever else asks at the same time gets the same file. It
-holds `auth_pass`: it is only root's to read, and nothing but the values below is taken from it.
+its temporary directory, within milliseconds (measured: 2.2.7, 2.3.3). The file is written in place,
+so we may read half of it, and everybody who asks at the same time gets the same file. It holds
+`auth_pass`, so only root may read it, and only the values below are taken from it.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ PATIENCE = 0.4
 """Seconds for keepalived to write the file; it needs some milliseconds."""
 
 _FILE = "keepalived.json"
-_RECENT = 0.05  # s; a file this much older than our question is as good (file times are coarse)
+_RECENT = 0.05  # s by which the file may be older than our question, as file times are coarse
 _LARGEST = 4 << 20  # bytes
 _PAUSE = 0.005  # s
 
 
 class Untold(KeepalivedError):
-    """It runs, and its state cannot be had from it."""
+    """keepalived runs, but does not tell its state."""
 
 
 def ask_keepalived(vips: Sequence[str], patience: float = PATIENCE) -> Vrrp:
-    """The state of the instance of these addresses, by the keepalived that serves this host.
+    """The state of the instance with these addresses in the keepalived that serves this host.
 
     Raises:
         NotFound: none is running.
         NoPermission: only root may ask.
-        KeepalivedError: none that is surely ours; Untold: it has no such instance, has not
-            written the file, or was built without JSON.
+        KeepalivedError: what was found is not certainly ours; Untold: it has no such instance, has
+            not written the file, or was built without JSON.
     """
     found = find()
     if found is None:
@@ -69,7 +69,8 @@ def ask_keepalived(vips: Sequence[str], patience: float = PATIENCE) -> Vrrp:
 
 
 def _read(path: str, owner: int, not_before: float) -> str:
-    """The text of the file; "" while there is none so young, or it is not keepalived's own."""
+    """The text of the file; "" while there is none, it is too old, or it is not keepalived's
+    own."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except PermissionError:
@@ -97,7 +98,8 @@ def _owner(keepalived: Keepalived) -> int:
 
 
 def _path(keepalived: Keepalived) -> str:
-    """The file as that process sees it: its /tmp may be its own (PrivateTmp, a container)."""
+    """The path of the file as that process sees it: it may have a /tmp of its own (PrivateTmp, a
+    container)."""
     directory = "/tmp"  # noqa: S108 - keepalived's choice
     with suppress(OSError), open(f"/proc/{keepalived.pid}/environ", "rb") as file:
         for entry in file.read().split(b"\0"):
@@ -107,7 +109,8 @@ def _path(keepalived: Keepalived) -> str:
 
 
 def _signal_number(keepalived: Keepalived, patience: float) -> int:
-    """Which signal this build writes JSON at: of the very program that runs, if it was replaced."""
+    """The signal at which this build writes JSON. The very program that runs is asked, as the file
+    may have been replaced."""
     import subprocess
 
     program = f"/proc/{keepalived.pid}/exe"
@@ -132,9 +135,10 @@ def _signal_number(keepalived: Keepalived, patience: float) -> int:
 
 
 def _send(keepalived: Keepalived, number: int) -> None:
-    """Send it, unless a process that would get it has not prepared for it: that could end one.
+    """Send the signal, unless a process that would get it is not prepared for it, and could die of
+    it.
 
-    The parent passes it on to its children, which prepare in their first milliseconds.
+    The parent passes it on to its children, which get ready for it in their first milliseconds.
     """
     import psutil
 
@@ -151,7 +155,8 @@ def _send(keepalived: Keepalived, number: int) -> None:
 
 
 def _prepared(process: psutil.Process, number: int) -> bool:
-    """It catches the signal, or blocks it in order to read it from a signalfd (proc(5))."""
+    """The process catches the signal, or blocks it in order to read it from a signalfd
+    (proc(5))."""
     masks = 0
     try:
         with open(f"/proc/{process.pid}/status", encoding="ascii", errors="replace") as file:

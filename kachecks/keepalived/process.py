@@ -1,12 +1,12 @@
-"""The keepalived that serves this host: found by evidence, never by its name alone, and stopped.
+"""Find the keepalived that serves this host, by evidence and never by its name alone, and stop it.
 
 Other network namespaces, containers and instances may have a keepalived too, and a pid file
-outlives a crash: so a process counts only as our own ancestor, or as what systemd or a pid file
-names *and* what turns out to run the program keepalived in our own pid and network namespace.
+outlives a crash. So a process counts only if it is our own ancestor, or if systemd or a pid file
+names it *and* it runs the program keepalived in our own pid and network namespace.
 
 keepalived is a parent with children (VRRP, checkers, BFD). The parent is the one to stop: it tells
-the others, the VRRP child sends priority 0 and removes the VIP, and all are gone after about 1 s.
-A child that is stopped alone is started again.
+its children, the VRRP child sends priority 0 and removes the VIP, and all are gone after about 1 s.
+If only a child is stopped, the parent starts it again.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class NoPermission(KeepalivedError):
 
 
 class StillRunning(KeepalivedError):
-    """A running keepalived answers for the VIP; removing it would only confuse that one."""
+    """A running keepalived holds the VIP, and removing the address would only confuse it."""
 
 
 class CommandFailed(KeepalivedError):
@@ -59,7 +59,7 @@ class CommandFailed(KeepalivedError):
 class Keepalived(NamedTuple):
     """The parent process of keepalived, and how it was found.
 
-    `process` remembers its start time: it never means a later owner of the pid.
+    `process` remembers its start time, so it never means a later process with the same pid.
     """
 
     process: psutil.Process
@@ -77,8 +77,8 @@ class Keepalived(NamedTuple):
 def find(pid_files: Sequence[str] = PID_FILES, unit: str = UNIT) -> Keepalived | None:
     """The keepalived that serves this host, or None if there is none.
 
-    Raises: NotKeepalived if something was named that is not it, and nothing better was found;
-    NoPermission.
+    Raises: NotKeepalived if systemd or a pid file names something else, and nothing better was
+    found; NoPermission.
     """
     ancestor = _ancestor()
     if ancestor:
@@ -101,7 +101,7 @@ def find(pid_files: Sequence[str] = PID_FILES, unit: str = UNIT) -> Keepalived |
 def stop(keepalived: Keepalived) -> None:
     """Ask it to stop, and do not wait: the VIP is released within milliseconds.
 
-    What runs below keepalived, or in its unit, may be ended by this, the caller included.
+    This may end everything that runs below keepalived or in its unit, the caller included.
 
     Raises: NotFound if it has ended by itself, NoPermission, CommandFailed.
     """
@@ -112,10 +112,12 @@ def stop(keepalived: Keepalived) -> None:
 
 
 def remove_vip(vips: Sequence[str]) -> list[str]:
-    """Remove what a dead keepalived has left behind; returns e.g. `10.0.0.100/32 dev eth0`.
+    """Remove addresses that a dead keepalived has left behind; returns them, such as `10.0.0.100/32
+    dev eth0`.
 
-    The primary address of a subnet takes its secondary ones along unless promote_secondaries is
-    set, just as when keepalived removes it. An ending keepalived is given 1.5 s to do it itself.
+    If the primary address of a subnet is removed, its secondary addresses go with it unless
+    promote_secondaries is set, just as when keepalived removes it. A keepalived that is ending gets
+    1.5 s to do it itself.
 
     Raises: StillRunning, NoPermission, CommandFailed.
     """
@@ -135,7 +137,7 @@ def remove_vip(vips: Sequence[str]) -> list[str]:
 
 
 def _ancestor() -> psutil.Process | None:
-    """The topmost of the keepalived processes directly above each other that we run below."""
+    """Our ancestor keepalived: of several directly above each other, the topmost."""
     import psutil
 
     top = None
@@ -206,7 +208,8 @@ def _is_alive(process: psutil.Process) -> bool:
 
 
 def _is_keepalived(process: psutil.Process) -> bool:
-    """By its executable; by the name that it gives itself only where that may not be read."""
+    """Judged by its executable, or by the name that it gives itself where we may not see the
+    executable."""
     import psutil
 
     try:
@@ -230,7 +233,8 @@ def _shares(process: psutil.Process, kind: str) -> bool:
 
 
 def _terminate(keepalived: Keepalived) -> None:
-    """SIGTERM by a pidfd, which cannot come to mean another process once it has been checked."""
+    """Send SIGTERM through a pidfd, which cannot come to mean another process once it has been
+    checked."""
     import contextlib
     import os
     import signal
@@ -259,7 +263,7 @@ def _terminate(keepalived: Keepalived) -> None:
 def _wait_for_none() -> None:
     """Wait for the last keepalived of this network namespace to end.
 
-    Here a name is enough: it only makes us keep our hands off.
+    Here its name is enough, as the only consequence is that we do nothing.
     """
     import time
 

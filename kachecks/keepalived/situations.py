@@ -1,4 +1,4 @@
-"""Every situation of two nodes, and who holds the VIP in it. Pure."""
+"""Every situation that two nodes can be in, and who holds the VIP in each. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WELL: frozenset[str] = frozenset()
 
 
 class Sides(NamedTuple):
-    """The two instances under election and what the files tell about their addresses."""
+    """The two instances of an election, and what the files tell about their addresses."""
 
     a: Instance
     b: Instance
@@ -30,13 +30,14 @@ class Sides(NamedTuple):
         failed_b: AbstractSet[str] | None = WELL,
         connected: bool = True,
     ) -> Election:
-        """Both nodes with these trackers failing; None: the node is down."""
+        """The election while these trackers fail; None: the node is down."""
         return Election(
             self._candidate("A", failed_a, connected), self._candidate("B", failed_b, connected)
         )._replace(higher=self.higher)
 
     def election_with(self, name: str, failed: AbstractSet[str] | None) -> Election:
-        """These trackers fail on one node (None: it is down), the other is well."""
+        """The election while these trackers fail on one node (None: it is down) and the other is
+        well."""
         return self.election(failed_a=failed) if name == "A" else self.election(failed_b=failed)
 
     def _candidate(self, name: str, failed: AbstractSet[str] | None, connected: bool) -> Candidate:

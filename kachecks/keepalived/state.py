@@ -1,4 +1,4 @@
-"""What state keepalived itself is in: the values, and how its JSON is read. Pure."""
+"""The state that keepalived itself is in: the values, and how its JSON is read. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 STATES = ("INIT", "BACKUP", "MASTER", "FAULT")
-"""By keepalived's own numbers (vrrp.h)."""
+"""The states, in the order of keepalived's own numbers (vrrp.h)."""
 
 
 class Vrrp(NamedTuple):

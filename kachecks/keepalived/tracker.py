@@ -1,8 +1,9 @@
 """What a vrrp_instance tracks, and what each tracker does to it.
 
-A tracker without weight puts the instance into FAULT while it fails. One with a weight changes the
-priority: a positive weight is added while it is well, a negative one while it fails, and
-``reverse`` turns the sign (vrrp_track.c of keepalived). A file counts its number times its weight.
+A tracker without weight puts the instance into FAULT while it fails. A tracker with a weight
+changes the priority: a positive weight is added while it is well, a negative one while it fails,
+and ``reverse`` swaps the sign (vrrp_track.c of keepalived). A tracked file adds its number times
+its weight.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ _KINDS = {
     "track_bfd": ("bfd", ("bfd_instance",)),
     "track_interface": ("interface", ()),
 }
-#: What keepalived 2.2.7 does with a weighted tracker where weights are barred (from its
-#: --dump-conf, each kind in its own way): "out" leaves it out, "zero" takes its weight away, which
-#: makes its failure FAULT; a kind that is not named keeps its weight. Files: see _barred.
+#: What keepalived 2.2.7 does with a weighted tracker where weights are not allowed (by its
+#: --dump-conf; each kind is treated differently): "out" leaves it out, "zero" sets its weight to 0,
+#: so that its failure means FAULT; a kind that is not named keeps its weight. For files see
+#: _barred.
 _BARRED = {
     "priority 255": {"script": "out", "interface": "out", "file": "out", "bfd": "out"},
     "a sync group": {"script": "out", "interface": "zero", "file": "out", "bfd": "out"},
@@ -50,8 +52,7 @@ class Tracker(NamedTuple):
     def effect(self, failed: bool) -> int | None:
         """What is added to the priority; None puts the instance into FAULT.
 
-        A file is reckoned with the numbers 0 and 1; "failed" is the one of them that is worse for
-        the node.
+        A file is assumed to hold 0 or 1; "failed" is whichever of them is worse for the node.
         """
         if self.weight == 0:
             # `weight 0 reverse` on anything but a file: down while the thing is well.
@@ -70,7 +71,8 @@ class Tracker(NamedTuple):
 def tracked(
     root: Statement, block: Statement, owner: bool
 ) -> tuple[tuple[Tracker, ...], tuple[str, ...]]:
-    """The trackers of a vrrp_instance, its sync group's included, and notes on those left out."""
+    """The trackers of a vrrp_instance, including those of its sync group, and notes on those left
+    out."""
     notes: list[str] = []
     found: dict[tuple[str, str], Tracker] = {}
     group = _group_of(root, block.value)
@@ -89,7 +91,8 @@ def tracked(
         elif barred:
             done = "takes it as 0" if barred == "zero" else "leaves the tracker out"
             notes.append(
-                f"{tracker.where}: {tracker.label} has a weight, which {by} bars: keepalived {done}"
+                f"{tracker.where}: {tracker.label} has a weight, which {by} does not allow:"
+                f" keepalived {done}"
             )
             if barred == "zero":
                 found[tracker.kind, tracker.name] = tracker._replace(weight=0)
@@ -107,7 +110,7 @@ def _barred(tracker: Tracker, by: str) -> str:
     if not tracker.weight:
         return ""
     if tracker.kind == "file" and tracker.weight == 1:
-        return "zero"  # taken for the default, which nobody asked for
+        return "zero"  # keepalived takes it for the default, which nobody asked for
     return _BARRED[by].get(tracker.kind, "")
 
 
@@ -165,7 +168,8 @@ def _tracker(root: Statement, keyword: str, entry: Statement, notes: list[str]) 
 def _weight(
     kind: str, definition: Statement | None, entry: Statement, notes: list[str]
 ) -> tuple[int, bool]:
-    """By the definition, or by the instance that tracks it; and whether it is reversed."""
+    """The weight by the definition, or by the instance that tracks it; and whether it is
+    reversed."""
     weight, reverse = _DEFAULT_WEIGHT.get(kind, 0), False
     stated = definition.last("weight") if definition else None
     if stated:

@@ -128,7 +128,7 @@ class Closing:
                 waits = True
             self._each_round()
             if budget.over:
-                raise NotClosed("writes are still running that cannot be cut")
+                raise NotClosed("writes that cannot be cut are still running")
             left = self._cutter.cut(budget, budget.left() - CLOSING).left
             if waits and not left:
                 self._switch_off_semi_sync()

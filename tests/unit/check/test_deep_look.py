@@ -473,7 +473,7 @@ def test_behind(version: str, after: float, behind: bool) -> None:
     assert bool(found.behind) == behind == found.wrong
     if behind:
         assert "40" in found.behind
-        assert "that the peer had 31 s ago" in found.behind
+        assert "which the peer had 31 s ago" in found.behind
 
 
 @pytest.mark.parametrize("version", [MYSQL, MARIADB])

@@ -239,7 +239,7 @@ def test_an_open_server_is_not_left_behind(
     assert STOP not in world.log
     assert "drop VIP" not in world.log
     assert world.vip
-    assert "keepalived goes on" in capsys.readouterr().out
+    assert "keepalived is left running" in capsys.readouterr().out
 
 
 def test_an_open_server_is_left_behind_with_force() -> None:

@@ -152,7 +152,7 @@ def test_a_closed_peer_needs_no_witness() -> None:
 )
 def test_an_error_is_a_life_sign(trouble: Exception) -> None:
     world = without_peer(trouble, on_hung_peer="open")
-    Looking(world).refused("cannot be asked, or not be closed")
+    Looking(world).refused("cannot be asked or closed")
     assert "holder?" not in world.log
 
 

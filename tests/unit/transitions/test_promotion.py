@@ -238,7 +238,7 @@ def test_peer_answers_with_an_error(trouble: Exception, options: dict) -> None:
     """Alive, maybe open, and cannot be closed: whatever the options say."""
     world = World(**options)
     world.a.trouble = trouble
-    refused(world, f"cannot be asked, or not be closed: {trouble}")
+    refused(world, f"cannot be asked or closed: {trouble}")
     assert world.time < 1
 
 
