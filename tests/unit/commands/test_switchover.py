@@ -416,7 +416,7 @@ def breaks(**changes: object) -> Callable[[World], None]:
         (breaks(a__receiver="Connecting"), "the peer: its receiver is not connected"),
         (
             breaks(a__lag="3", a__of_b=5),
-            "the peer: 3 s behind, more than 2 s: wait, or --force",
+            "the peer: it is 3 s behind, more than 2 s: wait, or --force",
         ),
         (breaks(a__number=2), "server_id"),
         (breaks(b__source_id=9), "a different cluster's data"),
@@ -549,7 +549,7 @@ def test_refused_before_anything(
     world.a.lag, world.a.of_b = "30", 5
     monkeypatch.setattr(switchover, "node_for", lambda *_: world.node)
     assert switchover.main([option_file]) == 1
-    assert capsys.readouterr().out.startswith("refused: the peer: 30 s behind")
+    assert capsys.readouterr().out.startswith("refused: the peer: it is 30 s behind")
     assert world.b.access == OPEN
 
 
