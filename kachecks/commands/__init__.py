@@ -1,1 +1,1 @@
-"""kachecks, the command in the operator's hand: one package per part."""
+"""kachecks, the operator's command: one package per part."""

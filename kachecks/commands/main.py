@@ -1,4 +1,4 @@
-"""kachecks: the command in the operator's hand. Finds the part asked for and guards it."""
+"""kachecks, the operator's command: finds the part that was asked for, and guards it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ PARTS = {
     "elect": "who holds the VIP in every situation, by keepalived.conf of both nodes",
     "switchover": "hand the VIP and the writes over to the other node, losing nothing",
     "maintenance": "keep this node out of the election for a while, with a reason",
-    "rejoin": "may this node come back? Which transactions it alone has",
+    "rejoin": "may this node come back, and which transactions does it alone have?",
 }
-"""Every part, a package of this name each, with what it is for."""
+"""Every part and its purpose; each is a package of this name."""
 
 INTERRUPTED = 130
-"""As shells have it: 128 + SIGINT."""
+"""128 + SIGINT, as shells report it."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -56,9 +56,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run() -> NoReturn:
-    """The program: the interpreter is not taken down beside threads that still wait for a server.
+    """The program. It ends without taking the interpreter down, as threads may still wait for a
+    server.
 
-    It may crash then, after all was said (SIGSEGV, seen with the check).
+    Otherwise it may crash after everything was said (SIGSEGV, seen with the check).
     """
     status = main()
     for stream in (sys.stdout, sys.stderr):
@@ -73,7 +74,7 @@ def usage() -> str:
     parts = "\n".join(f"  {name:<{width}}  {purpose}" for name, purpose in PARTS.items())
     return (
         "usage: kachecks PART [options]\n\n"
-        "keepalived's virtual IP follows a healthy, writable, sole MySQL: for the operator.\n\n"
+        "The operator's view of keepalived's virtual IP and the MySQL pair behind it.\n\n"
         f"{parts}\n\n"
         "kachecks PART --help says more. A file, a server or a command line that is no use:"
         f" exit {UNUSABLE}."

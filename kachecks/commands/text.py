@@ -1,15 +1,16 @@
-"""How all commands write for people: lines of a width, spans of time, numbers of things. Pure."""
+"""How all commands write for people: wrapped lines, spans of time, numbers of things. Pure."""
 
 from __future__ import annotations
 
 import textwrap
 
 WIDTH = 80
-"""Columns, where the window is not asked for its own."""
+"""Columns, where the width of the window is not asked for."""
 
 
 def clean(text: str) -> str:
-    """Without anything that moves a cursor: texts of servers, files and people end up here."""
+    """The text without anything that moves a cursor, since it may come from a server, a file or a
+    person."""
     return "".join(each if each.isprintable() or each == "\n" else " " for each in text)
 
 
@@ -19,9 +20,9 @@ def wrap(
     """One paragraph as lines of ``width`` columns.
 
     Args:
-        first, rest: what the first line begins with, and what the others do.
-        cut: a longer word is broken, for a screen that has no more columns. Otherwise it stays in
-            one piece, so that it can be copied.
+        first, rest: the indentation of the first line, and of the others.
+        cut: break words that are longer than a line, for a screen that has no more columns.
+            Otherwise they stay in one piece, so that they can be copied.
     """
     return textwrap.wrap(
         clean(text).replace("\n", " "),

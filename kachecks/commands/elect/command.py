@@ -1,7 +1,7 @@
 """kachecks elect A.conf B.conf: who holds the VIP, by the election rules of VRRP.
 
-Reads the keepalived.conf of both nodes and says who holds the VIP in every situation, and in words
-why a pair of configurations never fails over. Nothing is asked of a running keepalived.
+Reads the keepalived.conf of both nodes. Says who holds the VIP in every situation and, in words,
+why a pair of configurations never fails over. No running keepalived is asked.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parsing.add_argument("a", metavar="A.conf", help="keepalived.conf of one node")
     parsing.add_argument("b", metavar="B.conf", help="keepalived.conf of the other")
-    parsing.add_argument("--instance", metavar="NAME", help="this vrrp_instance alone")
+    parsing.add_argument("--instance", metavar="NAME", help="look only at this vrrp_instance")
     for node in "ab":
         parsing.add_argument(
             f"--config-id-{node}",
@@ -85,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
 def _elections(
     one: Conf, other: Conf, options: argparse.Namespace
 ) -> Iterator[tuple[Sides, list[ElectionFinding]]]:
-    """The pairs of instances to hold an election between, and what is found about each."""
+    """The pairs of instances that an election is held between, and what is found about each."""
     lone: list[ElectionFinding] = []
     pairs = _paired(one, other, options.instance, lone)
     general = [
@@ -100,13 +100,14 @@ def _elections(
         addresses = (options.address_a or a.source, options.address_b or b.source)
         sides = Sides(a, b, higher_address(*addresses))
         yield sides, sorted([*findings(sides), *general], key=lambda finding: -finding.level)
-        general = []  # once is enough
+        general = []  # these are said once
 
 
 def _paired(
     one: Conf, other: Conf, name: str | None, lone: list[ElectionFinding]
 ) -> list[tuple[Instance, Instance]]:
-    """Instances that belong together: by name, else by VRID and family, else each file's only one.
+    """Instances that belong together: by name, or by VRID and family, or as the only ones in their
+    files.
 
     Raises:
         ConfError: no pair can be made.
@@ -155,20 +156,20 @@ def _network(instance: Instance) -> object:
 
 
 def _unchosen(conf: Conf, config_id: str | None, node: str) -> Iterator[ElectionFinding]:
-    """The file has lines for named hosts, and nobody said which one this is."""
+    """The file has lines for named hosts, and it was not said which host it is read for."""
     if conf.ids and config_id is None:
         named = ", ".join(f"@{name}" for name in sorted(conf.ids))
         yield ElectionFinding(
             1,
             "CONFIG_ID_GUESSED",
-            f"there are lines for {named}, read as on {own_config_id()};"
-            f" --config-id-{node} ID says otherwise",
+            f"there are lines for {named}, and they were read as on {own_config_id()};"
+            f" --config-id-{node} ID names another host",
             conf.path,
         )
 
 
 def _untracked(conf: Conf) -> Iterator[ElectionFinding]:
-    """Checks that are defined and then forgotten: keepalived does not even run them."""
+    """Checks that are defined but not tracked: keepalived does not even run them."""
     blocks = conf.root.all("vrrp_instance", "vrrp_sync_group")
     for definition, keyword in (
         ("vrrp_script", "track_script"),

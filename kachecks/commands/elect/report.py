@@ -1,4 +1,4 @@
-"""How `kachecks elect` says it: text for 80 columns, JSON for programs."""
+"""The output of `kachecks elect`: text for 80 columns, JSON for programs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def as_text(elections: Iterable[Reported], status: int) -> str:
 
 
 def as_json(elections: Iterable[Reported], status: int) -> dict[str, Any]:
-    """The same for programs; priorities are null for FAULT and down, holders for "addresses"."""
+    """The same for programs. A priority is null in FAULT or when down; holders are null where only
+    the addresses decide."""
     return {
         "status": status,
         "elections": [
@@ -141,7 +142,7 @@ def _listed(held: frozenset[str] | None) -> list[str] | None:
 
 
 def _values(instance: Instance) -> dict[str, Any]:
-    """Everything but the password."""
+    """All values of the instance but the password."""
     values = instance._asdict()
     del values["auth"]
     values["authenticated"] = bool(instance.auth)

@@ -17,7 +17,7 @@ from kachecks.report import say
 from kachecks.state.maintenance_mark import in_local_time
 
 LONGEST = 30 * 86400.0
-"""Seconds; what shall last longer is no maintenance, and somebody has to look at it again."""
+"""Seconds. Nothing should last longer without somebody looking at it again."""
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(?:\d+[smhd])+")
@@ -45,11 +45,13 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     parsing = operator_parser(
         "kachecks maintenance",
-        "Keep this node out of the election until a time, with a reason that everybody sees;"
-        " or say what is in force.",
+        "Keep this node out of the election for a while, with a reason that everybody sees, or say"
+        " what is in force.",
         _EPILOG,
     )
-    parsing.add_argument("what", nargs="?", choices=["on", "off"], help="nothing: say what is so")
+    parsing.add_argument(
+        "what", nargs="?", choices=["on", "off"], help="without either: say what is in force"
+    )
     parsing.add_argument(
         "--for",
         dest="seconds",
@@ -85,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def duration(text: str) -> float:
-    """Seconds of ``1d12h``, ``30m``. Raises argparse.ArgumentTypeError."""
+    """Seconds that ``1d12h`` or ``30m`` means. Raises argparse.ArgumentTypeError."""
     if not _DURATION.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no time such as 30m, 2h or 1d12h")
     parts = re.findall(r"(\d+)([smhd])", text)
@@ -123,8 +125,8 @@ def _declare(node: Node, options: argparse.Namespace) -> int:
 
 def _consequence(node: Node) -> str:
     if not node.network.vip_here():
-        return "within a second this node cannot take the VIP; until it ends nobody takes over here"
-    return "this node has the VIP, and keeps it; should its mysqld die, the VIP leaves all the same"
+        return "from the next check on this node cannot take the VIP, until the maintenance ends"
+    return "this node has the VIP and keeps it; should its mysqld die, the VIP leaves all the same"
 
 
 def _end(node: Node) -> int:
@@ -149,7 +151,7 @@ def _record(node: Node, outcome: str, why: str) -> None:
 
 
 def _owner(given: str | None) -> str:
-    """Who is at work: as said, or the account before sudo, or this one."""
+    """Who is at work: the name given, or the account that called sudo, or this account."""
     import getpass
 
     if given:

@@ -1,1 +1,1 @@
-"""kachecks rejoin: may this node come back, and what it alone has."""
+"""kachecks rejoin: may this node come back, and what does it alone have?"""

@@ -1,4 +1,4 @@
-"""Statements and commands that ``kachecks rejoin`` names, and never runs."""
+"""Statements and commands that ``kachecks rejoin`` names but never runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def start_receiver(version: Version, channel: Channel, node: str) -> str:
 
 
 def replicate(replica: Side, source: str) -> str:
-    """How to make it a replica again. MySQL 8.0.23 has the new words."""
+    """How to make a server a replica again. MySQL 8.0.23 and later have the new words."""
     version = replica.facts.version
     if version.mariadb:
         statement = f"CHANGE MASTER TO MASTER_HOST='{source}', ..., MASTER_USE_GTID=slave_pos"
@@ -47,7 +47,7 @@ def replicate(replica: Side, source: str) -> str:
 
 
 def rebuild(version: Version, node: str, source: str) -> str:
-    """The last resort: what the node alone has is gone with it."""
+    """The last resort, which loses what the node alone has."""
     if version.mariadb:
         tool = "mariadb-backup"
     else:
@@ -59,7 +59,7 @@ def rebuild(version: Version, node: str, source: str) -> str:
 
 
 def details(version: Version, node: str) -> tuple[str, ...]:
-    """Where MySQL's appliers say more: the status often tells only that a worker has failed."""
+    """Where MySQL's appliers say more, as the status often tells only that a worker has failed."""
     if version.mariadb:
         return ()
     table = "performance_schema.replication_applier_status_by_worker"
@@ -67,10 +67,11 @@ def details(version: Version, node: str) -> tuple[str, ...]:
 
 
 def show(gap: Gap, source: Side) -> str:
-    """The command that prints the transactions the replica lacks, to be run on the source's host.
+    """The command that prints the transactions that the replica lacks; it is to be run on the
+    source's host.
 
-    "" where the binary log is not known. ``--include-gtids``: MySQL; a GTID as position: MariaDB
-    10.8 and later, older ones print everything.
+    "" where the binary log is not known. MySQL chooses with ``--include-gtids``. MariaDB 10.8 and
+    later take a GTID as position; older ones print everything.
     """
     version, base = source.facts.version, source.binlog
     if not base or not gap.left:

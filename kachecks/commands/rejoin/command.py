@@ -11,13 +11,13 @@ from kachecks.config.options import load
 from kachecks.report import say
 
 _EPILOG = """\
-Nothing is changed, on no node. Run it on the node that shall come back; on the active one it says
-the same of the pair. What each node lacks of the other is watched for a second, so that what is
-only on its way does not count.
+Nothing is changed on either node. Run it on the node that is to come back; run on the active node,
+it says the same about the pair. What each node lacks of the other is watched for a second, so that
+transactions that are only on their way do not count.
 
 exit status:
   0  both nodes have the same, and replicate: this node may come back, or is back
-  1  not yet: what is in the way passes by itself
+  1  not yet: what is in the way will pass by itself
   2  an operator has to decide; the choices are listed
   3  this node's server, the option file or the command line cannot be used
 

@@ -1,7 +1,8 @@
 """What an error that has stopped replication means, and what the choices are.
 
-Numbers of Last_IO_Errno and Last_SQL_Errno: MySQL's and MariaDB's share those below 1900 (and
-differ above); MySQL 8.0 and later gives some of them a number of the error log instead (perror).
+The numbers are those of Last_IO_Errno and Last_SQL_Errno. MySQL and MariaDB share the numbers below
+1900 and differ above. For some errors MySQL 8.0 and later gives the number used in its error log
+instead (perror).
 """
 
 from __future__ import annotations
@@ -10,26 +11,27 @@ from typing import NamedTuple
 
 
 class Meaning(NamedTuple):
-    """Of an error number."""
+    """What an error number means."""
 
     sentence: str
     choices: tuple[str, ...]
-    on_active: tuple[str, ...] = ()  # instead, where the node that serves cannot apply it
+    on_active: tuple[str, ...] = ()  # the choices where it is the serving node that cannot apply
 
 
 _SAME = {13114: 1236, 13117: 1593, 13121: 1594, 13122: 1595}
-"""MySQL 8.0: the number in the error log -> the one that the same error had before."""
+"""MySQL 8.0: number in the error log -> number that the same error had before."""
 
 _COMPARE = (
-    "compare that row on both nodes and make the standby's like the active one's: stop keepalived"
-    " on the standby (its check would close the server again); there SET GLOBAL super_read_only ="
-    " 0 (MySQL), SET SESSION sql_log_bin = 0, mend the row, super_read_only = 1; keepalived last"
+    "compare that row on both nodes and make the standby's like the active one's: on the standby,"
+    " stop keepalived (its check would close the server again), SET GLOBAL super_read_only = 0"
+    " (MySQL), SET SESSION sql_log_bin = 0, mend the row, set super_read_only = 1 again, and start"
+    " keepalived last"
 )
 _COLLIDES = (
-    "the returning node made it, and it collides with what the active one has taken since: change"
-    " or remove the row on the active node so that it can be applied"
+    "the returning node made it, and it collides with what the active node has written since:"
+    " change or remove the row on the active node so that it can be applied"
 )
-_NEVER_SKIP = "do not skip the transaction: the nodes would differ from then on, unseen"
+_NEVER_SKIP = "do not skip the transaction: from then on the nodes would differ unnoticed"
 _LOOK_AT_SCHEMA = "make the schema the same on both nodes, then START the applier"
 
 _MEANINGS = {
@@ -40,8 +42,8 @@ _MEANINGS = {
         (_COLLIDES, _NEVER_SKIP),
     ),
     1032: Meaning(
-        "a row that the source has changed or deleted is not here, or is different: the data had"
-        " gone apart before",
+        "a row that the source has changed or deleted is missing here, or is different: the data"
+        " had diverged before",
         (_COMPARE, _NEVER_SKIP),
         (_COLLIDES, _NEVER_SKIP),
     ),
@@ -54,13 +56,13 @@ _MEANINGS = {
         ("find who else writes here and end it, then START the applier",),
     ),
     1452: Meaning(
-        "the row that a foreign key points to is not here: the data had gone apart before",
+        "the row that a foreign key points to is missing here: the data had diverged before",
         (_COMPARE, _NEVER_SKIP),
         (_COLLIDES, _NEVER_SKIP),
     ),
     1236: Meaning(
-        "the source cannot send what is asked for; its text says which: its binary logs were"
-        " purged, or lost in a crash, or it has fewer transactions than this replica",
+        "the source cannot send what is asked for, and the error's text says why: its binary logs"
+        " were purged, or lost in a crash, or it has fewer transactions than this replica",
         (
             "purged, or fewer transactions: rebuild one node from the other",
             "a packet too large: raise max_allowed_packet on the source and"
@@ -68,7 +70,8 @@ _MEANINGS = {
         ),
     ),
     1593: Meaning(
-        "the two do not fit together; its text says why, often an equal server_id or server_uuid",
+        "the two servers do not fit together, and the error's text says why: often an equal"
+        " server_id or server_uuid",
         (
             "give each server a server_id of its own; after a copy of the datadir remove auto.cnf"
             " on the copy; restart mysqld",
@@ -77,9 +80,9 @@ _MEANINGS = {
     1594: Meaning(
         "the relay log cannot be read: it was damaged, often when the host lost power",
         (
-            "stop replication, RESET the replica without its configuration being lost (RESET"
-            " REPLICA; MariaDB: RESET SLAVE) and START it: with GTIDs everything is fetched anew",
-            "before that, see that the source still has what is missing here (no PURGED above)",
+            "stop replication, RESET REPLICA (MariaDB: RESET SLAVE), which keeps its configuration,"
+            " and START it: with GTIDs everything is fetched anew",
+            "before that, make sure that the source still has what is missing here: no PURGED above",
         ),
     ),
     1595: Meaning(
@@ -91,7 +94,7 @@ _MEANINGS = {
         ("set the account's password on the source, or the one in this replica's channel",),
     ),
     1396: Meaning(
-        "a CREATE, ALTER or DROP USER of the source fails here: the accounts had gone apart",
+        "a CREATE, ALTER or DROP USER of the source fails here: the accounts had diverged",
         ("make the account the same on both nodes, then START the applier", _NEVER_SKIP),
     ),
     2061: Meaning(
@@ -111,15 +114,15 @@ _MARIADB = {
         "gtid_strict_mode: this server's binary log has a later transaction of the same domain, so"
         " both nodes have written in one gtid_domain_id",
         (
-            "rebuild the node whose transactions may go; a gtid_domain_id of its own for each node"
-            " avoids it",
+            "rebuild the node whose transactions may be lost; to avoid it, give each node a"
+            " gtid_domain_id of its own",
         ),
     ),
     **dict.fromkeys(
         (1945, 1951, 1955),
         Meaning(
-            "the source's binary log has not the transaction after which this replica goes on: it"
-            " was purged there, or made here",
+            "the source's binary log does not have the transaction after which this replica would"
+            " go on: it was purged there, or was made here",
             ("rebuild one node from the other",),
         ),
     ),
@@ -129,6 +132,6 @@ _UNKNOWN = Meaning("see the manual of the server for this number", ())
 
 
 def meaning(errno: int, mariadb: bool) -> Meaning:
-    """Of a number in SHOW REPLICA STATUS."""
+    """The meaning of an error number in SHOW REPLICA STATUS."""
     family = {**_MEANINGS, **_MARIADB} if mariadb else _MEANINGS
     return family.get(_SAME.get(errno, errno), _UNKNOWN)

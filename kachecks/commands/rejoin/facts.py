@@ -9,7 +9,7 @@ from kachecks.mysql.facts import Channel, Facts
 from kachecks.mysql.gtid import Position
 
 HERE, THERE = "this node", "the other node"
-"""As people are told which server is meant."""
+"""The names by which people are told which server is meant."""
 
 
 class Side(NamedTuple):
@@ -22,11 +22,12 @@ class Side(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """What one server has committed and the other lacks, and the replication that brings it."""
+    """The gap between two servers: what one has committed and the other lacks, and the replication
+    that should bring it."""
 
     source: str  # HERE or THERE
     replica: str
-    channels: tuple[Channel, ...]  # of the replica, those that read from the source
+    channels: tuple[Channel, ...]  # those of the replica that read from the source
     left: str  # GTIDs, "" nothing
     transactions: int | None  # in left; None: they cannot be counted
     listed: tuple[str, ...]  # left, in parts for people
@@ -34,21 +35,21 @@ class Gap(NamedTuple):
     upto: str  # MariaDB: the last of each domain
     purged: str  # of left: neither received nor still in the source's binary logs
     lost: str  # of left: made by the replica itself, which no longer has them
-    rate: float | None  # transactions a second that it got less while it was watched
+    rate: float | None  # transactions a second by which it shrank while it was watched
 
 
 class Comparison(NamedTuple):
-    """All of it."""
+    """Everything that was seen of both nodes."""
 
     vip_here: bool
     verdict: Verdict  # of the check, on this node
     gave_way: str  # why this node has given way, "" if it did not
-    proven: bool  # it was up to date with the other node, or alone with the writes
+    proven: bool  # this node has everything: it was up to date, or open with its peer gone
     here: Side
     there: Side | None
     trouble: str = ""  # why there is no other server, in words
-    answers: bool = False  # yet it sends errors, so it is alive
-    not_our_pair: str = ""  # why the other one is no pair of this one
+    answers: bool = False  # the other server sends errors, so it is alive
+    not_our_pair: str = ""  # why the other server is not a pair with this one
     to_here: Gap | None = None  # what the other node has and this one lacks
     to_there: Gap | None = None
 

@@ -1,4 +1,4 @@
-"""A look at both servers for ``kachecks rejoin``: what each lacks of the other. Changes nothing."""
+"""Looks at both servers for ``kachecks rejoin``: what each lacks of the other. Changes nothing."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ STATEMENT = 1.0
 """Seconds for one statement."""
 
 WATCH = 1.0
-"""Seconds for which the ways are watched: what both still lack afterwards is really missing, and
-not just on its way; how fast it gets less can be told."""
+"""Seconds for which the gaps are watched. What is still lacking afterwards is really missing, not
+just on its way, and one can tell how fast a gap shrinks."""
 
 
 def compare(node: Node) -> Comparison:
@@ -85,7 +85,7 @@ def _server(session: Session) -> Side:
 def _compared(
     node: Node, local: Session, peer: Session, seen: Comparison, there: Side
 ) -> Comparison:
-    """Watch both ways until nothing is missing any more, or for WATCH seconds.
+    """Watch both gaps until nothing is missing any more, or for WATCH seconds.
 
     Raises SessionError.
     """
@@ -122,7 +122,8 @@ class _Watched:
         self._counts: list[tuple[float, int]] = []
 
     def look(self, now: float) -> str:
-        """What of the source's position at the beginning is missing. Raises SessionError."""
+        """What the replica still lacks of the source's position at the beginning. Raises
+        SessionError."""
         wanted = self._source.position
         self._left = positions.missing(self._session, wanted, STATEMENT)
         self._own = positions.executed(self._session, STATEMENT)
@@ -132,7 +133,7 @@ class _Watched:
         return self._left
 
     def gap(self, channels: tuple[Channel, ...]) -> Gap:
-        """What came out of it. Raises SessionError."""
+        """The gap that is left. Raises SessionError."""
         source, replica = self._names
         spans = []
         if self._left and self._version.mariadb and self._own.gtids:
@@ -166,7 +167,7 @@ class _Watched:
         return (before - after) / (now - begun) if now > begun else None
 
     def _purged(self, channels: tuple[Channel, ...]) -> str:
-        """Of what has not even been received, the part that the source's logs no longer hold.
+        """The part of what was not even received that the source's binary logs no longer hold.
 
         Raises SessionError.
         """

@@ -1,4 +1,4 @@
-"""What keeps replication from bringing one node what the other has. Pure."""
+"""What keeps replication from closing the gap between two servers. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def of_gap(gap: Gap, replica: Side, config: Config, rebuild: str) -> Iterator[Re
             "LOST_ITS_OWN",
             DECIDE,
             f"{gap.replica} has lost transactions that it had made itself and {gap.source} still"
-            f" has: {gap.lost}; replication never brings a server its own",
+            f" has: {gap.lost}; replication never brings a server its own transactions back",
             choices,
         )
     if gap.purged:
@@ -43,7 +43,7 @@ def of_gap(gap: Gap, replica: Side, config: Config, rebuild: str) -> Iterator[Re
             NOT_YET,
             f"{gap.replica} lacks transactions of {gap.source}: "
             f"{sentence(gap.transactions, gap.rate)}",
-            ("wait: they come by themselves, as replication runs",),
+            ("wait: replication runs and brings them",),
         )
 
 
@@ -103,7 +103,7 @@ def _receiver(gap: Gap, channel: Channel, replica: Side) -> Iterator[RejoinFindi
         )
         return
     error = f": error {errno}: {channel.receiver_error}" if errno else ""
-    again = "it tries again every connect_retry seconds; at once: STOP and START the receiver"
+    again = "it tries again every connect_retry seconds; to try at once, STOP and START it"
     yield RejoinFinding(
         "RECEIVER_CONNECTING",
         DECIDE if errno and told.choices else NOT_YET,

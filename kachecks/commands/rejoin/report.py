@@ -12,11 +12,11 @@ from kachecks.commands.rejoin.rules import COVERED, conclusion, next_steps
 from kachecks.commands.text import WIDTH, count, wrap
 
 _LISTED = 12
-"""Lines of GTIDs at most; --json has them all."""
+"""The most lines of GTIDs that are shown; --json has them all."""
 
 
 def as_text(seen: Comparison, found: list[RejoinFinding]) -> str:
-    """For a terminal; only what is to be copied is longer than a line."""
+    """Text for a terminal. Only what is meant to be copied is longer than a line."""
     status, answer = conclusion(seen, found)
     width = max(60, min(120, shutil.get_terminal_size((WIDTH, 24)).columns))
     lines = [*wrap(f"{WORDS[status]}: {answer}", width), ""]
@@ -38,7 +38,7 @@ def as_text(seen: Comparison, found: list[RejoinFinding]) -> str:
 
 
 def as_json(seen: Comparison, found: list[RejoinFinding]) -> dict[str, Any]:
-    """Unknown is null."""
+    """The same for programs; unknown is null."""
     status, answer = conclusion(seen, found)
     verdict = seen.verdict
     return {
@@ -63,7 +63,7 @@ def as_json(seen: Comparison, found: list[RejoinFinding]) -> dict[str, Any]:
 
 
 def _check(seen: Comparison, found: list[RejoinFinding]) -> str:
-    """Its verdict; the reason is not said twice."""
+    """The verdict of the check; its sentence is left out where a finding says the same."""
     verdict = seen.verdict
     said = f"{verdict.reason}, exit {verdict.status}"
     compared = seen.to_here is not None and bool(found)

@@ -1,4 +1,4 @@
-"""May this node come back? What was seen becomes findings, each with the choices. Pure."""
+"""May this node come back? Turns what was seen into findings, each with the choices. Pure."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from kachecks.config.options import Config
 from kachecks.mysql.facts import channels_by_address
 
 _PASSES = frozenset({"GAVE_WAY", "MAINTENANCE", "LAG", "RECEIVER_STOPPED", "ERRANT_TRANSACTIONS"})
-"""Verdicts of the check that end by themselves, or at a set time."""
+"""Verdicts of the check that pass by themselves, or at a set time."""
 
 COVERED = frozenset(
     {"APPLIER_STOPPED", "NOT_REPLICATING", "ERRANT_TRANSACTIONS", "RECEIVER_STOPPED", "LAG"}
 )
-"""Verdicts of the check about what is looked at here in more detail."""
+"""Verdicts of the check about things that are looked at here in more detail."""
 
 
 def findings(seen: Comparison, config: Config) -> list[RejoinFinding]:
@@ -38,8 +38,8 @@ def findings(seen: Comparison, config: Config) -> list[RejoinFinding]:
     elif seen.not_our_pair:
         again = advice.replicate(seen.here, config.peer)
         choices = (
-            f"after a rebuild: a copy of the other node has that node's replication; here {again}",
-            f"mend {config.path}, or rebuild the server that is the wrong one",
+            f"after a rebuild the copy still has the other node's replication: {again}",
+            f"mend {config.path}, or rebuild the wrong server",
         )
         found.append(RejoinFinding("STRANGER", DECIDE, seen.not_our_pair, choices))
     else:
@@ -63,7 +63,7 @@ def conclusion(seen: Comparison, found: list[RejoinFinding]) -> tuple[int, str]:
         return status, "this node is back: it has the VIP and is open; the other one may take over"
     if status == MAY:
         return status, "this node may come back: both nodes have the same, and replicate"
-    place = "this node serves, and the pair is not whole" if serves else "it may not come back"
+    place = "this node serves, but the pair is not whole" if serves else "it may not come back"
     return status, f"{place}: {', '.join(dict.fromkeys(each.code for each in found))}"
 
 
@@ -85,18 +85,20 @@ def next_steps(seen: Comparison) -> list[str]:
     if len(gaps) == 2:
         told.append(
             "both nodes have transactions of their own: rows that both have changed collide (1062,"
-            " 1032) and stop the applier, other rows come together"
+            " 1032) and stop the applier; all other rows are merged"
         )
     return told
 
 
 def _covered(seen: Comparison) -> frozenset[str]:
-    """Verdicts that say no more than the findings; without a peer nobody says NOT_REPLICATING."""
+    """Verdicts that say no more than the findings do. Without a peer no finding says
+    NOT_REPLICATING."""
     return COVERED if seen.to_here is not None else COVERED - {"NOT_REPLICATING"}
 
 
 def _own_applier(seen: Comparison, config: Config) -> Iterator[RejoinFinding]:
-    """What was received is applied before this node opens; that needs no peer."""
+    """This node opens only when all that was received is applied. Whether its applier runs can be
+    told without a peer."""
     channels = channels_by_address(seen.here.facts.channels, config.peer)
     gap = Gap(THERE, HERE, channels, "", None, (), "", "", "", "", None)
     rebuild = advice.rebuild(seen.here.facts.version, HERE, THERE)
@@ -114,12 +116,12 @@ def _peer_away(seen: Comparison, config: Config) -> RejoinFinding:
         keep = "nothing here is lost meanwhile, as long as the binary logs since then are kept"
         return RejoinFinding("PEER_AWAY", NOT_YET, said, (start, keep))
     if seen.proven or config.cold_start == "open":
-        alone = "notify_master opens this node without the other one when the VIP comes here"
+        alone = "when the VIP comes here, notify_master opens this node without the other one"
         return RejoinFinding("PEER_AWAY", NOT_YET, said, (alone, start))
     said += "; this server has not been up to date with it since it started, so it may lack writes"
     lost = (
-        f"the other node is gone for good, and its last writes with it: set cold_start = open in"
-        f" {config.path}; when this node serves, remove it again"
+        f"if the other node is gone for good, and its last writes with it, set cold_start = open in"
+        f" {config.path}, and remove that again once this node serves"
     )
     return RejoinFinding("COLD_START", DECIDE, said, (f"{start}: loses nothing", lost))
 
@@ -146,7 +148,7 @@ def _pair(seen: Comparison, there: Side, config: Config) -> Iterator[RejoinFindi
 
 
 def _rebuild(seen: Comparison, there: Side) -> str:
-    """Never of the node that serves."""
+    """The advice to rebuild a node, never the one that serves."""
     version = there.facts.version
     if seen.here.facts.writable == there.facts.writable:
         return advice.rebuild(version, "one node", "the other")

@@ -1,4 +1,4 @@
-"""What stands in each cell of the screen: words for every fact, and how bad it is."""
+"""The cells of the screen: words for every fact, and a style for how bad it is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ FAINT, TITLE = "faint", "title"
 
 
 class Cell(NamedTuple):
-    """Text of one or more lines, and its style. The words say it all: the style only repeats it."""
+    """Text of one or more lines, and its style. The words say everything; the style only repeats
+    it."""
 
     text: str
     style: str = PLAIN
@@ -33,7 +34,7 @@ def rows(status: Status, room: bool) -> Iterator[Row]:
     """The table, from top to bottom.
 
     Args:
-        room: for long sentences and full GTIDs.
+        room: there is room for long sentences and full GTIDs.
     """
     nodes, now = (status.here, status.there), status.time
 
@@ -148,7 +149,7 @@ def _error(errno: int, text: str) -> str:
 
 
 def _lacks(server: ServerSeen | None, room: bool) -> Cell:
-    """Of the other node's transactions."""
+    """What this server lacks of the other node's transactions."""
     if server is None or server.lacks is None:
         return _UNKNOWN
     gtids, transactions = server.lacks
@@ -199,5 +200,5 @@ def _marks(status: Status) -> Cell:
 
 
 def spaced(gtids: str) -> str:
-    """With room to wrap between the parts."""
+    """The GTIDs with blanks between them, so that lines can wrap there."""
     return gtids.replace(" ", "").replace(",", ", ")

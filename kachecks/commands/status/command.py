@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     Seen = tuple[Status, Summary]
 
 _EPILOG = """\
-Nothing is changed. This node is asked over its socket, the other one over [peer] of the option
-file, both at the same time: one that cannot be reached costs a second. As root, also keepalived
-is asked for its state, and the link for who else answers for the VIP.
+Nothing is changed. This node is asked over its socket, the other one by [peer] of the option file,
+both at the same time; a node that cannot be reached costs a second. Run by root, it also asks
+keepalived for its state, and on the link who else answers for the VIP.
 
 exit status:
   0  one node serves, the other one is fit to take over, nothing is seen to be wrong

@@ -45,9 +45,9 @@ class NodeSeen(NamedTuple):
     vrrp_said: str  # how that is known, or why it is not
     server: ServerSeen | None
     trouble: str  # why there is no server, in words
-    promoting: bool  # a promotion is at work
+    promoting: bool  # a promotion is at work there
     verdict: Verdict | None
-    verdict_said: str  # what it is made from, or why there is none
+    verdict_said: str  # what the verdict is based on, or why there is none
 
     @property
     def open(self) -> bool | None:
@@ -63,8 +63,8 @@ class MarksSeen(NamedTuple):
     leaving: bool
     permit: bool | None  # keepalived may hold the VIP; None: there is no permit file
     maintenance: Maintenance | None
-    at_work: str  # what the hook at work is about, "" none
-    last_verdict: str  # reason and exit status that the check has come to last, "" none
+    at_work: str  # what the hook at work is doing, such as promote; "" none is
+    last_verdict: str  # reason and exit status of keepalived's last check, "" none
 
 
 class Status(NamedTuple):

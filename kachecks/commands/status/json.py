@@ -1,4 +1,4 @@
-"""``kachecks status --json``: keys that stay. docs/status.md says what each means."""
+"""``kachecks status --json``. Its keys do not change; docs/status.md says what each means."""
 
 from __future__ import annotations
 

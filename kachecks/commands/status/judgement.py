@@ -1,4 +1,4 @@
-"""What the pair is up to, from what was seen of it: pure rules, no I/O and no clock."""
+"""How the pair is doing, judged by what was seen of it. Pure: no I/O, no clock."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ def summary(status: Status) -> Summary:
 
 
 def role(node: NodeSeen) -> str:
-    """What the node is in the pair, in the words of the manual; "unknown" where that is so."""
+    """The role of the node in the pair, in the words of the manual; "unknown" if it is not
+    known."""
     if node.vip and node.promoting:
         return "holder, being promoted"
     if node.open is None:
@@ -69,21 +70,22 @@ def role(node: NodeSeen) -> str:
 def judged(
     facts: Facts | None, failure: str, trouble: str, vip: bool | None, other: str, config: Config
 ) -> Verdict:
-    """The other node's verdict as far as SQL tells: by the check's own rules.
+    """The other node's verdict by the check's own rules, as far as SQL tells.
 
-    Its disks, its marks, its view of the network and its GTIDs against ours are not in it.
+    It does not cover the other node's disks, marks and view of the network, nor a comparison of
+    GTIDs.
 
     Args:
-        failure: as in Observation, where there are no facts.
+        failure: as in Observation; "" where there are facts.
         other: what this node is to that one: open, closed, gone.
-        config: of this node, with this node's address as the peer's.
+        config: this node's, with this node's address as the peer's.
     """
     seen = Observation(bool(vip), False, facts, failure, trouble, peer=other, found=NOTHING_FOUND)
     return judge(seen, config)
 
 
 def _the_same(here: NodeSeen, there: NodeSeen) -> bool:
-    """Both answers came from one server, or from a copy of it."""
+    """Both answers came from the same server, or from a copy of it."""
     if here.server is None or there.server is None:
         return False
     found = mismatch(here.server.facts, there.server.facts, there.address)
@@ -91,7 +93,7 @@ def _the_same(here: NodeSeen, there: NodeSeen) -> bool:
 
 
 def _first(problems: tuple[str, ...]) -> str:
-    """For the end of a sentence."""
+    """The first problem, as the end of a sentence."""
     if not problems:
         return ""
     more = f" (and {len(problems) - 1} more)" if problems[1:] else ""

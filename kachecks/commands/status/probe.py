@@ -1,4 +1,5 @@
-"""A look at both nodes at once: everything is asked at the same time, and nobody is waited for."""
+"""A look at both nodes. Everything is asked at the same time, so that no answer waits for
+another."""
 
 from __future__ import annotations
 
@@ -31,28 +32,30 @@ from kachecks.state.audit_log import History, NoHistory
 from kachecks.state.transition import Transition
 
 LOOK = 0.95
-"""Seconds for all that is asked at the same time. A silent peer takes 0.7 of them (session)."""
+"""Seconds for everything that is asked at the same time. A silent peer takes 0.7 of them
+(session)."""
 
 VERDICT = 2.5
-"""Seconds for the rules of the check where both servers have answered: some of them look twice,
-a second apart."""
+"""Seconds for the rules of the check, if both servers have answered: some rules look twice, a
+second apart."""
 
 PEER_CONNECT = 0.4
 """Seconds for the driver to connect to the peer; a second SYN follows for 0.3 s (session)."""
 
 ADVERT = 1.15
-"""Advert intervals for which a standby waits for the other node's advert, LONGEST_ADVERT at most:
-one is lost now and then, and the kernel is not always on time."""
+"""Advert intervals for which a standby waits to hear the other node, but LONGEST_ADVERT seconds at
+most. It is a little more than one, as adverts are not always on time."""
 
 LONGEST_ADVERT = 1.2
 """Seconds."""
 
 
 class HurriedServers(Servers):
-    """For somebody at a terminal: the check's rules wait longer for a peer."""
+    """Servers for somebody at a terminal, who does not want to wait for a peer as long as the check
+    does."""
 
     def connect_peer(self, timeout: float) -> Session:
-        """As ever, and not longer than PEER_CONNECT. Raises SessionError."""
+        """Connect as ever, but within PEER_CONNECT seconds. Raises SessionError."""
         return super().connect_peer(min(timeout, PEER_CONNECT))
 
 
@@ -63,14 +66,14 @@ def _word_for(trouble: Exception | None) -> str:
 
 
 def hurried_node(config: Config) -> Node:
-    """The real node, whose peer is not waited for as long as the check does."""
+    """The real node, which waits for its peer less long than the check does."""
     outside = Outside(config)
     outside.servers = HurriedServers(config)
     return Node(config, outside)
 
 
 class Looking:
-    """Looks at the pair as often as one likes. What hangs is not asked again beside itself."""
+    """Looks at the pair again and again. A question that hangs is not asked a second time."""
 
     def __init__(self, node: Node, asking: Asking) -> None:
         prepare()
@@ -82,7 +85,7 @@ class Looking:
         """One look, about a second. Raises OSError: the kernel's tables cannot be read."""
         node, config = self._node, self._node.config
         ask = self._asking.ask
-        # In a child, which is best made before any thread.
+        # This forks a child, which is best done before any thread exists.
         transitions, transitions_said = self._transitions()
         ask("here", lambda: reach(node.servers.connect_local(LOOK)))
         ask("there", lambda: reach(node.servers.connect_peer(PEER_CONNECT)))
@@ -151,7 +154,7 @@ class Looking:
         other = {True: OPEN, False: CLOSED, None: ABSENT}[here.open]
         verdict, verdict_said = None, "nothing answers at its address"
         if not isinstance(trouble, Unreachable):
-            verdict_said = "as far as SQL tells: not its disks, its marks, its network"
+            verdict_said = "as far as SQL tells, without its disks, its marks, its network"
             verdict = judged(
                 None if server is None else server.facts,
                 _word_for(trouble),
@@ -177,7 +180,7 @@ class Looking:
         )
 
     def _vrrp(self) -> tuple[Vrrp | None, str, str]:
-        """As keepalived has it, its state again, and how that is known or why not."""
+        """keepalived's own values; its state; how that is known, or why it is not."""
         vrrp, error = self._answer("vrrp", LOOK)
         if isinstance(error, NotFound):
             return None, NO_KEEPALIVED, str(error)
@@ -198,7 +201,7 @@ class Looking:
     # --- the network ---
 
     def _vip_elsewhere(self, own: str, reached: bool) -> tuple[bool | None, str]:
-        """Whether another host has the VIP: SQL cannot tell, the link can."""
+        """Whether another host has the VIP, which only the link can tell, not SQL."""
         mac, error = self._answer("holder", LOOK)
         if error is not None:
             return None, _said(error, "only root may ask the link")
@@ -211,7 +214,8 @@ class Looking:
         return False, "no other host answers for it on the link"
 
     def _adverts(self, wait: bool) -> tuple[str, str]:
-        """MASTER where the other node's adverts are heard; its other states cannot be told."""
+        """MASTER if the other node's adverts are heard. Its other states cannot be told from
+        here."""
         seconds = min(ADVERT * self._node.config.advert_int, LONGEST_ADVERT) if wait else 0.0
         heard, error = self._answer("adverts", seconds)
         if error is not None and not isinstance(error, NoAnswer):
@@ -225,7 +229,7 @@ class Looking:
     # --- answers ---
 
     def _answer(self, name: str, seconds: float) -> tuple[Any, Exception | None]:
-        """The answer, or why there is none: what goes wrong on one side must not hide the rest."""
+        """The answer, or why there is none. What goes wrong in one place must not hide the rest."""
         try:
             return self._asking.answer(name, seconds), None
         except GivenUp as error:
@@ -241,7 +245,7 @@ class Looking:
 
 
 def _said(error: Exception | None, not_permitted: str = "") -> str:
-    """For people."""
+    """The error as a sentence for people, "" if there is none."""
     if error is None:
         return ""
     if isinstance(error, PermissionError) and not_permitted:

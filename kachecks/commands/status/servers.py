@@ -25,7 +25,8 @@ class Reached(NamedTuple):
 
 
 def reach(session: Session) -> Reached:
-    """All that one server tells. The session is closed if it does not. Raises SessionError."""
+    """Everything that one server tells. If it does not answer, the session is closed. Raises
+    SessionError."""
     try:
         facts = probe(session, STATEMENT)
         position = _position(session)
@@ -52,7 +53,7 @@ def _position(session: Session) -> Position | None:
 
 
 def compared(one: Reached | None, other: Reached | None, address: str) -> ServerSeen | None:
-    """The first server, with what it lacks of the second one, whose address this is."""
+    """The first server with what it lacks of the second one. ``address`` is that of the second."""
     if one is None:
         return None
     lacks = None if other is None else _lacks(one, other)
@@ -61,7 +62,8 @@ def compared(one: Reached | None, other: Reached | None, address: str) -> Server
 
 
 def _lacks(one: Reached, other: Reached) -> Lacks | None:
-    """What a server lacks of what the other one had a moment before; None: not comparable."""
+    """What a server lacks of what the other one had a moment before; None: they cannot be
+    compared."""
     session, version = one.session, one.server.facts.version
     wanted = other.position
     if wanted is None or version.mariadb != other.server.facts.version.mariadb:

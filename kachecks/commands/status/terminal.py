@@ -1,4 +1,4 @@
-"""The terminal: its size, whether it shall be coloured, and drawing on it without flicker."""
+"""The terminal: its size, its colours, and drawing on it without flicker."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from contextlib import suppress
 from typing import NamedTuple, TextIO
 
 Painter = Callable[[str, str], str]
-"""Gives a text a style."""
+"""A function that gives a text a style."""
 
 _STYLES = {"good": "32", "warn": "33", "bad": "1;31", "faint": "2", "title": "1"}
-"""SGR parameters of ECMA-48, of the 8 colours that every theme has."""
+"""SGR parameters of ECMA-48; only the 8 colours that every theme has."""
 
 _ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h\x1b[?1049l"
-"""xterm's alternate screen, no cursor, no wrapping at the right edge; and back."""
+"""Switch to xterm's alternate screen, without cursor and without wrapping at the right edge; and
+back."""
 
 _HOME, _TO_END_OF_LINE, _BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 
@@ -29,7 +30,7 @@ class Window(NamedTuple):
 
 
 def window(beside: int = 0) -> Window:
-    """By COLUMNS and LINES, else of the terminal; 80 columns where there is none.
+    """The size by COLUMNS and LINES, or else of the terminal; 80 columns where there is none.
 
     Args:
         beside: lines that are needed for something else, such as the shell's prompt.
@@ -52,18 +53,19 @@ def paint(text: str, style: str) -> str:
 
 
 def has_cursor(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
-    """It is a terminal that obeys control sequences."""
+    """Whether it is a terminal that obeys control sequences."""
     return stream.isatty() and environment.get("TERM", "dumb") != "dumb"
 
 
 def showable(text: str) -> str:
-    """What the encoding of standard output can show of it."""
+    """The text as far as the encoding of standard output can show it."""
     encoding = sys.stdout.encoding or "ascii"
     return text.encode(encoding, "replace").decode(encoding)
 
 
 class Screen:
-    """A whole terminal, given back as it was. On what is no terminal, frames follow each other."""
+    """A whole terminal, which is given back as it was. Without a terminal, frames just follow each
+    other."""
 
     def __init__(self, on_terminal: bool) -> None:
         self._on_terminal = on_terminal

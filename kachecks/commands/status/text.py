@@ -14,10 +14,10 @@ from kachecks.commands.text import clean, wrap
 from kachecks.state.transition import Transition
 
 ROOM = 120
-"""Columns from which on sentences are long and GTIDs full."""
+"""Columns; from this width on, sentences and GTIDs are shown in full."""
 
 NARROWEST = 60
-"""Columns; a narrower window has to wrap."""
+"""Columns; in a narrower window the lines wrap."""
 
 _LABEL = 10
 _GAP = 2
@@ -35,11 +35,12 @@ _LIMITS = {
     True: (_Limits(8, 4, 4), _Limits(4, 2, 2), _Limits(2, 1, 1)),
     False: (_Limits(3, 2, 3), _Limits(2, 1, 2), _Limits(1, 1, 1)),
 }
-"""By room; the first that the window is high enough for."""
+"""By room. The first limits for which the window is high enough are used."""
 
 
 def screen(status: Status, summary: Summary, window: Window, paint: Painter) -> list[str]:
-    """Every line, at most as wide as the window; shorter texts where it is not high enough."""
+    """Every line, at most as wide as the window. Texts are shortened if the window is not high
+    enough."""
     width = max(window.width, NARROWEST)
     lines: list[str] = []
     for limits in _LIMITS[width >= ROOM]:
@@ -119,7 +120,7 @@ class _Screen:
 
 
 def _cut(lines: list[str], most: int, width: int) -> list[str]:
-    """The first of them; dots say that there were more."""
+    """The first lines; dots at the end say that there were more."""
     if len(lines) <= most:
         return lines
     return [*lines[: most - 1], f"{lines[most - 1][: width - 3]}..."]

@@ -21,7 +21,7 @@ def watch(
     draw: Callable[[Looked, terminal.Window, terminal.Painter], list[str]],
     seconds: float,
 ) -> None:
-    """Look and draw every so many seconds; a window of another size is drawn at once.
+    """Look and draw every so many seconds; draw at once when the window changes its size.
 
     Returns when told to end, or when nobody reads what is drawn.
     """
@@ -41,7 +41,7 @@ def watch(
 
 
 class _Bell:
-    """Signals, waited for: what a handler does meanwhile must be nothing but this."""
+    """Waits for signals. Their handler does nothing but ring this bell."""
 
     _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -27,15 +27,16 @@ CATCH_UP = 10.0
 """Seconds for the peer to apply the rest once writes are closed."""
 
 IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
-"""Half-way is no place to stop: a lost terminal, Ctrl-C, Ctrl-Z must not leave this node closed."""
+"""Signals that must not stop a switchover half-way: a lost terminal, Ctrl-C or Ctrl-Z must not
+leave this node closed."""
 
 STATUSES = {"handed over": 0, "refused": 1, "rolled back": 1, "not serving": 2}
 
 _EPILOG = f"""\
-Run it on the active node. First everything that speaks against it is listed, and nothing is
-changed if anything does. Then: close here and cut the clients, wait for the other node to apply
-everything, withdraw the permit so that keepalived gives the VIP away, see the other node open.
-If that does not come about while the VIP is still here, this node opens again.
+Run it on the active node. If anything speaks against the switchover, it says so and changes
+nothing. Otherwise it closes this node and cuts the clients, waits for the other node to apply
+everything, withdraws the permit so that keepalived gives the VIP away, and waits until the other
+node is open. If that fails while the VIP is still here, this node opens again.
 
 exit status:
   0  handed over
@@ -68,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
     parsing.add_argument(
         "--force",
         action="store_true",
-        help="cut long transactions, wait for a peer that lags, do not knock at its keepalived",
+        help="go on in spite of what is listed below",
     )
     parsing.add_argument(
         "--catch-up",
@@ -81,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The exit status. Raises ConfigError, StateError."""
+    """Hand over, or refuse; the exit status. Raises ConfigError, StateError."""
     options = parser().parse_args(argv)
     node = node_for(load(options.defaults_file), options)
     if not options.dry_run and os.geteuid() != 0:

@@ -1,8 +1,9 @@
-"""A planned switchover, step by step: close here, wait for the peer, let the VIP go, see it open.
+"""A planned switchover, step by step: close here, wait for the peer, let the VIP go, wait until the
+peer is open.
 
 keepalived on both nodes and the peer's own notify_master do the rest; nothing is done on the peer
-from here. What this one leaves undone (it may be killed at any step) the next checks finish: a
-closed holder is promoted again, a withdrawn permit is given back after 2 s.
+from here. This program may be killed at any step. The next checks finish what it leaves undone: a
+closed holder is promoted again, and a withdrawn permit is given back after 2 s.
 """
 
 from __future__ import annotations
@@ -37,15 +38,15 @@ TAKEOVER_PATIENCE = 5.0
 """Seconds for the peer to take the VIP and open; it needs 0.1 to 0.3 s."""
 
 RETURN_PATIENCE = 15.0
-"""Seconds more for either node to serve: keepalived here takes a VIP that nobody has after three
-adverts, and notify_master opens this server again."""
+"""More seconds for either node to serve: keepalived here takes a VIP that nobody has after three
+advert intervals, and notify_master opens this server again."""
 
 REOPEN_PATIENCE = 10.0
 """Seconds in which this node tries to open again before it gives the VIP away."""
 
 LOOK = 0.2
-"""Seconds for one attempt to reach a server through the VIP: a SYN that is lost between its two
-owners would be sent again only after a second."""
+"""Seconds for one attempt to reach a server through the VIP. A SYN that is lost while the VIP moves
+would be sent again only after a second."""
 
 
 LOOK_AT = 0.5
@@ -53,7 +54,7 @@ LOOK_AT = 0.5
 
 
 class RolledBack(Exception):
-    """The VIP has not left, and must not: the reason."""
+    """The VIP has not left and must stay; the text says why."""
 
 
 class Opened(NamedTuple):
@@ -64,11 +65,12 @@ class Opened(NamedTuple):
 
 
 def hand_over(node: Node, catch_up: float, tell: EachRound = lambda _count: None) -> Outcome:
-    """Hand over; recorded in the audit log. The caller has seen that nothing speaks against it.
+    """Hand over, and record the outcome in the audit log. The caller has seen that nothing speaks
+    against it.
 
     Args:
         catch_up: seconds for the peer to apply everything once this node is closed.
-        tell: called while the peer is waited for, with what counts the transactions left.
+        tell: called while the peer catches up, with a function that counts the transactions left.
 
     Raises:
         StateError: the run directory cannot be used; nothing was done.
@@ -117,7 +119,8 @@ def _hand_over(node: Node, steps: Steps, catch_up: float, tell: EachRound) -> Ou
 
 
 def _close(node: Node, steps: Steps) -> str:
-    """Close, killing nothing but connections; the position. Raises RolledBack, SessionError."""
+    """Close, killing nothing but client connections; the position reached. Raises RolledBack,
+    SessionError."""
     budget = Budget(node.clock, node.config.fence_timeout)
     try:
         closed, position = close_server(node, steps, budget, budget.left(at_most=1.0))
@@ -155,9 +158,9 @@ def _release(node: Node, steps: Steps) -> None:
             )
         node.clock.sleep(0.002)
     steps.done("VIP gone")
-    # From here on the VIP decides: should it come back, the hooks may open. The one that
-    # keepalived starts now wants the lock. The permit is given back at once: this node does not
-    # preempt, and takes the VIP only if nobody else does.
+    # From here on the VIP decides: should it come back, the hooks may open this node. The hook that
+    # keepalived starts now needs the lock. The permit is given back at once, as this node does not
+    # preempt: it takes the VIP only if nobody else does.
     node.marks.unmark_leaving()
     node.lock.release()
     with suppress(StateError):  # the next check gives it back
@@ -166,7 +169,7 @@ def _release(node: Node, steps: Steps) -> None:
 
 
 def _see_it_open(node: Node, peer: Session) -> Opened | None:
-    """Wait until the peer is open, and reached through the VIP; None: it is not in time."""
+    """Wait until the peer is open, and is reached through the VIP; None: it is not open in time."""
     budget = Budget(node.clock, TAKEOVER_PATIENCE)
     pause = 0.002
     while not budget.over and not node.network.vip_here():
@@ -198,7 +201,7 @@ def _through_vip(node: Node, facts: Facts) -> Opened:
 
 
 def _reopen(node: Node, steps: Steps, why: str, position: str) -> Outcome:
-    """The VIP is still here: open again, by the same promotion as ever, with time of its own."""
+    """The VIP is still here, so open again, by an ordinary promotion with REOPEN_PATIENCE."""
     steps.done(f"rolled back: {why}")
     node.marks.unmark_leaving()
     try:
@@ -215,7 +218,8 @@ def _reopen(node: Node, steps: Steps, why: str, position: str) -> Outcome:
 
 
 def _nobody_yet(node: Node, steps: Steps, position: str) -> Outcome:
-    """The peer has not opened. keepalived brings the VIP back here if nobody holds it."""
+    """The peer has not opened yet. Wait for either node to serve: keepalived brings the VIP back
+    here if nobody holds it."""
     steps.done("the peer has not opened")
     budget = Budget(node.clock, RETURN_PATIENCE)
     why = "the peer has not opened, see its audit log and check_mysql -v there"

@@ -1,6 +1,6 @@
 """Before a switchover: may this node hand over, and would the other one be able to take over?
 
-Asking and judging apart: ``ask`` looks at both nodes and changes nothing, ``objections`` is pure.
+``look_at_both`` asks both nodes and changes nothing; ``objections`` judges, and is pure.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Transaction(NamedTuple):
 
 
 class Preflight(NamedTuple):
-    """What was found on both nodes."""
+    """What was found on both nodes before a switchover."""
 
     vip_here: bool
     maintenance: str = ""  # in force on this node, in words
@@ -47,7 +47,7 @@ class Preflight(NamedTuple):
     transactions: tuple[Transaction, ...] = ()
     peer: Facts | None = None
     peer_trouble: str = ""
-    peer_without_vrrp: bool = False  # its kernel says that no keepalived runs there
+    peer_without_vrrp: bool = False  # the peer's kernel says that no keepalived runs there
     left: str = ""  # what the peer lacks of this server's transactions, by GTID
 
 
@@ -100,7 +100,7 @@ def _ask_servers(node: Node, local: Session, seen: Preflight) -> Preflight:
 
 
 def _transactions(node: Node, session: Session) -> tuple[Transaction, ...]:
-    """Those of clients that would be cut. Raises SessionError."""
+    """The open transactions of clients that would be cut. Raises SessionError."""
     users = {
         row["Id"]: row["User"] or ""
         for row in session.query(queries.PROCESSLIST, CONNECT)
@@ -115,14 +115,14 @@ def _transactions(node: Node, session: Session) -> tuple[Transaction, ...]:
 
 
 LONGEST_LAG = 2.0
-"""Seconds; what the peer still has to apply is time without writes."""
+"""Seconds. Nobody can write while the peer applies what it lags behind."""
 
 LONGEST_TRANSACTION = 5.0
-"""Seconds; a transaction that is cut has to be done again."""
+"""Seconds. A transaction that is cut has to be done again by its client."""
 
 
 def objections(seen: Preflight, config: Config, force: bool = False) -> list[str]:
-    """Why this node had better not hand over now, each with its cure; none: it may.
+    """Why this node had better not hand over now, each reason with its cure. Empty: it may.
 
     Args:
         force: leave out what an operator may know better.
@@ -177,7 +177,8 @@ def _in_the_way(seen: Preflight, config: Config) -> list[str]:
 
 
 def _no_way_back(seen: Preflight, config: Config) -> list[str]:
-    """Closed, this node is judged as a standby: one that is unfit could not take the VIP back."""
+    """Once closed, this node is judged as a standby. If it is unfit as such, it could not take the
+    VIP back."""
     if seen.local is None or not seen.local.writable:
         return []
     closed = seen.local._replace(writable=False, closed=True)
@@ -208,7 +209,7 @@ def _there(seen: Preflight, config: Config) -> list[str]:
 
 
 def _replication(seen: Preflight, peer: Facts) -> list[str]:
-    """What stands still; a lag is only time."""
+    """What stands still. A mere lag is not among it, as it only needs time."""
     found = pair.obstacles(_from_here(seen, peer), LONGEST_LAG)
     return [f"the peer: {each.sentence}" for each in found if each.kind != pair.LAG]
 
