@@ -1,7 +1,8 @@
 """kachecks doctor: is the setup right? Every precondition as a rule, with a cure.
 
-Looks at keepalived.conf, this host, and both nodes' servers, and changes nothing. The check is run
-twice as keepalived runs it: as it is, without --fence, and with a server that does not exist.
+It looks at keepalived.conf, this host and both nodes' servers, and changes nothing. It runs the
+check twice, the way keepalived runs it but without --fence: once as it is, and once with a server
+that does not exist.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
     parsing.add_argument(
         "--config-id",
         metavar="ID",
-        help="what keepalived gets with -i, for @ID lines (default: as the running keepalived,"
+        help="what keepalived gets with -i, for @ID lines (default: as for the running keepalived,"
         " else this host's name)",
     )
     parsing.add_argument(
@@ -110,7 +111,7 @@ class _Seen(NamedTuple):
 
 
 def _look(config: Config, options: argparse.Namespace) -> _Seen | None:
-    """None where a file that was named cannot be used; that has been said."""
+    """None where a file that was named cannot be used; the user has been told so."""
     node = Node(config)
     running = running_arguments()
     path = options.keepalived_conf or conf_of(running or ())
@@ -147,7 +148,8 @@ def _setup(config: Config, reading: Reading, program: KeepalivedProgram) -> Setu
 
 
 def _of_peer(config: Config, reading: Reading, here: Setup | None) -> list[Finding]:
-    """The peer's file by the rules of one node, as if its option file were like ours; then both."""
+    """The peer's file by the rules of one node, as if its option file were like ours; then both
+    files together."""
     assert reading.conf
     own = frozenset(entry.address for entry in addresses()) - vips(config)
     peer = setup(PEER, config, reading.conf, own, _permit(config))

@@ -1,4 +1,4 @@
-"""How `kachecks doctor` says it: text for 80 columns, JSON for programs, the rules themselves."""
+"""The output of `kachecks doctor`: text for 80 columns, JSON for programs, the rules themselves."""
 
 from __future__ import annotations
 
@@ -78,7 +78,8 @@ def word(level: int) -> str:
 
 
 def _grouped(findings: Iterable[Finding]) -> list[list[Finding]]:
-    """By rule, or by what stood in the way; each group where its first one stood."""
+    """Findings of one rule together, or of what stood in the way of checking; each group at the
+    place of its first finding."""
     groups: dict[object, list[Finding]] = {}
     for finding in findings:
         what = finding.rule.name if finding.checked else (finding.sentence, finding.where)
@@ -87,7 +88,7 @@ def _grouped(findings: Iterable[Finding]) -> list[list[Finding]]:
 
 
 def _found(same: Sequence[Finding]) -> list[str]:
-    """Each place and sentence of a rule, why it matters once, and every cure."""
+    """Each place and sentence of a rule, once why it matters, and every cure."""
     rule = same[0].rule
     lines = [f"{word(rule.level).upper()} {rule.name}{_whose(same[0])}"]
     for finding in same:
@@ -113,7 +114,7 @@ def _place(finding: Finding) -> list[str]:
 
 
 def _wrapped(text: str, first: str = _INDENT) -> list[str]:
-    """``why:`` and ``cure:`` hang."""
+    """Wrapped lines; those after ``why:`` and ``cure:`` are indented below their text."""
     labelled = text.startswith(("why:", "cure:"))
     return wrap(text, first=first, rest=first + " " * 6 * labelled)
 

@@ -1,8 +1,8 @@
 """What doctor's rules are made of: a rule, what it found, and how a table of rules is judged. Pure.
 
 Each file of rules ends with its TABLE: one ``row`` for each rule, with the function that looks for
-what is wrong. ``--explain`` and the manual print the same rows, so they cannot tell anything else
-than what is checked. What many rows have in common is a function that makes such a function.
+what is wrong. ``--explain`` and the manual print the same rows, so they cannot say anything else
+than what is checked. Where many rows are alike, a factory makes their functions.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class Found(NamedTuple):
     """What a rule's function says about one thing that is not as it must be.
 
     A rule that cannot be checked (not root, the peer away) yields one with ``checked`` False and
-    the reason as its sentence. It is never silent, as silence means that all is well.
+    the reason as its sentence. Such a rule never stays silent, since silence means that all is
+    well.
     """
 
     sentence: str  # the thing and its value
@@ -55,7 +56,8 @@ class Finding(NamedTuple):
 
     @property
     def level(self) -> int:
-        """What could not be checked is a warning, whatever the rule; 0 where it never can be."""
+        """What could not be checked is a warning, whatever the rule; 0 if it never can be checked
+        on this node."""
         if self.checked:
             return self.rule.level
         return 0 if self.elsewhere else WARNING
@@ -70,18 +72,18 @@ Table = Sequence[tuple[Rule, Callable[[Facts], Iterable[Found]]]]
 def row(
     name: str, level: int, finder: Finder[Facts], checked: str, why: str, cure: str
 ) -> Row[Facts]:
-    """One line of a table: a rule, and the function that looks for what is against it."""
+    """One line of a table: a rule, and the function that looks for what violates it."""
     return Rule(name, level, checked, why, cure), finder
 
 
 def not_checked(
     why: str, where: str = "", node: str | None = None, elsewhere: bool = False
 ) -> Found:
-    """For a rule whose facts are not to be had; ``why`` names what was in the way.
+    """For a rule whose facts could not be got; ``why`` names what was in the way.
 
     Args:
-        elsewhere: that is so on every right pair, as only the other node knows: said, but no
-            reason for an exit status.
+        elsewhere: only the other node can know, which is so on every correct pair. It is said, but
+            does not change the exit status.
     """
     return Found(why, where, "", node, checked=False, elsewhere=elsewhere)
 

@@ -1,4 +1,4 @@
-"""doctor's tables put together: what is judged about what, and every rule there is. Pure."""
+"""doctor's tables put together: which rules apply to what, and the list of all rules. Pure."""
 
 from __future__ import annotations
 

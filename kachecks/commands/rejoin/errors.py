@@ -82,7 +82,8 @@ _MEANINGS = {
         (
             "stop replication, RESET REPLICA (MariaDB: RESET SLAVE), which keeps its configuration,"
             " and START it: with GTIDs everything is fetched anew",
-            "before that, make sure that the source still has what is missing here: no PURGED above",
+            "before that, make sure that the source still has what is missing here: no PURGED"
+            " above",
         ),
     ),
     1595: Meaning(

@@ -73,8 +73,8 @@ def _real_servers(setup: Setup) -> Iterator[Found]:
         yield Found(
             what,
             server.where,
-            f"remove virtual_server and real_server {server.value}; a tracked {CHECK} does its work"
-            " and comes back by itself",
+            f"remove virtual_server and real_server {server.value}; a tracked {CHECK} does the same"
+            " and recovers by itself",
         )
 
 
@@ -110,7 +110,7 @@ def _weightless(setup: Setup) -> Iterator[Found]:
 
 
 def _closes_first(setup: Setup) -> Iterator[Found]:
-    """Trackers besides our own that take the VIP away."""
+    """Trackers other than our own that take the VIP away."""
     for tracker in setup.instance.trackers if setup.instance else ():
         ours = setup.check and tracker == setup.check.tracker
         if tracker.kind in ("script", "process", "bfd") and not ours:
@@ -134,12 +134,12 @@ def _failing(tracker: Tracker) -> str:
 TABLE: Table[Setup] = (
     row("CHECK_TRACKED", FAILURE, _is_tracked,
         f"the vrrp_instance tracks a vrrp_script that runs {CHECK}",
-        "without it keepalived knows of MySQL's death only when the host dies with it.",
+        "without it keepalived learns of MySQL's death only if the host dies too.",
         f"define a vrrp_script that runs `{CHECK} --fence`, and track it in the vrrp_instance"),
     row("REAL_SERVER", WARNING, _real_servers,
         "MySQL is not checked by a virtual_server with a real_server",
-        "it needs ip_vs in the kernel, or all of keepalived ends at its start; it acts once and"
-        " stays down; a standby with a dead MySQL can still win the VIP.",
+        "without ip_vs in the kernel the whole of keepalived ends when it starts. A real_server"
+        " acts once and stays down, and a standby with a dead MySQL can still win the VIP.",
         f"remove virtual_server, and track {CHECK} in the vrrp_instance instead"),
     row("CHECK_FENCES", FAILURE, _fences,
         f"{CHECK} runs with --fence",
@@ -152,8 +152,8 @@ TABLE: Table[Setup] = (
         "write the same --defaults-file=FILE into the check and the four notify lines"),
     row("CHECK_WEIGHT", FAILURE, _weightless,
         f"{CHECK} has weight 0",
-        "a weight only changes the priority, and under nopreempt nobody takes the VIP for that: a"
-        " failed check would close MySQL and keep the VIP.",
+        "a weight only changes the priority, and with nopreempt nobody takes the VIP because of"
+        " that: a failed check would close MySQL and keep the VIP.",
         "write `weight 0` into the vrrp_script"),
     row("CHECK_INTERVAL", WARNING, _number("interval", lambda check: check.tracker.interval, 1),
         f"{CHECK} runs every second (interval 1)",
@@ -168,12 +168,12 @@ TABLE: Table[Setup] = (
         f"write `timeout {_TIMEOUT}` into the vrrp_script"),
     row("CHECK_FALL", WARNING, _number("fall", lambda check: check.tracker.fall, 1),
         "one failure counts (fall 1)",
-        "a failed check has closed MySQL. With fall 2 the VIP stays on a closed node for another"
-        " run; patience is hung_after in the option file.",
+        "a failed check has closed MySQL. With fall 2 the VIP stays on a closed node for one more"
+        " run. Patience belongs into hung_after in the option file.",
         "write `fall 1` into the vrrp_script"),
     row("CHECK_RISE", WARNING, _number("rise", lambda check: check.tracker.rise, 2, or_more=True),
         "two successes in a row make a node fit again (rise 2)",
-        "one success between two failures would make a node MASTER that is about to fail.",
+        "one success between two failures would make a node MASTER although it is about to fail.",
         "write `rise 2` into the vrrp_script"),
     row("UNFENCED_TRACKER", WARNING, _closes_first,
         f"nothing but {CHECK} and the permit judges MySQL",

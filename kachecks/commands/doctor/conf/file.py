@@ -1,4 +1,4 @@
-"""doctor on keepalived.conf as a file: can it be read, and as which host. Pure rules."""
+"""doctor on keepalived.conf as a file: can it be read, and for which host. Pure rules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Reading(NamedTuple):
 
 
 def read_conf(node: str, path: str, config_id: str | None) -> Reading:
-    """Read it as keepalived would; nothing is raised."""
+    """Read the file as keepalived would; nothing is raised."""
     try:
         return Reading(node, path, read(path, config_id), "", config_id)
     except (ConfError, OSError) as error:
@@ -53,11 +53,11 @@ def _chosen(reading: Reading) -> Iterator[Found]:
 
 TABLE: Table[Reading] = (
     row("KEEPALIVED_CONF", FAILURE, _readable,
-        "keepalived.conf can be read, braces, quotes, includes and definitions fit together",
+        "keepalived.conf can be read; braces, quotes, includes and definitions fit together",
         "keepalived reads the rest of the file as something else, or does not start.",
         "correct the line that the sentence names"),
     row("CONFIG_ID", WARNING, _chosen,
-        "it is known as which host a file with conditional lines (@NAME) is read",
-        "other lines count on another host.",
+        "if the file has conditional lines (@NAME), it is known for which host it is read",
+        "on another host other lines would count.",
         "call doctor with --config-id"),
 )  # fmt: skip

@@ -119,18 +119,18 @@ def _file_of(definition: Statement) -> str:
 TABLE: Table[Setup] = (
     row("HOOKS", FAILURE, _hooks,
         "notify_master runs notify_master; notify_backup, _fault and _stop run notify_backup",
-        "a hook that is missing leaves MySQL closed on the node with the VIP, or open on the one"
-        " without, until a check mends it.",
+        "if a hook is missing, MySQL stays closed on the node with the VIP, or open on the node"
+        " without it, until a check mends that.",
         "copy the four notify lines of keepalived.conf.node1"),
     row("STOP_HOOK", WARNING, _stops_shortly,
         "notify_stop runs notify_backup with --stop",
-        "keepalived kills what still runs one second after notify_stop has started: --stop closes"
-        " within that second, or kills mysqld.",
+        "one second after notify_stop has started, keepalived kills what still runs. With --stop"
+        " the hook closes MySQL within that second, or kills mysqld.",
         "write --stop into notify_stop"),
     row("HOOK_NOTIFY", WARNING, _notified_once,
         "no notify line runs a hook of kachecks",
-        "keepalived calls notify in every state, beside notify_master and its like and in no"
-        " certain order: the hooks would run twice.",
+        "keepalived calls notify in every state, in addition to notify_master and the others and in"
+        " no fixed order: the hooks would run twice.",
         "remove the notify line"),
     row("PERMIT", FAILURE, _permit,
         "the instance tracks the permit: RUN_DIR/NAME.permit, weight 0 reverse, init_file 1",

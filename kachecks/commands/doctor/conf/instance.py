@@ -11,13 +11,13 @@ from kachecks.keepalived.instance import OWNER, Instance
 
 _SLOW = 100  # ms that a takeover after a voluntary release may wait for VRRP
 _TOLD = ("auth_pass", "nopreempt does nothing", "state MASTER", "no authentication")
-"""Corrections of keepalived that a rule of their own tells."""
+"""Corrections by keepalived that have a rule of their own."""
 
 
 def instance_with(
     wrong: Callable[[Instance, Statement], bool], sentence: str, cure: str = "", stated: str = ""
 ) -> Finder[Setup]:
-    """What must not be so of the instance with the VIP.
+    """A rule about the instance with the VIP: ``wrong`` must not be true.
 
     Args:
         wrong: gets the instance and its block in the file.
@@ -89,7 +89,7 @@ def _takes_over_fast(setup: Setup) -> Iterator[Found]:
 
 
 def _skew_ms(instance: Instance) -> float:
-    """Milliseconds from the other node's release (priority 0) to this one's MASTER.
+    """Milliseconds from the other node's release (priority 0) until this one is MASTER.
 
     RFC 3768 and RFC 5798, Skew_Time: (256 - priority) / 256, of a second or, in version 3, of the
     advert interval.
@@ -101,14 +101,15 @@ def _skew_ms(instance: Instance) -> float:
 TABLE: Table[Setup] = (
     row("VIP_INSTANCE", FAILURE, _carries_vip,
         "one vrrp_instance has exactly the addresses of vip in the option file",
-        "kachecks looks for vip; keepalived moves virtual_ipaddress. Where they differ, a node"
-        " never counts as holder and never opens, or opens without the clients' address.",
+        "kachecks looks for vip, but keepalived moves virtual_ipaddress. Where they differ, a node"
+        " never counts as holder and never opens, or it opens without the clients' address.",
         "make vip in the option file and virtual_ipaddress in keepalived.conf the same"),
     row("INSTANCE_DROPPED", FAILURE,
         instance_with(lambda instance, _block: bool(instance.dropped),
                       "keepalived runs without {own}: {instance.dropped}"),
         "keepalived accepts the vrrp_instance",
-        "keepalived logs a line and runs without an instance that it cannot use: no VIP here.",
+        "keepalived logs a line and runs without an instance that it cannot use, so this node never"
+        " gets the VIP.",
         "correct what the sentence names, and try it with keepalived -t"),
     row("NOT_AS_WRITTEN", WARNING, _as_written,
         "keepalived does what keepalived.conf says",
@@ -119,22 +120,23 @@ TABLE: Table[Setup] = (
         instance_with(lambda instance, _block: instance.state != "BACKUP",
                       "{own} has state {instance.state}", "write `state BACKUP` in {own}"),
         "state BACKUP on both nodes",
-        "a node with state MASTER claims the VIP one advert after its start, from a node that"
-        " serves; and nopreempt means nothing with it.",
+        "one advert interval after its start, a node with state MASTER takes the VIP away from a"
+        " node that serves. nopreempt has no effect with it.",
         "write `state BACKUP` in the vrrp_instance of both nodes"),
     row("NOPREEMPT", FAILURE,
         instance_with(_may_preempt, "{own} has no nopreempt", "write `nopreempt` in {own}"),
         "nopreempt on both nodes",
-        "a node that comes back with the higher priority takes the VIP from the one that serves:"
-        " each repair is a second outage. On one node alone it protects only the other one.",
+        "without it, a node that comes back with the higher priority takes the VIP from the one"
+        " that serves, so that each repair is a second outage. Set on one node only, it protects"
+        " only the other one.",
         "write `nopreempt` in the vrrp_instance of both nodes"),
     row("PRIORITY_OWNER", FAILURE,
         instance_with(lambda instance, _block: instance.priority == OWNER,
                       f"{{own}} has priority {OWNER}",
                       "give {own} priority 250 on one node, 249 on the other"),
         f"a priority below {OWNER}",
-        f"priority {OWNER} is the owner of the address (RFC 5798): nopreempt and checks with a"
-        " weight do nothing, and it takes the VIP whenever it is up.",
+        f"priority {OWNER} means the owner of the address (RFC 5798): it takes the VIP whenever it"
+        " is up, and neither nopreempt nor a check with a weight changes that.",
         "use 250 on one node and 249 on the other"),
     row("PRIORITY_LOW", WARNING, _takes_over_fast,
         f"a priority so high that a takeover waits at most {_SLOW} ms for VRRP",

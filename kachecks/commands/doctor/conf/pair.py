@@ -16,11 +16,12 @@ _OF_ONE_NODE = (
     "INSTANCE_DROPPED", "NO_CHECK", "NOPREEMPT_ON_ONE_NODE", "BOTH_MASTER", "NOT_AS_WRITTEN",
     "PRIORITY_CUT", "OWNER",
 )  # fmt: skip
-"""Told by a rule that looks at each node."""
+"""Codes that have a rule of their own, which looks at each node."""
 
 
 def _elects(*codes: str, but: tuple[str, ...] = ()) -> Finder[Setups]:
-    """What `kachecks elect` finds: under these codes, or without any under all ``but`` those."""
+    """What `kachecks elect` finds under these codes; if none are given, under all codes ``but``
+    those."""
 
     def finder(setups: Setups) -> Iterator[Found]:
         here, peer = setups.here.instance, setups.peer.instance
@@ -40,7 +41,7 @@ TABLE: Table[Setups] = (
     row("PAIR_ADVERTS", FAILURE, _elects(*_ADVERTS),
         "each node accepts the other one's adverts (with --peer-config)",
         "adverts with another VRID, version, interval, password or list of addresses are dropped,"
-        " and multicast is not heard by unicast: both nodes become MASTER.",
+        " and a node that uses unicast does not hear multicast: both nodes become MASTER.",
         "make the vrrp_instance of both nodes alike but for priority and unicast addresses"),
     row("PAIR_PRIORITIES", WARNING, _elects(*_EQUAL),
         "the nodes have different priorities (with --peer-config)",

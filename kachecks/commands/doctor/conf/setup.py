@@ -1,7 +1,7 @@
 """What one node's keepalived.conf says about one pair: frozen values for doctor's rules. Pure.
 
-The file itself is read by keepalived/conf, its instances by keepalived/instance; here only what
-belongs to our pair is picked out of them: the instance with the VIP, the check, the hooks.
+The file itself is read by keepalived/conf, its instances by keepalived/instance. Here we only pick
+out what belongs to our pair: the instance with the VIP, the check, the hooks.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Command(NamedTuple):
 
     @property
     def ours(self) -> str:
-        """Which of our programs it runs, "" another's. Also behind an interpreter or a nice(1)."""
+        """Which of our programs it runs, also behind an interpreter or nice(1); "" if it runs
+        none."""
         names = [word.rpartition("/")[2] for word in self.words]
         return next((name for name in names if name in _OURS), "")
 
@@ -48,7 +49,8 @@ class Command(NamedTuple):
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Files that must be there and be safe: the program, and ours if that is an argument."""
+        """Files that must exist and be safe: the program, and ours if it is one of its
+        arguments."""
         own = [word for word in self.words[1:] if word.rpartition("/")[2] in _OURS]
         return tuple(dict.fromkeys([*self.words[:1], *own]))
 
@@ -134,7 +136,7 @@ class Setup(NamedTuple):
         ]
 
     def checked_by_real_server(self) -> bool:
-        """Our check runs as MISC_CHECK, the older way."""
+        """Our check runs as a MISC_CHECK, which is the older way."""
         return any(
             command_of(path, "misc_path").ours == CHECK
             for server in self.real_servers()

@@ -107,8 +107,8 @@ def _one_vrid(setup: Setup) -> Iterator[Found]:
 TABLE: Table[Setup] = (
     row("ADVERT_INT", FAILURE, _same_advert_int,
         "advert_int is the same in keepalived.conf and in the option file",
-        "kachecks waits for adverts, and reckons the two clocks (peer_grace), by the option"
-        " file's.",
+        "how long kachecks waits for adverts, and the two clocks (peer_grace), follow the value in"
+        " the option file.",
         "write keepalived's advert_int into the option file, and the peer_grace it asks for"),
     row("WITNESS", WARNING, _has_witness,
         "the option file names a witness",
@@ -129,7 +129,7 @@ TABLE: Table[Setup] = (
         " only"),
     row("UNICAST_PEER", FAILURE, _unicast,
         "unicast_peer, where there is one, is the other node",
-        "adverts that go elsewhere are not heard: both nodes become MASTER.",
+        "if adverts go elsewhere the other node does not hear them: both nodes become MASTER.",
         "write the other node's own address into unicast_peer, on both nodes"),
     row("VRID_UNIQUE", FAILURE, _one_vrid,
         "each vrrp_instance of an interface has a virtual_router_id of its own",

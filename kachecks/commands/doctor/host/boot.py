@@ -118,17 +118,17 @@ TABLE: Table[HostFacts] = (
         "a keepalived that was killed leaves the VIP on the interface: both hosts answer for it.",
         _DROP_IN),
     row("SYSTEMD_TIMEOUT", WARNING, _unit("TimeoutStopUSec", _waits),
-        "TimeoutStopSec of keepalived.service is longer than fence_timeout and 2 s",
+        "TimeoutStopSec of keepalived.service is longer than fence_timeout + 2 s",
         "systemd kills a notify_down that takes longer, and MySQL stays open.",
         "set TimeoutStopSec=30"),
     row("SYSTEMD_RESTART", WARNING, _unit("Restart", _restarts),
         "keepalived.service has Restart= (where systemd runs)",
-        "a keepalived that died (2.3.3 has been seen to crash at its start) stays dead, and the"
-        " next failure finds no heir.",
+        "a keepalived that died (2.3.3 has been seen to crash at its start) stays dead, and at the"
+        " next failure nobody takes over.",
         "set Restart=on-failure"),
     row("CLOCK", WARNING, _clock,
         "the clock is synchronised",
-        "the end of a maintenance and the times in the audit log are wall-clock times; with two"
-        " clocks that differ nobody can tell later what came first.",
+        "the end of a maintenance and the times in the audit log are wall-clock times. If the two"
+        " clocks differ, nobody can tell later what came first.",
         "run chrony or systemd-timesyncd"),
 )  # fmt: skip

@@ -22,7 +22,8 @@ Which = Callable[[HostFacts], Directory]
 
 
 def _usable(which: Which, lost: str = "") -> Finder[HostFacts]:
-    """A directory that must be there, root's, and writable; ``lost``: what its absence costs."""
+    """A directory that must exist, belong to root and be writable; ``lost``: what happens without
+    it."""
 
     def finder(facts: HostFacts) -> Iterator[Found]:
         directory, where = which(facts), facts.config.path
@@ -84,30 +85,31 @@ TABLE: Table[HostFacts] = (
         "chown root:root, chmod 0600 the file, and go-w the directories"),
     row("OTHER_PAIRS", FAILURE, _others,
         "no other option file in the same directory has this name, vip or server",
-        "two pairs with one name share lock, marks and permit; with one server each closes what"
-        " the other has opened.",
+        "two pairs with the same name share lock, marks and permit. Two pairs with the same server"
+        " close what the other one has opened.",
         "give each option file a name, a vip and a socket of its own"),
     row("RUN_DIR", FAILURE,
         _usable(lambda facts: facts.run_dir,
                 "; keepalived runs without a track_file permit in it"),
-        "run_dir is there, root's, and writable",
-        "lock, marks and permit lie there. keepalived ignores a track_file whose directory is"
-        " missing when it starts, and holds the VIP without a permit.",
+        "run_dir exists, belongs to root, and is writable",
+        "lock, marks and permit lie there. If the directory is missing when keepalived starts, it"
+        " ignores the track_file in it, and holds the VIP without a permit.",
         "copy kachecks.tmpfiles.conf to /etc/tmpfiles.d and run systemd-tmpfiles --create"),
     row("RUN_DIR_VOLATILE", WARNING,
         _lies_on(lambda facts: facts.run_dir, "run_dir", False, "below /run"),
         "run_dir is gone after a reboot (tmpfs)",
-        "marks of before a reboot would be believed, and a disk that hangs would hang the check"
-        " with it.",
+        "on a disk, marks from before a reboot would be believed, and a disk that hangs would make"
+        " the check hang too.",
         "use a directory below /run"),
     row("STATE_DIR", FAILURE, _usable(lambda facts: facts.state_dir),
-        "state_dir is there, root's, and writable",
-        "the audit log lies there, maintenance, and the mark of a node that was alone.",
+        "state_dir exists, belongs to root, and is writable",
+        "the audit log, the maintenance mark, and the mark of a node that was open alone lie"
+        " there.",
         "copy kachecks.tmpfiles.conf to /etc/tmpfiles.d and run systemd-tmpfiles --create"),
     row("STATE_DIR_LASTING", WARNING,
         _lies_on(lambda facts: facts.state_dir, "state_dir", True, "that outlives a reboot"),
         "state_dir outlives a reboot",
-        "maintenance would end, the audit log vanish, and a node that was alone with the newest"
-        " data would refuse to open (cold_start).",
+        "otherwise a reboot ends a maintenance and deletes the audit log, and a node that alone has"
+        " the newest data refuses to open (cold_start).",
         "use a directory on a disk, such as /var/lib/kachecks"),
 )  # fmt: skip

@@ -21,10 +21,11 @@ class Part(NamedTuple):
 
     @property
     def unsafe(self) -> str:
-        """Why somebody besides root may change this, "" nobody may.
+        """Why somebody other than root may change this, "" if nobody may.
 
-        The rule of keepalived's enable_script_security (lib/notify.c): root's, and writable by
-        root alone; a directory with the sticky bit may be writable.
+        The rule is that of keepalived's enable_script_security (lib/notify.c): it must belong to
+        root and be writable only by root, but a directory with the sticky bit may be writable by
+        others.
         """
         if self.uid != 0:
             return f"{self.path} belongs to uid {self.uid}"
@@ -45,7 +46,7 @@ class Part(NamedTuple):
 
 
 class File(NamedTuple):
-    """A file that root runs or believes."""
+    """A file that root runs or trusts."""
 
     path: str
     found: bool | None  # None: this user may not look
@@ -133,7 +134,7 @@ class HostFacts(NamedTuple):
     clock_synchronised: bool | None = None
     check_age: float | None = None  # s since keepalived last ran the check; None: never
     silent_witnesses: tuple[str, ...] | None = ()  # None: not allowed to ask
-    adverts_heard: bool | None = None  # of the holder, by a standby; None: nothing to hear here
+    adverts_heard: bool | None = None  # a standby hears the holder; None: there is none to hear
     other_pairs: tuple[OtherPair, ...] = ()
     passing: CheckRun | None = None  # None: not run, see not_run
     failing: CheckRun | None = None  # with an option file whose server does not exist

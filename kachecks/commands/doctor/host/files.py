@@ -1,4 +1,4 @@
-"""doctor asks: files and directories, as keepalived will look at them."""
+"""doctor looks at files and directories the way keepalived will look at them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_TEXT = 65536
 
 
 def look_at_file(path: str) -> File:
-    """A program or a file that is believed; nothing is raised."""
+    """Look at a program, or at a file that root trusts; nothing is raised."""
     try:
         info = os.stat(path)
         parts = _parts(path)

@@ -76,7 +76,7 @@ def _reads(facts: HostFacts) -> Iterator[Found]:
         return
     used, path = conf_of(arguments), facts.setup.conf.path
     if os.path.normpath(used) != os.path.normpath(path):
-        said = f"the running keepalived reads {used}, this is about {path}"
+        said = f"the running keepalived reads {used}, but doctor looks at {path}"
         yield Found(said, path, f"call doctor with --keepalived-conf {used}")
 
 
@@ -91,7 +91,7 @@ def _releases(facts: HostFacts) -> Iterator[Found]:
 
 
 def _at_work(facts: HostFacts) -> Iterator[Found]:
-    """The running keepalived's own check has left its traces."""
+    """Whether the check of the running keepalived has left its traces."""
     age, check = facts.check_age, facts.setup.check if facts.setup else None
     if not facts.keepalived.arguments or check is None:
         return
@@ -120,15 +120,15 @@ TABLE: Table[HostFacts] = (
         "install keepalived 2.1 to 2.4"),
     row("KEEPALIVED_ACCEPTS", FAILURE, _accepts,
         "keepalived -t has nothing to say about the file",
-        "keepalived starts nevertheless, without what it does not like.",
+        "keepalived starts nevertheless, but without what it complains about.",
         "correct the line that it names"),
     row("KEEPALIVED_RUNS", WARNING, _runs,
         "keepalived runs",
-        "without it this node neither takes the VIP nor is watched; nothing is switched over.",
+        "without it this node neither takes the VIP nor is checked, and nothing fails over to it.",
         "when doctor has nothing else to say: systemctl start keepalived"),
     row("KEEPALIVED_READS", WARNING, _reads,
         "the running keepalived reads the file that is looked at here",
-        "a file that nobody reads can be as right as it likes.",
+        "it does not help that a file is right if keepalived does not read it.",
         "call doctor with --keepalived-conf FILE"),
     row("VIP_RELEASED", FAILURE, _releases,
         "keepalived does not run with --dont-release-vrrp",
@@ -136,7 +136,7 @@ TABLE: Table[HostFacts] = (
         "remove -V from keepalived's arguments"),
     row("CHECK_AT_WORK", FAILURE, _at_work,
         "the running keepalived does run the check",
-        "keepalived drops a check that it does not like when it starts (security, SELinux, a path"
-        " that was not there yet), and holds the VIP without it.",
+        "when keepalived starts it drops a check that it may not run (script security, SELinux, a"
+        " path that was not there yet), and then holds the VIP without it.",
         "reload keepalived, and look into its log"),
 )  # fmt: skip

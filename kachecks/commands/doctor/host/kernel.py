@@ -1,4 +1,5 @@
-"""doctor asks: the kernel's tables, the clock, what the boot makes, other pairs of this host."""
+"""doctor looks at the kernel's tables, the clock, what is made at boot, other pairs of this
+host."""
 
 from __future__ import annotations
 
@@ -124,7 +125,8 @@ def directories_made() -> frozenset[str]:
 
 
 def other_pairs(config: Config) -> tuple[OtherPair, ...]:
-    """Option files beside this one. One that cannot be used is not one of a pair that runs."""
+    """The other option files beside this one. A file that cannot be used belongs to no running
+    pair."""
     found = []
     own = os.path.realpath(config.path)
     for path in sorted(glob.glob(os.path.join(os.path.dirname(own), "*.cnf"))):

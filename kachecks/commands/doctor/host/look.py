@@ -1,4 +1,4 @@
-"""doctor asks: everything about this host, put together, and the network what it hears."""
+"""doctor looks at this host and its network; everything put together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _WITNESS = 1.0  # s, for each witness to answer
 
 
 def look_at_host(node: Node, setup: Setup | None, program: KeepalivedProgram) -> HostFacts:
-    """All facts; at most two runs of the check, no more than its timeout each."""
+    """All facts about this host. The check is run twice at most, each time for no longer than its
+    timeout."""
     config = node.config
     facts = HostFacts(
         config=config,
@@ -76,7 +77,7 @@ def _unfit(programs: Iterable[File]) -> str:
 
 
 def _paths(config: Config, setup: Setup | None) -> list[str]:
-    """Programs to look at; those by a bare name are another rule's."""
+    """Programs to look at. Programs without a path are left to another rule."""
     found = [config.alert] if config.alert else []
     for command in setup.commands if setup else ():
         found += command.paths
@@ -102,7 +103,8 @@ def _uid(name: str) -> int | None:
 
 
 def _interface_towards_peer(node: Node) -> str:
-    """Where kachecks listens and asks unless the option file says otherwise; "" not known."""
+    """The interface on which kachecks listens and asks unless the option file names one; "" not
+    known."""
     try:
         return interfaces.towards(node.config.peer)
     except OSError:
@@ -122,9 +124,9 @@ def _silent_witnesses(node: Node) -> tuple[str, ...] | None:
 
 
 def _adverts_heard(node: Node) -> bool | None:
-    """Where the VIP is on another host: that host's adverts arrive. None where it is not.
+    """If the VIP is on another host: whether that host's adverts arrive. None if it is not.
 
-    Takes two adverts' time where nothing is heard.
+    Takes two advert intervals where nothing is heard.
     """
     try:
         if node.network.vip_here() or not node.network.holder_elsewhere():

@@ -69,7 +69,8 @@ def _arp(facts: HostFacts) -> Iterator[Found]:
 
 
 def _secondaries(facts: HostFacts) -> Iterator[Found]:
-    """Two VIPs of one subnet, none of the host's own there: the first takes the second along."""
+    """Two VIPs share a subnet in which the host has no address of its own: if the first one is
+    removed, the second goes with it."""
     setup, mine = facts.setup, facts.instance
     if setup is None or mine is None or setup.block.last("promote_secondaries"):
         return
@@ -160,26 +161,26 @@ def _adverts(facts: HostFacts) -> Iterator[Found]:
 TABLE: Table[HostFacts] = (
     row("ADDRESSES", FAILURE, _not_peer,
         "peer and witness are not addresses of this host",
-        "a node that asks itself for its peer finds it open, or alive, for ever.",
+        "a node that takes itself for its peer finds the peer alive, or open, for ever.",
         "write the other host's address"),
     row("INTERFACE", FAILURE, _interface,
         "the instance's interface is there, up, and can do multicast unless unicast is used",
-        "keepalived waits in FAULT for an interface that is not there or down; adverts that cannot"
-        " be sent make two MASTERs.",
+        "keepalived waits in FAULT for an interface that is missing or down. If adverts cannot be"
+        " sent, both nodes become MASTER.",
         "correct `interface` in the vrrp_instance"),
     row("VRRP_INTERFACE", FAILURE, _same_interface,
         "interface of the option file is the one that VRRP runs on",
-        "a node that has given way listens there for the other one's adverts and asks there who"
-        " has the VIP; on the wrong interface it hears nobody.",
+        "on that interface a node that has given way listens for the other one's adverts, and asks"
+        " who has the VIP. On a wrong interface it hears nobody.",
         "write the instance's interface into the option file"),
     row("ARP_ANSWERS", FAILURE, _arp,
         "the kernel answers ARP for its addresses (arp_ignore is not 8)",
         "clients that ask who has the VIP get no answer.",
         "set net.ipv4.conf.*.arp_ignore to 0 or 1"),
     row("VIP_SUBNET", WARNING, _secondaries,
-        "VIPs of two pairs do not hang on each other",
-        "an address of a subnet that is not its first one is removed with the first one: when one"
-        " pair's VIP leaves, the other pair's goes too.",
+        "the VIPs of two pairs do not depend on each other",
+        "when the first address of a subnet is removed, the kernel removes the others too: when one"
+        " pair's VIP leaves, the other pair's goes with it.",
         "write the VIPs with /32, or set promote_secondaries"),
     row("IP_VS", FAILURE, _ip_vs,
         "where keepalived.conf has a virtual_server, the kernel has ip_vs",
@@ -188,12 +189,12 @@ TABLE: Table[HostFacts] = (
         "remove the virtual_server, or load ip_vs at boot"),
     row("WITNESS_ANSWERS", FAILURE, _witness,
         "a witness answers ping",
-        "a node that hears neither its peer nor any witness counts as cut off: it closes itself,"
-        " or refuses to open when the other one has lost its power.",
+        "a node that hears neither its peer nor any witness takes itself for cut off: it closes"
+        " itself, or refuses to open although the other node has lost its power.",
         "name a host that answers ping as witness"),
     row("WITNESSES_ANSWER", WARNING, _witnesses,
         "every witness answers ping",
-        "a witness that is silent is none; the others alone decide who is cut off.",
+        "a silent witness is no help: only the others decide who is cut off.",
         "name hosts that answer ping as witness"),
     row("ADVERTS_HEARD", FAILURE, _adverts,
         "a standby hears the adverts of the node with the VIP",

@@ -142,7 +142,7 @@ def _alert(facts: HostFacts) -> Iterator[Found]:
 
 
 def _foreign(facts: HostFacts) -> Iterator[Found]:
-    """Hooks that are not ours and do not call ours; one that does, a wrapper, is fine."""
+    """Hooks that are not ours and do not call ours. A wrapper that calls ours is fine."""
     for command in facts.setup.hooks if facts.setup else ():
         file = facts.files.get(command.program)
         if command.ours or command.role == "notify" or _calls_ours(command, file):
@@ -151,7 +151,7 @@ def _foreign(facts: HostFacts) -> Iterator[Found]:
             yield not_checked(f"{file.path} cannot be read: run doctor as root", command.where)
             continue
         yield Found(
-            f"{command.role} runs {' '.join(command.words) or 'nothing'}, none of kachecks",
+            f"{command.role} runs {' '.join(command.words) or 'nothing'}, no program of kachecks",
             command.where,
             f"replace it by kachecks' own program, or let {command.program} call that as its last"
             " act",
@@ -186,14 +186,14 @@ def _kills(facts: HostFacts) -> Iterator[Found]:
 
 TABLE: Table[HostFacts] = (
     row("SCRIPT_FOUND", FAILURE, _there,
-        "every program that keepalived.conf runs is there, named by an absolute path",
-        "keepalived removes a check that it does not find from the instance and becomes MASTER"
+        "every program that keepalived.conf runs exists and is named by an absolute path",
+        "if keepalived does not find a check, it removes it from the instance and becomes MASTER"
         " without it, whatever MySQL does.",
         "install the program, or correct the path"),
     row("SCRIPT_EXECUTABLE", FAILURE, _executable,
         "every program that keepalived runs is executable",
-        "keepalived removes a check that is not executable and becomes MASTER without it;"
-        " keepalived -t does not mind.",
+        "keepalived removes a check that is not executable and becomes MASTER without it, and"
+        " keepalived -t does not complain.",
         "chmod +x the program"),
     row("SCRIPT_INTERPRETER", FAILURE, _interpreter,
         "the interpreter that a script names after #! is there",
@@ -202,12 +202,13 @@ TABLE: Table[HostFacts] = (
         "install the interpreter, or kachecks again"),
     row("SCRIPT_SAFE", FAILURE, _safe,
         "programs that root runs, and every directory on the way, belong to root alone",
-        "with enable_script_security keepalived removes such a check and becomes MASTER without"
-        " it; without it whoever may write there is root.",
+        "with enable_script_security, keepalived removes a check that others may change, and"
+        " becomes MASTER without it. Without enable_script_security, whoever may write there can"
+        " act as root.",
         "chown root:root and chmod go-w what the sentence names"),
     row("SCRIPT_SECURITY", WARNING, _security,
         "global_defs has enable_script_security",
-        "without it keepalived runs programs as root that others may change.",
+        "without it keepalived runs programs as root even if others may change them.",
         "write `enable_script_security` and `script_user root` into global_defs"),
     row("SCRIPT_USER", FAILURE, _users,
         "check and hooks run as root",
@@ -215,12 +216,12 @@ TABLE: Table[HostFacts] = (
         " user that does not exist disables the script.",
         "write `script_user root` into global_defs"),
     row("ALERT", FAILURE, _alert,
-        "the alert program, where there is one, is there, executable and root's alone",
-        "nobody is told of a failover, nor of what stands in its way.",
+        "the alert program, if one is set, exists, is executable and belongs to root alone",
+        "nobody would be told of a failover, or of what prevents one.",
         "correct the program, or alert in the option file"),
     row("FOREIGN_HOOK", FAILURE, _foreign,
         "the notify lines run programs of kachecks, or scripts that call them",
-        "nobody opens MySQL where the VIP comes, and nobody closes it where the VIP goes.",
+        "nobody opens MySQL where the VIP arrives, and nobody closes it where the VIP leaves.",
         "copy the four notify lines of keepalived.conf.node1"),
     row("NOTIFY_KILLS", FAILURE, _kills,
         "no notify script kills keepalived by name or takes an interface down",

@@ -1,4 +1,5 @@
-"""doctor runs: the check as keepalived runs it, keepalived -t, systemctl. Each has a deadline."""
+"""doctor runs programs: the check as keepalived runs it, keepalived -t, systemctl. Each has a
+deadline."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ _UNIT_PROPERTIES = (
 
 
 def keepalived(conf: str, config_id: str | None) -> KeepalivedProgram:
-    """The program on this host, and what it says about the file."""
+    """keepalived as installed on this host, and what it says about the file."""
     path = shutil.which("keepalived", path=f"{os.environ.get('PATH', '')}:{PATH}") or ""
     if not path:
         return KeepalivedProgram()
@@ -45,7 +46,8 @@ def keepalived(conf: str, config_id: str | None) -> KeepalivedProgram:
 
 
 def systemd_unit() -> Mapping[str, str] | None:
-    """Properties of keepalived.service; None where no systemd runs, none where it is mute."""
+    """Properties of keepalived.service. None: no systemd runs here; empty: systemctl does not
+    answer."""
     if not os.path.isdir("/run/systemd/system"):  # sd_booted(3)
         return None
     names = ",".join(_UNIT_PROPERTIES)
@@ -60,7 +62,7 @@ def systemd_unit() -> Mapping[str, str] | None:
 
 
 def passing(command: Command, user: str, seconds: float) -> CheckRun:
-    """The check once, without --fence: it changes nothing, and says what is.
+    """Run the check once, without --fence, so that it changes nothing.
 
     Args:
         seconds: what keepalived gives it.
@@ -70,7 +72,7 @@ def passing(command: Command, user: str, seconds: float) -> CheckRun:
 
 
 def failing(command: Command, user: str, seconds: float, config: Config) -> CheckRun:
-    """The same with a server that does not exist: it must fail."""
+    """The same with a server that does not exist, so the check must fail."""
     with tempfile.TemporaryDirectory(prefix="kachecks-doctor-") as directory:
         os.chmod(directory, 0o755)  # noqa: S103 - for the user of the script; nothing secret in it
         file = Path(directory, "kachecks.cnf")
@@ -97,7 +99,8 @@ def _dead_end(config: Config, directory: str) -> str:
 
 
 def environment() -> dict[str, str]:
-    """What the running keepalived hands down to its scripts, else what systemd would give it."""
+    """The environment that the running keepalived passes to its scripts, or what systemd would give
+    it."""
     with suppress(KeepalivedError, OSError):
         found = find()
         if found:
@@ -108,7 +111,8 @@ def environment() -> dict[str, str]:
 
 
 def _run(words: Sequence[str], user: str, seconds: float) -> CheckRun:
-    """As keepalived does it: its environment, /, no supplementary groups, a session of its own."""
+    """Run it as keepalived does: its environment, in /, no supplementary groups, a session of its
+    own."""
     command = " ".join(words)
     try:
         account = pwd.getpwnam(user)
@@ -147,7 +151,8 @@ def _run(words: Sequence[str], user: str, seconds: float) -> CheckRun:
 
 
 def _end(process: subprocess.Popen[bytes]) -> int | None:
-    """TERM, then KILL, to the group; one in uninterruptible sleep is left behind."""
+    """End the process group by TERM, then by KILL. A process in uninterruptible sleep is left
+    behind."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
@@ -158,7 +163,7 @@ def _end(process: subprocess.Popen[bytes]) -> int | None:
 
 
 def _said(output: bytes) -> tuple[str, str]:
-    """The last line for people, and the reason, of JSON or of anything else."""
+    """The last line as a sentence for people, and the reason if the line is JSON, else ""."""
     lines = output.decode("utf-8", "replace").strip().splitlines()
     last = lines[-1] if lines else ""
     with suppress(ValueError, TypeError, KeyError):

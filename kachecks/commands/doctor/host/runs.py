@@ -1,4 +1,4 @@
-"""doctor on the check as it was run: it gives a verdict, passes, and can fail.
+"""doctor on the runs of the check: does it give a verdict, does it pass, can it fail?
 
 Rules over facts, pure.
 """
@@ -54,7 +54,7 @@ def _no_verdict(run: CheckRun) -> str:
 def _does_not_pass(run: CheckRun) -> str:
     if run.reason in ("", _WELL, _CANNOT_TELL, _IN_MAINTENANCE):
         return ""
-    kept = ", which keeps the VIP here for want of a better node" if run.status == 0 else ""
+    kept = ", which keeps the VIP here for lack of a better node" if run.status == 0 else ""
     return f"exit {run.status}{kept}: {run.said}"
 
 
@@ -80,8 +80,8 @@ def _maintained(facts: HostFacts) -> Iterator[Found]:
 TABLE: Table[HostFacts] = (
     row("CHECK_RUNS", FAILURE, _run(lambda facts: facts.passing, _no_verdict),
         "the check, run once as keepalived runs it (user, environment, /), gives a verdict",
-        "a check that cannot run, or cannot tell, leaves a node that never takes over; and nothing"
-        " of it is seen, as keepalived throws its output away.",
+        "a node whose check cannot run, or cannot tell, never takes over. Nobody sees that, as"
+        " keepalived throws the output of the check away.",
         "run it by hand as that user, and mend what it says"),
     row("CHECK_PASSES", FAILURE, _run(lambda facts: facts.passing, _does_not_pass),
         "the check passes now",
@@ -89,10 +89,11 @@ TABLE: Table[HostFacts] = (
         "mend what the check names; check_mysql --explain tells its reasons"),
     row("CHECK_FAILS", FAILURE, _run(lambda facts: facts.failing, _does_not_fail),
         "the check, given a server that does not exist, fails with its MYSQLD_DOWN status",
-        "a wrapper or an old check that always answers 0 holds the VIP whatever MySQL does.",
+        "with a wrapper or an old check that always answers 0, the VIP stays here whatever MySQL"
+        " does.",
         "let keepalived run check_mysql itself"),
     row("MAINTENANCE", WARNING, _maintained,
         "this node is not in maintenance",
-        "it does not take over while it is.",
+        "while it is, it does not take over.",
         "kachecks maintenance off"),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""doctor on our accounts: what the servers say that they may do. Rules over facts, pure."""
+"""doctor on our accounts: what they may do, by what the servers say. Rules over facts, pure."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def _knows_who_writes(server: ServerFacts) -> Iterator[Found]:
 
 TABLE: Table[ServerFacts] = (
     row("PRIVILEGES", FAILURE, _may_do_its_work,
-        "our account may do what check, promotion and demotion do",
+        "our account may do all that check, promotion and demotion need",
         "the check cannot tell (UNKNOWN), a demotion cannot close, a promotion cannot open",
-        "grant what the grants file of this version in keepalived-snippets grants, to each of the"
-        " accounts at localhost and at both nodes' addresses"),
+        "grant what the grants file for this version in keepalived-snippets grants, to each of the"
+        " accounts: at localhost and at both nodes' addresses"),
     row("PRIVILEGES_BEYOND", WARNING, _may_do_nothing_else,
         "our account may do nothing else",
-        "its password is in a file on both nodes; it writes through read_only, so with rights on"
-        " tables it could change a closed node",
+        "its password is in a file on both nodes, and it may write through read_only: with"
+        " privileges on tables it could change a closed node",
         "revoke what the grants file in keepalived-snippets does not grant"),
     row("ACCOUNT_HOST", WARNING, _comes_from_known_hosts,
         "our account is bound to localhost and to the nodes' addresses",

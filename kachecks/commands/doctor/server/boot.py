@@ -1,7 +1,7 @@
-"""doctor on how a server starts: closed, and replicating. Rules over facts, pure.
+"""doctor on how a server starts: it must start closed, and replicate. Rules over facts, pure.
 
-What counts is what the server will read at its next start, not how it stands now: promotion and
-demotion change that. Later beats earlier: option files, the command line, mysqld-auto.cnf.
+What counts is what the server will read at its next start, not its present state, which promotion
+and demotion change. The later ones win: option files, the command line, mysqld-auto.cnf.
 """
 
 from __future__ import annotations
@@ -30,10 +30,9 @@ _KEPT = {  # the defaults of MySQL 8.0 to 9.7 and of MariaDB
     "innodb_flush_log_at_trx_commit": ("1", "1"),
     "max_connections": ("151", "151"),
 }
-"""Settings of LOST_AT_RESTART: those that statements can change and kachecks itself never does.
-
-MySQL calls a value set by a statement, too, once any session has changed it for itself alone
-(measured on 9.7): so what counts is whether the next start brings another value.
+"""Settings of LOST_AT_RESTART: statements can change them, and kachecks itself never does. MySQL
+also says that a value was set by a statement when some session has only changed it for itself
+(measured on 9.7). So what counts is whether the next start brings another value.
 """
 
 
@@ -81,7 +80,8 @@ def _changed_by_its_twin(server: ServerFacts, name: str) -> bool:
 
 
 def _closes(value: str) -> bool:
-    """MariaDB 12: a word, and all but OFF close it for ordinary accounts."""
+    """Whether it closes the server to ordinary accounts. On MariaDB 12 it is a word, and all words
+    but OFF do."""
     return value.upper() not in ("", "0", "OFF", "FALSE", "NO")
 
 
@@ -102,7 +102,7 @@ def _starts_closed(server: ServerFacts) -> Iterator[Found]:
 
 
 def _starts_closed_for_admins(server: ServerFacts) -> Iterator[Found]:
-    """Nothing where the server starts open: that is the other rule's."""
+    """Says nothing where the server starts open, since the other rule says that."""
     if server.version.mariadb and server.version.number < (12, 0, 0):
         return  # it has nothing stronger
     ordinary = _at_boot(server, "read_only")
@@ -159,7 +159,7 @@ def _unknown(server: ServerFacts, name: str) -> Found:
 TABLE: Table[ServerFacts] = (
     row("READ_ONLY_AT_BOOT", FAILURE, _starts_closed,
         "the server starts closed: read_only (MySQL: super_read_only) is ON in my.cnf",
-        "a server that restarts open takes writes beside the active one before any check has seen"
+        "a server that restarts open takes writes beside the active one before any check notices"
         " it",
         _CLOSED),
     row("ADMINS_AT_BOOT", WARNING, _starts_closed_for_admins,
@@ -174,7 +174,8 @@ TABLE: Table[ServerFacts] = (
         "remove skip_replica_start and skip_slave_start from my.cnf; START REPLICA (START SLAVE)"
         " now"),
     row("LOST_AT_RESTART", WARNING, _survives_restart,
-        "what a statement has set is in my.cnf too (of this node; of the peer: run doctor there)",
-        "the setting is right until the next restart, which is in the middle of a failover",
+        "what a statement has set is in my.cnf too (on this node; for the peer run doctor there)",
+        "the setting is right only until the next restart, which will be in the middle of a"
+        " failover",
         "write it into [mysqld] of my.cnf"),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What doctor knows of the two servers, as frozen values. Version differences in rows end here."""
+"""What doctor knows of the two servers, as frozen values. Differences between versions end here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FILTERS = (
     "Replicate_Wild_Do_Table", "Replicate_Wild_Ignore_Table", "Replicate_Ignore_Server_Ids",
     "Replicate_Do_Domain_Ids", "Replicate_Ignore_Domain_Ids",
 )  # fmt: skip
-"""Columns of the replication status that leave something out. MariaDB alone has the domains."""
+"""Columns of the replication status by which something is left out. Only MariaDB has domains."""
 
 
 class Origin(NamedTuple):
@@ -55,7 +55,7 @@ def parse_origins(rows: list[Row]) -> dict[str, Origin]:
 
 
 class Source(NamedTuple):
-    """One replication channel, with what only a setup is judged by."""
+    """One replication channel, with what is only of interest for judging the setup."""
 
     channel: Channel
     connect_retry: int  # s
@@ -94,7 +94,7 @@ def parse_source(row: Row) -> Source:
 
 
 class ServerFacts(NamedTuple):
-    """One server. What could not be asked is None, and then why is in ``troubles``."""
+    """One server. What could not be asked is None, and ``troubles`` says why."""
 
     node: str  # HERE or PEER
     address: str  # where the other node reaches it, "" unknown
@@ -144,14 +144,14 @@ class ServerFacts(NamedTuple):
 
 
 class PairFacts(NamedTuple):
-    """Both, and the pair that they are."""
+    """Both servers of the pair."""
 
     config: Config
     here: ServerFacts | None
     here_trouble: str  # why it could not be asked
     peer: ServerFacts | None
     peer_trouble: str
-    peer_spoke: bool  # the peer's server itself refuses us: not a matter of network or process
+    peer_spoke: bool  # the peer's server has answered, with an error: its host and mysqld are up
     errant: Mapping[str, str]  # by node: transactions that only this closed server has
     errant_trouble: str  # why that could not be told
 

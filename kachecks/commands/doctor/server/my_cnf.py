@@ -1,8 +1,9 @@
-"""The option files of a running mysqld, read as mysqld reads them: what it will do at next start.
+"""The option files of a running mysqld, read as mysqld will read them at its next start.
 
-The server itself forgets what they said as soon as a statement has changed a value, and promotion
-and demotion change read_only. Files, order, groups, !include and !includedir: MySQL manual, "Using
-Option Files"; MariaDB manual, "Configuring MariaDB with Option Files". Needs root as a rule.
+The server itself forgets what they say as soon as a statement changes a value, and promotion and
+demotion change read_only. Files, order, groups, !include and !includedir: MySQL manual, "Using
+Option Files"; MariaDB manual, "Configuring MariaDB with Option Files". Usually only root can read
+them.
 """
 
 from __future__ import annotations

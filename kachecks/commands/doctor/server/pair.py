@@ -1,6 +1,6 @@
-"""doctor on the two servers beside each other. Rules over facts, pure.
+"""doctor on the two servers compared with each other. Rules over facts, pure.
 
-Where one of them could not be asked nothing is said here: PEER_ANSWERS and SERVER_ANSWERS tell.
+Where one of them could not be asked, these rules say nothing: PEER_ANSWERS and SERVER_ANSWERS do.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SAME = (
 
 
 def _both(wrong: Callable[[ServerFacts, ServerFacts], str]) -> Finder[PairFacts]:
-    """What must not be so of the two: ``wrong`` says it, "" where all is well."""
+    """A rule about both servers: ``wrong`` says what is wrong, "" where all is well."""
 
     def finder(servers: PairFacts) -> Iterator[Found]:
         said = wrong(*servers.both) if servers.both else ""
@@ -144,52 +144,52 @@ def _no_errant(servers: PairFacts) -> Iterator[Found]:
 TABLE: Table[PairFacts] = (
     row("FAMILY", FAILURE, _both(_other_family),
         "both servers are MySQL, or both MariaDB",
-        "their GTIDs and replication are strangers to each other",
+        "they cannot replicate from each other, and their GTIDs cannot be compared",
         "run the same server on both nodes"),
     row("SERIES", WARNING, _both(_other_series),
-        "both servers are of one series (8.4, 10.11)",
+        "both servers are of the same series (8.4, 10.11)",
         "a newer source can write what an older replica does not understand: replication breaks"
         " when the newer node is the active one",
-        "while you upgrade: the standby first, no failover back to the older one; then the other"),
+        "upgrade the standby first, do not fail back to the older one, then upgrade the other"),
     row("SERVER_IDS", FAILURE, _distinct_ids,
         "server_id differs and is not 0, and on MySQL server_uuid differs",
-        "a replica drops what bears its own server_id: it receives nothing, or stops with error"
-        " 1593",
-        "set server_id = 1 and 2 in my.cnf; a server_uuid that was copied with the datadir: stop"
-        " the copy, remove its auto.cnf, start it"),
+        "a replica drops transactions with its own server_id: it receives nothing, or stops with"
+        " error 1593",
+        "set server_id = 1 and 2 in my.cnf; if server_uuid was copied with the datadir, stop the"
+        " copy, remove its auto.cnf, and start it"),
     row("AUTO_INCREMENT", FAILURE, _ids_cannot_collide,
         "auto_increment_increment is the same, 2 or more, and auto_increment_offset differs",
-        "when a node comes back with rows that the other had not received, both have given the"
-        " same ids: 1062 Duplicate entry, and replication is dead",
+        "when a node comes back with rows that the other had not received, both have used the same"
+        " ids: replication stops with 1062 Duplicate entry",
         "set auto_increment_increment = 2 on both, auto_increment_offset = 1 on one node and 2 on"
         " the other, in my.cnf and by SET GLOBAL; clients reconnect to get it"),
     row("GTID_DOMAINS", FAILURE, _different("gtid_domain_id"),
         "MariaDB: gtid_domain_id differs",
-        "in one domain the transactions of a node that comes back are out of order: error 1950"
-        " with gtid_strict_mode, else passed over in silence",
+        "within one domain the transactions of a node that comes back are out of order: with"
+        " gtid_strict_mode replication stops with 1950, otherwise they are skipped silently",
         "set gtid_domain_id = 1 on one node and 2 on the other, in my.cnf and by SET GLOBAL"),
     row("PORTS", FAILURE, _both(_other_port),
-        "both servers listen on one port",
+        "both servers listen on the same port",
         "clients find nobody at the VIP after a failover",
         "set the same port in my.cnf on both nodes"),
     row("BOTH_OPEN", FAILURE, _both(_two_writers),
-        "one server at most takes writes",
-        "clients that reach both write on both, and the rows collide",
+        "at most one server takes writes",
+        "clients that can reach both write on both, and their rows collide",
         "close the one without the VIP now: notify_backup there, or SET GLOBAL super_read_only = 1"
         " (MariaDB: read_only); then see READ_ONLY_AT_BOOT and whether the check runs with"
         " --fence"),
     row("ERRANT", FAILURE, _no_errant,
-        "a closed server has made no transaction that the other one lacks (GTIDs tell)",
-        "it was written while it was closed, or lost on the other: the nodes differ, and this one"
-        " is not fit to take over",
+        "a closed server has made no transaction that the other one lacks (by GTIDs)",
+        "it was written while the server was closed, or was lost on the other node: the nodes"
+        " differ, and this one is not fit to take over",
         "kachecks rejoin on that node lists them and says what can be done"),
     row("CLOCKS", WARNING, _clocks_apart,
         f"the clocks of both nodes differ by no more than {_CLOCKS_APART:g} s",
-        "maintenance ends too early or too late, lag is told wrong, audit logs do not fit together",
+        "maintenance ends too early or too late, lag is shown wrong, audit logs do not match",
         "run chronyd or systemd-timesyncd on both nodes"),
     row("SAME_SETTINGS", WARNING, _equal(*_SAME),
-        "what clients notice is set alike: " + ", ".join(_SAME),
-        "after a failover clients meet other limits or other rules, or replication stops (a packet"
-        " that is too large, a table name in capitals)",
-        "set it alike in my.cnf on both nodes"),
+        "what clients notice is set the same: " + ", ".join(_SAME),
+        "after a failover clients meet other limits or other rules, or replication stops (over a"
+        " packet that is too large, or a table name in capitals)",
+        "set it to the same value in my.cnf on both nodes"),
 )  # fmt: skip

@@ -1,7 +1,7 @@
-"""What our accounts may do and must be able to do: SHOW GRANTS as values. Pure.
+"""What our accounts may do, and what they must be able to do: SHOW GRANTS as values. Pure.
 
-Which privilege does what: measured one by one on MySQL 9.7 and MariaDB 10.11; the others by the
-manuals (MySQL, "Privileges Provided by MySQL"; MariaDB, "GRANT").
+What each privilege allows was measured one by one on MySQL 9.7 and MariaDB 10.11. For other
+versions it is taken from the manuals (MySQL, "Privileges Provided by MySQL"; MariaDB, "GRANT").
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _parse(text: str) -> Grant | None:
 
 
 def _tokens(text: str) -> list[str]:
-    """Words; what stands in quotes or backticks stays one word with what touches it."""
+    """Split into words. Text in quotes or backticks is one word together with what touches it."""
     return re.findall(r"(?:`(?:[^`]|``)*`|'(?:[^'\\]|\\.|'')*'|\"[^\"]*\"|[^\s`'\"])+", text)
 
 
@@ -106,10 +106,11 @@ def lacking(version: Version, grants: Sequence[Grant]) -> tuple[Need, ...]:
 
 
 def beyond(version: Version, grants: Sequence[Grant]) -> tuple[str, ...]:
-    """What the account may do beyond our needs, as it would be revoked: "SELECT ON app.*".
+    """What the account may do beyond our needs, in the form in which it would be revoked: "SELECT
+    ON app.*".
 
-    SUPER is what 5.7 needs; elsewhere finer privileges exist. Reading performance_schema and the
-    end of the binary log harms nobody.
+    5.7 needs SUPER; other versions have finer privileges. To read performance_schema, or the
+    position of the binary log, does no harm.
     """
     allowed = {need.any_of[0] for need in needs(version)} | _NONE
     allowed |= {"REPLICATION CLIENT", "BINLOG MONITOR"}

@@ -1,4 +1,4 @@
-"""Asks both servers what doctor judges. Nothing is changed; nothing here judges."""
+"""Asks both servers for what doctor judges. Nothing is changed, and nothing is judged here."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _connect(node: Node, side: str) -> Session:
 
 
 class _Asking:
-    """One server, statement by statement; those that it refuses are noted and passed over."""
+    """Asks one server, statement by statement. Statements that it refuses are noted and skipped."""
 
     def __init__(self, session: Session, seconds: float) -> None:
         self._session = session
@@ -166,10 +166,11 @@ def _options(node: Node, session: Session, troubles: dict[str, str]) -> tuple[Op
 def _errant(
     node: Node, sessions: Mapping[str, Session], found: Mapping[str, ServerFacts]
 ) -> tuple[dict[str, str], str]:
-    """By node: what a closed server has made itself, and the other has not got in ERRANT_FOR.
+    """By node: what a closed server has made itself and the other one has not got within
+    _ERRANT_FOR.
 
-    What an open server makes is on its way to the other all the time. Only GTIDs can tell. The
-    second value is why it could not be told.
+    An open server is not asked: what it makes is on its way to the other one all the time. Only
+    GTIDs can tell. The second value says why it could not be told.
     """
     errant: dict[str, str] = {}
     for side, other in ((HERE, PEER), (PEER, HERE)):
@@ -191,7 +192,9 @@ def _lacking(
     channels: tuple[Channel, ...] = ()
     while True:
         if lacking.sources is not None:  # else our account may not look
-            channels = probe(asked, _STATEMENT).channels  # what waits in its relay log it has
+            channels = probe(
+                asked, _STATEMENT
+            ).channels  # what waits in its relay log counts as there
         left = positions.not_received(asked, wanted, channels, _STATEMENT)
         errant = lost_of(maker.identity, left)
         if not errant or budget.over:

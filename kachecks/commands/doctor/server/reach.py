@@ -1,4 +1,4 @@
-"""doctor on servers: they answer where they are asked, and replicate from each other.
+"""doctor on whether the servers answer where they are asked, and replicate from each other.
 
 Rules over facts, pure.
 """
@@ -43,7 +43,7 @@ def _peer_answers(servers: PairFacts) -> Iterator[Found]:
 def _each(
     look: Callable[[PairFacts, ServerFacts, ServerFacts | None], Iterator[Found]],
 ) -> Finder[PairFacts]:
-    """A rule about each server that could be asked, and the other one."""
+    """A rule about each server that could be asked; ``look`` also gets the other one."""
 
     def finder(servers: PairFacts) -> Iterator[Found]:
         for server, other in servers.asked:
@@ -86,7 +86,7 @@ def _covered(address: str, bound: list[str]) -> bool:
 
 
 def _encrypted(servers: PairFacts) -> Iterator[Found]:
-    """MariaDB tells in have_ssl whether it offers TLS; MySQL 8 makes itself a key."""
+    """MariaDB says in have_ssl whether it offers TLS; MySQL 8 makes a key by itself."""
     peer, login = servers.peer, servers.config.remote
     if peer is None or peer.cipher or not _offers_tls(peer, login):
         return
@@ -125,7 +125,8 @@ def _replicates(
 
 
 def _threads(source: Source, alone: bool) -> Iterator[Found]:
-    """``alone``: the other server is away, so a receiver that looks for it does its work."""
+    """``alone``: the other server is away, so a receiver that tries to connect does what it
+    should."""
     channel = source.channel
     if not channel.applier:
         said = _error(channel.applier_errno, channel.applier_error)
@@ -142,7 +143,8 @@ def _error(errno: int, text: str) -> str:
 def _from_each_other(
     servers: PairFacts, server: ServerFacts, other: ServerFacts | None
 ) -> Iterator[Found]:
-    """By identity, as an address may be a name or of another network."""
+    """Compared by identity, as the source may be given as a name, or as an address of another
+    network."""
     vips = servers.config.vips
     sources = [s for s in server.sources or () if not _is_among(s.channel.source_host, vips)]
     if not sources:
@@ -182,28 +184,30 @@ TABLE: Table[PairFacts] = (
         "see [client] in the option file: socket, user, password; is mysqld running?"),
     row("PEER_ANSWERS", FAILURE, _peer_answers,
         "the peer's server answers our account from this node (the other way: run doctor there)",
-        "a promotion cannot close the peer first, and refuses; a peer that is not even there is no"
-        " mistake of the setup: rules about it, and about both nodes, are then not checked",
+        "a promotion cannot close the peer first, so it refuses. (A peer that is just not running"
+        " is no mistake in the setup: then the rules about it, and about both nodes, are not"
+        " checked.)",
         "see [peer] in the option file; create the account at this node's address on the active"
         " node"),
     row("BIND_ADDRESS", FAILURE, _each(_listens),
         "the server listens on the VIP and on the node's own address: bind_address = *",
-        "clients come by the VIP, the other node by the own address: connections are refused",
+        "clients connect to the VIP, and the other node to this node's own address: both would be"
+        " refused",
         "set bind_address = * and no skip_networking in [mysqld] of my.cnf on both nodes"),
     row("PEER_TLS", WARNING, _encrypted,
-        "what this node asks the peer is encrypted where the peer offers TLS",
-        "whoever is on the way can read and change what is asked and answered; the password itself"
-        " is never sent in clear",
+        "our sessions with the peer are encrypted, if the peer offers TLS",
+        "whoever is between the nodes can read and change what is asked and answered (the password"
+        " itself is never sent in clear)",
         "remove ssl-mode = DISABLED from [peer] of the option file, or set ssl-mode = VERIFY_CA"
         " with an ssl-ca"),
     row("SOURCE_IS_VIP", FAILURE, _each(_not_from_the_vip),
         "no replication source is the VIP",
-        "whoever holds the VIP would replicate from itself, and the other from whoever holds it",
+        "the node that has the VIP would replicate from itself",
         "CHANGE REPLICATION SOURCE TO SOURCE_HOST (CHANGE MASTER TO MASTER_HOST) = the other"
         " node's own address"),
     row("REPLICATION_RUNS", FAILURE, _each(_replicates),
-        "both nodes replicate, receiver and applier run",
-        "the standby gets nothing and cannot take over without losing what was written",
+        "both nodes replicate: receiver and applier run",
+        "the standby does not get what is written, and cannot take over without losing it",
         "SHOW REPLICA STATUS (MariaDB: SHOW ALL SLAVES STATUS) says why; kachecks rejoin what to"
         " do; then START REPLICA (START SLAVE)"),
     row("SOURCE_IS_PEER", FAILURE, _each(_from_each_other),

@@ -1,6 +1,6 @@
 """doctor on how one server replicates, channel by channel. Rules over facts, pure.
 
-Where the status could not be read nothing is said here: REPLICATION_RUNS tells.
+Where the status could not be read, these rules say nothing: REPLICATION_RUNS does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LONGEST_HEARTBEAT = 5.0  # s, of a MariaDB source; a drain may have to wait for
 
 
 def _each_source(wrong: Callable[[Source], str]) -> Finder[ServerFacts]:
-    """What must not be so of any channel: ``wrong`` says it, "" where all is well."""
+    """A rule about each channel: ``wrong`` says what is wrong, "" where all is well."""
 
     def finder(server: ServerFacts) -> Iterator[Found]:
         for source in server.sources or ():
@@ -38,7 +38,7 @@ def _retries_late(source: Source) -> str:
 
 
 def _gives_up(source: Source) -> str:
-    """A count of 0 is without end."""
+    """A count of 0 means to try for ever."""
     seconds = source.connect_retry * (source.retry_count or 0)
     if not source.retry_count or seconds >= _SHORTEST_PATIENCE:
         return ""
@@ -49,11 +49,11 @@ def _gives_up(source: Source) -> str:
 
 
 def _beats_seldom(source: Source) -> str:
-    """MariaDB alone tells; 0 is never."""
+    """Only MariaDB tells the period; 0 means never."""
     period = source.heartbeat_period
     if period is None or 0 < period <= _LONGEST_HEARTBEAT:
         return ""
-    return f"a heartbeat every {period:g} s" if period else "a heartbeat never"
+    return f"a heartbeat every {period:g} s" if period else "no heartbeat ever"
 
 
 def _applies_late(source: Source) -> str:
@@ -67,7 +67,7 @@ def _knows_no_key(source: Source) -> str:
 
 
 def _leaves_nothing_out(server: ServerFacts) -> Iterator[Found]:
-    """Filters of replicas, and of binary logs as far as option files show them."""
+    """Filters of replicas, and of binary logs if the option files could be read."""
     for source in server.sources or ():
         for each in source.filters:
             yield Found(f"{source.label}: {each}")
@@ -92,22 +92,23 @@ TABLE: Table[ServerFacts] = (
         " MASTER)"),
     row("RETRY_COUNT", FAILURE, _each_source(_gives_up),
         "a receiver goes on trying for a day at least",
-        "when the peer is down for longer, the receiver gives up for good and the node is no"
-        " standby any more; MySQL 9 tries 10 times by default",
+        "if the peer is down for longer, the receiver gives up for good, and the node is no standby"
+        " any more; MySQL 9 tries 10 times by default",
         "SOURCE_RETRY_COUNT = 86400 (MASTER_RETRY_COUNT) with a SOURCE_CONNECT_RETRY of 1"),
     row("HEARTBEAT", WARNING, _each_source(_beats_seldom),
         f"a MariaDB source sends heartbeats every {_LONGEST_HEARTBEAT:g} s or more often",
-        "a promotion after a disk was full waits for two heartbeats to know that all has come",
+        "after the old node's disk was full, a promotion waits for two heartbeats to know that it"
+        " has everything",
         "MASTER_HEARTBEAT_PERIOD = 1 in CHANGE MASTER"),
     row("DELAY", WARNING, _each_source(_applies_late),
-        "the replica does not apply late on purpose",
-        "a promotion has to apply everything that waits: clients are out for the length of the"
+        "the replica does not delay on purpose what it applies",
+        "a promotion has to apply everything that waits, so clients are out for the length of the"
         " delay",
         "SOURCE_DELAY = 0 (MASTER_DELAY); keep a delayed replica as a third server"),
     row("FILTERS", WARNING, _leaves_nothing_out,
         "replication leaves nothing out",
-        "after a failover clients miss what was left out, and accounts too if it was the mysql"
-        " schema",
+        "after a failover clients miss what was left out; if that was the mysql schema, accounts"
+        " too",
         "remove the replicate_* options from my.cnf, and CHANGE REPLICATION FILTER on MySQL; then"
         " copy what is missing"),
     row("SOURCE_KEY", WARNING, _each_source(_knows_no_key),

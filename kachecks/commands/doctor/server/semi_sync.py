@@ -47,7 +47,7 @@ def _waits_before_showing(server: ServerFacts) -> Iterator[Found]:
 OF_BOTH: Table[PairFacts] = (
     row("SEMI_SYNC", WARNING, _whole,
         "semi-synchronous replication is on everywhere or nowhere: both halves on both nodes",
-        "after a change of roles commits no longer wait for the other node, or wait in vain",
+        "after a failover commits no longer wait for the other node, or wait in vain",
         "set rpl_semi_sync_source_enabled and rpl_semi_sync_replica_enabled (MariaDB, MySQL before"
         " 8.0.26: master, slave) alike in my.cnf on both nodes"),
 )  # fmt: skip
@@ -55,8 +55,8 @@ OF_BOTH: Table[PairFacts] = (
 TABLE: Table[ServerFacts] = (
     row("SEMI_SYNC_TIMEOUT", WARNING, _waits_not_too_long,
         f"a commit waits less than {STALLED_AFTER} s for the standby",
-        "when the standby dies, writers wait for so long, and the check takes it for writes that"
-        " are stalled; the default is 10 s",
+        "when the standby dies, writers wait that long, and the check sees stalled writes; the"
+        " default is 10 s",
         f"set rpl_semi_sync_source_timeout = 2000 (rpl_semi_sync_master_timeout) {IN_MY_CNF}"),
     row("SEMI_SYNC_POINT", WARNING, _waits_before_showing,
         "a commit waits before others can see it: rpl_semi_sync_source_wait_point = AFTER_SYNC",

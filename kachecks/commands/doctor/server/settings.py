@@ -1,8 +1,8 @@
 """doctor on the settings of a server: what it keeps of its writes, how it is told from the other
 one, and what it replicates by. Rules over facts, pure.
 
-A version that does not have a variable passes. Names in rules are those of MySQL 8.0.26 and later,
-older ones and MariaDB's beside them.
+A version that does not have a variable passes. Rules use the names of MySQL 8.0.26 and later, with
+older names and those of MariaDB beside them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LONGEST_NET_TIMEOUT = 30.0  # s until a receiver notices a dead source; it show
 _LONGEST_STOP = 300.0  # s of STOP REPLICA; kachecks gives its own statements up much earlier
 
 IN_MY_CNF = "in [mysqld] of my.cnf on both nodes"
-"""The end of a cure. MariaDB reads [mysqld] too."""
+"""The end of a cure. MariaDB reads [mysqld] as well."""
 
 _Good = Callable[[str], bool]
 
@@ -86,7 +86,7 @@ def _off(value: str) -> bool:
 
 
 def _keeps_binlogs(server: ServerFacts) -> Iterator[Found]:
-    """MySQL before 8.0 and MariaDB before 10.6 count in days alone; 0 is for ever."""
+    """MySQL before 8.0 and MariaDB before 10.6 count only in days; 0 means for ever."""
     if server.value("binlog_expire_logs_auto_purge") == "OFF":
         return
     seconds = server.number("binlog_expire_logs_seconds") or 0.0
@@ -127,11 +127,12 @@ TABLE: Table[ServerFacts] = (
     _setting("LOG_REPLICA_UPDATES", WARNING,
         _Variable(("log_replica_updates", "log_slave_updates"), is_on),
         "log_replica_updates = ON (MySQL 5.7, MariaDB: log_slave_updates)",
-        "what a node has applied is missing from its binary log: a node rebuilt from it, or a"
-        " third replica, cannot get it there, and MariaDB tells positions with a hole"),
+        "what a node has applied is missing from its binary log: a node rebuilt from it, or a third"
+        " replica, cannot get it there, and MariaDB's positions have holes"),
     _setting("BINLOG_FORMAT", WARNING, _Variable(("binlog_format",), _one_of("ROW")),
         "binlog_format = ROW",
-        "statements can give other rows on the other node, which is found out after a failover"),
+        "statements can have another effect on the other node, which is noticed only after a"
+        " failover"),
     _setting("SYNC_BINLOG", WARNING, _Variable(("sync_binlog",), _one_of("1")),
         "sync_binlog = 1",
         "after a crash of the host the binary log lacks what was acknowledged, or what the other"
@@ -143,7 +144,8 @@ TABLE: Table[ServerFacts] = (
     _setting("BINLOG_ERROR_ACTION", WARNING,
         _Variable(("binlog_error_action",), _one_of("ABORT_SERVER"), mariadb=False),
         "binlog_error_action = ABORT_SERVER",
-        "a server that cannot write its binary log goes on without: the other node misses it all"),
+        "a server that cannot write its binary log goes on without one, and the other node misses"
+        " all later writes"),
     row("BINLOGS_KEPT", WARNING, _keeps_binlogs,
         "binary logs are kept for a day at least",
         "a node that was down for longer than that cannot catch up any more and must be rebuilt",
@@ -156,55 +158,58 @@ TABLE: Table[ServerFacts] = (
     _setting("GTID_CONSISTENCY", WARNING,
         _Variable(("enforce_gtid_consistency",), _one_of("ON", "1"), mariadb=False),
         "enforce_gtid_consistency = ON",
-        "without it gtid_mode cannot be switched on, and statements that break GTIDs are let in"),
+        "without it gtid_mode cannot be switched on, and statements that break GTIDs are accepted"),
     _setting("GTID_STRICT_MODE", WARNING, _Variable(("gtid_strict_mode",), is_on, mariadb=True),
         "gtid_strict_mode = ON",
         "two nodes that have diverged in a domain go on side by side instead of stopping"),
     _setting("NAME_RESOLUTION", WARNING, _Variable(("skip_name_resolve",), is_on),
         "skip_name_resolve = ON",
-        "each new connection waits for a name server: when that is away, the check finds mysqld"
-        " hung (accounts are then named by address; localhost still means the socket)"),
+        "each new connection waits for a name server, and while that is away the check finds mysqld"
+        " hung. (With it accounts are named by address; localhost still means the socket.)"),
     _setting("CLUSTER", FAILURE, _Variable(("wsrep_on",), _off),
         "wsrep_on = OFF",
-        "Galera decides for itself who may write: it and kachecks would contradict each other"),
+        "Galera decides by itself who may write, and would contradict kachecks"),
     row("EVENTS", WARNING, _runs_no_events,
         "no event scheduler on MariaDB before 12",
         "events of privileged definers write through read_only: a closed node goes on writing",
         "set event_scheduler = OFF in my.cnf and run the jobs from cron through the VIP"),
     _setting("RELAY_LOG_RECOVERY", WARNING, _Variable(("relay_log_recovery",), is_on),
         "relay_log_recovery = ON",
-        "after a crash the replica reads on in a relay log that may end in the middle of an event"),
+        "after a crash the replica goes on reading a relay log that may end in the middle of an"
+        " event"),
     _setting("REPLICA_STATE_IN_TABLES", WARNING,
         _Variable(("relay_log_info_repository",), _one_of("TABLE"), mariadb=False),
         "relay_log_info_repository = TABLE and master_info_repository = TABLE (MySQL 5.7)",
-        "the replica's position is in a file that a crash leaves behind the data: rows come twice"),
+        "the replica's position is in a file, which may lag behind the data after a crash: rows are"
+        " applied twice"),
     _setting("SKIPPED_ERRORS", FAILURE,
         _Variable(("replica_skip_errors", "slave_skip_errors"), _one_of("OFF", "")),
         "replica_skip_errors = OFF (slave_skip_errors)",
-        "the replica passes over errors and goes on with other rows than its source, unseen"),
+        "the replica skips errors and silently goes on with other rows than its source"),
     _setting("EXEC_MODE", FAILURE,
         _Variable(("replica_exec_mode", "slave_exec_mode"), _one_of("STRICT")),
         "replica_exec_mode = STRICT (slave_exec_mode)",
-        "IDEMPOTENT overwrites rows that collide and passes over rows that are missing, unseen"),
+        "IDEMPOTENT silently overwrites rows that collide and skips rows that are missing"),
     _setting("NET_TIMEOUT", WARNING,
         _Variable(("replica_net_timeout", "slave_net_timeout"), _at_most(_LONGEST_NET_TIMEOUT)),
         f"replica_net_timeout = 10, at most {_LONGEST_NET_TIMEOUT:g} s (slave_net_timeout)",
-        "only then a replica notices that its source hangs or is cut off; the default is 60 s"),
+        "a replica notices only after so long that its source hangs or is cut off; the default is"
+        " 60 s"),
     _setting("STOP_TIMEOUT", WARNING,
         _Variable(("rpl_stop_replica_timeout", "rpl_stop_slave_timeout"), _at_most(_LONGEST_STOP),
                  mariadb=False),
         f"rpl_stop_replica_timeout = 30, at most {_LONGEST_STOP:g} s (rpl_stop_slave_timeout)",
-        "STOP REPLICA waits that long behind a stuck applier, and all other replication statements"
-        " behind it; the default is a year"),
+        "STOP REPLICA waits that long for a stuck applier, and all other replication statements"
+        " wait behind it; the default is a year"),
     row("COMMIT_ORDER", WARNING, _commits_in_order,
         "several applier workers commit in the order of the source (MySQL)",
-        "out of order, a crash or a promotion can meet a hole: a later transaction is there, an"
-        " earlier one is not",
+        "if they commit out of order, a crash or a promotion can leave a hole: a later transaction"
+        " is there, an earlier one is not",
         "set replica_preserve_commit_order = ON (before 8.0.26: slave_preserve_commit_order)"
         f" {IN_MY_CNF}"),
     row("RELAY_LOG_NAME", WARNING, _relay_log_has_a_name,
-        "relay_log is a name of its own",
-        "the default contains the host name: after a change of that, the replica does not find its"
-        " relay log and stops",
+        "relay_log is set to a name of its own",
+        "the default contains the host name: if that changes, the replica does not find its relay"
+        " log and stops",
         f"set relay_log = relay-bin {IN_MY_CNF}"),
 )  # fmt: skip
