@@ -35,7 +35,7 @@ PEER_PATIENCE = 1.0
 STATEMENT = 1.0
 """Seconds for one statement on this node's server, which has just answered others."""
 
-ECHO_PATIENCE = 0.3
+PING_PATIENCE = 0.3
 """Seconds for the peer's host to answer a ping."""
 
 NO_LAG = 1.0
@@ -139,9 +139,9 @@ def _peer_cannot_take_over(node: Node, found: Findings) -> bool:
         return False
     network, witnesses = node.network, node.config.witnesses
     try:
-        if network.peer_on_link() or network.answers([node.config.peer], ECHO_PATIENCE):
+        if network.peer_on_link() or network.answers([node.config.peer], PING_PATIENCE):
             return False
-        return not witnesses or network.answers(witnesses, ECHO_PATIENCE)
+        return not witnesses or network.answers(witnesses, PING_PATIENCE)
     except OSError:
         return False
 

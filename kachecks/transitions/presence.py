@@ -15,7 +15,7 @@ HOLDER_PAUSE = 0.4
 """Seconds between the probes for the VIP: a node that is just letting go of it has about a
 second."""
 
-ECHO_PATIENCE = 0.3
+PING_PATIENCE = 0.3
 """Seconds for a ping between the two nodes of a pair."""
 
 WITNESS_PATIENCE = 0.5
@@ -47,7 +47,7 @@ def presence_of_peer(sessions: Sessions, host_answered: bool) -> str:
             return Presence.HOLDER
         if network.peer_on_link():
             return Presence.ON_LINK
-        if host_answered or network.answers([sessions.node.config.peer], ECHO_PATIENCE):
+        if host_answered or network.answers([sessions.node.config.peer], PING_PATIENCE):
             return Presence.HOST
     except OSError as error:
         raise Refusal(f"whether the peer's host is alive cannot be told: {error}") from None

@@ -116,7 +116,7 @@ def _replication(server: ServerSeen | None, room: bool) -> Cell:
     if not server.channels:
         return Cell("nothing: no replication channel", BAD)
     cells = [_channel(channel, server.lacks, room) for channel in server.channels]
-    worst = next((s for s in (BAD, WARN) if s in {cell.style for cell in cells}), PLAIN)
+    worst = next((bad for bad in (BAD, WARN) if bad in {cell.style for cell in cells}), PLAIN)
     return Cell("\n".join(cell.text for cell in cells), worst)
 
 

@@ -89,7 +89,7 @@ def applier_stopped(flavour: Flavour) -> Figures:
     with playing(flavour) as scenario:
         scenario.pair.applier(scenario.b, "STOP")
         scenario.fault("switchover on A, applier on B stopped")
-        _refused(scenario.a, "the peer's applier has stopped")
+        _refused(scenario.a, "its applier has stopped")
         scenario.pair.applier(scenario.b, "START")
         return _never_left_a(scenario)
 

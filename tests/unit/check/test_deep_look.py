@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from kachecks.check.deep_look import (
-    ECHO_PATIENCE,
     ERRANT_FOR,
     FIT_FOR,
+    PING_PATIENCE,
     STALLED_AFTER,
     look_closer,
     remember,
@@ -881,7 +881,7 @@ def test_an_open_holder_whose_peer_cannot_take_over_is_alone(
     assert world.log.count("mark alone") == 1  # it is written to a disk
     asked = [line for line in world.log if line.startswith(("on link", "echo"))]
     assert asked == ([] if peer == "refusing" else ["on link?", "echo 10.0.0.1?"])  # and only once
-    assert world.time < 0.09 + ECHO_PATIENCE + 0.01
+    assert world.time < 0.09 + PING_PATIENCE + 0.01
 
 
 @pytest.mark.parametrize("what", ["on link", "echo"])

@@ -220,7 +220,7 @@ TROUBLES = [
 def test_a_degraded_holder_gives_way_only_to_better(
     reason: str, status: int, what: str, fit: bool, better: bool
 ) -> None:
-    """A peer that is fit at this moment is not enough (closer_look.py)."""
+    """A peer that is fit at this moment is not enough (check/deep_look.py)."""
     found = {what: "in words", "peer_fit": fit, "gives_way": better, "peer": "closed"}
     verdict = judge(with_found(holder(HEALTHY), **found), config())
     assert verdict == (reason, status if better else 0, "in words", "holder")

@@ -365,7 +365,7 @@ def test_what_is_waited_for_is_read_after_closing() -> None:
 
 @pytest.mark.parametrize("said_already", ["verbose", "dry_run", ""])
 def test_what_a_person_reads(said_already: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """With -v, and in a rehearsal, the steps say it themselves."""
+    """With -v, and in a dry run, the steps say it themselves."""
     world = active()
     options = {"verbose": False, "dry_run": False, "drop_vip": False, "force": False}
     if said_already:

@@ -169,7 +169,7 @@ TABLE: Table[Setup] = (
     row("CHECK_FALL", WARNING, _number("fall", lambda check: check.tracker.fall, 1),
         "one failure counts (fall 1)",
         "a failed check has closed MySQL. With fall 2 the VIP stays on a closed node for one more"
-        " run. Patience belongs into hung_after in the option file.",
+        " run. Patience belongs in hung_after in the option file.",
         "write `fall 1` into the vrrp_script"),
     row("CHECK_RISE", WARNING, _number("rise", lambda check: check.tracker.rise, 2, or_more=True),
         "two successes in a row make a node fit again (rise 2)",

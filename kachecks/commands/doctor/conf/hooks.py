@@ -38,7 +38,9 @@ def _command(setup: Setup, program: str) -> str:
 
 
 def _stops_shortly(setup: Setup) -> Iterator[Found]:
-    commands = [c for c in setup.hooks if c.role == "notify_stop" and c.ours == "notify_backup"]
+    commands = [
+        each for each in setup.hooks if (each.role, each.ours) == ("notify_stop", "notify_backup")
+    ]
     for command in commands[-1:]:
         if "--stop" not in command.arguments:
             yield Found(
@@ -66,14 +68,14 @@ def _permit(setup: Setup) -> Iterator[Found]:
         return
     path = os.path.normpath(setup.permit)
     definitions = setup.conf.root.all("track_file", "vrrp_track_file")
-    ours = [d for d in definitions if _file_of(d) == path]
+    ours = [each for each in definitions if _file_of(each) == path]
     names = {tracker.name: tracker for tracker in instance.trackers if tracker.kind == "file"}
-    tracked = [d for d in ours if d.value in names]
+    tracked = [each for each in ours if each.value in names]
     if tracked:
         yield from _right_permit(setup, tracked[-1], names[tracked[-1].value])
         return
     what = f"vrrp_instance {instance.name} tracks no file {path}"
-    others = [_file_of(d) for d in definitions if d.value in names]
+    others = [_file_of(each) for each in definitions if each.value in names]
     if ours:
         what = f"track_file {ours[0].value} is {path}, but vrrp_instance {instance.name} does"
         what += " not track it"

@@ -146,7 +146,9 @@ def _from_each_other(
     """Compared by identity, as the source may be given as a name, or as an address of another
     network."""
     vips = servers.config.vips
-    sources = [s for s in server.sources or () if not _is_among(s.channel.source_host, vips)]
+    sources = [
+        each for each in server.sources or () if not _is_among(each.channel.source_host, vips)
+    ]
     if not sources:
         return  # told by REPLICATION_RUNS, SOURCE_IS_VIP
     hosts = ", ".join(source.channel.source_host for source in sources)

@@ -133,7 +133,7 @@ def test_what_cannot_be_used(
 @pytest.fixture
 def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The snippets, on a host that has nothing of what they name; no server is asked."""
-    monkeypatch.setattr(doctor, "ask_servers", lambda _host: None)
+    monkeypatch.setattr(doctor, "ask_servers", lambda _node: None)
     monkeypatch.setattr(doctor, "of_servers", lambda _servers: [])
     options = tmp_path / "kachecks.cnf"
     run_dir = f"run_dir = {tmp_path}/none\n[client]"

@@ -28,27 +28,29 @@ from kachecks.config.options import load
 
 asked = {"here": {}, "peer": {}}
 
-class Host(node.Host):
+class Recording(node.Servers):
     def connect_local(self, timeout):
         return self.recorded("here", super().connect_local(timeout))
 
     def connect_peer(self, timeout):
         return self.recorded("peer", super().connect_peer(timeout))
 
-    def recorded(self, node, asking):
+    def recorded(self, side, asking):
         query = asking.query
-        asked[node]["version"] = asking.server_version
-        asked[node]["rows"] = {}
+        asked[side]["version"] = asking.server_version
+        asked[side]["rows"] = {}
 
         def record(sql, timeout):
             rows = query(sql, timeout)
-            asked[node]["rows"][sql] = rows
+            asked[side]["rows"][sql] = rows
             return rows
 
         asking.query = record
         return asking
 
-found = probe.ask(Host(load()))
+outside = node.Outside(load())
+outside.servers = Recording(load())
+found = probe.ask_servers(node.Node(load(), outside))
 asked["here"]["options"] = found.here.options
 json.dump(asked, sys.stdout)
 """
