@@ -1,4 +1,4 @@
-"""check_mysql: its command line, its deadline, what it says. The look itself is in check.one_run.
+"""check_mysql: its command line, its deadline, what it says. The look itself is in one_run.
 
 The healthy path runs every second on every node, so what only a failure or a person needs is
 imported where it is needed.

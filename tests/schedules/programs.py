@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from kachecks.check.one_run import Run, examine
+from kachecks.check.one_run import Run, run_check
 from kachecks.check.watch import watch
 from kachecks.commands.switchover import handing_over, preflight
 from kachecks.hooks import notify_down
@@ -36,7 +36,7 @@ def check(node: Node, program: Program) -> object:
     finally:
         run.close()
     if not verdict.status and run.answered and watch(here, run.process).look_again:
-        verdict = examine(here, act=True)
+        verdict = run_check(here, act=True)
     program.verdict = verdict  # type: ignore[attr-defined]
     if node.world.telling:
         node.say(f"{verdict.reason} {verdict.status}: {verdict.sentence}", program)

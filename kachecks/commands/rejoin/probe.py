@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kachecks.bounded import Budget
-from kachecks.check.one_run import examine
+from kachecks.check.one_run import run_check
 from kachecks.commands.rejoin.facts import HERE, THERE, Comparison, Gap, Side
 from kachecks.mysql import operator_queries, positions, queries
 from kachecks.mysql.facts import Channel, channels_by_address, channels_by_identity
@@ -30,7 +30,7 @@ def compare(node: Node) -> Comparison:
         SessionError: this node's server cannot be asked.
         OSError: the kernel's tables cannot be read.
     """
-    verdict = examine(node, act=False)
+    verdict = run_check(node, act=False)
     local = node.servers.connect_local(STATEMENT)
     try:
         here = _server(local)

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from kachecks.bounded import Asking, GivenUp
-from kachecks.check.one_run import examine
+from kachecks.check.one_run import run_check
 from kachecks.check.verdict import Verdict
 from kachecks.commands.status.facts import (
     NO_KEEPALIVED,
@@ -94,7 +94,7 @@ class Looking:
         ask("adverts", node.network.hears_peer)
         ask("no vrrp", node.network.peer_has_no_vrrp)
         ask("vrrp", lambda: keepalived_probe.ask_keepalived(config.vips))
-        ask("verdict", lambda: examine(node, act=False))
+        ask("verdict", lambda: run_check(node, act=False))
         reached_here, trouble_here = self._answer("here", LOOK)
         reached_there, trouble_there = self._answer("there", LOOK)
         own = interfaces.own_address(config.peer)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from kachecks.check.one_run import ISOLATED_PATIENCE, examine
+from kachecks.check.one_run import ISOLATED_PATIENCE, run_check
 from kachecks.check.verdict import Verdict
 from kachecks.mysql.disks import Disks
 from kachecks.mysql.session import DriverError, Lost, ServerError
@@ -63,7 +63,7 @@ def closed_holder(**options: str) -> World:
 
 
 def check(world: World, act: bool = True, stalled: str = "") -> Verdict:
-    verdict = examine(world.node, act, stalled)
+    verdict = run_check(world.node, act, stalled)
     assert [each for each in world.sessions if not each.ended] == []
     assert world.locked_by != "us"
     return verdict

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kachecks.bounded import Answer
-from kachecks.check.one_run import examine
+from kachecks.check.one_run import run_check
 from kachecks.commands.maintenance import command as maintenance
 from kachecks.config.options import parse
 from kachecks.network.link import Network
@@ -150,7 +150,7 @@ def node_of_a_pair(vip: bool) -> World:
 
 
 def verdict(world: World) -> tuple[str, int]:
-    found = examine(world.node, True)
+    found = run_check(world.node, True)
     return found.reason, found.status
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kachecks.check.one_run import examine
+from kachecks.check.one_run import run_check
 from kachecks.hooks import notify_down
 from kachecks.mysql.session import ServerError
 from kachecks.state.marks import Look
@@ -26,7 +26,7 @@ def lone(**options: str) -> World:
 
 
 def check(world: World) -> str:
-    return examine(world.node, True).reason
+    return run_check(world.node, True).reason
 
 
 def test_the_next_check_sees_the_receiver_connected() -> None:

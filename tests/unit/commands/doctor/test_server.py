@@ -214,7 +214,7 @@ WRONG: list[tuple[str, list[str], Break, str, str]] = [
     ("AUTO_INCREMENT", BOTH, variables(PEER, auto_increment_increment="3"), "3 on the peer", "= 2"),
     ("GTID_DOMAINS", MARIADB, all_variables(gtid_domain_id="0"), "gtid_domain_id is 0", "= 1"),
     ("PORTS", BOTH, variables(PEER, port="3307"), "3307 on the peer", "same port"),
-    ("SAME_SETTINGS", BOTH, variables(PEER, max_connections="10"), "max_connections is", "the same value"),
+    ("SAME_SETTINGS", BOTH, variables(PEER, max_connections="10"), "max_connections is", "same"),
     ("BOTH_OPEN", BOTH, both_open, "both take writes", "notify_backup"),
     ("CLOCKS", BOTH, lambda a: a.rows(PEER, "SELECT UTC")[0].update(ahead="-7"),
         "7.0 s behind", "chronyd"),
