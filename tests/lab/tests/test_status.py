@@ -91,7 +91,7 @@ def test_those_who_ask_keepalived_at_the_same_time_all_get_its_answer(pair: Pair
     program = (
         "from kachecks.keepalived import probe\n"
         "for _ in range(5):\n"
-        f"    print(probe.ask(['{VIP}'], patience=20).state)"
+        f"    print(probe.ask_keepalived(['{VIP}'], patience=20).state)"
     )
     asking = [
         pair.b.popen([f"{BIN}/python", "-c", program], stdout=subprocess.PIPE) for _ in range(4)
