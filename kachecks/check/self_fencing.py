@@ -6,8 +6,8 @@ from kachecks.check.verdict import Verdict
 from kachecks.node import Node
 from kachecks.transitions.demotion import demote, demote_mute, kill_open_server
 from kachecks.transitions.giving_way import unmark_alone_on_closing
-from kachecks.transitions.lock import lock_to_demote
 from kachecks.transitions.record import Outcome, Steps
+from kachecks.transitions.waiting_for_lock import lock_to_demote
 
 
 def close_for(node: Node, verdict: Verdict, mute: str, patience: float) -> Outcome | None:

@@ -19,9 +19,9 @@ from kachecks.node import Node
 from kachecks.report import say
 from kachecks.state.files import StateError
 from kachecks.transitions.catching_up import wait_for_peer
-from kachecks.transitions.lock import lock_to_demote
 from kachecks.transitions.reconcile import demotion
 from kachecks.transitions.record import Outcome, Steps
+from kachecks.transitions.waiting_for_lock import lock_to_demote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

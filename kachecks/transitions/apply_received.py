@@ -7,7 +7,8 @@ from kachecks.mysql import positions, queries
 from kachecks.mysql.facts import BY_FILE, Channel, Version
 from kachecks.mysql.gtid import Position, lost_of
 from kachecks.node import Node
-from kachecks.transitions.sessions import STATEMENT, Refusal, Sessions, own_server
+from kachecks.transitions.refusal import Refusal
+from kachecks.transitions.sessions import STATEMENT, Sessions, own_server
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

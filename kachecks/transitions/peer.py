@@ -28,14 +28,8 @@ from kachecks.mysql.session import (
 from kachecks.transitions.closing import Closing, NotClosed
 from kachecks.transitions.demotion import own_users
 from kachecks.transitions.presence import Presence, must_see_a_witness, presence_of_peer
-from kachecks.transitions.sessions import (
-    PEER_STATEMENT,
-    STATEMENT,
-    Peer,
-    Refusal,
-    Sessions,
-    own_server,
-)
+from kachecks.transitions.refusal import Refusal
+from kachecks.transitions.sessions import PEER_STATEMENT, STATEMENT, Peer, Sessions, own_server
 
 PEER_CONNECT = 0.6
 """Seconds for the driver to connect to the peer. Where nothing answers, the session sends a second

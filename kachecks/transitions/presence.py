@@ -8,7 +8,8 @@ one that cannot be asked.
 
 from __future__ import annotations
 
-from kachecks.transitions.sessions import Refusal, Sessions
+from kachecks.transitions.refusal import Refusal
+from kachecks.transitions.sessions import Sessions
 
 HOLDER_PROBES = 3
 HOLDER_PAUSE = 0.4

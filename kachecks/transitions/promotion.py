@@ -12,16 +12,8 @@ from kachecks.node import Node
 from kachecks.transitions.apply_received import apply_received
 from kachecks.transitions.peer import Settled, peer_is_back, settle_peer
 from kachecks.transitions.record import Outcome, Steps
-from kachecks.transitions.sessions import (
-    STATEMENT,
-    Interrupted,
-    Refusal,
-    Sessions,
-    StandAside,
-    own_server,
-)
-
-__all__ = ["StandAside", "promote"]
+from kachecks.transitions.refusal import Interrupted, Refusal, StandAside
+from kachecks.transitions.sessions import STATEMENT, Sessions, own_server
 
 
 def promote(node: Node, steps: Steps) -> Outcome:

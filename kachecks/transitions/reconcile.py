@@ -15,9 +15,10 @@ from kachecks.transitions.giving_way import (
     redirect_clients,
     unmark_alone_on_closing,
 )
-from kachecks.transitions.lock import lock_to_demote, lock_to_promote
-from kachecks.transitions.promotion import StandAside, promote
+from kachecks.transitions.promotion import promote
 from kachecks.transitions.record import Outcome, Steps
+from kachecks.transitions.refusal import StandAside
+from kachecks.transitions.waiting_for_lock import lock_to_demote, lock_to_promote
 
 ATTEMPTS = 5
 """How often a promotion is tried in all, if it is interrupted each time (a session with a server

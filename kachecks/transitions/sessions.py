@@ -16,6 +16,7 @@ from kachecks.mysql.probe import probe
 from kachecks.mysql.session import Session, SessionError
 from kachecks.node import Node
 from kachecks.transitions.record import Steps
+from kachecks.transitions.refusal import Interrupted, Leaving, Refusal, VipGone
 
 STATEMENT = 2.0
 """Seconds for one statement; the server ends our sessions after 3 s of silence."""
@@ -28,27 +29,6 @@ PING_AFTER = 0.5
 
 LOCK_PATIENCE = 8.0
 """Seconds to wait for the other node's promotion."""
-
-
-class Refusal(Exception):
-    """This node must not open; the text says why."""
-
-
-class Interrupted(Refusal):
-    """A session has ended, and with it our lock. This promotion is over, but a new one may
-    begin."""
-
-
-class StandAside(Exception):
-    """This node is not to be promoted any more: the VIP has left, or is about to leave."""
-
-
-class VipGone(StandAside):
-    """The VIP has left this host."""
-
-
-class Leaving(StandAside):
-    """Somebody on this host is closing it in order to leave."""
 
 
 class Peer(NamedTuple):

@@ -19,10 +19,11 @@ from kachecks.state.files import Lock
 from kachecks.state.marks import Marks
 from kachecks.transitions import demotion, giving_way, peer, promotion, reconcile
 from kachecks.transitions import sessions as promotion_sessions
-from kachecks.transitions.lock import lock_to_demote
 from kachecks.transitions.presence import must_see_a_witness
 from kachecks.transitions.record import Steps
-from kachecks.transitions.sessions import PEER_STATEMENT, STATEMENT, Refusal, Sessions, own_server
+from kachecks.transitions.refusal import Refusal
+from kachecks.transitions.sessions import PEER_STATEMENT, STATEMENT, Sessions, own_server
+from kachecks.transitions.waiting_for_lock import lock_to_demote
 from tests.schedules import programs
 from tests.schedules.outside import SimulatedNetwork, node_of
 

@@ -6,20 +6,20 @@ from kachecks.commands.doctor.conf import check, file, hooks, instance, vrrp
 from kachecks.commands.doctor.conf import pair as conf_pair
 from kachecks.commands.doctor.conf.file import Reading
 from kachecks.commands.doctor.conf.setup import Setup, Setups
-from kachecks.commands.doctor.host import boot as host_boot
-from kachecks.commands.doctor.host import directories, keepalived, network, programs, runs
+from kachecks.commands.doctor.host import check_runs, directories, keepalived, network, programs
+from kachecks.commands.doctor.host import systemd as host_boot
 from kachecks.commands.doctor.host.facts import HostFacts
 from kachecks.commands.doctor.rule import BOTH, HERE, Finding, Rule, Table, judge, rules
-from kachecks.commands.doctor.server import access, reach, replication, semi_sync, settings
 from kachecks.commands.doctor.server import boot as server_boot
 from kachecks.commands.doctor.server import pair as server_pair
+from kachecks.commands.doctor.server import privileges, reach, replication, semi_sync, settings
 from kachecks.commands.doctor.server.facts import PairFacts, ServerFacts
 
 _OF_SETUP: tuple[Table[Setup], ...] = (instance.TABLE, check.TABLE, hooks.TABLE, vrrp.TABLE)
 _OF_HOST: tuple[Table[HostFacts], ...] = (
     keepalived.TABLE,
     programs.TABLE,
-    runs.TABLE,
+    check_runs.TABLE,
     directories.TABLE,
     host_boot.TABLE,
     network.TABLE,
@@ -27,7 +27,7 @@ _OF_HOST: tuple[Table[HostFacts], ...] = (
 _OF_SERVERS: tuple[Table[PairFacts], ...] = (reach.TABLE, server_pair.TABLE, semi_sync.OF_BOTH)
 _OF_SERVER: tuple[Table[ServerFacts], ...] = (
     server_boot.TABLE,
-    access.TABLE,
+    privileges.TABLE,
     settings.TABLE,
     semi_sync.TABLE,
     replication.TABLE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kachecks.check.verdict import Verdict
-from kachecks.keepalived.state import Vrrp
+from kachecks.keepalived.vrrp_state import Vrrp
 from kachecks.mysql.facts import Channel, Facts
 from kachecks.state.maintenance import Maintenance
 from kachecks.state.transition import Transition

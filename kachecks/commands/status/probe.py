@@ -20,9 +20,9 @@ from kachecks.commands.status.facts import (
 from kachecks.commands.status.judgement import judged
 from kachecks.commands.status.servers import compared, reach
 from kachecks.config.options import Config
-from kachecks.keepalived import probe as keepalived_probe
+from kachecks.keepalived import ask_state as keepalived_probe
 from kachecks.keepalived.process import KeepalivedError, NotFound
-from kachecks.keepalived.state import Vrrp
+from kachecks.keepalived.vrrp_state import Vrrp
 from kachecks.mysql.driver import prepare
 from kachecks.mysql.errors import ABSENT, CLOSED, OPEN, UNKNOWN, word_for
 from kachecks.mysql.session import NoAnswer, Session, SessionError, Unreachable

@@ -22,9 +22,9 @@ from kachecks.state.files import StateError
 from kachecks.transitions.catching_up import wait_for_peer
 from kachecks.transitions.closing import NotClosed
 from kachecks.transitions.demotion import close_server
-from kachecks.transitions.lock import lock_to_hand_over
 from kachecks.transitions.reconcile import reopen
 from kachecks.transitions.record import Outcome, Steps
+from kachecks.transitions.waiting_for_lock import lock_to_hand_over
 
 if TYPE_CHECKING:
     from kachecks.transitions.catching_up import EachRound

@@ -22,9 +22,9 @@ from kachecks.mysql.session import ServerError
 from kachecks.state.files import StateError
 from kachecks.state.maintenance_mark import in_local_time
 from kachecks.state.marks import GaveWay
-from kachecks.transitions.lock import HANDOVER_LOCK_PATIENCE
 from kachecks.transitions.progress import ProgressLines
 from kachecks.transitions.record import Outcome
+from kachecks.transitions.waiting_for_lock import HANDOVER_LOCK_PATIENCE
 from tests.unit.doubles.simulation import (
     CLOSED,
     MARIADB,

@@ -6,7 +6,7 @@ from typing import Any
 
 from kachecks.check.verdict import Verdict
 from kachecks.commands.status.facts import Lacks, MarksSeen, NodeSeen, ServerSeen, Status
-from kachecks.keepalived.state import Vrrp
+from kachecks.keepalived.vrrp_state import Vrrp
 from kachecks.mysql.facts import Channel, Facts, Version
 from kachecks.state.transition import Transition
 

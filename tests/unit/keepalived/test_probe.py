@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from kachecks.keepalived import probe
-from kachecks.keepalived.probe import Untold, ask_keepalived
+from kachecks.keepalived import ask_state
+from kachecks.keepalived.ask_state import Untold, ask_keepalived
 from kachecks.keepalived.process import Keepalived, NotFound
 from tests.unit.keepalived.test_state import MASTER, VIP, WRITTEN
 
@@ -34,10 +34,10 @@ class Asked:
 @pytest.fixture
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
     found, made = Keepalived(psutil.Process(), "pid file", "/run/keepalived.pid"), Asked(tmp_path)
-    monkeypatch.setattr(probe, "find", lambda: found)
-    monkeypatch.setattr(probe, "_signal_number", lambda _found, _patience: 36)
-    monkeypatch.setattr(probe, "_send", made.send)
-    monkeypatch.setattr(probe, "_path", lambda _found: str(made.file))
+    monkeypatch.setattr(ask_state, "find", lambda: found)
+    monkeypatch.setattr(ask_state, "_signal_number", lambda _found, _patience: 36)
+    monkeypatch.setattr(ask_state, "_send", made.send)
+    monkeypatch.setattr(ask_state, "_path", lambda _found: str(made.file))
     return made
 
 
@@ -79,7 +79,7 @@ def test_half_of_a_file_is_read_again(asked: Asked) -> None:
 
 @pytest.mark.usefixtures("asked")
 def test_file_of_somebody_else_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "_owner", lambda _found: os.getuid() + 1)
+    monkeypatch.setattr(ask_state, "_owner", lambda _found: os.getuid() + 1)
     with pytest.raises(Untold):
         ask_keepalived([VIP], 0.02)
 
@@ -94,7 +94,7 @@ def test_link_is_not_followed(asked: Asked, tmp_path: Path) -> None:
 
 
 def test_no_keepalived(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "find", lambda: None)
+    monkeypatch.setattr(ask_state, "find", lambda: None)
     with pytest.raises(NotFound, match="no keepalived is running here"):
         ask_keepalived([VIP])
 
@@ -102,4 +102,4 @@ def test_no_keepalived(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_signal_goes_to_none_that_has_not_prepared_for_it() -> None:
     """The default action of a real-time signal ends a process."""
     this = Keepalived(psutil.Process(), "pid file", "x")
-    assert not probe._prepared(this.process, 36)
+    assert not ask_state._prepared(this.process, 36)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kachecks.keepalived.state import Vrrp, chosen
+from kachecks.keepalived.vrrp_state import Vrrp, chosen
 
 VIP = "10.0.0.100"
 WRITTEN = {  # by keepalived 2.2.7 and 2.3.3 alike, shortened

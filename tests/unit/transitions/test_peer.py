@@ -10,7 +10,8 @@ import pytest
 from kachecks.mysql.session import DriverError, Lost, ServerError
 from kachecks.transitions.peer import STILL_FRESH, Settled, peer_is_back, settle_peer
 from kachecks.transitions.record import Steps
-from kachecks.transitions.sessions import Interrupted, Leaving, Refusal, Sessions, VipGone
+from kachecks.transitions.refusal import Interrupted, Leaving, Refusal, VipGone
+from kachecks.transitions.sessions import Sessions
 from tests.unit.doubles.simulation import (
     CLOSED,
     MARIADB,

@@ -15,7 +15,8 @@ from kachecks.transitions.presence import (
     presence_of_peer,
 )
 from kachecks.transitions.record import Steps
-from kachecks.transitions.sessions import Interrupted, Leaving, Refusal, Sessions, VipGone
+from kachecks.transitions.refusal import Interrupted, Leaving, Refusal, VipGone
+from kachecks.transitions.sessions import Sessions
 from tests.unit.doubles.simulation import World
 
 MAC = "02:00:00:00:00:01"

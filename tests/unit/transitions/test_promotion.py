@@ -9,14 +9,8 @@ from kachecks.mysql.session import DriverError, Lost, ServerError
 from kachecks.transitions.demotion import demote
 from kachecks.transitions.promotion import promote
 from kachecks.transitions.record import Outcome, Steps
-from kachecks.transitions.sessions import (
-    PEER_STATEMENT,
-    PING_AFTER,
-    STATEMENT,
-    Leaving,
-    StandAside,
-    VipGone,
-)
+from kachecks.transitions.refusal import Leaving, StandAside, VipGone
+from kachecks.transitions.sessions import PEER_STATEMENT, PING_AFTER, STATEMENT
 from tests.unit.doubles.simulated_server import UUID
 from tests.unit.doubles.simulation import (
     CLOSED,

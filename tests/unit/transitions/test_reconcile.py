@@ -7,9 +7,9 @@ import pytest
 from kachecks.mysql.session import Lost, ServerError
 from kachecks.state.files import StateError
 from kachecks.state.marks import GaveWay
-from kachecks.transitions.lock import PROMOTION_LOCK_PATIENCE
 from kachecks.transitions.reconcile import reconcile
 from kachecks.transitions.record import Outcome
+from kachecks.transitions.waiting_for_lock import PROMOTION_LOCK_PATIENCE
 from tests.unit.doubles.simulation import CLOSED, MUTE, OPEN, REFUSED, SILENT, Client, World
 
 OPENED = "B: SET GLOBAL read_only = 0"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from kachecks.commands.doctor.server.grants import Grant
 from kachecks.commands.doctor.server.my_cnf import Option
-from kachecks.commands.doctor.server.privileges import Grant
 from kachecks.config.options import Config
 from kachecks.mysql.facts import Access, Channel, Row, Version, parse_channel
 

@@ -1,140 +1,72 @@
-"""What our accounts may do, and what they must be able to do: SHOW GRANTS as values. Pure.
-
-What each privilege allows was measured one by one on MySQL 9.7 and MariaDB 10.11. For other
-versions it is taken from the manuals (MySQL, "Privileges Provided by MySQL"; MariaDB, "GRANT").
-"""
+"""doctor on our accounts: what they may do, by what the servers say. Rules over facts, pure."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator
 
-from kachecks.mysql.facts import Version
-
-EVERYTHING = "*.*"
-VIEW = "kachecks.read_only_exempt"
-_ALL = frozenset({"ALL", "ALL PRIVILEGES"})
-_NONE = frozenset({"USAGE"})
+from kachecks.commands.doctor.rule import FAILURE, WARNING, Found, Table, not_checked, row
+from kachecks.commands.doctor.server.facts import ServerFacts
+from kachecks.commands.doctor.server.grants import Need, beyond, inactive_roles, lacking
 
 
-class Grant(NamedTuple):
-    """One row of SHOW GRANTS; a role that is granted has no privileges here."""
-
-    privileges: frozenset[str]
-    on: str  # *.*, database.*, database.table; "" for a role
-    grant_option: bool = False
-    role: str = ""
-
-
-class Need(NamedTuple):
-    """Something that kachecks does with an account, and the privileges that each allow it."""
-
-    purpose: str
-    any_of: tuple[str, ...]  # the first is the one that the grants files give
-
-
-def parse_grants(rows: Iterable[str]) -> tuple[Grant, ...]:
-    """The rows of SHOW GRANTS. Hashes of passwords (MariaDB) are not kept."""
-    return tuple(grant for grant in map(_parse, rows) if grant is not None)
-
-
-def _parse(text: str) -> Grant | None:
-    if not text.upper().startswith("GRANT "):
-        return None  # SET DEFAULT ROLE, REVOKE: partial revokes take nothing that we need
-    words = _tokens(text[len("GRANT ") :])
-    upper = [word.upper() for word in words]
-    if "TO" not in upper:
-        return None
-    to = upper.index("TO")
-    grant_option = upper[-3:] == ["WITH", "GRANT", "OPTION"]
-    if "ON" not in upper[:to]:
-        return Grant(frozenset(), "", grant_option, _plain("".join(words[:to])))
-    on = upper.index("ON")
-    where = words[on + 1 : to]
-    if where and where[0].upper() in ("TABLE", "FUNCTION", "PROCEDURE", "PACKAGE"):
-        where = where[1:]
-    listed = " ".join(words[:on]).upper()
-    names = re.sub(r"\([^)]*\)", "", listed).split(",")  # SELECT (column, column)
-    privileges = frozenset(re.sub(r"\bREPLICA\b", "SLAVE", " ".join(n.split())) for n in names)
-    return Grant(privileges, _plain("".join(where)), grant_option)
-
-
-def _tokens(text: str) -> list[str]:
-    """Split into words. Text in quotes or backticks is one word together with what touches it."""
-    return re.findall(r"(?:`(?:[^`]|``)*`|'(?:[^'\\]|\\.|'')*'|\"[^\"]*\"|[^\s`'\"])+", text)
-
-
-def _plain(name: str) -> str:
-    return name.replace("`", "").replace("'", "").replace('"', "")
-
-
-def needs(version: Version) -> tuple[Need, ...]:
-    """What our account on a server of this version must be able to do."""
-    if version.mariadb:
-        super_closes = () if version.number >= (10, 11, 0) else ("SUPER",)
-        return (
-            Need("see the state of replication", ("SLAVE MONITOR", "SUPER")),
-            Need("see whose connections to cut", ("PROCESS",)),
-            Need("cut connections", ("CONNECTION ADMIN", "SUPER")),
-            Need("close and open the server", ("READ_ONLY ADMIN", *super_closes)),
-            Need("start the replication threads", ("REPLICATION SLAVE ADMIN", "SUPER")),
+def _may_do_its_work(server: ServerFacts) -> Iterator[Found]:
+    if "grants" in server.troubles:
+        yield not_checked(server.troubles["grants"])
+        return
+    roles = inactive_roles(server.grants)
+    asleep = f"; is the role {', '.join(roles)} active (SET DEFAULT ROLE)?" if roles else ""
+    for need in lacking(server.version, server.grants):
+        yield Found(
+            f"{server.account} may not {need.purpose}: it lacks {need.any_of[0]}{asleep}",
+            cure=_grant(need, server.account),
         )
-    if version.number < (8, 0, 0):
-        return (
-            Need("see the state of replication", ("REPLICATION CLIENT", "SUPER")),
-            Need("see whose connections to cut", ("PROCESS",)),
-            Need("close and open the server, cut connections, start replication", ("SUPER",)),
-        )
-    system_user = (Need("cut connections of root, too", ("SYSTEM_USER",)),)
-    return (
-        Need("see the state of replication", ("REPLICATION CLIENT", "SUPER")),
-        Need("see whose connections to cut", ("PROCESS",)),
-        Need("close and open the server", ("SYSTEM_VARIABLES_ADMIN", "SUPER")),
-        Need("cut connections", ("CONNECTION_ADMIN", "SUPER")),
-        Need("start the replication threads", ("REPLICATION_SLAVE_ADMIN", "SUPER")),
-        *(system_user if version.number >= (8, 0, 16) else ()),
-    )
 
 
-def lacking(version: Version, grants: Sequence[Grant]) -> tuple[Need, ...]:
-    """The needs that no grant covers."""
-    held = _global(grants)
-    if held & _ALL:
-        return ()
-    return tuple(need for need in needs(version) if not held.intersection(need.any_of))
+def _grant(need: Need, account: str) -> str:
+    user, _, host = account.rpartition("@")
+    account = f"{_quoted(user)}@{_quoted(host)}"
+    return f"on the node that takes writes: GRANT {need.any_of[0]} ON *.* TO {account}"
 
 
-def beyond(version: Version, grants: Sequence[Grant]) -> tuple[str, ...]:
-    """What the account may do beyond our needs, in the form in which it would be revoked: "SELECT
-    ON app.*".
-
-    5.7 needs SUPER; other versions have finer privileges. To read performance_schema, or the
-    position of the binary log, does no harm.
-    """
-    allowed = {need.any_of[0] for need in needs(version)} | _NONE
-    allowed |= {"REPLICATION CLIENT", "BINLOG MONITOR"}
-    found = []
-    for grant in grants:
-        if grant.role:
-            continue
-        if grant.on == EVERYTHING:
-            more = grant.privileges - allowed
-        elif grant.on == VIEW or grant.on.startswith("performance_schema."):
-            more = grant.privileges - {"SELECT", *_NONE}
-        else:
-            more = grant.privileges - _NONE
-        if grant.grant_option and grant.privileges - {"PROXY"}:
-            more |= {"GRANT OPTION"}
-        if more:
-            found.append(f"{', '.join(sorted(more))} ON {grant.on}")
-    return tuple(found)
+def _quoted(name: str) -> str:
+    return "'" + name.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def inactive_roles(grants: Sequence[Grant]) -> tuple[str, ...]:
-    """Roles granted to the account: one that is not active gives it nothing."""
-    return tuple(grant.role for grant in grants if grant.role)
+def _may_do_nothing_else(server: ServerFacts) -> Iterator[Found]:
+    for each in beyond(server.version, server.grants):
+        yield Found(f"{server.account} has {each}")
 
 
-def _global(grants: Sequence[Grant]) -> frozenset[str]:
-    return frozenset().union(*(grant.privileges for grant in grants if grant.on == EVERYTHING))
+def _comes_from_known_hosts(server: ServerFacts) -> Iterator[Found]:
+    """A network (10.0.0.%) is the operator's to judge."""
+    if server.account.rpartition("@")[2] in ("%", ""):
+        yield Found(f"we are let in as {server.account}")
+
+
+def _knows_who_writes(server: ServerFacts) -> Iterator[Found]:
+    if server.view is False:
+        yield Found(server.troubles.get("view", "it cannot be read"))
+
+
+TABLE: Table[ServerFacts] = (
+    row("PRIVILEGES", FAILURE, _may_do_its_work,
+        "our account may do all that check, promotion and demotion need",
+        "the check cannot tell (UNKNOWN), a demotion cannot close, a promotion cannot open",
+        "grant what the grants file for this version in keepalived-snippets grants, to each of the"
+        " accounts: at localhost and at both nodes' addresses"),
+    row("PRIVILEGES_BEYOND", WARNING, _may_do_nothing_else,
+        "our account may do nothing else",
+        "its password is in a file on both nodes, and it may write through read_only: with"
+        " privileges on tables it could change a closed node",
+        "revoke what the grants file in keepalived-snippets does not grant"),
+    row("ACCOUNT_HOST", WARNING, _comes_from_known_hosts,
+        "our account is bound to localhost and to the nodes' addresses",
+        "whoever has the password may use it from anywhere",
+        "RENAME USER to one at 'localhost' and one at each node's address, as the grants file has"
+        " them"),
+    row("EXEMPT_VIEW", WARNING, _knows_who_writes,
+        "MariaDB before 12: the view kachecks.read_only_exempt can be read",
+        "a demotion must cut the accounts that may write through read_only, and without the view"
+        " it knows of none but root",
+        "create the view and grant SELECT on it, as grants.mariadb.sql does"),
+)  # fmt: skip

@@ -15,8 +15,8 @@ from kachecks.commands.doctor.server.facts import (
     parse_origins,
     parse_source,
 )
+from kachecks.commands.doctor.server.grants import parse_grants
 from kachecks.commands.doctor.server.my_cnf import Option
-from kachecks.commands.doctor.server.privileges import parse_grants
 from kachecks.mysql import operator_queries, positions, queries
 from kachecks.mysql.facts import Channel, Row, parse_access
 from kachecks.mysql.gtid import lost_of

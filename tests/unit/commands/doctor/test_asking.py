@@ -11,10 +11,10 @@ import pytest
 
 from kachecks.commands.doctor.conf.setup import Command
 from kachecks.commands.doctor.host import kernel, run
-from kachecks.commands.doctor.host.boot import timespan
 from kachecks.commands.doctor.host.facts import Part
 from kachecks.commands.doctor.host.files import file_system, look_at_directory, look_at_file
 from kachecks.commands.doctor.host.keepalived import conf_of, config_id_of
+from kachecks.commands.doctor.host.systemd import timespan
 from kachecks.config.options import parse
 
 ME = pwd.getpwuid(os.geteuid()).pw_name

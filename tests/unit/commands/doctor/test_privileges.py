@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from kachecks.commands.doctor.server.privileges import (
+from kachecks.commands.doctor.server.grants import (
     EVERYTHING,
     beyond,
     inactive_roles,

@@ -7,7 +7,7 @@ import pytest
 from kachecks.check.verdict import Verdict
 from kachecks.commands.status.facts import NO_KEEPALIVED, Lacks, NodeSeen, Status
 from kachecks.commands.status.judgement import judged, role, summary
-from kachecks.keepalived.state import Vrrp
+from kachecks.keepalived.vrrp_state import Vrrp
 from tests.unit.doubles.simulation import config
 from tests.unit.doubles.status_samples import (
     ACTIVE,

@@ -18,9 +18,9 @@ from kachecks.commands.status.facts import NO_KEEPALIVED, Lacks, Status
 from kachecks.commands.status.json import as_json
 from kachecks.commands.status.judgement import summary
 from kachecks.commands.status.probe import PEER_CONNECT, Looking, hurried_node
-from kachecks.keepalived import probe as keepalived_probe
+from kachecks.keepalived import ask_state as keepalived_probe
 from kachecks.keepalived.process import NoPermission, NotFound
-from kachecks.keepalived.state import Vrrp
+from kachecks.keepalived.vrrp_state import Vrrp
 from kachecks.mysql import operator_queries
 from kachecks.mysql.facts import Row
 from kachecks.mysql.session import ServerError

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kachecks.keepalived.process import Keepalived, KeepalivedError, NoPermission, NotFound, find
-from kachecks.keepalived.state import Vrrp, chosen, instances
+from kachecks.keepalived.vrrp_state import Vrrp, chosen, instances
 
 if TYPE_CHECKING:
     import psutil
