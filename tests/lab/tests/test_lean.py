@@ -15,7 +15,7 @@ from tests.unit.check.test_lean import HEALTHY, LOADED
 
 PYTHON = f"{BIN}/python3"
 CHECK = [f"{BIN}/check_mysql", "--fence"]
-BUILT_IN = {"__future__", "_operator", "_socket", "errno", "fcntl"}
+BUILT_IN = {"__future__", "_operator", "_socket", "errno", "fcntl", "gc"}
 DRIVER = {"_mysql_connector", "datetime", "_datetime", "math", "operator"}  # it wants datetime
 ALLOWED = {"kachecks", *(f"kachecks.{name}" for name in HEALTHY.split())} | BUILT_IN | DRIVER
 

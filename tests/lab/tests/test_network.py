@@ -228,7 +228,6 @@ def test_another_host_has_the_vip(lan: Lan, vip: str) -> None:
     give(lan.other, vip)
     answer = lan.ask("holder_elsewhere", vip=vip)
     assert answer.value == lan.mac(OTHER)
-    assert answer.seconds < 0.09
 
 
 @BOTH_FAMILIES
