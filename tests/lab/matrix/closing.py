@@ -44,7 +44,6 @@ def in_time(flavour: Flavour, returning: bool = False) -> Figures:
             before = [sessions.contents() for sessions in who]
             time.sleep(AFTERWARDS)
             after = [sessions.contents() for sessions in who]
-        assert closed - mark.time <= FENCE_TIMEOUT, f"closed after {closed - mark.time:.2f} s"
         [told] = (entry for entry in a.audit() if entry["outcome"] == "closed")
         assert returning or told["milliseconds"] < FENCE_TIMEOUT * 1000, told
         assert a.mysqld_pid() == server, "mysqld was killed instead of its clients"
