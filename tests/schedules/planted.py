@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from kachecks.check import look as isolation
+from kachecks.check import look
 from kachecks.mysql import positions, queries
 from kachecks.mysql.probe import probe, probe_access
 from kachecks.state.files import Lock
@@ -137,7 +137,7 @@ RULES: dict[str, tuple[str, list[tuple[Any, str, Any]]]] = {
     "had_to_wait": ("giving way to a promotion one has waited for", []),
     "isolation": (
         "an isolated holder closes itself",
-        [(isolation.Isolation, "sentence", lambda _: "")],
+        [(look.Isolation, "sentence", lambda _: "")],
     ),
     "witness": ("a witness before fencing", [(peer, "must_see_a_witness", _nothing)]),
     "permit": ("the withdrawn permit", [(Marks, "withdraw_permit", _nothing)]),

@@ -6,12 +6,7 @@ import re
 
 import pytest
 
-from tests.unit.architecture.sources import HOLE, ROOT, modules, texts
-
-try:
-    import tomllib
-except ModuleNotFoundError:  # Python before 3.11
-    import tomli as tomllib  # type: ignore[no-redef]
+from tests.unit.architecture.sources import HOLE, modules, pure_modules, texts
 
 PLACES = {"mysql/queries.py", "mysql/operator_queries.py"}
 
@@ -24,19 +19,11 @@ STATEMENT = re.compile(
 )
 
 
-def rules() -> set[str]:
-    """Modules that import-linter keeps away from every server: they show SQL and send none."""
-    linter = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
-    named = {each["name"]: each for each in linter["contracts"]}
-    pure = named["Rules and values ask nobody"]
-    return {f"{name.partition('.')[2].replace('.', '/')}.py" for name in pure["source_modules"]}
-
-
 def test_sql_stands_in_one_place() -> None:
     elsewhere = {
         name: found
         for name, module in modules().items()
-        if name not in PLACES | rules()
+        if name not in PLACES | pure_modules()
         and (found := [text for text in texts(module) if STATEMENT.match(text)])
     }
     assert elsewhere == {}

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from kachecks.check.verdict import RULES, Effect, Findings, Observation, explain, judge, needs_peer
+from kachecks.check.verdict import (
+    NOTHING_FOUND,
+    RULES,
+    Effect,
+    Findings,
+    Observation,
+    explain,
+    judge,
+    needs_peer,
+)
 from kachecks.config.options import Config, parse
 from kachecks.mysql.facts import Facts, Row, Version, parse_channel
 from kachecks.state.maintenance_mark import in_local_time
@@ -409,3 +418,28 @@ def test_explain_prints_every_rule() -> None:
 )
 def test_ok_in_words(seen: Observation, sentence: str) -> None:
     assert judge(seen, config()) == ("OK", 0, sentence, "holder" if seen.vip_here else "standby")
+
+
+# Which findings make the next check look again ----------------------------------------------------
+
+WRONG = ["stalled", "disk_full", "disk_read_only", "two_writers", "errant", "behind"]
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_is_wrong_is_looked_at_again(what: str) -> None:
+    assert Findings(**{what: "why"}).wrong
+
+
+@pytest.mark.parametrize("peer", ["", "open", "closed", "refusing", "absent", "mute"])
+@pytest.mark.parametrize("fit", [False, True])
+def test_the_peer_alone_is_not_wrong(peer: str, fit: bool) -> None:
+    """A standby that is powered off for a week must not cost a closer look every second."""
+    assert not Findings(peer=peer, peer_fit=fit, ours_to_close=fit).wrong
+    assert not Findings(peer=peer, wanted="1-1-5", wanted_at=7.0).wrong
+    assert not Findings(peer=peer, up_to_date=fit).wrong
+
+
+def test_nothing_found() -> None:
+    assert Findings() == NOTHING_FOUND
+    assert not any(Findings())
+    assert not NOTHING_FOUND.wrong

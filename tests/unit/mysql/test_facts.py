@@ -135,7 +135,7 @@ def test_source_of_mariadb(server: str) -> None:
     ("server", "heard"), [*((one, 0) for one in MYSQL), *((one, 3) for one in MARIADB)]
 )
 def test_heartbeats(server: str, heard: int) -> None:
-    """MySQL has them elsewhere (performance_schema), and needs none: see drain.py."""
+    """MySQL has them elsewhere (performance_schema), and needs none: see apply_received.py."""
     assert channel(server, "healthy").heartbeats == heard
 
 

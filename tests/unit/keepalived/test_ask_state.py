@@ -14,7 +14,7 @@ import pytest
 from kachecks.keepalived import ask_state
 from kachecks.keepalived.ask_state import Untold, ask_keepalived
 from kachecks.keepalived.process import Keepalived, NotFound
-from tests.unit.keepalived.test_state import MASTER, VIP, WRITTEN
+from tests.unit.keepalived.test_vrrp_state import MASTER, VIP, WRITTEN
 
 
 class Asked:
