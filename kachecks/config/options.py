@@ -172,7 +172,8 @@ KEYS = (
     Key(_K, "alert", PATH, None, "",
         "a program run after each transition and on each new problem, with JSON on its stdin"),
     Key(_K, "run_dir", PATH, "/run/kachecks", "", "lock, permit and marks; gone after a reboot"),
-    Key(_K, "state_dir", PATH, "/var/lib/kachecks", "", "last outcome and audit log"),
+    Key(_K, "state_dir", PATH, "/var/lib/kachecks", "",
+        "the marks alone and maintenance, the audit log; outlives a reboot"),
 
     Key(_C, "user", USER, "kachecks", "", "account on this node's server"),
     Key(_C, "password", PASSWORD, None, "", "its password; none with auth_socket or unix_socket"),
