@@ -3,9 +3,9 @@ it.
 
 There is one vocabulary, from the driver's error to the sentence that people read. A server is
 *open* or *closed* if it says so. Otherwise it is *refusing* (nobody listens, but its host answers),
-*absent* (nothing at that address answers), *mute* (connected, and no answer in time), *busy* (it
-has no connection left), *unaskable* (it answers with another error), or *unknown* (this host cannot
-ask).
+*absent* (nothing at that address answers), *mute* (no answer in time, or the connection was lost),
+*busy* (it has no connection left), *unaskable* (it answers with another error), or *unknown* (this
+host cannot ask).
 """
 
 OPEN, CLOSED = "open", "closed"

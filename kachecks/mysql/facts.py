@@ -1,4 +1,4 @@
-"""What a server is and does, as frozen values. Version differences end here.
+"""What a server is and does, as frozen values. Differences between versions' rows end here.
 
 Unknown is None, never a guess. Rows are read by the column names of every supported version: MySQL
 before 8.0.22 and all MariaDB say Master and Slave, newer MySQL says Source and Replica.
@@ -46,7 +46,11 @@ def parse_version(text: str) -> Version:
 
 
 OLDEST = {True: (10, 5, 0), False: (5, 7, 8)}
-"""By family (MariaDB or not): the oldest version that has everything we rely on."""
+"""By family (MariaDB or not): what is older is refused.
+
+README promises MariaDB from 10.5.9 on, which has the privilege SLAVE MONITOR of the grants file.
+Before that SUPER does instead; before 10.5.2 there is no RELEASE_ALL_LOCKS and no promotion.
+"""
 
 
 def supported_version(text: str) -> Version:

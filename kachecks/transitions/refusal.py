@@ -2,12 +2,16 @@
 
 Where each refusal is raised:
 
-- the other server is no pair of this one, cannot be closed, or may still be writing: ``peer``
-- its host answers, its mysqld does not (on_hung_peer); this node is the one cut off: ``presence``
+- the other server is no pair of this one, cannot be asked or closed, or may still be writing; its
+  host answers, its mysqld does not (on_hung_peer): ``peer``
+- this node is the one cut off, or cannot look for the peer's host: ``presence``
 - replication is broken, gets nowhere or goes by file, own transactions are lost:
   ``apply_received``
 - this node may be hours behind (cold_start): ``promotion``
-- the other node's promotion has not ended: ``sessions``
+- the other node's promotion has not ended, this server's GTIDs are off: ``sessions``
+
+Before a promotion begins, ``reconcile`` may end it without a Refusal: ``not now`` (this node has
+given way, or is leaving), ``lock busy``.
 
 Why the check refuses a standby the VIP is told by the column *standby* of ``check.verdict``.
 """
