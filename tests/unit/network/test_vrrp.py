@@ -52,17 +52,20 @@ def test_an_advert_over_ipv4(packet: bytes, vips: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("advert", "vips"),
-    [(V3_IPV6, ["fe80::100", "fd00::100"]), (V3_IPV6_UNICAST, ["fd00::100"])],
-    ids=["multicast", "unicast"],
+    ("advert", "is_ipv6", "vips"),
+    [
+        (V3_IPV6, True, ["fe80::100", "fd00::100"]),
+        (V3_IPV6_UNICAST, True, ["fd00::100"]),
+        (V2_LEAVES[20:], False, []),
+        (V3_IPV6_LEAVES, True, []),
+        (bytes([0x21]) + V3_IPV6[1:] + bytes(8), True, []),  # version 2 knows no IPv6
+        (V3[20:23] + b"\xff" + V3[24:], False, []),  # a count of addresses that are not there
+        (V3[20:23] + b"\0" + V3[24:28], False, []),  # none
+    ],
+    ids=["IPv6", "unicast", "leaves", "leaves, IPv6", "version", "count", "no address"],
 )
-def test_an_advert_over_ipv6(advert: bytes, vips: list[str]) -> None:
-    assert advertised(advert, is_ipv6=True) == vips
-
-
-def test_who_leaves_advertises_nothing() -> None:
-    assert advertised(V2_LEAVES[20:], is_ipv6=False) == []
-    assert advertised(V3_IPV6_LEAVES, is_ipv6=True) == []
+def test_what_is_advertised(advert: bytes, is_ipv6: bool, vips: list[str]) -> None:
+    assert advertised(advert, is_ipv6) == vips
 
 
 def test_ip_options_are_skipped() -> None:
@@ -88,16 +91,3 @@ def test_other_versions_and_types_are_ignored(advert: bytes, is_ipv6: bool) -> N
     for first in set(range(256)) - {0x21, 0x31}:
         assert advertised(bytes([first]) + advert[1:], is_ipv6) == []
     assert advertised(bytes([right]) + advert[1:], is_ipv6)
-
-
-def test_version_2_knows_no_ipv6() -> None:
-    padded = bytes([0x21]) + V3_IPV6[1:] + bytes(8)
-    assert advertised(padded, is_ipv6=True) == []
-
-
-def test_a_count_of_addresses_that_are_not_there() -> None:
-    assert advertised(V3[20:23] + b"\xff" + V3[24:], is_ipv6=False) == []
-
-
-def test_an_advert_without_addresses() -> None:
-    assert advertised(V3[20:23] + b"\0" + V3[24:28], is_ipv6=False) == []
