@@ -222,6 +222,8 @@ def test_what_happens_next() -> None:
     assert "collide" in told[2]
     broken = tail(channels=(DUPLICATE,))
     assert "once its replication runs again" in next_steps(seen(to_there=broken))[0]
+    for gone in ({"lost": f"{A}:7"}, {"purged": f"{A}:7"}):
+        assert "does not all come" in next_steps(seen(to_there=tail(**gone)))[0]
 
 
 @pytest.mark.parametrize(

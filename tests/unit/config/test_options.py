@@ -320,6 +320,9 @@ def test_mistake_in_a_login(group: str, lines: str, words: str) -> None:
         ("[kachecks]\nvip = 10.0.0.9\n", "k.cnf: [kachecks] has no peer, expected peer = an"),
         ("# nothing\n", "k.cnf: [kachecks] has no vip"),
         ("vip = 10.0.0.100\n[kachecks]\n", "k.cnf:1: found a key before any group"),
+        # The two clocks: the other node would open before this one has closed itself.
+        (NEEDED + "witness=10.0.0.9\npeer_grace=2.9\n", "k.cnf:5: [kachecks] peer_grace is 2.9 s"),
+        (NEEDED + "witness=10.0.0.9\nadvert_int=0.2\n", "k.cnf:5: [kachecks] peer_grace is 3 s"),
         # The last line that takes part is named.
         (NEEDED + "fence_timeout=4\nname=x\nhung_after=7\n", "k.cnf:6: [kachecks] hung_after + "),
         (NEEDED + "hung_after=7\nfence_timeout=4\nname=x\n", "k.cnf:5: [kachecks] hung_after + "),

@@ -118,6 +118,36 @@ def test_the_mac_that_vrrp_gives_to_the_master_is_not_our_own(
     assert neighbours.own_macs() == {OURS}
 
 
+class Answering:
+    """A link on which somebody answers at once, again and again."""
+
+    def __init__(self, mac: str) -> None:
+        self.mac = mac
+        self.near, self.far = socket.socketpair()
+        self.far.send(b"x")  # always something to read
+
+    def fileno(self) -> int:
+        return self.near.fileno()
+
+    def probe(self) -> None:
+        pass
+
+    def answer(self) -> str:
+        return self.mac
+
+    def close(self) -> None:
+        self.near.close()
+        self.far.close()
+
+
+@pytest.mark.parametrize(("mac", "found"), [(OTHER, OTHER), (OURS, ""), ("", "")])
+def test_our_own_answer_is_none(monkeypatch: pytest.MonkeyPatch, mac: str, found: str) -> None:
+    """A second card on the same link answers as well."""
+    monkeypatch.setattr(neighbours, "own_macs", lambda: {OURS})
+    monkeypatch.setattr(neighbours, "_links", lambda *_: [Answering(mac)])
+    assert neighbours.who_answers(["10.0.0.100"], "eth0") == found
+
+
 @pytest.mark.parametrize("interface", ["no-such-card", ""])
 @pytest.mark.parametrize("address", ["10.0.0.100", "fd00::100"])
 def test_where_there_is_no_interface_nobody_answers(address: str, interface: str) -> None:

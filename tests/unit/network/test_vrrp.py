@@ -4,9 +4,12 @@ The sender is 10.0.0.2, priority 250, virtual router 51. Captured by a raw socke
 header for IPv4 and without one for IPv6.
 """
 
+import socket
+
 import pytest
 
-from kachecks.network.vrrp import advertised, without_ip_header
+from kachecks.network import interfaces, vrrp
+from kachecks.network.vrrp import advertised, heard, without_ip_header
 
 # `version 2`: two VIPs, no authentication
 V2 = bytes.fromhex(
@@ -91,3 +94,22 @@ def test_other_versions_and_types_are_ignored(advert: bytes, is_ipv6: bool) -> N
     for first in set(range(256)) - {0x21, 0x31}:
         assert advertised(bytes([first]) + advert[1:], is_ipv6) == []
     assert advertised(bytes([right]) + advert[1:], is_ipv6)
+
+
+@pytest.mark.parametrize(
+    ("own", "vip", "expected"),
+    [
+        ({"10.0.0.1"}, "10.0.0.100", True),
+        ({"10.0.0.1", "10.0.0.2"}, "10.0.0.100", False),  # our own advert, heard by ourselves
+        ({"10.0.0.1"}, "10.0.0.99", False),
+    ],
+)
+def test_only_another_host_is_heard(
+    monkeypatch: pytest.MonkeyPatch, own: set[str], vip: str, expected: bool
+) -> None:
+    near, far = socket.socketpair(type=socket.SOCK_DGRAM)
+    far.send(V2)
+    monkeypatch.setattr(interfaces, "own_addresses", lambda: own)
+    monkeypatch.setattr(vrrp, "_ear", lambda _interface, is_ipv6: None if is_ipv6 else near)
+    with far:
+        assert heard([vip], "eth0", 0.05) == expected

@@ -28,10 +28,14 @@ from tests.unit.doubles.switchovers import CLOSING, active, alone, run
 
 @pytest.mark.parametrize("version", [MYSQL, MARIADB])
 def test_in_this_order(version: str) -> None:
-    world = active(version)
+    world = active(version).but(alone=True)
+    locked: list[str] = []
+    world.when("permit 0", world.then("sleep", lambda: locked.append(world.locked_by)))
     outcome = run(world)
     assert (outcome.outcome, outcome.done) == ("handed over", True), outcome.why
     assert outcome.position
+    assert locked == [""]  # once the VIP has gone, the hook that comes for it needs the lock
+    assert not world.alone  # the peer has taken over
     assert "seen through the VIP; no writes for " in outcome.why
     assert (world.a.access, world.b.access) == (OPEN, CLOSED)
     world.order("flock to switchover", "mark leaving", "B: SET GLOBAL", "permit 0", "unlock")
