@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kachecks.check.deep_look import (
-    PING_PATIENCE,
-    remember,
-)
+from kachecks.check.deep_look import PING_PATIENCE, remember
 from kachecks.check.verdict import Findings
 from kachecks.state.files import StateError
 from kachecks.state.marks import Look

@@ -90,10 +90,7 @@ AWAY = {"there": None, "to_here": None, "to_there": None, "trouble": "nothing an
     [
         ({}, []),
         ({"to_there": tail()}, [("NOT_CAUGHT_UP", NOT_YET)]),
-        (
-            {"to_there": tail(channels=(NO_RECEIVER,))},
-            [("RECEIVER_STOPPED", DECIDE)],
-        ),
+        ({"to_there": tail(channels=(NO_RECEIVER,))}, [("RECEIVER_STOPPED", DECIDE)]),
         ({"to_there": tail(channels=())}, [("NOT_REPLICATING", DECIDE)]),
         ({"to_there": tail(channels=(DUPLICATE,))}, [("APPLIER_ERROR", DECIDE)]),
         ({"to_here": gap(THERE, HERE, STOPPED)}, [("APPLIER_STOPPED", DECIDE)]),

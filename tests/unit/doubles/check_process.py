@@ -68,10 +68,7 @@ class Node:
 
 
 def server(
-    access: str = "closed",
-    state: str = "healthy",
-    asked: list[str] | None = None,
-    **columns: str,
+    access: str = "closed", state: str = "healthy", asked: list[str] | None = None, **columns: str
 ) -> fake_server.Behaviour:
     """A MySQL 8.4 in one of the states of tests/rows; ``asked`` is filled with its statements."""
     value = "0" if access == "open" else "1"

@@ -58,11 +58,7 @@ def test_the_unit(
     ],
 )
 def test_a_unit_that_names_no_keepalived_leaves_it_to_the_pid_file(
-    tmp_path: Path,
-    keepalived: Path,
-    start: Start,
-    systemctl: Callable[[str], Path],
-    script: str,
+    tmp_path: Path, keepalived: Path, start: Start, systemctl: Callable[[str], Path], script: str
 ) -> None:
     process = running(start, keepalived)
     systemctl(script)

@@ -11,14 +11,7 @@ import pytest
 
 from tests.lab.servers.wire import LOST, NO_SOCKET, Connection, WireError, _scramble
 from tests.unit.doubles import fake_server
-from tests.unit.doubles.fake_server import (
-    INSERTED,
-    SALT,
-    Behaviour,
-    listening,
-    packet,
-    rows,
-)
+from tests.unit.doubles.fake_server import INSERTED, SALT, Behaviour, listening, packet, rows
 
 Serve = Callable[[Behaviour], str]
 

@@ -48,10 +48,7 @@ def test_no_other_arp_packet_is_an_answer(packet: bytes) -> None:
     ("packet", "expected"),
     [
         # It comes from nobody.
-        (
-            arp.question(IPV4, OUR_MAC),
-            "000108000604000102000a000001000000000000000000000a000002",
-        ),
+        (arp.question(IPV4, OUR_MAC), "000108000604000102000a000001000000000000000000000a000002"),
         # Gratuitous: as keepalived 2.2.7 sends it, but for its ff:… in the place of the target's
         # MAC address, which says nothing in a request.
         (

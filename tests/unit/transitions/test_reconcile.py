@@ -69,8 +69,7 @@ def test_the_vip_comes_while_the_lock_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "moment",
-    ["B: connect", "A: connect", "A: SET GLOBAL super_read_only", "sleep", OPENED],
+    "moment", ["B: connect", "A: connect", "A: SET GLOBAL super_read_only", "sleep", OPENED]
 )
 def test_the_vip_leaves_between_the_steps(moment: str) -> None:
     """The promotion stands aside, and the same hook closes what it may have opened."""
