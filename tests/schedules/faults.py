@@ -212,10 +212,7 @@ class Faults:
                 (("sends", "hears", "carrier"), "link cut, carrier lost"),
                 (("sends",), "link does not send"),
                 (("hears",), "link does not hear"),
-                (
-                    ("sends", "hears", "replication_sends", "replication_hears"),
-                    "all its links cut",
-                ),
+                (("sends", "hears", "replication_sends", "replication_hears"), "all its links cut"),
                 (("replication_sends", "replication_hears"), "replication link cut"),
             )
         )

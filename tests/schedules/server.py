@@ -14,6 +14,7 @@ from kachecks.mysql import queries
 from kachecks.mysql.facts import Row, Version
 from kachecks.mysql.session import ServerError
 from kachecks.mysqld_process import Process
+from tests.gtid_sets import subtract
 from tests.rows import rows
 
 if TYPE_CHECKING:
@@ -269,7 +270,7 @@ class Server:
         if sql.startswith("SELECT GET_LOCK"):
             return self._take_lock(session, sql)
         if sql.startswith("SELECT GTID_SUBTRACT"):
-            return [{"missing": missing(*sql.split("'")[1::2])}]
+            return [{"missing": subtract(*sql.split("'")[1::2])}]
         if sql.startswith("KILL "):
             return self._kill(int(sql[5:]))
         raise AssertionError(f"the model of a server does not know: {sql}")
@@ -439,21 +440,3 @@ def _row(number: int, user: str, host: str, command: str, seconds: str, state: s
         "Id": str(number), "User": user, "Host": host, "Command": command, "Time": seconds,
         "State": state,
     }  # fmt: skip
-
-
-def missing(wanted: str, present: str) -> str:
-    """GTID_SUBTRACT, where what is present begins at 1."""
-    have: dict[str, int] = {}
-    for each in present.split(","):
-        if each:
-            uuid, _, last = each.partition(":1-")
-            have[uuid] = int(last)
-    left = []
-    for each in wanted.split(","):
-        if each:
-            uuid, _, interval = each.rpartition(":")
-            begin, _, last = interval.partition("-")
-            first = max(have.get(uuid, 0) + 1, int(begin))
-            if int(last) >= first:
-                left.append(f"{uuid}:{first}-{last}")
-    return ",".join(left)

@@ -53,12 +53,15 @@ def identified(process: subprocess.Popen[bytes]) -> Process:
 
 @pytest.mark.parametrize("name", ["mysqld", "mariadbd"])
 def test_a_server(start: Start, name: str) -> None:
+    """Stopped, it is alive."""
     process = start(name)
     found = identified(process)
     assert found.pid == process.pid
     assert alive(found)
     ticks = os.sysconf("SC_CLK_TCK")
     assert abs(time.clock_gettime(time.CLOCK_BOOTTIME) - found.started / ticks) < 2
+    process.send_signal(signal.SIGSTOP)
+    assert alive(identified(process))
 
 
 @pytest.mark.parametrize("name", ["sleep", "mysqld_safe", "mysql", "systemd", "my) S 1 sqld"])
@@ -71,12 +74,6 @@ def test_nobody() -> None:
     assert not alive(Process(4194305, 1))
     assert not kill(Process(4194305, 1))
     assert wait(Process(4194305, 1), 0)
-
-
-def test_stopped_is_alive(start: Start) -> None:
-    process = start()
-    process.send_signal(signal.SIGSTOP)
-    assert alive(identified(process))
 
 
 @pytest.mark.usefixtures("kernel")
@@ -180,13 +177,10 @@ def test_lines_of_the_kernel(tmp_path: Path, stat: str, expected: Process | None
     assert mysqld_process.identify(7, str(tmp_path)) == expected
 
 
-def test_watching_one_that_lives(start: Start) -> None:
-    assert watch(identified(start()), 0.01) is False
-
-
-def test_watching_one_that_dies(start: Start) -> None:
+def test_watching(start: Start) -> None:
     process = start()
     found = identified(process)
+    assert watch(found, 0.01) is False
     threading.Timer(0.05, process.kill).start()
     assert watch(found, 20.0) is True
     assert process.wait(2) == -signal.SIGKILL

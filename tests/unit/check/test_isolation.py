@@ -5,20 +5,17 @@ from __future__ import annotations
 import pytest
 
 from kachecks.check.look import LAST_ATTEMPT, SLOW, Isolation
-from tests.unit.doubles.simulation import World
+from tests.unit.doubles.simulation import WITNESS, World
 
-WITNESS, PEER = "10.0.0.254", "10.0.0.1"
+PEER = "10.0.0.1"
 
 
 def cut_off(**options: str) -> World:
-    world = World(witness=WITNESS, **options)
-    world.network.echo = set()
-    return world
+    return World(witness=WITNESS, **options).but(network__echo=set())
 
 
 def test_without_a_witness_nobody_is_asked() -> None:
-    world = World()
-    world.network.echo = set()
+    world = World().but(network__echo=set())
     assert Isolation(world.node).sentence() == ""
     assert world.log == []
 
@@ -26,8 +23,7 @@ def test_without_a_witness_nobody_is_asked() -> None:
 @pytest.mark.parametrize("who", [WITNESS, PEER, "10.0.0.253"])
 def test_one_answer_is_enough(who: str) -> None:
     """Of the peer's host, or of any witness; all are asked at once."""
-    world = World(witness=f"{WITNESS}, 10.0.0.253")
-    world.network.echo = {who}
+    world = World(witness=f"{WITNESS}, 10.0.0.253").but(network__echo={who})
     assert Isolation(world.node).sentence() == ""
     assert world.log == [f"echo {PEER} {WITNESS} 10.0.0.253?"]
 
@@ -45,8 +41,7 @@ def test_nobody_answers(timeout: str) -> None:
 
 def test_the_clock_runs_from_the_last_answer() -> None:
     """The run has looked at a mute server for 1.5 s: half a second is left."""
-    world = cut_off()
-    world.network.echo = {WITNESS}
+    world = cut_off().but(network__echo={WITNESS})
     isolation = Isolation(world.node)
     assert isolation.sentence() == ""
     world.network.echo = set()

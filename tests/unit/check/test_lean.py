@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.unit.check.test_check_mysql import ROOT, Node, server
+from tests.unit.doubles.check_process import ROOT, Node, server
 from tests.unit.doubles.fake_server import listening
 
 EXPENSIVE = {"argparse", "collections", "contextlib", "enum", "functools", "json", "logging", "re"}

@@ -118,11 +118,7 @@ def test_replication_never_fails_the_holder(reason: str, state: str, columns: di
 @pytest.mark.parametrize("peer", ["closed", "mute", ""])
 @pytest.mark.parametrize(
     ("state", "columns"),
-    [
-        ("connecting", {}),
-        ("receiver_error", {}),
-        ("healthy", {"Seconds_Behind_Source": "86400"}),
-    ],
+    [("connecting", {}), ("receiver_error", {}), ("healthy", {"Seconds_Behind_Source": "86400"})],
 )
 def test_a_standby_is_fit_when_it_is_needed(state: str, columns: dict, peer: str) -> None:
     """Its receiver is down, or it lags, because the active node is dead or closed."""

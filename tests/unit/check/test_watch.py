@@ -21,9 +21,7 @@ def watched(world: World, process: Process | None = SERVER) -> tuple[Watched, fl
 
 def running(**options: str) -> World:
     """A check that has been at work for 50 ms."""
-    world = World(**options)
-    world.time = 0.05
-    return world
+    return World(**options).but(time=0.05)
 
 
 def test_for_as_long_as_the_option_says() -> None:
@@ -40,8 +38,7 @@ def test_it_ends_before_the_next_check_however_late_it_began(
     late: float, options: dict[str, str], by: float
 ) -> None:
     """And the later, the earlier: its end takes long, too."""
-    world = running(watch="0.85", **options)
-    world.time = late
+    world = running(watch="0.85", **options).but(time=late)
     found, seconds = watched(world)
     assert not found.look_again
     assert late + seconds == pytest.approx(max(late, by - late))
@@ -49,8 +46,7 @@ def test_it_ends_before_the_next_check_however_late_it_began(
 
 
 def test_it_ends_the_moment_mysqld_dies() -> None:
-    world = running()
-    world.servers.dies_after = 0.3
+    world = running().but(servers__dies_after=0.3)
     found, seconds = watched(world)
     assert found == (True, "mysqld (pid 4712) has just died")
     assert world.time == pytest.approx(0.3)

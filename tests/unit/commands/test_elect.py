@@ -68,18 +68,8 @@ def weighted(priority: int, weight: int, *lines: str) -> str:
             ["WEIGHT_WITH_NOPREEMPT", "WEIGHT_WITH_NOPREEMPT"],
         ),
         (weighted(100, -9), weighted(100, -9), 1, ["EQUAL_PRIORITIES"]),
-        (
-            weighted(101, 0, "nopreempt"),
-            weighted(100, 0),
-            1,
-            ["NOPREEMPT_ON_ONE_NODE"],
-        ),
-        (
-            weighted(101, -5, "state MASTER"),
-            weighted(100, -5, "state MASTER"),
-            1,
-            ["BOTH_MASTER"],
-        ),
+        (weighted(101, 0, "nopreempt"), weighted(100, 0), 1, ["NOPREEMPT_ON_ONE_NODE"]),
+        (weighted(101, -5, "state MASTER"), weighted(100, -5, "state MASTER"), 1, ["BOTH_MASTER"]),
         (conf_text("priority 101"), conf_text(), 1, ["NO_CHECK"]),
         (
             weighted(250, 50),
@@ -113,18 +103,8 @@ def weighted(priority: int, weight: int, *lines: str) -> str:
         ),
         (weighted(101, 0), conf_text(before=check(0)), 1, ["NOT_TRACKED"]),
         (weighted(101, 0, "state MASTER", "nopreempt"), weighted(9, 0), 1, ["NOT_AS_WRITTEN"]),
-        (
-            weighted(101, 0) + "include none\n",
-            weighted(9, 0),
-            1,
-            ["PASSED_OVER"],
-        ),
-        (
-            conf_text("priority 255", TRACK, before=check(0)),
-            weighted(9, 0),
-            0,
-            [],
-        ),
+        (weighted(101, 0) + "include none\n", weighted(9, 0), 1, ["PASSED_OVER"]),
+        (conf_text("priority 255", TRACK, before=check(0)), weighted(9, 0), 0, []),
         (
             conf_text("priority 101", "track_script { chk weight 9 reverse }", before=check(0)),
             weighted(50, 0),

@@ -139,8 +139,7 @@ def test_a_state_directory_that_is_missing(node: Directories) -> None:
 
 
 def node_of_a_pair(vip: bool) -> World:
-    world = World()
-    world.vip, world.had_contact = vip, True
+    world = World().but(vip=vip, had_contact=True)
     world.a.access, world.b.access = (CLOSED, OPEN) if vip else (OPEN, CLOSED)
     if vip:
         world.open_mark, world.opening_told = world.b.process, True
@@ -169,8 +168,7 @@ def test_an_active_node_keeps_the_vip() -> None:
 
 
 def test_a_dead_server_leaves_all_the_same() -> None:
-    world = node_of_a_pair(vip=True)
-    world.b.trouble = REFUSED
+    world = node_of_a_pair(vip=True).but(b__trouble=REFUSED)
     assert verdict(world) == ("MYSQLD_DOWN", 10)
 
 

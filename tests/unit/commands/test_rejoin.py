@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import pytest
@@ -26,14 +25,12 @@ from kachecks.commands.rejoin.probe import compare
 from kachecks.commands.rejoin.report import as_json, as_text
 from kachecks.commands.rejoin.rules import conclusion, findings, next_steps
 from kachecks.config.options import Config
-from kachecks.mysql import operator_queries
 from kachecks.mysql.facts import Channel, Facts, Version, parse_channel
 from kachecks.mysql.gtid import Position
 from kachecks.mysql.session import ServerError, Unreachable
 from tests.rows import rows
-from tests.unit.doubles import simulated_server
-from tests.unit.doubles.simulated_server import UUID
-from tests.unit.doubles.simulation import CLOSED, MARIADB, OPEN, World, config
+from tests.unit.doubles.simulated_server import CLOSED, OPEN, UUID
+from tests.unit.doubles.simulation import MARIADB, MYSQL, World, config
 
 MYSQL_9 = Version(False, (9, 7, 4))
 MARIADB_10 = Version(True, (10, 11, 19))
@@ -93,10 +90,7 @@ AWAY = {"there": None, "to_here": None, "to_there": None, "trouble": "nothing an
     [
         ({}, []),
         ({"to_there": tail()}, [("NOT_CAUGHT_UP", NOT_YET)]),
-        (
-            {"to_there": tail(channels=(NO_RECEIVER,))},
-            [("RECEIVER_STOPPED", DECIDE)],
-        ),
+        ({"to_there": tail(channels=(NO_RECEIVER,))}, [("RECEIVER_STOPPED", DECIDE)]),
         ({"to_there": tail(channels=())}, [("NOT_REPLICATING", DECIDE)]),
         ({"to_there": tail(channels=(DUPLICATE,))}, [("APPLIER_ERROR", DECIDE)]),
         ({"to_here": gap(THERE, HERE, STOPPED)}, [("APPLIER_STOPPED", DECIDE)]),
@@ -225,6 +219,8 @@ def test_what_happens_next() -> None:
     assert "collide" in told[2]
     broken = tail(channels=(DUPLICATE,))
     assert "once its replication runs again" in next_steps(seen(to_there=broken))[0]
+    for gone in ({"lost": f"{A}:7"}, {"purged": f"{A}:7"}):
+        assert "does not all come" in next_steps(seen(to_there=tail(**gone)))[0]
 
 
 @pytest.mark.parametrize(
@@ -291,53 +287,11 @@ def test_json_keys() -> None:
 # --- asking, in the simulated world: node B has come back, A is its peer ----------------------
 
 
-def numbers(gtids: str) -> set[tuple[str, int]]:
-    """Single transactions of a set of one interval for each UUID."""
-    found = set()
-    for part in filter(None, gtids.split(",")):
-        uuid, _, interval = part.partition(":")
-        first, _, last = interval.partition("-")
-        found |= {(uuid, number) for number in range(int(first), int(last or first) + 1)}
-    return found
-
-
-def as_set(transactions: set[tuple[str, int]]) -> str:
-    parts = []
-    for uuid in sorted({uuid for uuid, _ in transactions}):
-        of_it = [number for each, number in transactions if each == uuid]
-        interval = f"{min(of_it)}-{max(of_it)}" if len(of_it) > 1 else str(of_it[0])
-        parts.append(f"{uuid}:{interval}")
-    return ",".join(parts)
-
-
-@pytest.fixture
-def purged(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """gtid_purged by the name of the server: the simulation knows nothing of it."""
-    found: dict[str, str] = {}
-    answer = simulated_server.Session.answer
-
-    def with_purged(self: simulated_server.Session, sql: str, timeout: float) -> Any:
-        if sql == operator_queries.PURGED:
-            return [{"purged": found.get(self.server.name, "")}]
-        if "GTID_SUBTRACT" in sql:
-            wanted, present = map(numbers, re.findall(r"'([^']*)'", sql))
-            return [{"missing": as_set(wanted - present)}]
-        return answer(self, sql, timeout)
-
-    monkeypatch.setattr(simulated_server.Session, "answer", with_purged)
-    return found
-
-
 def returned(version: str) -> World:
-    world = World(version)
-    world.vip = False
-    world.open_mark = None
-    world.a.access, world.b.access = OPEN, CLOSED
-    return world
+    return World(version).but(vip=False, open_mark=None, a__access=OPEN, b__access=CLOSED)
 
 
-@pytest.mark.usefixtures("purged")
-@pytest.mark.parametrize("version", ["9.7.4", MARIADB])
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
 def test_nothing_is_missing(version: str) -> None:
     world = returned(version)
     found = compare(world.node)
@@ -347,14 +301,11 @@ def test_nothing_is_missing(version: str) -> None:
     assert changed == []
 
 
-@pytest.mark.usefixtures("purged")
-@pytest.mark.parametrize("version", ["9.7.4", MARIADB])
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
 def test_transactions_of_each_side(version: str) -> None:
     world = returned(version)
-    world.a.of_b, world.a.deaf = 4, True  # it lacks three of B's seven
-    world.a.received = world.a.applied = 4
-    world.a.made, world.b.receiver = 9, "No"  # and B four of A's nine
-    found = compare(world.node)
+    world.a.but(of_b=4, deaf=True, received=4, applied=4)  # it lacks three of B's seven
+    found = compare(world.but(a__made=9, b__receiver="No").node)  # and B four of A's nine
     assert found.to_here is not None
     assert found.to_there is not None
     assert (found.to_here.transactions, found.to_there.transactions) == (4, 3)
@@ -364,21 +315,16 @@ def test_transactions_of_each_side(version: str) -> None:
     assert ("RECEIVER_STOPPED", DECIDE) in judged(found)
 
 
-def test_purged_is_told_only_of_what_was_not_received(purged: dict[str, str]) -> None:
-    world = returned("9.7.4")
-    world.a.made = 9
-    world.b.receiver, world.b.applier, world.b.received = "No", "No", 6
-    purged["A"] = f"{A}:1-7"
-    found = compare(world.node)
+def test_purged_is_told_only_of_what_was_not_received() -> None:
+    world = returned(MYSQL).but(a__made=9, b__receiver="No", b__applier="No", b__received=6)
+    found = compare(world.but(a__purged=f"{A}:1-7").node)
     assert found.to_here is not None
     assert (found.to_here.left, found.to_here.purged) == (f"{A}:6-9", f"{A}:7")
     assert ("PURGED", DECIDE) in judged(found)
 
 
-@pytest.mark.usefixtures("purged")
 def test_it_is_watched_while_it_comes() -> None:
-    world = returned("9.7.4")
-    world.a.made, world.b.applies = 1005, 100.0
+    world = returned(MYSQL).but(a__made=1005, b__applies=100.0)
     found = compare(world.node)
     assert found.to_here is not None
     assert 700 < (found.to_here.transactions or 0) < 1000
@@ -386,7 +332,6 @@ def test_it_is_watched_while_it_comes() -> None:
     assert judged(found) == [("NOT_CAUGHT_UP", NOT_YET)]
 
 
-@pytest.mark.usefixtures("purged")
 @pytest.mark.parametrize(
     ("trouble", "code"),
     [
@@ -395,27 +340,20 @@ def test_it_is_watched_while_it_comes() -> None:
     ],
 )
 def test_a_peer_that_cannot_be_asked(trouble: Exception, code: str) -> None:
-    world = returned("9.7.4")
-    world.a.trouble = trouble  # type: ignore[assignment]
-    found = compare(world.node)
+    found = compare(returned(MYSQL).but(a__trouble=trouble).node)
     assert found.there is None
     assert code in [each for each, _ in judged(found)]
     assert "nothing can be compared" in as_text(found, findings(found, config())).replace("\n ", "")
 
 
-@pytest.mark.usefixtures("purged")
 def test_another_pairs_server_is_not_compared() -> None:
-    world = returned("9.7.4")
-    world.b.source_id = 7
-    found = compare(world.node)
+    found = compare(returned(MYSQL).but(b__source_id=7).node)
     assert "a different cluster's data" in found.not_our_pair
     assert (found.to_here, found.to_there) == (None, None)
     assert ("STRANGER", DECIDE) in judged(found)
 
 
-def test_a_copied_datadir_with_its_auto_cnf(purged: dict[str, str]) -> None:
-    world = returned("9.7.4")
-    purged["A"] = ""
-    real = world.a.globals
-    world.a.globals = lambda: {**real(), "server_uuid": B}  # type: ignore[method-assign]
-    assert "auto.cnf" in compare(world.node).not_our_pair
+def test_a_copied_datadir_with_its_auto_cnf() -> None:
+    world = returned(MYSQL)
+    copied = {**world.a.globals(), "server_uuid": B}
+    assert "auto.cnf" in compare(world.but(a__globals=lambda: copied).node).not_our_pair

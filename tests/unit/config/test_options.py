@@ -1,65 +1,15 @@
-"""The option file: MySQL's form, every key of the design, one clear sentence for each mistake."""
+"""The option file: every key, one clear sentence for each mistake."""
 
-import os
-import shutil
-import subprocess
-import sys
+from __future__ import annotations
+
 import traceback
 from pathlib import Path
 
 import pytest
 
-from kachecks.config import file_format, options
-from kachecks.config.options import Config, ConfigError, Login, load, parse
-
-NEEDED = "[kachecks]\nvip = 10.0.0.100\npeer = 10.0.0.2\n"
-SECRET = "hunter2-Tr0ub4dor"  # noqa: S105 - must never be seen in any text
-
-# The sample of the design, with # where it uses ; for its remarks.
-SAMPLE = f"""
-[kachecks]
-vip        = 10.0.0.100        # required
-interface  = eth0
-peer       = 10.0.0.2          # the other node's own address
-witness    = 10.0.0.254
-name       = main
-max_lag    = 30
-hung_after = 3
-fence_timeout = 5
-stuck_mysqld  = kill
-drain_timeout = 30
-on_drain_timeout  = refuse
-on_broken_replica = refuse
-advert_int = 1
-isolation_timeout = 2
-peer_grace = 3
-peer_check = 5
-on_hung_peer      = refuse
-cold_start        = refuse
-too_many_connections = keep
-min_free   = 64M
-watch      = 0.7
-alert      = /usr/local/bin/page
-[client]
-user = kachecks
-password = {SECRET}
-socket = /run/mysqld/mysqld.sock
-[peer]
-user = kachecks
-password = {SECRET}
-port = 3306
-"""
-
-
-def with_lines(kachecks: str = "", client: str = "", peer: str = "") -> Config:
-    return parse(f"{NEEDED}{kachecks}\n[client]\n{client}\n[peer]\n{peer}\n", "k.cnf")
-
-
-def error_of(text: str) -> str:
-    with pytest.raises(ConfigError) as caught:
-        parse(text, "k.cnf")
-    return str(caught.value)
-
+from kachecks.config import options
+from kachecks.config.options import Config, ConfigError, Login, parse
+from tests.unit.doubles.option_files import NEEDED, SAMPLE, SECRET, error_of, with_lines
 
 # The values ------------------------------------------------------------------------------------
 
@@ -224,68 +174,6 @@ def test_the_peer_inherits_nothing_else() -> None:
     assert found.remote[2:] == ("10.0.0.2", 3308, None, None, None, None, "PREFERRED")
 
 
-# The form: what MySQL's own programs make of the same lines ------------------------------------
-
-FORM = [
-    ("plain = abc", "plain", "abc"),
-    ("tight=abc", "tight", "abc"),
-    ("  wide\t=\t abc \t", "wide", "abc"),
-    ("carriage = abc\r", "carriage", "abc"),
-    ("comment = abc # def", "comment", "abc"),
-    ("hash = ab#c", "hash", "ab"),
-    ('quoted_hash = "ab#c" # def', "quoted_hash", "ab#c"),
-    ("semicolon = abc ; def", "semicolon", "abc ; def"),
-    ('double = "a b"', "double", "a b"),
-    ("single = ' a b '", "single", " a b "),
-    ("mixed = \"a b'", "mixed", "\"a b'"),
-    ('open = "abc # def', "open", '"abc # def'),
-    ("apostrophe = it's # def", "apostrophe", "it's # def"),
-    ("one_quote = '", "one_quote", "'"),
-    ("quote_in_quotes = '\"'", "quote_in_quotes", '"'),
-    ('half = "a" b', "half", '"a" b'),
-    (r"escapes = a\tb\sc\\d\be\"f\'g\xh", "escapes", "a\tb c\\d\be\"f'g\\xh"),
-    (r'quoted_escapes = "a\"b#c\\" # d', "quoted_escapes", 'a"b#c\\'),
-    ("backslash_at_end = abc\\", "backslash_at_end", "abc\\"),
-    (r"escape_unquoted = a\"b#c", "escape_unquoted", 'a"b#c'),
-    ("equals = a = b", "equals", "a = b"),
-    ("empty =", "empty", ""),
-    ('quotes = ""', "quotes", ""),
-    ("alone", "alone", None),
-    ("alone_too # comment", "alone_too", None),
-    ("utf8 = pä", "utf8", "pä"),
-]
-# MySQL takes the last byte of these for a latin1 space, and leaves half a character.
-UNLIKE_MYSQL = [("utf8 = déjà", "utf8", "déjà"), ("utf8 = a\u00a0", "utf8", "a\u00a0")]
-
-
-@pytest.mark.parametrize(("line", "name", "value"), FORM + UNLIKE_MYSQL)
-def test_form_of_a_line(line: str, name: str, value: str) -> None:
-    assert file_format._split(line.strip(" \t\n\v\f\r")) == (name, value)
-
-
-@pytest.mark.skipif(not shutil.which("my_print_defaults"), reason="needs my_print_defaults")
-def test_the_form_is_that_of_mysqls_own_programs(tmp_path: Path) -> None:
-    file = tmp_path / "form.cnf"
-    lines = [line for line, name, _ in FORM]
-    file.write_text("[client]\n" + "\n".join(lines) + "\n")
-    told = subprocess.run(
-        ["my_print_defaults", f"--defaults-file={file}", "client"],
-        capture_output=True, check=True,
-    ).stdout.decode()  # fmt: skip
-    expected = [f"--{name}" + ("" if value is None else f"={value}") for _, name, value in FORM]
-    assert told.split("\n")[:-1] == expected
-
-
-def test_groups_repeat_the_last_value_wins_and_comments_are_skipped() -> None:
-    text = (
-        "\ufeff# kachecks\r\n\r\n ; a comment\r\n\t# another\r\n[peer] # first\r\nport=1\r\n"
-        "[KACHECKS] junk\r\nvip=10.0.0.9\r\npeer=10.0.0.2\r\n[peer]\r\nport=3307\r\n"
-        "[kachecks]\r\nvip=10.0.0.100\r\nmax_lag=1\r\nmax-lag=2\r\n"
-    )
-    found = parse(text.lstrip("\ufeff"), "k.cnf")
-    assert (found.vips, found.max_lag, found.remote.port) == (("10.0.0.100",), 2.0, 3307)
-
-
 # Mistakes: the line, the key, what was found and what is expected ------------------------------
 
 
@@ -432,6 +320,9 @@ def test_mistake_in_a_login(group: str, lines: str, words: str) -> None:
         ("[kachecks]\nvip = 10.0.0.9\n", "k.cnf: [kachecks] has no peer, expected peer = an"),
         ("# nothing\n", "k.cnf: [kachecks] has no vip"),
         ("vip = 10.0.0.100\n[kachecks]\n", "k.cnf:1: found a key before any group"),
+        # The two clocks: the other node would open before this one has closed itself.
+        (NEEDED + "witness=10.0.0.9\npeer_grace=2.9\n", "k.cnf:5: [kachecks] peer_grace is 2.9 s"),
+        (NEEDED + "witness=10.0.0.9\nadvert_int=0.2\n", "k.cnf:5: [kachecks] peer_grace is 3 s"),
         # The last line that takes part is named.
         (NEEDED + "fence_timeout=4\nname=x\nhung_after=7\n", "k.cnf:6: [kachecks] hung_after + "),
         (NEEDED + "hung_after=7\nfence_timeout=4\nname=x\n", "k.cnf:5: [kachecks] hung_after + "),
@@ -481,104 +372,3 @@ def test_no_repr_shows_a_password() -> None:
         assert "password='***'" in text
     assert "password=None" in repr(with_lines().local)
     assert "password=''" in repr(with_lines(client="password=").local)
-
-
-# The file --------------------------------------------------------------------------------------
-
-
-def written(tmp_path: Path, text: str, mode: int = 0o600) -> str:
-    file = tmp_path / "k.cnf"
-    file.write_text(text)
-    file.chmod(mode)
-    return str(file)
-
-
-def test_load(tmp_path: Path) -> None:
-    path = written(tmp_path, SAMPLE)
-    assert load(path) == parse(SAMPLE, path)
-
-
-@pytest.mark.parametrize("mode", [0o600, 0o400, 0o700])
-def test_a_password_in_a_private_file(tmp_path: Path, mode: int) -> None:
-    assert load(written(tmp_path, SAMPLE, mode)).local.password == SECRET
-
-
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o610, 0o644, 0o666])
-@pytest.mark.parametrize("group", ["client", "peer"])
-def test_a_password_that_others_may_read(tmp_path: Path, mode: int, group: str) -> None:
-    path = written(tmp_path, f"{NEEDED}[{group}]\npassword={SECRET}\n", mode)
-    with pytest.raises(ConfigError, match=f"mode is 0{mode:o}.*chmod 600 {path}$") as caught:
-        load(path)
-    assert SECRET not in str(caught.value)
-
-
-def test_without_a_password_others_may_read_but_not_write(tmp_path: Path) -> None:
-    assert load(written(tmp_path, NEEDED, 0o664)).peer == "10.0.0.2"
-    with pytest.raises(ConfigError, match=r"anybody can write to it \(mode 0666\): chmod 600 "):
-        load(written(tmp_path, NEEDED, 0o666))
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (b"", ": is empty, expected an option file"),
-        (NEEDED.encode() + b"name = \xe9\n", ":4: is not UTF-8"),
-        (b"\n" + b"#" * (1 << 20), ": is larger than 1048576 bytes"),
-        (NEEDED.encode() + b"\0", ":4: holds a NUL byte"),
-        (NEEDED.encode("utf-16"), ":1: is not UTF-8"),
-    ],
-)
-def test_a_file_that_is_no_option_file(tmp_path: Path, data: bytes, words: str) -> None:
-    file = tmp_path / "k.cnf"
-    file.write_bytes(data)
-    with pytest.raises(ConfigError) as caught:
-        load(str(file))
-    assert str(caught.value).startswith(f"{file}{words}")
-
-
-def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
-    assert load(written(tmp_path, "\ufeff" + NEEDED)).peer == "10.0.0.2"
-
-
-def test_what_is_not_a_readable_file(tmp_path: Path) -> None:
-    fifo = tmp_path / "fifo"
-    os.mkfifo(fifo)
-    for path, words in (
-        (tmp_path / "none", "cannot be read: No such file or directory; --defaults-file"),
-        (tmp_path, "is not a regular file"),
-        (fifo, "is not a regular file"),  # and does not wait for a writer
-        (Path("/dev/null"), "is not a regular file"),
-    ):
-        with pytest.raises(ConfigError) as caught:
-            load(str(path))
-        assert str(caught.value).startswith(f"{path}: {words}")
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
-def test_a_file_of_somebody_else(tmp_path: Path) -> None:
-    path = written(tmp_path, SAMPLE)
-    os.seteuid(65534)
-    try:
-        with pytest.raises(ConfigError, match="cannot be read: Permission denied"):
-            load(path)
-    finally:
-        os.seteuid(0)
-
-
-def test_reading_it_imports_nothing_that_costs(tmp_path: Path) -> None:
-    """With IPv6 too."""
-    text = NEEDED + "[kachecks]\nvip = fd00::100, 10.0.0.100\npeer = fd00::2\n"
-    code = (
-        "import sys; before = set(sys.modules)\n"
-        "from kachecks.config import options\n"
-        "from kachecks.network import vip\n"
-        f"options.load({written(tmp_path, text)!r}); vip.here(['10.0.0.1'])\n"
-        "print(*sorted(set(sys.modules) - before))"
-    )
-    root = str(Path(options.__file__).parents[2])
-    ran = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
-    )
-    ours = ["config", "config.file_format", "config.kinds", "config.options", "lean", "network"]
-    named = [f"kachecks.{name}" for name in [*ours, "network.vip"]]
-    assert ran.stdout.split() == ["__future__", "_operator", "_socket", "kachecks", *named]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,6 +19,7 @@ GREETING = (
     + bytes(10) + SALT[1] + b"\0" + b"mysql_native_password\0"
 )  # fmt: skip
 OK = b"\x00\x00\x00\x02\x00\x00\x00"
+INSERTED = b"\x00\x01\xfc\x10\x27\x02\x00\x00\x00"  # one row, its id is 10000
 EOF = b"\xfe\x00\x00\x02\x00"
 
 
@@ -62,10 +63,14 @@ def error(errno: int, text: str, state: str = "", number: int = 0) -> bytes:
 
 def one_row(*names_and_values: str | None) -> bytes:
     """One row: name, value, name, value … None is NULL."""
-    names, values = names_and_values[::2], names_and_values[1::2]
+    return rows(names_and_values[::2], names_and_values[1::2])
+
+
+def rows(names: Sequence[str | None], *values: Sequence[str | None]) -> bytes:
+    """The values of each row under these names; None is NULL."""
     parts = [bytes([len(names)]), *map(_column, names), EOF]
-    parts += [b"".join(map(_value, values)), EOF]
-    return b"".join(packet(number, part) for number, part in enumerate(parts, 1))
+    parts += [b"".join(map(_value, row)) for row in values]
+    return b"".join(packet(number, part) for number, part in enumerate([*parts, EOF], 1))
 
 
 def _column(name: str | None) -> bytes:
@@ -111,6 +116,14 @@ def log_in(client: socket.socket, reply: bytes = packet(2, OK)) -> None:
     client.sendall(reply)
 
 
+def statement(client: socket.socket) -> str:
+    """The client's next one. Raises OSError when it has gone."""
+    data = client.recv(4096)
+    if not data or data[4:5] == b"\x01":  # COM_QUIT
+        raise OSError("the client has gone")
+    return data[5:].decode()
+
+
 def deny(errno: int, text: str) -> Behaviour:
     """An error in answer to the account: 1045."""
     return lambda client: log_in(client, error(errno, text, "28000", 2))
@@ -121,10 +134,7 @@ def answer(answers: Answer) -> Behaviour:
 
     def behave(client: socket.socket) -> None:
         log_in(client)
-        while data := client.recv(4096):
-            if data[4:5] == b"\x01":  # COM_QUIT
-                return
-            sql = data[5:].decode()
+        while sql := statement(client):
             client.sendall(packet(1, OK) if sql.startswith("SET") else answers(sql))
 
     return behave

@@ -16,13 +16,14 @@ from kachecks.mysql.session import NoAnswer, Unreachable
 from kachecks.mysqld_process import Process
 from kachecks.network import link
 from kachecks.state import files
+from tests.unit.doubles.changing import Changing
 from tests.unit.doubles.simulated_server import ONE_MILLISECOND, Server, Session
 
 if TYPE_CHECKING:
     from tests.unit.doubles.simulation import World
 
 
-class Part:
+class Part(Changing):
     """Of this world."""
 
     def __init__(self, world: World) -> None:
@@ -163,6 +164,7 @@ class Servers(Part, node.Servers):
     dies_after: float | None = None  # seconds until B's mysqld ends by itself
     unkillable = False
     pidfd = True  # this kernel has it
+    process_known = True  # False: over TCP, or in another pid namespace
     disks = Disks()
 
     def __init__(self, world: World) -> None:
@@ -194,8 +196,7 @@ class Servers(Part, node.Servers):
         return self.ports_from_peer
 
     def process_of(self, session: Any) -> Process | None:
-        process: Process = session.server.process
-        return process
+        return session.server.process if self.process_known else None
 
     def alive(self, process: Process) -> bool:
         if self.dies_after is not None and self.world.time >= self.dies_after:

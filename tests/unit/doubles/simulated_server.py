@@ -6,12 +6,14 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kachecks.mysql import queries
+from kachecks.mysql import operator_queries, queries
 from kachecks.mysql.facts import Row, supported_version
 from kachecks.mysql.session import Lost, NoAnswer, ServerError, SessionError
 from kachecks.mysqld_process import Process
+from tests.gtid_sets import subtract
 from tests.rows import rows
 from tests.statement_list import execute_until
+from tests.unit.doubles.changing import Changing
 
 if TYPE_CHECKING:
     from tests.unit.doubles.simulation import World
@@ -37,7 +39,7 @@ class Client:
 
 
 @dataclass
-class Server:
+class Server(Changing):
     """What one mysqld knows and does. Transactions are those of the other server, by number."""
 
     world: World
@@ -45,7 +47,7 @@ class Server:
     number: int
     version: str
     access: str = CLOSED
-    read_only: str = ""  # MariaDB 12: the word
+    read_only: str = ""  # MariaDB 12: the word, where it is not that of ``access``
     by_file: bool = False
     received: float = 5
     applied: float = 5
@@ -68,6 +70,7 @@ class Server:
     heartbeat_period: float = 1.0  # s
     silent_for: float = 0.0  # s since something else was received
     source_id: int = 0  # whom it believes to replicate from, the other server by default
+    purged: str = ""  # GTIDs that its binary logs hold no more
     clients: dict[int, Client] = field(default_factory=dict)
     held_by: Any = None  # the session that holds the lock
     events: str = "OFF"
@@ -92,9 +95,15 @@ class Server:
     def process(self) -> Process:
         return Process(self.pid, 1000 + self.pid)
 
-    def add(self, client: Client) -> None:
-        self.last_id += 1
-        self.clients[self.last_id] = client
+    def add(self, *clients: Client) -> None:
+        for client in clients:
+            self.last_id += 1
+            self.clients[self.last_id] = client
+
+    def end_our_sessions(self) -> None:
+        """As an administrator may, and with each its lock."""
+        for number in [key for key, one in self.clients.items() if one.user == "kachecks"]:
+            del self.clients[number]
 
     def move(self) -> None:
         """Receive and apply as time has passed."""
@@ -175,7 +184,8 @@ class Server:
 
     def globals(self) -> Row:
         if self.mariadb:
-            word = self.read_only or ("0" if self.access == OPEN else "1")
+            words = ("OFF", "NO_LOCK_NO_ADMIN") if self.version.startswith("12") else ("0", "1")
+            word = self.read_only or words[self.access == CLOSED]
             return {"read_only": word, "server_id": str(self.number)}
         value = "0" if self.access == OPEN else "1"
         uuid = UUID[self.number]
@@ -267,6 +277,12 @@ class Session:
                 for number, one in sorted(server.clients.items())
                 if one.transaction is not None
             ]
+        if sql == operator_queries.PURGED:
+            return [{"purged": server.purged}]
+        if sql == operator_queries.UPTIME:
+            return [{"Variable_name": "Uptime", "Value": "93784"}]
+        if sql == operator_queries.HOST_NAME:
+            return [{"hostname": server.name.lower()}]
         if sql == queries.DIRECTORIES:
             return [{"datadir": server.datadir, "binlog": server.binlog, "tmpdir": server.tmpdir}]
         if "read_only_exempt" in sql:
@@ -302,15 +318,14 @@ class Session:
         if sql.startswith("KILL"):
             self.kill(int(sql.split()[1]))
         elif sql == "SET GLOBAL read_only = 0":
-            server.access, server.read_only = OPEN, "OFF" if server.read_only else ""
+            server.access, server.read_only = OPEN, ""
         elif sql.startswith("SET GLOBAL") and "read_only" in sql:
             if any(one.blocks for one in server.clients.values()):
                 if timeout <= 1.0:
                     self.abandon(timeout)
                 self.world.pass_time(1.0)
                 raise ServerError(1205, "Lock wait timeout exceeded")
-            server.access = CLOSED
-            server.read_only = "NO_LOCK_NO_ADMIN" if server.read_only else ""
+            server.access, server.read_only = CLOSED, ""
         elif "rpl_semi_sync" in sql:
             server.semi_sync_on = sql.endswith("1")
         elif "event_scheduler" in sql:
@@ -352,16 +367,3 @@ class Session:
 
     def server_pid(self) -> int:
         return self.server.pid
-
-
-def subtract(wanted: str, present: str) -> str:
-    """GTID_SUBTRACT for sets of one interval each, those of ``present`` beginning at 1."""
-    have = dict(each.rsplit(":1-", 1) for each in present.split(",") if each)
-    left = []
-    for each in filter(None, wanted.split(",")):
-        uuid, interval = each.rsplit(":", 1)
-        first, last = map(int, interval.split("-"))
-        first = max(first, int(have.get(uuid, 0)) + 1)
-        if first <= last:
-            left.append(f"{uuid}:{first}-{last}")
-    return ",".join(left)

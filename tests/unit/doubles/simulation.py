@@ -20,11 +20,14 @@ from kachecks.state import files
 from kachecks.state.maintenance import Maintenance
 from kachecks.state.marks import GaveWay, Marks
 from tests.unit.doubles import simulated_outside as simulated
+from tests.unit.doubles.changing import Act, Changing
 from tests.unit.doubles.simulated_server import CLOSED, OPEN, Client, Server, Session
 
-__all__ = ["CLOSED", "OPEN", "Client", "Server", "Session", "World"]
-
 MYSQL, MARIADB, MARIADB12 = "9.7.4", "10.11.19-MariaDB", "12.0.2-MariaDB"
+VERSIONS = (MYSQL, MARIADB, MARIADB12)
+MAC, WITNESS = "02:00:00:00:00:01", "10.0.0.254"
+SERVER = Process(4712, 5712)  # B's mysqld
+SIGKILL = f"SIGKILL {SERVER.pid}"
 
 REFUSED = Refused("nobody listens on 10.0.0.1 port 3306")
 SILENT = Unreachable("nothing answers at 10.0.0.1 port 3306")
@@ -61,11 +64,15 @@ def _mark_gave_way(marks: Marks, mark: GaveWay) -> None:
     marks.mark_gave_way(mark.why)
 
 
+def _set_leaving(marks: Marks, leaving: bool) -> None:
+    (marks.mark_leaving if leaving else marks.unmark_leaving)()
+
+
 def _set_permit(marks: Marks, granted: bool) -> None:
     (marks.grant_permit if granted else marks.withdraw_permit)()
 
 
-class World(Outside):
+class World(Changing, Outside):
     """All of it; hand ``world.node`` to the steps."""
 
     def __init__(
@@ -74,15 +81,13 @@ class World(Outside):
         self.time = 0.0
         self.sessions: list[Session] = []
         self.log: list[str] = []
-        self.acts: list[tuple[str, Callable[[], None]]] = []
+        self.acts: list[tuple[str, float, tuple[Act, ...]]] = []
         self.recorded: list[dict[str, object]] = []  # the audit log
         self.vip = True
         self.vip_takes = 0.0  # seconds for keepalived to remove it; inf: it never does
         self.vip_ends = float("inf")  # when keepalived will have removed it
         self.a = Server(self, "A", numbers[0], version, access=OPEN, made=5)
-        self.b = Server(self, "B", numbers[1], version, pid=4712)
-        if version == MARIADB12:
-            self.a.read_only, self.b.read_only = "OFF", "NO_LOCK_NO_ADMIN"
+        self.b = Server(self, "B", numbers[1], version, pid=SERVER.pid)
         for server in (self.a, self.b):
             server.add(Client("system user", "Connect", ""))
             server.add(Client("repl", "Binlog Dump GTID", "10.0.0.1:50000"))
@@ -100,14 +105,22 @@ class World(Outside):
     def say(self, text: str) -> None:
         self.log.append(text)
 
-    def when(self, text: str, act: Callable[[], None]) -> None:
-        """Run ``act`` right before the first statement or event that has ``text`` in it."""
-        self.acts.append((text, act))
+    def when(self, text: str, *acts: Act, after: float = 0.0, **values: Any) -> None:
+        """Right before the first statement or event, after so long, that has this text in it.
+
+        Do all this, and have these values then.
+        """
+        self.acts.append((text, after, (*acts, self.becomes(**values))))
+
+    def then(self, text: str, *acts: Act, after: float = 0.0, **values: Any) -> Act:
+        """For ``when``: wait for another one from there on."""
+        return lambda: self.when(text, *acts, after=self.time + after, **values)
 
     def happening(self, what: str) -> None:
-        for entry in [entry for entry in self.acts if entry[0] in what]:
+        for entry in [each for each in self.acts if each[0] in what and self.time >= each[1]]:
             self.acts.remove(entry)
-            entry[1]()
+            for act in entry[2]:
+                act()
 
     def event(self, what: str) -> None:
         """Something is about to be done; "": nothing to speak of."""
@@ -124,6 +137,11 @@ class World(Outside):
 
     def lose_vip(self) -> None:
         self.vip = False
+
+    @property
+    def sessions_left(self) -> list[Session]:
+        """Those that nobody has ended yet."""
+        return [each for each in self.sessions if not each.ended]
 
     def vip_leaves(self) -> None:
         """keepalived has reason to remove it."""
@@ -159,11 +177,8 @@ class World(Outside):
     opening_told = _mark(files.OPENED, Marks.opening_told, _note_opening_told)
     last_server = _mark(files.MYSQLD, Marks.last_server, _remember_server)
     gave_way = _mark(files.GAVE_WAY, Marks.gave_way, _mark_gave_way)
-    permit = _mark(
-        files.PERMIT,
-        Marks.read_permit,
-        _set_permit,
-    )
+    permit = _mark(files.PERMIT, Marks.read_permit, _set_permit)
+    leaving = _mark(files.LEAVING, Marks.is_leaving, _set_leaving)
     last_look = _mark(files.LOOK, Marks.last_look, Marks.remember_look)
 
     @property
@@ -218,6 +233,21 @@ class _Whatever(str):
 
     def __eq__(self, other: object) -> bool:
         return True
+
+
+def active(version: str = MYSQL, **options: str) -> World:
+    """B is open with the VIP, as its last check has seen it; A stands by with everything."""
+    world = World(version, **options)
+    world.a.access, world.b.access = CLOSED, OPEN
+    world.open_mark, world.opening_told = world.b.process, True
+    return world
+
+
+def standby(version: str = MYSQL, **options: str) -> World:
+    """B stands by; A is open, and has the VIP."""
+    world = World(version, **options)
+    world.vip = False
+    return world
 
 
 def config(**options: str) -> Config:

@@ -13,37 +13,38 @@ from kachecks.keepalived.process import KeepalivedError
 from kachecks.mysql.session import ServerError
 from kachecks.state.files import StateError
 from kachecks.state.marks import LEAVING_IS_FRESH
-from tests.unit.doubles.simulation import CLOSED, MARIADB, MUTE, MYSQL, OPEN, SILENT, Client, World
+from tests.unit.doubles.simulated_server import CLOSED, OPEN, Client
+from tests.unit.doubles.simulation import (
+    MARIADB,
+    MUTE,
+    MYSQL,
+    SIGKILL,
+    SILENT,
+    World,
+    active,
+    standby,
+)
 
 CLOSING = "B: SET GLOBAL super_read_only = 1"
+DENIED = ServerError(1045, "denied")
 STOP = "stop keepalived"
 
 
-def active(version: str = MYSQL) -> World:
-    """B is open with the VIP, and A stands by with everything."""
-    world = World(version)
-    world.a.access, world.b.access = CLOSED, OPEN
-    world.open_mark, world.opening_told = world.b.process, True
-    return world
+def options(**given: bool) -> Namespace:
+    """The command line; nothing given but these."""
+    names = ("verbose", "dry_run", "keep_keepalived", "drop_vip", "force")
+    return Namespace(**{**dict.fromkeys(names, False), **given})
 
 
-def standby() -> World:
-    world = World()
-    world.vip = False
-    return world
-
-
-def run(world: World, **options: bool) -> int:
-    given = {"keep_keepalived": False, "drop_vip": False, "force": False}
-    status = leave(world.node, Namespace(verbose=False, dry_run=False, **{**given, **options}))
+def run(world: World, **given: bool) -> int:
+    status = leave(world.node, options(**given))
     assert world.locked_by != "us"
-    assert [each for each in world.sessions if not each.ended] == []
+    assert world.sessions_left == []
     return status
 
 
-def uncloseable(world: World) -> World:
-    world.b.troubles["SET GLOBAL"] = ServerError(1227, "you need SUPER")
-    return world
+def uncloseable() -> World:
+    return active().but(b__troubles={"SET GLOBAL": ServerError(1227, "you need SUPER")})
 
 
 @pytest.mark.parametrize("version", [MYSQL, MARIADB])
@@ -65,39 +66,25 @@ def test_close_first_stop_last(version: str, capsys: pytest.CaptureFixture[str])
 
 def test_the_leaving_mark_is_written_first() -> None:
     """Before the lock is waited for: a promotion at work stands aside for it."""
-    world = active()
-    world.locked_by = "promote"
+    world = active().but(locked_by="promote")
     waited: list[bool] = []
-
-    def looks() -> None:
-        waited.append(world.node.marks.is_leaving())
-        world.locked_by = ""
-
-    world.when("lock", looks)
+    world.when("lock", lambda: waited.append(world.leaving), locked_by="")
     assert run(world) == DONE
     assert waited == [True]
 
 
 def test_the_leaving_mark_is_fresh_to_the_end() -> None:
     """Closing, waiting for the peer and for the VIP to leave each take longer than it lasts."""
-    world = active()
-    world.b.made, world.vip_takes = 9, VIP_PATIENCE - 0.1
+    world = active().but(b__made=9, vip_takes=VIP_PATIENCE - 0.1)
     number = world.b.last_id + 1
     world.b.add(Client("app", blocks=True, unkillable=True))
-
-    def gone() -> None:
-        if world.time > 3:
-            world.b.clients.pop(number)
-        else:
-            world.when(CLOSING, gone)
-
-    world.when(CLOSING, gone)
+    world.when(CLOSING, lambda: world.b.clients.pop(number), after=3)
     stale: list[float] = []
     real = world.pass_time
 
     def noting(seconds: float) -> None:
         real(seconds)
-        if world.vip and world.b.access == CLOSED and not world.node.marks.is_leaving():
+        if world.vip and world.b.access == CLOSED and not world.leaving:
             stale.append(world.time)
 
     world.pass_time = noting  # type: ignore[method-assign]
@@ -109,8 +96,7 @@ def test_the_leaving_mark_is_fresh_to_the_end() -> None:
 
 def test_the_lock_is_held_until_the_vip_is_gone() -> None:
     """A hook that ran in between would find the VIP here."""
-    world = active()
-    world.vip_takes = 1.0
+    world = active().but(vip_takes=1.0)
     assert run(world) == DONE
     assert not world.vip
     unlocks = [at for at, line in enumerate(world.log) if line == "unlock"]
@@ -120,8 +106,7 @@ def test_the_lock_is_held_until_the_vip_is_gone() -> None:
 
 
 def test_a_vip_that_does_not_leave_is_not_waited_for_for_ever() -> None:
-    world = active()
-    world.vip_takes = float("inf")
+    world = active().but(vip_takes=float("inf"))
     assert run(world) == DONE
     assert VIP_PATIENCE == 2.0
     assert VIP_PATIENCE <= world.time < VIP_PATIENCE + 1
@@ -133,8 +118,7 @@ def test_a_vip_that_does_not_leave_is_not_waited_for_for_ever() -> None:
 
 def test_a_keepalived_that_cannot_be_told_stops_everything() -> None:
     """A node that could not let go of the VIP is better left open."""
-    world = active()
-    world.keepalived.error = KeepalivedError("two of them")
+    world = active().but(keepalived__error=KeepalivedError("two of them"))
     with pytest.raises(KeepalivedError):
         run(world)
     assert world.b.access == OPEN
@@ -142,54 +126,38 @@ def test_a_keepalived_that_cannot_be_told_stops_everything() -> None:
     assert "flock to demote" not in world.log
 
 
-@pytest.mark.parametrize("options", [{"keep_keepalived": True}, {"drop_vip": True}])
-def test_where_somebody_else_stops_it_it_is_not_looked_for(options: dict) -> None:
-    world = active()
-    world.keepalived.error = KeepalivedError("two of them")
-    assert run(world, **options) == DONE
+@pytest.mark.parametrize("option", ["keep_keepalived", "drop_vip"])
+def test_where_somebody_else_stops_it_it_is_not_looked_for(option: str) -> None:
+    """By ExecStopPost the address goes, but closed before that."""
+    world = active().but(keepalived__error=KeepalivedError("two of them"))
+    assert run(world, **{option: True}) == DONE
     assert "find keepalived" not in world.log
     assert STOP not in world.log
     assert world.b.access == CLOSED
+    assert world.vip == (option != "drop_vip")
+    world.order(CLOSING, *(["drop VIP"] if option == "drop_vip" else []))
 
 
 def test_keep_keepalived_leaves_the_mark_fresh() -> None:
     """systemd stops keepalived after this: until then nothing may open."""
-    world = active()
-    world.b.made = 9  # the peer lacks something: waited for in vain
+    world = active().but(b__made=9)  # the peer lacks something: waited for in vain
     assert run(world, keep_keepalived=True) == DONE
     assert world.time > PEER_PATIENCE
     assert world.vip
-    assert world.node.marks.is_leaving()
     assert world.left_at == pytest.approx(world.time, abs=0.1)
+    world.pass_time(LEAVING_IS_FRESH - 0.1)
+    assert world.leaving
 
 
-def slow(world: World) -> World:
-    """It hangs and is killed, which takes longer than the mark is fresh; the peer is silent."""
-    world.b.trouble, world.a.trouble = MUTE, SILENT
-    return world
-
-
-def test_the_mark_is_fresh_when_systemd_is_told() -> None:
-    world = slow(active())
-    assert run(world, keep_keepalived=True) == DONE
-    assert world.left_at == world.time > LEAVING_IS_FRESH
-
-
-def test_the_mark_is_fresh_when_keepalived_is_stopped() -> None:
-    world = slow(active())
+@pytest.mark.parametrize("keep_keepalived", [True, False])
+def test_the_mark_is_fresh_when_keepalived_is_stopped(keep_keepalived: bool) -> None:
+    """By this, or by systemd: though closing has taken longer than the mark is fresh."""
+    world = active().but(b__trouble=MUTE, a__trouble=SILENT)
     stopped: list[tuple[float | None, float]] = []
     world.when(STOP, lambda: stopped.append((world.left_at, world.time)))
-    assert run(world) == DONE
-    ((marked, at),) = stopped
+    assert run(world, keep_keepalived=keep_keepalived) == DONE
+    ((marked, at),) = [(world.left_at, world.time)] if keep_keepalived else stopped
     assert marked == at > LEAVING_IS_FRESH
-
-
-def test_drop_vip() -> None:
-    """For ExecStopPost: closed before the address goes."""
-    world = active()
-    assert run(world, drop_vip=True) == DONE
-    assert not world.vip
-    world.order(CLOSING, "drop VIP")
 
 
 # A standby ---------------------------------------------------------------------------------------
@@ -210,18 +178,17 @@ def test_a_standby_with_force() -> None:
     world.order("find keepalived", "mark leaving", "flock to demote", STOP)
 
 
-@pytest.mark.parametrize("options", [{"keep_keepalived": True}, {"drop_vip": True}])
-def test_a_standby_whose_keepalived_is_stopped(options: dict) -> None:
+@pytest.mark.parametrize("option", ["keep_keepalived", "drop_vip"])
+def test_a_standby_whose_keepalived_is_stopped(option: str) -> None:
     """The VIP may come at this very moment."""
     world = standby()
-    assert run(world, **options) == DONE
+    assert run(world, **{option: True}) == DONE
     world.order("mark leaving", "flock to demote")
-    assert world.node.marks.is_leaving()
+    assert world.leaving
 
 
 def test_an_open_standby_is_closed() -> None:
-    world = active()
-    world.vip = False
+    world = active().but(vip=False)
     assert run(world) == DONE
     assert world.b.access == CLOSED
     assert STOP not in world.log
@@ -230,12 +197,12 @@ def test_an_open_standby_is_closed() -> None:
 # What cannot be closed ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", [{}, {"drop_vip": True}, {"keep_keepalived": True}])
+@pytest.mark.parametrize("given", [{}, {"drop_vip": True}, {"keep_keepalived": True}])
 def test_an_open_server_is_not_left_behind(
-    options: dict, capsys: pytest.CaptureFixture[str]
+    given: dict[str, bool], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world = uncloseable(active())
-    assert run(world, **options) == REFUSED
+    world = uncloseable()
+    assert run(world, **given) == REFUSED
     assert STOP not in world.log
     assert "drop VIP" not in world.log
     assert world.vip
@@ -243,15 +210,14 @@ def test_an_open_server_is_not_left_behind(
 
 
 def test_an_open_server_is_left_behind_with_force() -> None:
-    world = uncloseable(active())
+    world = uncloseable()
     assert run(world, force=True) == DONE
     assert STOP in world.log
 
 
 def test_without_a_run_directory() -> None:
     """Without it nothing can be opened either."""
-    world = active()
-    world.files.error = StateError("cannot write")
+    world = active().but(files__error=StateError("cannot write"))
     assert run(world) == DONE
     assert world.b.access == CLOSED
     assert STOP in world.log
@@ -259,13 +225,8 @@ def test_without_a_run_directory() -> None:
 
 def test_opened_again_in_between() -> None:
     """By a promotion that had the lock, for the lock was not to be had."""
-    world = active()
-    world.locked_by = "promote"
-
-    def opens() -> None:
-        world.b.access = OPEN
-
-    world.when(STOP, opens)
+    world = active().but(locked_by="promote")
+    world.when(STOP, b__access=OPEN)
     assert run(world) == DONE
     assert world.b.access == CLOSED
     assert world.log.count(CLOSING) == 2
@@ -274,11 +235,7 @@ def test_opened_again_in_between() -> None:
 @pytest.mark.parametrize(("force", "status"), [(False, REFUSED), (True, DONE)])
 def test_opened_again_and_not_to_be_closed(force: bool, status: int) -> None:
     world = active()
-
-    def opens() -> None:
-        uncloseable(world).b.access = OPEN
-
-    world.when(STOP, opens)
+    world.when(STOP, b__troubles=uncloseable().b.troubles, b__access=OPEN)
     assert run(world, force=force) == status
 
 
@@ -287,16 +244,8 @@ def test_opened_again_and_not_to_be_closed(force: bool, status: int) -> None:
 
 @pytest.mark.parametrize("version", [MYSQL, MARIADB])
 def test_it_waits_for_the_peer(version: str, capsys: pytest.CaptureFixture[str]) -> None:
-    world = active(version)
-    world.b.made = 9
-
-    def arrives() -> None:
-        if world.time > 1.0:
-            world.a.of_b = 9
-        else:
-            world.when("sleep", arrives)
-
-    world.when("sleep", arrives)
+    world = active(version).but(b__made=9)
+    world.when("sleep", a__of_b=9, after=1.0)
     assert run(world) == DONE
     assert 1.0 < world.time < 1.3
     assert "the peer has everything\n" in capsys.readouterr().out
@@ -305,60 +254,51 @@ def test_it_waits_for_the_peer(version: str, capsys: pytest.CaptureFixture[str])
 
 @pytest.mark.parametrize("version", [MYSQL, MARIADB])
 def test_but_not_for_ever(version: str, capsys: pytest.CaptureFixture[str]) -> None:
-    world = active(version)
-    world.b.made = 9
+    world = active(version).but(b__made=9)
     assert run(world) == DONE
     assert PEER_PATIENCE == 2.0
     assert PEER_PATIENCE <= world.time < PEER_PATIENCE + 0.5
     assert "the peer does not have everything after 2 s" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("trouble", [SILENT, MUTE, ServerError(1045, "denied")])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"a__trouble": SILENT}, f"the peer does not answer: {SILENT}"),
+        ({"a__trouble": MUTE}, f"the peer does not answer: {MUTE}"),
+        ({"a__trouble": DENIED}, f"the peer does not answer: {DENIED}"),
+        ({"a__troubles": {"AS gtid_mode": MUTE}}, "whether the peer has everything is not known"),
+    ],
+)
 def test_a_peer_that_does_not_answer(
-    trouble: Exception, capsys: pytest.CaptureFixture[str]
+    changes: dict[str, object], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world = active()
-    world.a.trouble = trouble
+    world = active().but(**changes)
     assert run(world) == DONE
-    assert f"the peer does not answer: {trouble}" in capsys.readouterr().out
-    assert world.time < 1.5
-    assert STOP in world.log
-
-
-def test_a_peer_that_falls_silent(capsys: pytest.CaptureFixture[str]) -> None:
-    world = active()
-    world.a.troubles["AS gtid_mode"] = MUTE
-    assert run(world) == DONE
-    assert "whether the peer has everything is not known" in capsys.readouterr().out
+    assert said in capsys.readouterr().out
     assert world.time < PEER_PATIENCE + 0.5
-
-
-def test_a_server_that_was_killed_has_nothing_to_send() -> None:
-    world = active()
-    world.b.trouble = MUTE
-    assert run(world) == DONE
-    assert "SIGKILL 4712" in world.log
-    assert "A: connect" not in world.log
     assert STOP in world.log
 
 
-def test_a_server_that_was_closed_already_has_nothing_to_send() -> None:
-    world = World()
-    world.a.access = CLOSED
+@pytest.mark.parametrize(
+    ("changes", "killed"),
+    [({"b__trouble": MUTE}, True), ({"b__access": CLOSED, "open_mark": None}, False)],
+)
+def test_one_that_was_killed_or_closed_already_has_nothing_to_send(
+    changes: dict[str, object], killed: bool
+) -> None:
+    world = active().but(**changes)
     assert run(world) == DONE
+    assert (SIGKILL in world.log) == killed
     assert "A: connect" not in world.log
     assert STOP in world.log
-    assert world.time < 0.2
+    assert killed or world.time < 0.2
 
 
 def test_what_is_waited_for_is_read_after_closing() -> None:
     """All that it has committed, to the very last."""
     world = active()
-
-    def last_commit() -> None:
-        world.b.made = 8
-
-    world.when(CLOSING, last_commit)
+    world.when(CLOSING, b__made=8)
     assert run(world) == DONE
     assert world.time >= PEER_PATIENCE  # the peer never gets it
 
@@ -366,11 +306,8 @@ def test_what_is_waited_for_is_read_after_closing() -> None:
 @pytest.mark.parametrize("said_already", ["verbose", "dry_run", ""])
 def test_what_a_person_reads(said_already: str, capsys: pytest.CaptureFixture[str]) -> None:
     """With -v, and in a dry run, the steps say it themselves."""
-    world = active()
-    options = {"verbose": False, "dry_run": False, "drop_vip": False, "force": False}
-    if said_already:
-        options[said_already] = True
-    assert leave(world.node, Namespace(keep_keepalived=True, **options)) == DONE
+    given = {said_already: True} if said_already else {}
+    assert leave(active().node, options(keep_keepalived=True, **given)) == DONE
     assert ("demote: closed" in capsys.readouterr().out) != bool(said_already)
 
 
@@ -387,38 +324,25 @@ def test_its_command_line(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert notify_down.main([option] if option else []) == 7
 
 
-def test_the_mark_lasts_until_systemd_has_stopped_keepalived() -> None:
-    world = active()
-    run(world, keep_keepalived=True)
-    world.pass_time(LEAVING_IS_FRESH - 0.1)
-    assert world.node.marks.is_leaving()
-
-
 def test_another_pair_of_this_host_is_closed_before_keepalived_stops() -> None:
     first, second = active(), active()
     log: list[str] = []
     for name, world in (("first", first), ("second", second)):
         world.log = Shared(log, name)  # type: ignore[assignment]
-    options = Namespace(
-        verbose=False, dry_run=False, keep_keepalived=False, drop_vip=False, force=False
+    seen: list[str] = []
+    first.when(
+        STOP,
+        lambda: seen.extend((first.b.access, second.b.access, first.locked_by, second.locked_by)),
+        second.becomes(vip=False),
     )
-
-    def released() -> None:
-        assert (first.b.access, second.b.access) == (CLOSED, CLOSED)
-        assert (first.locked_by, second.locked_by) == ("us", "us")
-        second.vip = False
-
-    first.when(STOP, released)
-    assert leave(first.node, options, [second.node]) == DONE
+    assert leave(first.node, options(), [second.node]) == DONE
+    assert seen == [CLOSED, CLOSED, "us", "us"]
     assert log.index(f"first: {STOP}") > log.index(f"second: {CLOSING}")
 
 
 def test_keepalived_goes_on_where_another_pair_could_not_be_closed() -> None:
-    first, second = active(), uncloseable(active())
-    options = Namespace(
-        verbose=False, dry_run=False, keep_keepalived=False, drop_vip=False, force=False
-    )
-    assert leave(first.node, options, [second.node]) == REFUSED
+    first, second = active(), uncloseable()
+    assert leave(first.node, options(), [second.node]) == REFUSED
     assert STOP not in first.log
     assert first.vip
 

@@ -42,10 +42,7 @@ def test_every_holder_is_as_predicted(tmp_path: Path) -> None:
 
 def _without_nopreempt(original: Any) -> Any:
     return lambda self, name, masters: original(
-        self._replace(
-            a=self.a._replace(nopreempt=False),
-            b=self.b._replace(nopreempt=False),
-        ),
+        self._replace(a=self.a._replace(nopreempt=False), b=self.b._replace(nopreempt=False)),
         name,
         masters,
     )

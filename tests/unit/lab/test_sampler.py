@@ -1,18 +1,29 @@
-"""The sampler against scripted servers: what it calls open, closed, down and hung."""
+"""The sampler against servers of a few lines: what it calls open, closed, down and hung."""
 
 from __future__ import annotations
 
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+
+import pytest
 
 from tests.lab.error import LabError
 from tests.lab.observing.sampler import Sampler
 from tests.lab.records import evidence
 from tests.lab.records.record import CLOSED, DOWN, OPEN
-from tests.unit.doubles.scripted_server import ScriptedServer, log_in, packet, send_rows, statement
+from tests.unit.doubles.fake_server import (
+    Behaviour,
+    answer,
+    error,
+    listening,
+    log_in,
+    rows,
+    statement,
+)
 
 
 class Node:
@@ -37,43 +48,37 @@ class Node:
 REPLICATION = ["Slave_IO_Running", "Slave_SQL_Running", "Last_SQL_Errno", "Last_SQL_Error"]
 
 
-def answering(
-    read_only: Callable[[], str], replication: str = "Yes"
-) -> Callable[[socket.socket], None]:
-    def script(session: socket.socket) -> None:
-        log_in(session)
-        while True:
-            _answer(session, statement(session), read_only, replication)
-
-    return script
-
-
-def _answer(
-    session: socket.socket, said: str, read_only: Callable[[], str], replication: str
-) -> None:
-    if "REPLICA STATUS" not in said:
-        send_rows(session, ["value"], ["7" if "server_id" in said else read_only()])
-    elif replication == "denied":
-        session.sendall(packet(1, b"\xff\xcb\x04#42000Access denied"))
-    else:
+def answers(read_only: Callable[[], str], replication: str = "Yes") -> Callable[[str], bytes]:
+    def to(said: str) -> bytes:
+        if "REPLICA STATUS" not in said:
+            return rows(["value"], ["7" if "server_id" in said else read_only()])
+        if replication == "denied":
+            return error(1227, "Access denied", "42000", 1)
         errno, text = ("0", "") if replication == "Yes" else ("1062", "Duplicate entry")
-        send_rows(session, REPLICATION, [replication, replication, errno, text])
+        return rows(REPLICATION, [replication, replication, errno, text])
+
+    return to
 
 
-def serve(path: Path, script: Callable[[socket.socket], None]) -> ScriptedServer:
-    """A session per thread: the sampler has two."""
+@pytest.fixture
+def serve() -> Iterator[Callable[[Path, Behaviour], list[int]]]:
+    """Serve at that socket; one number for each session that has begun."""
+    with ExitStack() as running:
 
-    def play(session: socket.socket) -> None:
-        threading.Thread(target=_quietly, args=(script, session.dup()), daemon=True).start()
+        def start(path: Path, behaviour: Behaviour) -> list[int]:
+            sessions: list[int] = []
 
-    return ScriptedServer(str(path), play)
+            def counted(client: socket.socket) -> None:
+                sessions.append(len(sessions))
+                behaviour(client)
+
+            running.enter_context(listening(path, counted))
+            return sessions
+
+        yield start
 
 
-def _quietly(script: Callable[[socket.socket], None], session: socket.socket) -> None:
-    try:
-        script(session)
-    except OSError:
-        session.close()
+Serve = Callable[[Path, Behaviour], "list[int]"]
 
 
 def states(sampler: Sampler, node: str) -> list[str | None]:
@@ -85,13 +90,11 @@ def states(sampler: Sampler, node: str) -> list[str | None]:
     return found
 
 
-def test_open_closed_down_and_the_address(tmp_path: Path) -> None:
+def test_open_closed_down_and_the_address(tmp_path: Path, serve: Serve) -> None:
     a, b = Node("a", tmp_path / "a"), Node("b", tmp_path / "b")
     state = {"a": "0"}
-    servers = [
-        serve(a.path, answering(lambda: state["a"], "No")),
-        serve(b.path, answering(lambda: "ON", "denied")),
-    ]
+    serve(a.path, answer(answers(lambda: state["a"], "No")))
+    serve(b.path, answer(answers(lambda: "ON", "denied")))
     sampler = Sampler([a, b], "10.0.0.100", "sampler", "secret")
     a.vip = True
     sampler.start()
@@ -102,8 +105,6 @@ def test_open_closed_down_and_the_address(tmp_path: Path) -> None:
     b.on = False
     time.sleep(0.2)
     sampler.stop()
-    for server in servers:
-        server.close()
     assert states(sampler, "a") == [OPEN, CLOSED]
     assert states(sampler, "b")[0] == CLOSED
     assert sampler.server_ids[7] in ("a", "b")
@@ -127,7 +128,9 @@ def test_a_missing_socket_and_a_node_without_power_are_down(tmp_path: Path) -> N
     assert sampler.holding[-1].time > off + 0.1
 
 
-def test_a_server_that_hangs_has_one_question_open_and_delays_nobody(tmp_path: Path) -> None:
+def test_a_server_that_hangs_has_one_question_open_and_delays_nobody(
+    tmp_path: Path, serve: Serve
+) -> None:
     a, b = Node("a", tmp_path / "a"), Node("b", tmp_path / "b")
     wake = threading.Event()
     hang = threading.Event()
@@ -137,7 +140,8 @@ def test_a_server_that_hangs_has_one_question_open_and_delays_nobody(tmp_path: P
             wake.wait()
         return "0"
 
-    servers = [serve(a.path, answering(read_only)), serve(b.path, answering(lambda: "1"))]
+    sessions = serve(a.path, answer(answers(read_only)))
+    serve(b.path, answer(answers(lambda: "1")))
     sampler = Sampler([a, b], "10.0.0.100", "sampler", "secret")
     sampler.start()
     time.sleep(0.2)
@@ -147,31 +151,27 @@ def test_a_server_that_hangs_has_one_question_open_and_delays_nobody(tmp_path: P
     wake.set()
     time.sleep(0.1)
     sampler.stop()
-    for server in servers:
-        server.close()
     asked = [sample for sample in sampler.access if sample.node == "a"]
     assert max(sample.answered - sample.asked for sample in asked) > 0.4
     assert states(sampler, "a") == [OPEN]
-    assert servers[0].sessions == 2  # one for access, one for replication
+    assert len(sessions) == 2  # one for access, one for replication
     others = [sample for sample in sampler.access if sample.node == "b"]
     assert max(y.asked - x.answered for x, y in zip(others, others[1:])) < 0.4
 
 
-def test_a_session_that_is_killed_is_renewed_at_once(tmp_path: Path) -> None:
+def test_a_session_that_is_killed_is_renewed_at_once(tmp_path: Path, serve: Serve) -> None:
     node = Node("a", tmp_path / "a")
 
-    def script(session: socket.socket) -> None:
-        log_in(session)
+    def three(client: socket.socket) -> None:
+        log_in(client)
         for _ in range(3):
-            _answer(session, statement(session), lambda: "0", "Yes")
-        session.close()
+            client.sendall(answers(lambda: "0")(statement(client)))
 
-    server = serve(node.path, script)
+    serve(node.path, three)
     sampler = Sampler([node], "10.0.0.100", "sampler", "secret")
     sampler.start()
     time.sleep(0.5)
     sampler.stop()
-    server.close()
     assert states(sampler, "a") == [OPEN]
     spans = evidence.open_spans(sampler.access, "a")
     assert len(spans) == 1

@@ -53,11 +53,7 @@ class Pair:
 
 
 ROWS = [Row(1, 11, 1), Row(3, 12, 1), Row(4, 13, 2)]
-WRITES = (
-    Write(0.1, 0.2, 11, 1, "a"),
-    Write(0.2, 0.3, 12, 3, "a"),
-    Write(0.8, 0.9, 13, 4, "b"),
-)
+WRITES = (Write(0.1, 0.2, 11, 1, "a"), Write(0.2, 0.3, 12, 3, "a"), Write(0.8, 0.9, 13, 4, "b"))
 
 
 def sampled(node: str, states: str) -> list[Access]:

@@ -16,13 +16,14 @@ import pytest
 from tests.lab.observing.writer import Writer
 from tests.lab.records.record import parse_writes
 from tests.lab.servers.wire import LOST, NO_SOCKET
-from tests.unit.doubles.scripted_server import (
-    OK,
-    Script,
-    ScriptedServer,
+from tests.unit.doubles.fake_server import (
+    INSERTED,
+    Behaviour,
+    error,
+    listening,
     log_in,
     packet,
-    send_rows,
+    rows,
     statement,
 )
 
@@ -31,15 +32,18 @@ BUSY = 5.0
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 
-def server_then(answer_to_insert: Script) -> Script:
-    def script(session: socket.socket) -> None:
-        log_in(session)
-        assert statement(session) == "SELECT @@server_id"
-        send_rows(session, ["@@server_id"], ["2"])
-        while "INSERT" in statement(session):
-            answer_to_insert(session)
+def server_then(to_insert: Behaviour, met: list[int]) -> Behaviour:
+    """``met`` gets longer with each session."""
 
-    return script
+    def behave(client: socket.socket) -> None:
+        met.append(len(met))
+        log_in(client)
+        assert statement(client) == "SELECT @@server_id"
+        client.sendall(rows(["@@server_id"], ["2"]))
+        while "INSERT" in statement(client):
+            to_insert(client)
+
+    return behave
 
 
 def writer(path: Path, answer: float = BUSY) -> Writer:
@@ -47,15 +51,14 @@ def writer(path: Path, answer: float = BUSY) -> Writer:
 
 
 def test_an_acknowledged_row_has_its_id_and_its_server(tmp_path: Path) -> None:
-    server = ScriptedServer(
-        str(tmp_path / "s"), server_then(lambda session: session.sendall(packet(1, OK)))
-    )
-    client = writer(tmp_path / "s")
-    first, second = client.attempt(), client.attempt()
+    met: list[int] = []
+    inserted = server_then(lambda client: client.sendall(packet(1, INSERTED)), met)
+    with listening(tmp_path / "s", inserted):
+        client = writer(tmp_path / "s")
+        first, second = client.attempt(), client.attempt()
     assert first[3:] == [10000, 2, None, None]
     assert second[2] == first[2] + 1  # type: ignore[operator]
-    assert server.sessions == 1
-    server.close()
+    assert len(met) == 1
 
 
 def test_nothing_was_sent_to_a_server_that_is_not_there(tmp_path: Path) -> None:
@@ -66,40 +69,37 @@ def test_nothing_was_sent_to_a_server_that_is_not_there(tmp_path: Path) -> None:
 
 def test_an_insert_without_an_answer_may_be_there_and_costs_the_session(tmp_path: Path) -> None:
     given_up = threading.Event()
+    met: list[int] = []
 
-    def silent(session: socket.socket) -> None:
+    def silent(client: socket.socket) -> None:
         if not given_up.wait(2 * BUSY):
-            session.close()
+            client.close()
 
-    server = ScriptedServer(str(tmp_path / "s"), server_then(silent))
-    client = writer(tmp_path / "s", answer=0.2)
-    start, end, token, number, _, errno, _ = client.attempt()
-    assert token is not None
-    assert (number, errno) == (None, LOST)
-    assert 0.15 < end - start < BUSY  # type: ignore[operator]
-    given_up.set()
-    client.attempt()
-    assert server.sessions == 2
-    server.close()
+    with listening(tmp_path / "s", server_then(silent, met)):
+        client = writer(tmp_path / "s", answer=0.2)
+        start, end, token, number, _, errno, _ = client.attempt()
+        assert token is not None
+        assert (number, errno) == (None, LOST)
+        assert 0.15 < end - start < BUSY  # type: ignore[operator]
+        given_up.set()
+        client.attempt()
+    assert len(met) == 2
 
 
 def test_the_first_row_makes_the_table(tmp_path: Path) -> None:
+    missing = error(1146, "Table 'app.writes' doesn't exist", "42S02", 1)
+    answers = [rows(["@@server_id"], ["1"]), missing, packet(1, INSERTED), packet(1, INSERTED)]
     said: list[str] = []
 
-    def script(session: socket.socket) -> None:
-        log_in(session)
-        statement(session)
-        send_rows(session, ["@@server_id"], ["1"])
-        said.append(statement(session))
-        session.sendall(packet(1, b"\xff\x7a\x04#42S02Table 'app.writes' doesn't exist"))
-        for _ in range(2):
-            said.append(statement(session))
-            session.sendall(packet(1, OK))
+    def behave(client: socket.socket) -> None:
+        log_in(client)
+        for answer in answers:
+            said.append(statement(client))
+            client.sendall(answer)
 
-    server = ScriptedServer(str(tmp_path / "s"), script)
-    assert writer(tmp_path / "s").attempt()[3] == 10000
-    assert [text.split()[0] for text in said] == ["INSERT", "CREATE", "INSERT"]
-    server.close()
+    with listening(tmp_path / "s", behave):
+        assert writer(tmp_path / "s").attempt()[3] == 10000
+    assert [text.split()[0] for text in said] == ["SELECT", "INSERT", "CREATE", "INSERT"]
 
 
 WRITER = [sys.executable, "-m", "tests.lab.observing.writer", "--host", "127.0.0.1", "--port", "1"]

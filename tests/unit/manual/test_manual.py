@@ -92,10 +92,7 @@ def test_only_macros_and_escapes_that_every_formatter_knows(name: str) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [
-        ["mandoc", "-Tlint", "-Wwarning"],
-        ["groff", "-man", "-ww", "-Tascii", "-z"],
-    ],
+    [["mandoc", "-Tlint", "-Wwarning"], ["groff", "-man", "-ww", "-Tascii", "-z"]],
     ids=lambda command: command[0],
 )
 def test_formatters_have_nothing_to_say(command: list[str], tmp_path: Path) -> None:

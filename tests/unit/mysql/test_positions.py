@@ -170,10 +170,7 @@ def test_mariadb_adds_up_what_its_channels_have_received() -> None:
 
 
 @pytest.mark.parametrize("server", ["mysql-9.7", "mariadb-10.11"])
-@pytest.mark.parametrize(
-    ("state", "left"),
-    [("healthy", False), ("stopped", False)],
-)
+@pytest.mark.parametrize(("state", "left"), [("healthy", False), ("stopped", False)])
 def test_unapplied_of_captured_rows(server: str, state: str, left: bool) -> None:
     version = MARIADB if server.startswith("maria") else MYSQL
     channel = parse_channel(rows(server, f"replica_status_{state}")[0])

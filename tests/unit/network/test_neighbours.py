@@ -23,12 +23,9 @@ ADVERTISEMENT = bytes.fromhex(
 NOTHING = (b"", "")
 
 
-def test_an_arp_reply_tells_who_answers() -> None:
-    assert arp.answerer(ARP_REPLY) == (IPV4, OTHER)
-
-
-def test_an_arp_reply_may_be_padded_to_the_least_length_of_a_frame() -> None:
-    assert arp.answerer(ARP_REPLY + bytes(18)) == (IPV4, OTHER)
+@pytest.mark.parametrize("padding", [b"", bytes(18)])  # to the least length of a frame
+def test_an_arp_reply_tells_who_answers(padding: bytes) -> None:
+    assert arp.answerer(ARP_REPLY + padding) == (IPV4, OTHER)
 
 
 @pytest.mark.parametrize(
@@ -47,26 +44,38 @@ def test_no_other_arp_packet_is_an_answer(packet: bytes) -> None:
     assert arp.answerer(packet) == NOTHING
 
 
-def test_the_arp_question_comes_from_nobody() -> None:
-    expected = "000108000604000102000a000001000000000000000000000a000002"
-    assert arp.question(IPV4, OUR_MAC).hex() == expected
+@pytest.mark.parametrize(
+    ("packet", "expected"),
+    [
+        # It comes from nobody.
+        (arp.question(IPV4, OUR_MAC), "000108000604000102000a000001000000000000000000000a000002"),
+        # Gratuitous: as keepalived 2.2.7 sends it, but for its ff:… in the place of the target's
+        # MAC address, which says nothing in a request.
+        (
+            arp.announcement(IPV4, OUR_MAC),
+            "000108000604000102000a0000010a0000020000000000000a000002",
+        ),
+        # It names us, so that the answer finds us.
+        (
+            ndp.question(IPV6, OUR_MAC),
+            "8700000000000000fd000000000000000000000000000002010102000a000001",
+        ),
+        # It overrides, and names the MAC address.
+        (
+            ndp.announcement(IPV6, OUR_MAC),
+            "8800000020000000fd000000000000000000000000000002020102000a000001",
+        ),
+    ],
+    ids=["ARP question", "ARP announcement", "solicitation", "advertisement"],
+)
+def test_what_is_sent(packet: bytes, expected: str) -> None:
+    assert packet.hex() == expected
 
 
-def test_the_arp_announcement_is_gratuitous() -> None:
-    # As keepalived 2.2.7 sends it, but for its ff:… in the place of the target's MAC address,
-    # which says nothing in a request.
-    expected = "000108000604000102000a0000010a0000020000000000000a000002"
-    assert arp.announcement(IPV4, OUR_MAC).hex() == expected
-
-
-def test_an_advertisement_tells_who_answers() -> None:
-    assert ndp.answerer(ADVERTISEMENT) == (IPV6, OTHER)
-
-
-def test_the_option_that_names_the_mac_need_not_be_the_first() -> None:
-    unknown = bytes([14, 2]) + bytes(14)  # a nonce (RFC 3971), 16 bytes
-    packet = ADVERTISEMENT[:24] + unknown + ADVERTISEMENT[24:]
-    assert ndp.answerer(packet) == (IPV6, OTHER)
+@pytest.mark.parametrize("before", [b"", bytes([14, 2]) + bytes(14)])  # a nonce (RFC 3971)
+def test_an_advertisement_tells_who_answers(before: bytes) -> None:
+    """The option that names the MAC address need not be the first."""
+    assert ndp.answerer(ADVERTISEMENT[:24] + before + ADVERTISEMENT[24:]) == (IPV6, OTHER)
 
 
 @pytest.mark.parametrize(
@@ -87,16 +96,6 @@ def test_no_other_icmpv6_packet_is_an_answer(packet: bytes) -> None:
     assert ndp.answerer(packet) == NOTHING
 
 
-def test_the_solicitation_names_us_so_that_the_answer_finds_us() -> None:
-    expected = "8700000000000000fd000000000000000000000000000002010102000a000001"
-    assert ndp.question(IPV6, OUR_MAC).hex() == expected
-
-
-def test_the_ipv6_announcement_overrides_and_names_the_mac() -> None:
-    expected = "8800000020000000fd000000000000000000000000000002020102000a000001"
-    assert ndp.announcement(IPV6, OUR_MAC).hex() == expected
-
-
 def test_the_group_of_who_has_an_address() -> None:
     address = socket.inet_pton(socket.AF_INET6, "2001:db8::12ab:cdef")
     assert ndp.solicited_node(address) == "ff02::1:ffab:cdef"
@@ -114,6 +113,36 @@ def test_the_mac_that_vrrp_gives_to_the_master_is_not_our_own(
     }
     monkeypatch.setattr(psutil, "net_if_addrs", lambda: cards)
     assert neighbours.own_macs() == {OURS}
+
+
+class Answering:
+    """A link on which somebody answers at once, again and again."""
+
+    def __init__(self, mac: str) -> None:
+        self.mac = mac
+        self.near, self.far = socket.socketpair()
+        self.far.send(b"x")  # always something to read
+
+    def fileno(self) -> int:
+        return self.near.fileno()
+
+    def probe(self) -> None:
+        pass
+
+    def answer(self) -> str:
+        return self.mac
+
+    def close(self) -> None:
+        self.near.close()
+        self.far.close()
+
+
+@pytest.mark.parametrize(("mac", "found"), [(OTHER, OTHER), (OURS, ""), ("", "")])
+def test_our_own_answer_is_none(monkeypatch: pytest.MonkeyPatch, mac: str, found: str) -> None:
+    """A second card on the same link answers as well."""
+    monkeypatch.setattr(neighbours, "own_macs", lambda: {OURS})
+    monkeypatch.setattr(neighbours, "_links", lambda *_: [Answering(mac)])
+    assert neighbours.who_answers(["10.0.0.100"], "eth0") == found
 
 
 @pytest.mark.parametrize("interface", ["no-such-card", ""])

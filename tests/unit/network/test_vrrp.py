@@ -4,9 +4,12 @@ The sender is 10.0.0.2, priority 250, virtual router 51. Captured by a raw socke
 header for IPv4 and without one for IPv6.
 """
 
+import socket
+
 import pytest
 
-from kachecks.network.vrrp import advertised, without_ip_header
+from kachecks.network import interfaces, vrrp
+from kachecks.network.vrrp import advertised, heard, without_ip_header
 
 # `version 2`: two VIPs, no authentication
 V2 = bytes.fromhex(
@@ -52,17 +55,20 @@ def test_an_advert_over_ipv4(packet: bytes, vips: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("advert", "vips"),
-    [(V3_IPV6, ["fe80::100", "fd00::100"]), (V3_IPV6_UNICAST, ["fd00::100"])],
-    ids=["multicast", "unicast"],
+    ("advert", "is_ipv6", "vips"),
+    [
+        (V3_IPV6, True, ["fe80::100", "fd00::100"]),
+        (V3_IPV6_UNICAST, True, ["fd00::100"]),
+        (V2_LEAVES[20:], False, []),
+        (V3_IPV6_LEAVES, True, []),
+        (bytes([0x21]) + V3_IPV6[1:] + bytes(8), True, []),  # version 2 knows no IPv6
+        (V3[20:23] + b"\xff" + V3[24:], False, []),  # a count of addresses that are not there
+        (V3[20:23] + b"\0" + V3[24:28], False, []),  # none
+    ],
+    ids=["IPv6", "unicast", "leaves", "leaves, IPv6", "version", "count", "no address"],
 )
-def test_an_advert_over_ipv6(advert: bytes, vips: list[str]) -> None:
-    assert advertised(advert, is_ipv6=True) == vips
-
-
-def test_who_leaves_advertises_nothing() -> None:
-    assert advertised(V2_LEAVES[20:], is_ipv6=False) == []
-    assert advertised(V3_IPV6_LEAVES, is_ipv6=True) == []
+def test_what_is_advertised(advert: bytes, is_ipv6: bool, vips: list[str]) -> None:
+    assert advertised(advert, is_ipv6) == vips
 
 
 def test_ip_options_are_skipped() -> None:
@@ -90,14 +96,20 @@ def test_other_versions_and_types_are_ignored(advert: bytes, is_ipv6: bool) -> N
     assert advertised(bytes([right]) + advert[1:], is_ipv6)
 
 
-def test_version_2_knows_no_ipv6() -> None:
-    padded = bytes([0x21]) + V3_IPV6[1:] + bytes(8)
-    assert advertised(padded, is_ipv6=True) == []
-
-
-def test_a_count_of_addresses_that_are_not_there() -> None:
-    assert advertised(V3[20:23] + b"\xff" + V3[24:], is_ipv6=False) == []
-
-
-def test_an_advert_without_addresses() -> None:
-    assert advertised(V3[20:23] + b"\0" + V3[24:28], is_ipv6=False) == []
+@pytest.mark.parametrize(
+    ("own", "vip", "expected"),
+    [
+        ({"10.0.0.1"}, "10.0.0.100", True),
+        ({"10.0.0.1", "10.0.0.2"}, "10.0.0.100", False),  # our own advert, heard by ourselves
+        ({"10.0.0.1"}, "10.0.0.99", False),
+    ],
+)
+def test_only_another_host_is_heard(
+    monkeypatch: pytest.MonkeyPatch, own: set[str], vip: str, expected: bool
+) -> None:
+    near, far = socket.socketpair(type=socket.SOCK_DGRAM)
+    far.send(V2)
+    monkeypatch.setattr(interfaces, "own_addresses", lambda: own)
+    monkeypatch.setattr(vrrp, "_ear", lambda _interface, is_ipv6: None if is_ipv6 else near)
+    with far:
+        assert heard([vip], "eth0", 0.05) == expected

@@ -303,10 +303,7 @@ def test_a_disk(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "use",
-    [
-        lambda disk, path: disk.read(path, 0.02),
-        lambda disk, path: disk.append(path, "line", 0.02),
-    ],
+    [lambda disk, path: disk.read(path, 0.02), lambda disk, path: disk.append(path, "line", 0.02)],
     ids=["read", "append"],
 )
 def test_a_disk_that_hangs(hanging: Path, use: Callable[[Disk, str], object]) -> None:

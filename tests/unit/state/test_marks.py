@@ -95,15 +95,10 @@ def test_last_server(marks: TimedMarks) -> None:
     assert marks.last_server() is None
     assert not marks.remember_server(MYSQLD)
     assert marks.last_server() == MYSQLD
-    marks.remember_server(ANOTHER)
+    marks.remember_server(ANOTHER, contact=True)
     assert marks.last_server() == ANOTHER
     marks.remember_server(None)
     assert marks.last_server() == ANOTHER
-
-
-def test_last_server_that_had_contact(marks: TimedMarks) -> None:
-    marks.remember_server(MYSQLD, contact=True)
-    assert marks.last_server() == MYSQLD
 
 
 def test_contact_is_told_once_for_each_mysqld(marks: TimedMarks) -> None:
@@ -177,12 +172,6 @@ def test_gave_way(marks: TimedMarks) -> None:
     assert marks.gave_way() is None
 
 
-@pytest.mark.parametrize("text", ["", "why", " why", "x why"])
-def test_a_damaged_gave_way_is_none(tmp_path: Path, marks: TimedMarks, text: str) -> None:
-    (tmp_path / "main.gave_way").write_text(text)
-    assert marks.gave_way() is None
-
-
 def test_leaving_is_fresh_for_a_moment(marks: TimedMarks) -> None:
     assert LEAVING_IS_FRESH == 2.0
     assert not marks.is_leaving()
@@ -194,11 +183,6 @@ def test_leaving_is_fresh_for_a_moment(marks: TimedMarks) -> None:
     assert not marks.is_leaving()
     marks.mark_leaving()
     assert marks.is_leaving()
-
-
-def test_a_damaged_leaving_mark_keeps_nothing_closed(tmp_path: Path, marks: TimedMarks) -> None:
-    (tmp_path / "main.leaving").write_text("now")
-    assert not marks.is_leaving()
 
 
 def test_permit(tmp_path: Path, marks: TimedMarks) -> None:
@@ -237,9 +221,11 @@ def test_last_look(marks: TimedMarks, look: Look) -> None:
     assert marks.last_look() == look
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+DAMAGED = {
+    "gave_way": ["", "why", " why", "x why"],
+    "leaving": ["", "now"],
+    "open": ["", "4711", "x 1000", "4711 1000 more"],
+    "look": [
         "",
         "1000.0 0 0 no",
         "1000.0 0 0 no 900.5 9a39d64d:1-5",  # of a version before this one
@@ -248,10 +234,16 @@ def test_last_look(marks: TimedMarks, look: Look) -> None:
         "1000.0 0 0 no 0 x 0 ",
         "1000.0 0 0 no 0 0 x ",
     ],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"), [(kind, text) for kind, texts in DAMAGED.items() for text in texts]
 )
-def test_a_damaged_look_is_none(tmp_path: Path, marks: TimedMarks, text: str) -> None:
-    (tmp_path / "main.look").write_text(text)
-    assert marks.last_look() is None
+def test_a_damaged_mark_is_none(tmp_path: Path, marks: TimedMarks, kind: str, text: str) -> None:
+    (tmp_path / f"main.{kind}").write_text(text)
+    read = {"gave_way": marks.gave_way, "open": marks.open_mark, "look": marks.last_look}
+    assert not read.get(kind, marks.is_leaving)()
 
 
 def test_verdict(marks: TimedMarks) -> None:

@@ -9,20 +9,14 @@ from kachecks.hooks import notify_down
 from kachecks.mysql.session import ServerError
 from kachecks.state.marks import Look
 from kachecks.transitions.reconcile import reconcile
-from tests.unit.doubles.simulation import CLOSED, MUTE, OPEN, REFUSED, SILENT, World
+from tests.unit.doubles.simulated_server import CLOSED
+from tests.unit.doubles.simulation import MUTE, REFUSED, SERVER, SILENT, WITNESS, World, active
 from tests.unit.hooks.test_notify_down import run as run_notify_down
-
-WITNESS = "10.0.0.254"
 
 
 def lone(**options: str) -> World:
     """B is open with the VIP, and has been alone when it last looked, 2 s ago."""
-    world = World(**options)
-    world.a.access, world.b.access = CLOSED, OPEN
-    world.open_mark, world.opening_told = world.b.process, True
-    world.time = 100.0
-    world.alone, world.last_look = True, Look(98.0, alone=True)
-    return world
+    return active(**options).but(time=100.0, alone=True, last_look=Look(98.0, alone=True))
 
 
 def check(world: World) -> str:
@@ -38,34 +32,27 @@ def test_the_next_check_sees_the_receiver_connected() -> None:
     assert not any("A: connect" in line for line in world.log)
 
 
-def test_without_the_receiver_it_stays_alone() -> None:
-    world = lone()
-    world.b.receiver, world.a.trouble = "Connecting", REFUSED
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"b__receiver": "Connecting", "a__trouble": REFUSED},
+        {"last_look": None, "a__trouble": SILENT},  # a dead connection: it has just been asked
+    ],
+)
+def test_it_stays_alone(changes: dict[str, object]) -> None:
+    world = lone().but(**changes)
     check(world)
     assert world.alone
 
 
-def test_a_receiver_whose_connection_is_dead_misleads_nobody_who_has_just_asked() -> None:
-    world = lone()
-    world.last_look, world.a.trouble = None, SILENT
-    check(world)
-    assert world.alone
-
-
-def test_a_node_that_is_cut_off_is_not_alone() -> None:
+@pytest.mark.parametrize(("cut_off", "reason"), [(True, "ISOLATED"), (False, "OK")])
+def test_a_node_that_is_cut_off_is_not_alone(cut_off: bool, reason: str) -> None:
     """The peer may be promoted; this node's copy would be the older one after a power-off."""
-    world = lone(witness=WITNESS)
-    world.alone, world.last_look, world.a.trouble = False, None, SILENT
-    world.when("A: connect", lambda: world.network.echo.clear())
-    assert check(world) == "ISOLATED"
-    assert not world.alone
-
-
-def test_with_a_witness_in_sight_it_is() -> None:
-    world = lone(witness=WITNESS)
-    world.alone, world.last_look, world.a.trouble = False, None, SILENT
-    assert check(world) == "OK"
-    assert world.alone
+    world = lone(witness=WITNESS).but(alone=False, last_look=None, a__trouble=SILENT)
+    if cut_off:
+        world.when("A: connect", network__echo=set())
+    assert check(world) == reason
+    assert world.alone != cut_off
 
 
 ALIVE = [None, MUTE, ServerError(1045, "denied")]
@@ -74,16 +61,14 @@ ALIVE = [None, MUTE, ServerError(1045, "denied")]
 @pytest.mark.parametrize("trouble", [*ALIVE, REFUSED, SILENT])
 @pytest.mark.parametrize("look", [None, Look(98.0, alone=True)])
 def test_notify_down_looks_once_more(trouble: Exception | None, look: Look | None) -> None:
-    world = lone()
-    world.last_look, world.a.trouble = look, trouble  # type: ignore[assignment]
+    world = lone().but(last_look=look, a__trouble=trouble)
     assert run_notify_down(world) == notify_down.DONE
     assert world.alone == (trouble not in ALIVE)
 
 
 @pytest.mark.parametrize("trouble", [*ALIVE, REFUSED, SILENT])
 def test_so_does_a_hook(trouble: Exception | None) -> None:
-    world = lone()
-    world.vip, world.a.trouble = False, trouble  # type: ignore[assignment]
+    world = lone().but(vip=False, a__trouble=trouble)
     reconcile(world.node, "notify_backup", 5.0)
     assert world.b.access == CLOSED
     assert world.alone == (trouble not in ALIVE)
@@ -91,16 +76,12 @@ def test_so_does_a_hook(trouble: Exception | None) -> None:
 
 @pytest.mark.parametrize("trouble", [*ALIVE, SILENT])
 def test_so_does_a_check_that_finds_mysqld_dead(trouble: Exception | None) -> None:
-    world = lone()
-    world.b.trouble, world.a.trouble = REFUSED, trouble  # type: ignore[assignment]
-    world.servers.dead.add(world.b.process)
+    world = lone().but(b__trouble=REFUSED, a__trouble=trouble, servers__dead={SERVER})
     assert check(world) == "MYSQLD_DOWN"
     assert world.alone == (trouble not in ALIVE)
 
 
 def test_a_node_with_company_does_not_look() -> None:
-    world = lone()
-    world.alone, world.last_look = False, Look(98.0, alone=False)
-    world.vip = False
+    world = lone().but(alone=False, last_look=Look(98.0, alone=False), vip=False)
     reconcile(world.node, "notify_backup", 5.0)
     assert not any("A: connect" in line for line in world.log)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kachecks.config.options import parse
+from kachecks.mysql import queries
+from kachecks.mysql.probe import probe_access
 from kachecks.mysqld_process import Process
 from kachecks.node import Node
 from kachecks.state.files import Files, Lock
-from kachecks.transitions.dry_run import DryRun
+from kachecks.transitions.dry_run import DryRun, DrySession
+from tests.unit.doubles.simulation import OPEN, World
 
 MYSQLD = Process(4711, 1000)
 
@@ -74,3 +78,17 @@ def test_a_lock_that_is_held_is_said_once(
     assert node.lock.try_to_take("demote")
     held.release()
     assert capsys.readouterr().out == "  the lock is held: switchover is at work\n"
+
+
+def test_no_server_is_changed(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each statement is said, and what it would have changed is read back as if it had."""
+    world = World().but(b__access=OPEN)
+    session: Any = world.servers.connect_local(1.0)
+    session.address = "/s.sock"
+    dry = DrySession(session, "this node")
+    dry.execute(queries.close_writes(session.version), 1.0)
+    dry.execute_each(["KILL 7", "KILL 8"], 1.0, 1.0)
+    assert capsys.readouterr().out.count("  would run on this node: ") == 3
+    assert probe_access(dry, 1.0).closed  # type: ignore[arg-type]
+    assert world.b.access == OPEN
+    assert not [line for line in world.log if "SET" in line or "KILL" in line]

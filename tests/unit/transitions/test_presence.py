@@ -15,12 +15,10 @@ from kachecks.transitions.presence import (
     presence_of_peer,
 )
 from kachecks.transitions.record import Steps
-from kachecks.transitions.refusal import Interrupted, Leaving, Refusal, VipGone
+from kachecks.transitions.refusal import Interrupted, Refusal, StandAside
 from kachecks.transitions.sessions import Sessions
-from tests.unit.doubles.simulation import World
-
-MAC = "02:00:00:00:00:01"
-WITNESS = "10.0.0.254"
+from tests.unit.doubles.promotions import GONE
+from tests.unit.doubles.simulation import MAC, WITNESS, World
 
 
 @contextmanager
@@ -41,8 +39,7 @@ def found(world: World, host_answered: bool = False) -> Presence:
 @pytest.mark.parametrize("answered", [True, False])
 def test_a_holder(on_link: bool, answered: bool) -> None:
     """The strongest sign: three probes, so that one who is just letting go is not taken for it."""
-    world = World()
-    world.network.holder, world.network.on_link = MAC, on_link
+    world = World().but(network__holder=MAC, network__on_link=on_link)
     assert found(world, answered) is Presence.HOLDER
     assert world.log.count("holder?") == HOLDER_PROBES
     assert (HOLDER_PROBES - 1) * HOLDER_PAUSE <= world.time < 1.0
@@ -50,39 +47,27 @@ def test_a_holder(on_link: bool, answered: bool) -> None:
 
 @pytest.mark.parametrize("probe", [1, 2, 3])
 def test_one_that_lets_go_of_the_vip(probe: int) -> None:
-    world = World()
-    network = world.network
-    network.holder, network.on_link = MAC, True
-
-    def lets_go(number: int) -> None:
-        if number == probe:
-            network.holder = ""
-        else:
-            world.when("holder?", lambda: lets_go(number + 1))
-
-    world.when("holder?", lambda: lets_go(1))
+    world = World().but(network__holder=MAC, network__on_link=True)
+    lets_go = world.network.becomes(holder="")
+    for _ in range(probe - 1):
+        lets_go = world.then("holder?", lets_go)
+    world.when("holder?", lets_go)
     assert found(world) is Presence.ON_LINK
     assert world.log.count("holder?") == probe
 
 
-def test_on_the_link() -> None:
-    world = World()
-    world.network.on_link = True
-    assert found(world, host_answered=True) is Presence.ON_LINK
-    assert "echo 10.0.0.1?" not in world.log
-
-
-def test_its_kernel_has_answered_already() -> None:
-    world = World()
-    assert found(world, host_answered=True) is Presence.HOST
-    assert "echo 10.0.0.1?" not in world.log
-
-
-def test_it_answers_pings() -> None:
-    """Behind a router: no ARP."""
-    world = World()
-    world.network.echo = {"10.0.0.1"}
-    assert found(world) is Presence.HOST
+@pytest.mark.parametrize(
+    ("changes", "answered", "presence"),
+    [
+        ({"network__on_link": True}, True, Presence.ON_LINK),
+        ({}, True, Presence.HOST),  # its kernel has answered already
+        ({"network__echo": {"10.0.0.1"}}, False, Presence.HOST),  # behind a router: no ARP
+    ],
+)
+def test_a_host(changes: dict[str, object], answered: bool, presence: Presence) -> None:
+    world = World().but(**changes)
+    assert found(world, answered) is presence
+    assert ("echo 10.0.0.1?" in world.log) != answered
 
 
 @pytest.mark.parametrize("options", [{}, {"witness": WITNESS}])
@@ -105,19 +90,13 @@ def test_it_cannot_be_looked_for(what: str) -> None:
     assert not isinstance(caught.value, Interrupted)
 
 
-def test_the_vip_leaves_between_the_probes() -> None:
-    world = World()
-    world.network.holder = MAC
-    world.when("holder?", world.lose_vip)
-    with pytest.raises(VipGone):
-        found(world)
-
-
-def test_somebody_leaves_between_the_probes() -> None:
-    world = World()
-    world.network.holder = MAC
-    world.when("holder?", world.node.marks.mark_leaving)
-    with pytest.raises(Leaving):
+@pytest.mark.parametrize(("change", "kind"), GONE)
+def test_it_stands_aside_between_the_probes(
+    change: dict[str, object], kind: type[StandAside]
+) -> None:
+    world = World().but(network__holder=MAC)
+    world.when("holder?", **change)
+    with pytest.raises(kind):
         found(world)
 
 
@@ -125,8 +104,7 @@ def test_somebody_leaves_between_the_probes() -> None:
 
 
 def test_none_is_configured() -> None:
-    world = World()
-    world.network.echo = set()
+    world = World().but(network__echo=set())
     with sessions(world) as made:
         must_see_a_witness(made, "the peer is open")
     assert not [line for line in world.log if line.startswith("echo")]
@@ -134,8 +112,7 @@ def test_none_is_configured() -> None:
 
 @pytest.mark.parametrize("who", [WITNESS, "10.0.0.253"])
 def test_one_answers(who: str) -> None:
-    world = World(witness=f"{WITNESS}, 10.0.0.253")
-    world.network.echo = {who}
+    world = World(witness=f"{WITNESS}, 10.0.0.253").but(network__echo={who})
     with sessions(world) as made:
         must_see_a_witness(made, "the peer is open")
     assert f"echo {WITNESS} 10.0.0.253?" in world.log
@@ -143,8 +120,7 @@ def test_one_answers(who: str) -> None:
 
 def test_none_answers() -> None:
     """The peer's own answer says nothing about this node's clients."""
-    world = World(witness=WITNESS)
-    world.network.echo = {"10.0.0.1"}
+    world = World(witness=WITNESS).but(network__echo={"10.0.0.1"})
     with sessions(world) as made:
         begin = world.time
         with pytest.raises(Refusal) as caught:

@@ -83,8 +83,7 @@ def test_weights_and_a_master(tmp_path: Path) -> None:
     """Both nodes alike but for the priority, as far as the rule of thumb allows."""
     text = (DATA / "weights.conf").read_text()
     world = right()._replace(
-        conf=text,
-        peer_conf=text.replace("MASTER", "BACKUP").replace("priority 100", "priority 90"),
+        conf=text, peer_conf=text.replace("MASTER", "BACKUP").replace("priority 100", "priority 90")
     )
     found = findings(world.with_host(passing=None, failing=None), tmp_path)
     assert names(found) == {
@@ -103,8 +102,7 @@ def test_weights_and_a_master(tmp_path: Path) -> None:
 def test_weights_that_never_fail_over(tmp_path: Path) -> None:
     text = (DATA / "weights.conf").read_text()
     world = right()._replace(
-        conf=text,
-        peer_conf=text.replace("MASTER", "BACKUP").replace("priority 100", "priority 50"),
+        conf=text, peer_conf=text.replace("MASTER", "BACKUP").replace("priority 100", "priority 50")
     )
     found = findings(world.with_host(passing=None, failing=None), tmp_path)
     assert "|priority A - priority B| < |weight|" in only(found, "PAIR_FAILS_OVER", "").sentence

@@ -335,25 +335,25 @@ def test_ipv6_addresses_have_many_spellings() -> None:
 
 @pytest.mark.parametrize("generation", BOTH)
 @pytest.mark.parametrize(
-    "trouble", [Unreachable("nothing answers"), Refused("nobody listens"), NoAnswer("mute")]
+    ("trouble", "level", "checked"),
+    [
+        (Unreachable("nothing answers"), WARNING, False),
+        (Refused("nobody listens"), WARNING, False),
+        (NoAnswer("mute"), WARNING, False),
+        (ServerError(1045, "Access denied for user 'kachecks'@'10.0.0.1'"), FAILURE, True),
+    ],
 )
-def test_a_peer_that_is_away_is_one_line(generation: str, trouble: Exception) -> None:
+def test_a_peer_that_cannot_be_asked_is_one_line(
+    generation: str, trouble: Exception, level: int, checked: bool
+) -> None:
     answers = Answers(generation)
     answers.troubles[PEER] = trouble  # type: ignore[assignment]
     io = "Slave_IO_Running" if answers.mariadb else "Replica_IO_Running"
-    answers.channel(HERE, **{io: "Connecting"})
+    answers.channel(HERE, **{io: "Yes" if checked else "Connecting"})
     (only,) = answers.findings()
-    assert (only.rule.name, only.node, only.checked) == ("PEER_ANSWERS", PEER, False)
-    assert only.level == WARNING
+    assert (only.rule.name, only.node, only.checked) == ("PEER_ANSWERS", PEER, checked)
+    assert only.level == level
     assert str(trouble) in only.sentence
-
-
-@pytest.mark.parametrize("generation", BOTH)
-def test_a_peer_that_refuses_our_account_is_a_failure(generation: str) -> None:
-    answers = Answers(generation)
-    answers.troubles[PEER] = ServerError(1045, "Access denied for user 'kachecks'@'10.0.0.1'")
-    (only,) = answers.findings()
-    assert (only.rule.name, only.level, only.checked) == ("PEER_ANSWERS", FAILURE, True)
 
 
 @pytest.mark.parametrize("generation", BOTH)
@@ -429,43 +429,31 @@ def test_no_password_anywhere() -> None:
 
 
 @pytest.mark.parametrize(
-    ("read_only", "super_read_only", "origins", "expected"),
+    ("generation", "values", "origins", "expected"),
     [
-        # values now, origins of both, what is named
-        ("ON", "ON", ("EXPLICIT", "EXPLICIT"), set()),
-        ("ON", "ON", ("DYNAMIC", "EXPLICIT"), set()),  # nobody but my.cnf has set super_read_only
-        ("OFF", "OFF", ("COMPILED", "COMPILED"), {"READ_ONLY_AT_BOOT"}),
-        ("ON", "ON", ("COMPILED", "DYNAMIC"), {"not checked"}),
-        ("OFF", "OFF", ("DYNAMIC", "EXPLICIT"), {"not checked"}),  # cleared by its twin
-        ("OFF", "OFF", ("DYNAMIC", "COMPILED"), {"not checked"}),
-        ("ON", "OFF", ("EXPLICIT", "COMPILED"), {"ADMINS_AT_BOOT"}),
+        # read_only and super_read_only now, where they come from, what is named
+        ("mysql-9.7", ("ON", "ON"), ("EXPLICIT", "EXPLICIT"), set()),
+        # Nobody but my.cnf has set super_read_only.
+        ("mysql-9.7", ("ON", "ON"), ("DYNAMIC", "EXPLICIT"), set()),
+        ("mysql-9.7", ("OFF", "OFF"), ("COMPILED", "COMPILED"), {"READ_ONLY_AT_BOOT"}),
+        ("mysql-9.7", ("ON", "ON"), ("COMPILED", "DYNAMIC"), {"not checked"}),
+        # Cleared by its twin.
+        ("mysql-9.7", ("OFF", "OFF"), ("DYNAMIC", "EXPLICIT"), {"not checked"}),
+        ("mysql-9.7", ("OFF", "OFF"), ("DYNAMIC", "COMPILED"), {"not checked"}),
+        ("mysql-9.7", ("ON", "OFF"), ("EXPLICIT", "COMPILED"), {"ADMINS_AT_BOOT"}),
+        ("mariadb-10.11", ("ON",), ("CONFIG",), set()),
+        ("mariadb-10.11", ("ON",), ("SQL",), {"not checked"}),
+        ("mariadb-10.11", ("OFF",), ("SQL",), {"not checked"}),
+        ("mariadb-10.11", ("OFF",), ("COMPILE-TIME",), {"READ_ONLY_AT_BOOT"}),
+        ("mariadb-10.11", ("OFF",), ("CONFIG",), {"READ_ONLY_AT_BOOT"}),
     ],
 )
-def test_what_mysql_still_tells_of_its_boot(
-    read_only: str, super_read_only: str, origins: tuple[str, str], expected: set[str]
+def test_what_a_server_still_tells_of_its_boot(
+    generation: str, values: tuple[str, ...], origins: tuple[str, ...], expected: set[str]
 ) -> None:
-    answers = Answers("mysql-9.7")
-    answers.variable(PEER, "read_only", read_only)
-    answers.variable(PEER, "super_read_only", super_read_only)
-    answers.origin(PEER, "read_only", origins[0])
-    answers.origin(PEER, "super_read_only", origins[1])
-    found = answers.findings()
-    assert {each.rule.name if each.checked else "not checked" for each in found} == expected
-
-
-@pytest.mark.parametrize(
-    ("value", "origin", "expected"),
-    [
-        ("ON", "CONFIG", set()),
-        ("ON", "SQL", {"not checked"}),
-        ("OFF", "SQL", {"not checked"}),
-        ("OFF", "COMPILE-TIME", {"READ_ONLY_AT_BOOT"}),
-        ("OFF", "CONFIG", {"READ_ONLY_AT_BOOT"}),
-    ],
-)
-def test_what_mariadb_still_tells_of_its_boot(value: str, origin: str, expected: set[str]) -> None:
-    answers = Answers("mariadb-10.11")
-    answers.variable(PEER, "read_only", value)
-    answers.origin(PEER, "read_only", origin)
+    answers = Answers(generation)
+    for name, value, origin in zip(("read_only", "super_read_only"), values, origins):
+        answers.variable(PEER, name, value)
+        answers.origin(PEER, name, origin)
     found = answers.findings()
     assert {each.rule.name if each.checked else "not checked" for each in found} == expected

@@ -59,10 +59,7 @@ def test_all_is_well() -> None:
         ),
         (pair(there=SILENT), "a serves, 10.0.0.2 cannot be reached"),
         (pair(there=STANDBY._replace(verdict=None)), "a serves, b has no verdict yet"),
-        (
-            pair(here=ACTIVE._replace(verdict=DISK_FULL)),
-            f"{SERVES}; a: DISK_FULL: 1 MB is left",
-        ),
+        (pair(here=ACTIVE._replace(verdict=DISK_FULL)), f"{SERVES}; a: DISK_FULL: 1 MB is left"),
         (
             pair(here=ACTIVE._replace(vrrp=None, vrrp_state=NO_KEEPALIVED, vrrp_said="none here")),
             f"{SERVES}; a: none here: nothing moves the VIP",

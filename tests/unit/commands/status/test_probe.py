@@ -21,25 +21,13 @@ from kachecks.commands.status.probe import PEER_CONNECT, Looking, hurried_node
 from kachecks.keepalived import ask_state as keepalived_probe
 from kachecks.keepalived.process import NoPermission, NotFound
 from kachecks.keepalived.vrrp_state import Vrrp
-from kachecks.mysql import operator_queries
-from kachecks.mysql.facts import Row
 from kachecks.mysql.session import ServerError
 from kachecks.node import Servers
 from kachecks.state.marks import GaveWay
-from tests.unit.doubles.simulated_server import UUID, Session
-from tests.unit.doubles.simulation import (
-    CLOSED,
-    MARIADB,
-    MUTE,
-    MYSQL,
-    OPEN,
-    REFUSED,
-    SILENT,
-    World,
-    config,
-)
+from tests.unit.doubles.changing import failing
+from tests.unit.doubles.simulated_server import CLOSED, OPEN, UUID
+from tests.unit.doubles.simulation import MAC, MARIADB, MUTE, MYSQL, REFUSED, SILENT, World, config
 
-MAC = "02:00:00:00:00:01"
 BACKUP = Vrrp("mysql", "BACKUP", 1795367442.0, 249, 249)
 MASTER = BACKUP._replace(state="MASTER")
 
@@ -68,17 +56,7 @@ class AtOnce:
 
 @pytest.fixture(autouse=True)
 def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Servers that know what only status asks, a keepalived, a run directory."""
-    answer = Session.answer
-
-    def answers(self: Session, sql: str, timeout: float) -> list[Row]:
-        if sql == operator_queries.UPTIME:
-            return [{"Variable_name": "Uptime", "Value": "93784"}]
-        if sql == operator_queries.HOST_NAME:
-            return [{"hostname": self.server.name.lower()}]
-        return answer(self, sql, timeout)
-
-    monkeypatch.setattr(Session, "answer", answers)
+    """A keepalived, and a run directory."""
     monkeypatch.setattr(keepalived_probe, "ask_keepalived", lambda _vips: BACKUP)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "main.permit").write_text("1\n")
@@ -87,9 +65,7 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def standby(directory: Path, version: str = MYSQL) -> World:
     """A serves, B stands by and has everything."""
     world = World(version, run_dir=str(directory / "run"), state_dir=str(directory))
-    world.vip = False
-    world.network.holder, world.network.adverts = MAC, True
-    return world
+    return world.but(vip=False, network__holder=MAC, network__adverts=True)
 
 
 def look(world: World, asking: AtOnce) -> Status:
@@ -98,7 +74,7 @@ def look(world: World, asking: AtOnce) -> Status:
 
 def seen(world: World, asking: AtOnce | None = None) -> Status:
     status = look(world, asking or AtOnce())
-    assert [each for each in world.sessions if not each.ended] == []
+    assert world.sessions_left == []
     changed = [
         line for line in world.log if line.startswith(("A: SET", "B: SET", "mark", "unmark"))
     ]
@@ -121,31 +97,21 @@ def test_both_nodes_of_a_healthy_pair(tmp_path: Path, version: str) -> None:
     assert summary(status).status == 0
 
 
-def test_what_each_side_lacks(tmp_path: Path) -> None:
-    world = standby(tmp_path)
-    world.a.made, world.b.receiver = 9, "No"
-    world.b.made = 8
+@pytest.mark.parametrize(
+    ("version", "changes", "here", "there"),
+    [
+        (MYSQL, {"b__made": 8}, Lacks(f"{UUID[1]}:6-9", 4), Lacks(f"{UUID[2]}:8", 1)),
+        (MARIADB, {}, Lacks("1-1-9", 4), Lacks("", 0)),
+        (MYSQL, {"a__version": MARIADB}, None, None),  # two families are not compared
+    ],
+)
+def test_what_each_side_lacks(
+    tmp_path: Path, version: str, changes: dict[str, Any], here: Lacks | None, there: Lacks | None
+) -> None:
+    world = standby(tmp_path, version).but(a__made=9, b__receiver="No", **changes)
     status = seen(world)
     assert status.here.server and status.there.server
-    assert status.here.server.lacks == Lacks(f"{UUID[1]}:6-9", 4)
-    assert status.there.server.lacks == Lacks(f"{UUID[2]}:8-8", 1)
-
-
-def test_what_each_side_lacks_on_mariadb(tmp_path: Path) -> None:
-    world = standby(tmp_path, MARIADB)
-    world.a.made, world.b.receiver = 9, "No"
-    status = seen(world)
-    assert status.here.server and status.there.server
-    assert status.here.server.lacks == Lacks("1-1-9", 4)
-    assert status.there.server.lacks == Lacks("", 0)
-
-
-def test_servers_of_two_families_are_not_compared(tmp_path: Path) -> None:
-    world = standby(tmp_path)
-    world.a.version = MARIADB
-    status = seen(world)
-    assert status.here.server and status.there.server
-    assert (status.here.server.lacks, status.there.server.lacks) == (None, None)
+    assert (status.here.server.lacks, status.there.server.lacks) == (here, there)
 
 
 @pytest.mark.parametrize(
@@ -159,8 +125,7 @@ def test_servers_of_two_families_are_not_compared(tmp_path: Path) -> None:
     ],
 )
 def test_peer_that_cannot_be_asked(tmp_path: Path, trouble: Any, reason: str | None) -> None:
-    world = standby(tmp_path)
-    world.a.trouble = trouble
+    world = standby(tmp_path).but(a__trouble=trouble)
     status = seen(world)
     there = status.there
     assert (there.server, there.trouble) == (None, str(trouble))
@@ -171,8 +136,7 @@ def test_peer_that_cannot_be_asked(tmp_path: Path, trouble: Any, reason: str | N
 
 
 def test_own_server_that_cannot_be_asked(tmp_path: Path) -> None:
-    world = standby(tmp_path)
-    world.b.trouble = REFUSED
+    world = standby(tmp_path).but(b__trouble=REFUSED)
     status = seen(world)
     assert (status.here.server, status.here.trouble) == (None, str(REFUSED))
     assert status.here.verdict and status.here.verdict.reason == "MYSQLD_DOWN"
@@ -200,13 +164,11 @@ def test_servers_that_do_not_answer_in_time(tmp_path: Path) -> None:
 def test_who_is_not_root_is_told_what_cannot_be_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_vips: object) -> Vrrp:
-        raise NoPermission("only root may do it")
-
-    world = standby(tmp_path)
-    monkeypatch.setattr(keepalived_probe, "ask_keepalived", refuse)
+    monkeypatch.setattr(
+        keepalived_probe, "ask_keepalived", failing(NoPermission("only root may do it"))
+    )
     denied = PermissionError(1, "Operation not permitted")
-    world.network.errors = {"holder?": denied, "adverts?": denied}
+    world = standby(tmp_path).but(network__errors={"holder?": denied, "adverts?": denied})
     (tmp_path / "run" / "main.permit").unlink()
     (tmp_path / "run").rmdir()
     status = seen(world)
@@ -219,10 +181,9 @@ def test_who_is_not_root_is_told_what_cannot_be_seen(
 
 
 def test_no_keepalived_here_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def none(_vips: object) -> Vrrp:
-        raise NotFound("no keepalived is running here")
-
-    monkeypatch.setattr(keepalived_probe, "ask_keepalived", none)
+    monkeypatch.setattr(
+        keepalived_probe, "ask_keepalived", failing(NotFound("no keepalived is running here"))
+    )
     status = seen(standby(tmp_path))
     assert status.here.vrrp_state == NO_KEEPALIVED
     assert "no keepalived is running here" in summary(status).problems[0]
@@ -230,33 +191,27 @@ def test_no_keepalived_here_is_a_problem(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_two_writers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keepalived_probe, "ask_keepalived", lambda _vips: MASTER)
-    world = standby(tmp_path)
-    world.vip, world.b.access = True, OPEN
+    world = standby(tmp_path).but(vip=True, b__access=OPEN)
     told = summary(seen(world))
     assert (told.status, told.word) == (2, "TWO WRITERS")
 
 
 def test_cut_link_is_no_proof_that_nobody_has_the_vip(tmp_path: Path) -> None:
     """The peer answers over another network, and nothing answers on the link of the VIP."""
-    world = standby(tmp_path)
-    world.network.holder, world.network.adverts = "", False
+    world = standby(tmp_path).but(network__holder="", network__adverts=False)
     assert seen(world).there.vip is None
-    world.network.on_link = True
-    assert seen(world).there.vip is False
-    world.network.on_link, world.a.trouble = False, SILENT
+    assert seen(world.but(network__on_link=True)).there.vip is False
+    world.but(network__on_link=False, a__trouble=SILENT)
     assert seen(world).there.vip is False  # nobody is there at all
 
 
 def test_what_goes_wrong_on_one_side_does_not_hide_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def crash(*_: object) -> Vrrp:
-        raise KeyError("Seconds_Behind")
-
-    world, asking = standby(tmp_path), AtOnce()
+    world, crash = standby(tmp_path), failing(KeyError("Seconds_Behind"))
     monkeypatch.setattr(keepalived_probe, "ask_keepalived", crash)
     world.when("A: SHOW REPLICA STATUS", crash)
-    status = look(world, asking)
+    status = look(world, AtOnce())
     assert status.here.open is False
     assert status.there.trouble == "unexpected KeyError: 'Seconds_Behind'"
     assert status.here.vrrp_said == status.there.trouble
@@ -264,12 +219,8 @@ def test_what_goes_wrong_on_one_side_does_not_hide_the_other(
 
 
 def test_marks_of_this_node(tmp_path: Path) -> None:
-    world = standby(tmp_path)
-    world.gave_way = GaveWay(world.time - 12, "superseded")
-    world.network.adverts = False
-    world.a.access = CLOSED
-    world.permit = False
-    status = seen(world)
+    world = standby(tmp_path).but(network__adverts=False, a__access=CLOSED, permit=False)
+    status = seen(world.but(gave_way=GaveWay(world.time - 12, "superseded")))
     assert status.marks and status.marks.gave_way == "superseded"
     assert status.marks.permit is False
     assert status.here.verdict and status.here.verdict.reason == "GAVE_WAY"

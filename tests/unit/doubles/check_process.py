@@ -1,0 +1,118 @@
+"""check_mysql in a process, on an option file of its own, and the servers that it meets."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kachecks.mysql import queries
+from tests.rows import rows
+from tests.unit.doubles import fake_server
+from tests.unit.doubles.fake_server import answer, one_row
+
+ROOT = Path(__file__).parents[3]
+PROGRAM = ROOT / "kachecks/programs/check_mysql"
+vip_is_here = runpy.run_path(str(PROGRAM))["vip_is_here"]
+VIP = "10.99.88.77"
+PASSWORD = "hunter2-Tr0ub4dor"  # noqa: S105 - must never be seen in any text
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a network namespace")
+BUSY = 10.0
+"""Seconds for what takes a few tenths of one on a machine that has nothing else to do."""
+HOLDER = ["unshare", "--net", "sh", "-c", f'ip addr add {VIP}/32 dev lo; exec "$@"', "sh"]
+
+
+class Node:
+    """An option file and its directories, and check_mysql on them."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory, self.socket = directory, directory / "s.sock"
+        self.run_dir, self.state_dir = directory / "run", directory / "state"
+        self.run_dir.mkdir()
+        self.state_dir.mkdir()
+        self.file = directory / "k.cnf"
+        self.options()
+
+    def options(self, text: str = "", **options: object) -> None:
+        given = {"vip": VIP, "peer": "10.99.88.1", "hung_after": 1, "fence_timeout": 1}
+        given.update({"run_dir": self.run_dir, "state_dir": self.state_dir, **options})
+        lines = ["[kachecks]", *(f"{key} = {value}" for key, value in given.items()), text]
+        lines += ["[client]", f"socket = {self.socket}", f"password = {PASSWORD}"]
+        self.file.write_text("\n".join(lines) + "\n")
+        self.file.chmod(0o600)
+
+    def command(self, *arguments: str, holder: bool = False, tree: Path = ROOT) -> list[str]:
+        file, path = f"--defaults-file={self.file}", f"PYTHONPATH={tree}"
+        command = ["env", path, sys.executable, str(PROGRAM), file, *arguments]
+        return [*HOLDER, *command] if holder else command
+
+    def check(self, *arguments: str, holder: bool = False, **more: Any) -> tuple[int, str]:
+        """Exit status and all that is printed."""
+        more = {"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **more}
+        ran = subprocess.run(
+            self.command(*arguments, holder=holder, tree=more["cwd"]),
+            text=True,
+            timeout=15,
+            check=False,
+            **more,
+        )
+        assert PASSWORD not in (ran.stdout or "")
+        return ran.returncode, ran.stdout
+
+
+def server(
+    access: str = "closed", state: str = "healthy", asked: list[str] | None = None, **columns: str
+) -> fake_server.Behaviour:
+    """A MySQL 8.4 in one of the states of tests/rows; ``asked`` is filled with its statements."""
+    value = "0" if access == "open" else "1"
+    identity = ("server_id", "2", "server_uuid", "9a39d64d")
+    (row,) = rows("mysql-9.7", f"replica_status_{state}")
+    row.update(columns)
+
+    def answers(sql: str) -> bytes:
+        if asked is not None:
+            asked.append(sql)
+        if "@@global.read_only" in sql:
+            return one_row("read_only", value, "super_read_only", value, *identity)
+        if sql == queries.PROCESSLIST:
+            return one_row("Id", "1", "User", "app", "Command", "Sleep", "Time", "1", "State", "")
+        if sql == queries.DIRECTORIES:
+            return one_row("datadir", "/", "binlog", "/log", "tmpdir", "/")
+        if "gtid_executed" in sql:
+            return one_row("executed", "", "applied", "", "gtid_mode", "ON")
+        assert sql == "SHOW REPLICA STATUS"
+        return one_row(*(part for item in row.items() for part in item))
+
+    return answer(answers)
+
+
+MYSQLD = """
+import ctypes, sys, time
+from pathlib import Path
+from tests.unit.doubles.fake_server import listening
+from tests.unit.doubles.check_process import server
+ctypes.CDLL(None).prctl(15, b"mysqld")
+with listening(Path(sys.argv[1]), server("open")):
+    print(flush=True)
+    time.sleep(30)
+"""
+
+
+@contextmanager
+def mysqld(node: Node) -> Iterator[subprocess.Popen[str]]:
+    """An open server in a process that the kernel knows as mysqld."""
+    command = [sys.executable, "-c", MYSQLD, str(node.socket)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            yield process
+        finally:
+            process.kill()

@@ -1,0 +1,186 @@
+"""Closing a server, and cutting its clients: few of them or thousands (simulation.py)."""
+
+from __future__ import annotations
+
+import pytest
+
+from kachecks.mysql.session import ServerError
+from tests.unit.doubles import simulated_server
+from tests.unit.doubles.demotions import STATEMENT, crowded, ended, marked, opened, run
+from tests.unit.doubles.simulated_server import CLOSED, Client
+from tests.unit.doubles.simulation import MARIADB, MARIADB12, MYSQL, SIGKILL, VERSIONS
+
+# Semi-sync ---------------------------------------------------------------------------------------
+
+
+SEMI_SYNC = "rpl_semi_sync_source_enabled"
+
+
+@pytest.mark.parametrize(("busy", "outcome"), [(0, "closed"), (6000, "killed")])
+def test_semi_sync_is_left_on(busy: int, outcome: str) -> None:
+    """Where not all can be cut, the server is killed: it acknowledges nothing that only it has."""
+    world = opened().but(b__semi_sync=SEMI_SYNC)
+    world.b.add(*(Client("app", "Query", blocks=True) for _ in range(busy)))
+    ended(world, outcome)
+    assert "rpl_semi_sync" not in " ".join(world.log)
+
+
+def test_semi_sync_is_switched_off_only_after_the_cut() -> None:
+    """Before, it would acknowledge to clients what the other node does not have."""
+    world = opened().but(b__semi_sync=SEMI_SYNC)
+    world.b.add(Client("app"))
+
+    def commit_waits() -> None:
+        world.b.add(Client("app", blocks=True, unkillable=True))
+        waiting = world.b.last_id
+        world.when("B: SET GLOBAL rpl_semi_sync", lambda: world.b.clients.pop(waiting))
+
+    world.when(STATEMENT[MYSQL], commit_waits)
+    ended(world, "closed")
+    off, on = (f"B: SET GLOBAL {SEMI_SYNC} = {value}" for value in (0, 1))
+    world.order("B: app cut", STATEMENT[MYSQL], off, on)
+    assert world.b.semi_sync_on
+
+
+def test_semi_sync_is_left_on_until_all_are_cut() -> None:
+    """Commits that wait for the other node, more of them than can be cut before closing."""
+    world = opened().but(b__semi_sync=SEMI_SYNC)
+    world.b.add(*(Client("app", "Query", blocks=True) for _ in range(1500)))
+    ended(world, "closed")
+    off = world.index(f"B: SET GLOBAL {SEMI_SYNC} = 0")
+    assert world.log[:off].count(STATEMENT[MYSQL]) == 1
+    assert world.log[:off].count("B: app cut") == 1500
+
+
+# MariaDB before 12: accounts that write through read_only -----------------------------------------
+
+
+def test_write_through_account_that_comes_back() -> None:
+    """Cut until it has stayed away for half a second."""
+    world = opened(MARIADB)
+    world.b.add(Client("root", returns=8))
+    ended(world, "closed")
+    assert world.log.count("B: root cut") == 9
+    assert 0.8 < world.time < 1.5
+
+
+def test_write_through_account_that_never_stays_away() -> None:
+    """read_only is on, and the manual says what that cannot promise: not killed for it."""
+    world = opened(MARIADB)
+    world.b.add(Client("root", returns=10_000))
+    outcome = run(world)
+    assert SIGKILL not in world.log
+    assert world.b.access == CLOSED
+    assert outcome.outcome == "closed"
+    assert "keeps coming back" in outcome.why
+    assert world.time < 6
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB12])
+def test_nobody_writes_through(version: str) -> None:
+    world = opened(version)
+    world.b.add(Client("root", returns=10_000))
+    ended(world, "closed")
+    assert world.time < 0.3
+
+
+@pytest.mark.parametrize("errno", [1142, 1146, 1205, 1449, 4078])
+def test_accounts_cannot_be_listed(errno: int) -> None:
+    """Then at least root is taken for one; the closing never depends on it."""
+    world = opened(MARIADB).but(b__troubles={"read_only_exempt": ServerError(errno, "no")})
+    world.b.add(Client("root", returns=3), Client("app"))
+    ended(world, "closed")
+    assert 0.5 < world.time < 1.2
+
+
+@pytest.mark.parametrize("denied", [False, True])
+def test_events(denied: bool) -> None:
+    """Events of privileged definers write through: off, where our account may."""
+    world = opened(MARIADB).but(b__events="ON")
+    if denied:
+        world.b.troubles["SET GLOBAL event_scheduler"] = ServerError(1227, "you need SUPER")
+    ended(world, "closed")
+    assert world.b.events == ("ON" if denied else "OFF")
+    assert world.node.marks.take_events_note(world.b.process) != denied
+    world.order(STATEMENT[MARIADB], "B: SET GLOBAL event_scheduler = 0")
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB12])
+def test_events_that_cannot_write_are_left_on(version: str) -> None:
+    world = opened(version).but(b__events="ON")
+    ended(world, "closed")
+    assert world.b.events == "ON"
+
+
+# Thousands of clients ----------------------------------------------------------------------------
+
+
+def test_it_is_closed_before_thousands_are_cut() -> None:
+    world = crowded(3000)
+    outcome = ended(world, "closed")
+    before = [line for line in world.log[: world.index(STATEMENT[MYSQL])] if line == "B: app cut"]
+    assert 400 <= len(before) <= 600
+    assert "3000 client connections cut" in outcome.why
+    assert "app" not in [row["User"] for row in world.b.processlist()]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("count", "patience"), [(9000, 5.0), (3000, 1.0)])
+def test_more_than_there_is_time_for(count: int, patience: float, version: str) -> None:
+    """An isolated node has a second in all."""
+    world = marked(crowded(count, version))
+    outcome = ended(world, "closed", patience=patience)
+    assert world.b.access == CLOSED
+    assert SIGKILL not in world.log
+    left = [row["User"] for row in world.b.processlist()].count("app")
+    assert f"; but there was no time to cut another {left:,}" in outcome.why
+    assert outcome.position
+    assert world.time < patience
+
+
+def test_who_holds_it_up_among_thousands() -> None:
+    """A client asleep in LOCK TABLES: it is found by cutting all, after the first attempt."""
+    world = crowded(2500)
+    world.b.add(Client("app", blocks=True))
+    ended(world, "closed")
+    assert world.log.count(STATEMENT[MYSQL]) > 1
+    assert SIGKILL not in world.log
+
+
+@pytest.mark.parametrize("patience", [1.0, 5.0])
+def test_slow_kills(monkeypatch: pytest.MonkeyPatch, patience: float) -> None:
+    """A saturated server: each statement takes it 25 ms. It answers, so it is not killed."""
+    world = marked(crowded(300))
+    monkeypatch.setattr(simulated_server, "ONE_MILLISECOND", 0.025)
+    outcome = ended(world, "closed", patience=patience)
+    assert SIGKILL not in world.log
+    assert "no time to cut" in outcome.why
+
+
+def test_who_may_write_all_the_same_is_not_among_those_left() -> None:
+    """On MariaDB before 12, however many others there are."""
+    world = crowded(9000, MARIADB)
+    world.b.add(Client("root"))
+    outcome = ended(world, "closed")
+    assert "no time to cut" in outcome.why
+    closed = world.index(STATEMENT[MARIADB])
+    assert next(line for line in world.log[closed:] if line.endswith(" cut")) == "B: root cut"
+    users = [row["User"] for row in world.b.processlist()]
+    assert "root" not in users
+    assert "app" in users
+
+
+def test_those_that_are_ending_are_neither_cut_nor_counted_again() -> None:
+    """They roll back, or have not been tidied up yet."""
+    world = crowded(10)
+    world.b.add(*(Client("app", "Killed") for _ in range(5)))
+    outcome = ended(world, "closed")
+    assert "10 client connections cut" in outcome.why
+    assert "no time" not in outcome.why
+
+
+def test_the_busy_are_cut_first() -> None:
+    world = crowded(3000)
+    world.b.add(Client("report", "Query", blocks=True))
+    ended(world, "closed")
+    assert world.log.count(STATEMENT[MYSQL]) == 1
