@@ -10,7 +10,7 @@ from __future__ import annotations
 from kachecks.config.options import Config
 from kachecks.lean import NamedTuple
 from kachecks.mysql.errors import ABSENT, BUSY, MUTE, OPEN, REFUSING, UNASKABLE, UNKNOWN
-from kachecks.mysql.facts import BY_FILE, Channel, Facts, channels_by_address
+from kachecks.mysql.facts import Channel, Facts, by_file, channels_by_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -204,10 +204,7 @@ def _found(what: str) -> Callable[[Observation, Config], str]:
 
 
 def _without_gtids(seen: Observation, config: Config) -> str:
-    for channel in _channels(seen, config):
-        if not channel.gtid:
-            return f"replication from {channel.source_host}{_named(channel)} {BY_FILE}"
-    return ""
+    return by_file(_channels(seen, config))
 
 
 def _not_replicating(seen: Observation, config: Config) -> str:

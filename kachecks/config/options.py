@@ -291,6 +291,8 @@ def _unknown(group: str, name: str, value: str | None) -> str:
     advice = "expected a key of the manual"
     if (group, plain) == (_P, "host"):
         advice = f"expected it as peer in [{_K}]"
+    elif (group, plain) == (_C, "protocol"):
+        advice = "host or socket says it: for TCP to this host write host = 127.0.0.1"
     elif homes:
         advice = f"expected it in [{homes[0]}]"
     elif near:

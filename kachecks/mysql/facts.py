@@ -63,13 +63,6 @@ def supported_version(text: str) -> Version:
     return version
 
 
-BY_FILE = (
-    "goes by file and offset, and only GTIDs tell what a server lacks: CHANGE REPLICATION SOURCE TO"
-    " SOURCE_AUTO_POSITION = 1 (MySQL), CHANGE MASTER TO MASTER_USE_GTID = slave_pos (MariaDB)"
-)
-"""The end of a sentence about replication that kachecks cannot work with."""
-
-
 class Channel(NamedTuple):
     """One replication channel (MariaDB: connection) of a replica."""
 
@@ -216,3 +209,17 @@ def channels_by_address(channels: tuple[Channel, ...], peer: str) -> tuple[Chann
     """
     named = tuple(channel for channel in channels if channel.source_host == peer)
     return named or channels
+
+
+def by_file(channels: tuple[Channel, ...]) -> str:
+    """That these channels go by file and offset, with the cure; "" if one of them goes by GTIDs.
+
+    One of several may be from a third server, where the peer is not recognised by its address.
+    """
+    if not channels or any(channel.gtid for channel in channels):
+        return ""
+    return (
+        f"replication from {channels[0].source_host} goes by file and offset, and only GTIDs tell"
+        " what a server lacks: CHANGE REPLICATION SOURCE TO SOURCE_AUTO_POSITION = 1 (MySQL before"
+        " 8.0.23: CHANGE MASTER TO MASTER_AUTO_POSITION = 1; MariaDB: MASTER_USE_GTID = slave_pos)"
+    )

@@ -8,7 +8,7 @@ is (open, closed, mute ...) are in mysql.errors.
 from __future__ import annotations
 
 from kachecks.lean import NamedTuple
-from kachecks.mysql.facts import BY_FILE, Channel, Facts, channels_by_address
+from kachecks.mysql.facts import Channel, Facts, by_file, channels_by_address
 from kachecks.mysql.gtid import lost_of
 
 TYPE_CHECKING = False
@@ -90,10 +90,11 @@ def obstacles(channels: tuple[Channel, ...], longest_lag: float) -> Iterator[Obs
     """
     if not channels:
         yield Obstacle(NO_CHANNEL, "it does not replicate")
+    without = by_file(channels)
+    if without:
+        yield Obstacle(FILE, without)
     for channel in channels:
-        if not channel.gtid:
-            yield Obstacle(FILE, f"its replication {BY_FILE}")
-        elif not channel.applier:
+        if not channel.applier:
             yield Obstacle(APPLIER, f"its applier has stopped: {channel.applier_said}")
         elif not channel.receiving:
             yield Obstacle(RECEIVER, f"its receiver is not connected: {channel.receiver_said}")

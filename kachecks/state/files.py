@@ -170,8 +170,11 @@ class Disk:
 
         def write() -> str:
             Files().write(path, text)
-            _make_durable(path)
-            _make_durable(os.path.dirname(path))
+            try:
+                _make_durable(path)
+                _make_durable(os.path.dirname(path))
+            except OSError as error:
+                raise Late(f"cannot write {path} for good: {error.strerror}") from None
             return ""
 
         _by_a_child(write, f"cannot write {path}", patience)
@@ -241,6 +244,8 @@ def _by_a_child(work: Callable[[], str], trouble: str, patience: float) -> str:
     def guarded() -> str:
         try:
             return f"+{work()}"
+        except Late as error:
+            return f"?{error}"
         except StateError as error:
             return f"-{error}"
         except OSError as error:
@@ -254,6 +259,8 @@ def _by_a_child(work: Callable[[], str], trouble: str, patience: float) -> str:
         raise StateError(f"{trouble}: no child can be made: {error.strerror}") from None
     if answer.text is None:
         raise Late(f"{trouble}: the disk has not answered within {patience:g} s")
+    if answer.text.startswith("?"):
+        raise Late(answer.text[1:])
     if answer.text.startswith("-"):
         raise StateError(answer.text[1:])
     return answer.text[1:]

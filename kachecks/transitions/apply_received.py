@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kachecks.bounded import Budget
 from kachecks.mysql import positions, queries
-from kachecks.mysql.facts import BY_FILE, Channel, Version
+from kachecks.mysql.facts import Channel, Version, by_file
 from kachecks.mysql.gtid import Position, lost_of
 from kachecks.node import Node
 from kachecks.transitions.refusal import Refusal
@@ -83,16 +83,22 @@ class _Silence:
         return all(each.heartbeats >= self._heartbeats[each.name] + 2 for each in channels)
 
 
+def must_go_by_gtids(channels: tuple[Channel, ...]) -> None:
+    """Raises Refusal: they go by file, and nobody could tell what is missing."""
+    without = by_file(channels)
+    if without:
+        raise Refusal(without)
+
+
 def _give_up_on(sessions: Sessions, channels: tuple[Channel, ...]) -> bool:
     """Whether to open without the rest, as replication is broken and the operator has allowed that.
 
     Raises:
         Refusal: on_broken_replica = refuse; or without GTIDs, as nobody could tell what is missing.
     """
+    must_go_by_gtids(channels)
     broken = "" if channels else "this server does not replicate from the peer"
     for channel in channels:
-        if not channel.gtid:
-            raise Refusal(f"replication from {channel.source_host} {BY_FILE}")
         if not channel.applier and channel.applier_errno:
             broken = f"the applier has stopped with {channel.applier_said}"
     if broken and sessions.node.config.on_broken_replica == "refuse":

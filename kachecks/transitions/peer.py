@@ -181,7 +181,8 @@ def _close_peer(sessions: Sessions, session: Session) -> Settled:
         why_not = not_our_pair(sessions.facts, facts, config.peer, config.path)
         if why_not:
             raise Refusal(why_not)
-        positions.executed(session, PEER_STATEMENT)  # before anything is done to it: NoGtids
+        if not sessions.facts.writable:
+            positions.executed(session, PEER_STATEMENT)  # before anything is done to it: NoGtids
         session.execute(queries.LET_GO_WHEN_SILENT, PEER_STATEMENT)
         sessions.peer = Peer(session, facts)
         sessions.lock()
@@ -191,7 +192,9 @@ def _close_peer(sessions: Sessions, session: Session) -> Settled:
             must_see_a_witness(sessions, "the peer is open")
             _fence(sessions, session)
             fenced = True
-        target = positions.executed(session, PEER_STATEMENT)
+        target = None
+        if not sessions.facts.writable:  # a server that is open already applies nothing first
+            target = positions.executed(session, PEER_STATEMENT)
     except BaseException:
         session.close()
         sessions.peer = None

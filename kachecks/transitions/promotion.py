@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from kachecks.mysql import positions, queries
 from kachecks.node import Node
-from kachecks.transitions.apply_received import apply_received
+from kachecks.transitions.apply_received import apply_received, must_go_by_gtids
 from kachecks.transitions.peer import Settled, peer_is_back, settle_peer
 from kachecks.transitions.record import Outcome, Steps
 from kachecks.transitions.refusal import Interrupted, Refusal, StandAside
@@ -41,8 +41,9 @@ def promote(node: Node, steps: Steps) -> Outcome:
 
 def _promote(sessions: Sessions) -> Outcome:
     steps = sessions.steps
-    with own_server():
-        positions.executed(sessions.local, STATEMENT)  # before the peer is fenced: NoGtids
+    with own_server():  # before the peer, which may be serving, is fenced: NoGtids
+        positions.executed(sessions.local, STATEMENT)
+    must_go_by_gtids(sessions.channels())
     while True:
         settled = settle_peer(sessions)
         steps.done("peer")

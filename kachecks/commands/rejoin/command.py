@@ -47,11 +47,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     from kachecks.commands.rejoin.probe import compare
     from kachecks.commands.rejoin.report import as_json, as_text
     from kachecks.commands.rejoin.rules import conclusion, findings
+    from kachecks.mysql.errors import NoGtids
     from kachecks.mysql.session import SessionError
     from kachecks.node import Node
 
     try:
         seen = compare(Node(config))
+    except NoGtids as error:
+        say(f"kachecks rejoin: this node's server: {error}")
+        return UNUSABLE
     except SessionError as error:
         say(
             f"kachecks rejoin: this node's server cannot be asked: {error}; start it (my.cnf has it"

@@ -12,7 +12,7 @@ from kachecks.check.verdict import Observation, judge
 from kachecks.config.options import Config
 from kachecks.keepalived.process import KeepalivedError
 from kachecks.mysql import pair, positions, queries
-from kachecks.mysql.errors import OPEN
+from kachecks.mysql.errors import OPEN, NoGtids
 from kachecks.mysql.facts import Channel, Facts, channels_by_identity
 from kachecks.mysql.pair import not_our_pair
 from kachecks.mysql.probe import probe
@@ -71,7 +71,7 @@ def look_at_both(node: Node) -> Preflight:
     try:
         local = node.servers.connect_local(CONNECT)
     except SessionError as error:
-        return seen._replace(local_trouble=str(error))
+        return seen._replace(local_trouble=_said(error, "client", node.config))
     try:
         return _ask_servers(node, local, seen)
     finally:
@@ -84,19 +84,26 @@ def _ask_servers(node: Node, local: Session, seen: Preflight) -> Preflight:
         seen = seen._replace(local=facts, transactions=_transactions(node, local))
         wanted = positions.executed(local, CONNECT)
     except SessionError as error:
-        return seen._replace(local=None, local_trouble=str(error))
+        return seen._replace(local=None, local_trouble=_said(error, "client", node.config))
     try:
         peer = node.servers.connect_peer(CONNECT)
     except SessionError as error:
-        return seen._replace(peer_trouble=str(error))
+        return seen._replace(peer_trouble=_said(error, "peer", node.config))
     try:
         there = probe(peer, CONNECT)
         left = positions.missing(peer, wanted, CONNECT)
         return seen._replace(peer=there, left=left)
     except SessionError as error:
-        return seen._replace(peer_trouble=str(error))
+        return seen._replace(peer_trouble=_said(error, "peer", node.config))
     finally:
         peer.close()
+
+
+def _said(error: SessionError, group: str, config: Config) -> str:
+    """The error, with where to look for its cause if it does not name the cure itself."""
+    return (
+        str(error) if isinstance(error, NoGtids) else f"{error}; check [{group}] in {config.path}"
+    )
 
 
 def _transactions(node: Node, session: Session) -> tuple[Transaction, ...]:
@@ -129,11 +136,11 @@ def objections(seen: Preflight, config: Config, force: bool = False) -> list[str
     """
     if not seen.vip_here:
         return ["the VIP is not on this node: run this on the active node (kachecks status)"]
-    found = [*_here(seen, config), *_there(seen, config)]
+    found = [*_here(seen), *_there(seen, config)]
     return found if force else [*found, *_in_the_way(seen, config)]
 
 
-def _here(seen: Preflight, config: Config) -> list[str]:
+def _here(seen: Preflight) -> list[str]:
     found = []
     if seen.maintenance:
         found.append(f"{seen.maintenance}; end it first: kachecks maintenance off")
@@ -146,7 +153,7 @@ def _here(seen: Preflight, config: Config) -> list[str]:
     if seen.keepalived_trouble:
         found.append(f"whether keepalived runs cannot be told: {seen.keepalived_trouble}")
     if seen.local_trouble:
-        found.append(f"this node's server: {seen.local_trouble}; check [client] in {config.path}")
+        found.append(f"this node's server: {seen.local_trouble}")
     elif seen.local is not None and not seen.local.writable:
         found.append("this node's server is closed: see check_mysql -v and the audit log")
     return found
@@ -196,7 +203,7 @@ def _there(seen: Preflight, config: Config) -> list[str]:
     if seen.peer_trouble or peer is None:
         if not seen.peer_trouble:
             return []
-        return [f"the peer: {seen.peer_trouble}; check [peer] in {config.path}"]
+        return [f"the peer: {seen.peer_trouble}"]
     if seen.local is not None:
         why_not = not_our_pair(seen.local, peer, config.peer, config.path)
         if why_not:

@@ -89,9 +89,9 @@ def test_those_who_ask_keepalived_at_the_same_time_all_get_its_answer(pair: Pair
     """Each makes it write the same file anew. Their patience is such that load does not count."""
     wait_for_status(pair, pair.b, 0)
     program = (
-        "from kachecks.keepalived import probe\n"
+        "from kachecks.keepalived import ask_state\n"
         "for _ in range(5):\n"
-        f"    print(probe.ask_keepalived(['{VIP}'], patience=20).state)"
+        f"    print(ask_state.ask_keepalived(['{VIP}'], patience=20).state)"
     )
     asking = [
         pair.b.popen([f"{BIN}/python", "-c", program], stdout=subprocess.PIPE) for _ in range(4)

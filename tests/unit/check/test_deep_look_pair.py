@@ -27,6 +27,14 @@ def test_errant(version: str, vip: bool) -> None:
 
 
 @pytest.mark.parametrize("version", [MYSQL, MARIADB])
+@pytest.mark.parametrize(("applier", "errant"), [("Yes", False), ("No", True)])
+def test_what_waits_in_the_peers_relay_log(version: str, applier: str, errant: bool) -> None:
+    """It only needs time; but where nobody applies it, it never comes."""
+    world = standby(version).but(b__made=9, a__received=9, a__applier=applier)
+    assert bool(look(world).errant) == errant
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
 @pytest.mark.parametrize(
     ("changes", "found"),
     [

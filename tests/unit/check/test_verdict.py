@@ -185,6 +185,17 @@ def test_channels_of_others_do_not_count() -> None:
     assert judge(standby(facts), config(peer="10.0.0.7")).status
 
 
+def test_a_channel_by_file_beside_one_by_gtid_may_be_from_a_third_server() -> None:
+    """Where neither is recognised by its address nobody can tell which of them is the peer's."""
+    facts = replica("healthy")
+    other = facts.channels[0]._replace(name="other", gtid=False, source_host="elsewhere")
+    ours = facts.channels[0]._replace(source_host="node-a")
+    both = facts._replace(channels=(other, ours))
+    assert judge(standby(both, peer="open"), config()).reason == "OK"
+    alone = facts._replace(channels=(other,))
+    assert judge(standby(alone, peer="open"), config()).reason == "WITHOUT_GTIDS"
+
+
 @pytest.mark.parametrize(
     ("state", "columns", "asked"),
     [

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
+import os
 import time
 from pathlib import Path
 
@@ -110,6 +112,21 @@ def test_without_one_the_disk_is_asked_once(node: Directories) -> None:
 def test_a_damaged_mark_holds_nobody_up(node: Directories, text: str) -> None:
     (node.state / "main.maintenance").write_bytes(text.encode("latin-1"))
     assert node.now() is None
+
+
+def test_a_disk_that_takes_it_and_cannot_promise(
+    node: Directories, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """fsync fails after the file was replaced: it may well be in force after the next boot."""
+    mark = node.declare()
+    node.reboot()
+    monkeypatch.setattr(os, "fsync", failing)
+    with pytest.raises(StateError, match="for good: Input/output error, and may still keep it"):
+        node.mark.declare(mark)
+
+
+def failing(_file: int) -> None:
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 def test_a_disk_that_hangs(node: Directories, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -280,6 +280,7 @@ def test_mistake(line: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("group", "lines", "words"),
     [
+        ("client", "protocol = tcp", "unknown key protocol in [client], host or socket says it"),
         ("client", "user =", "user in [client]: found '', expected the name of an account"),
         ("client", "socket = mysqld.sock", "expected the absolute path of a unix socket"),
         ("client", "socket = /" + "s" * 107, "longer than the 107 bytes of a socket address"),

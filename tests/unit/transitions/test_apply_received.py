@@ -46,6 +46,7 @@ def test_replication_by_file_is_refused(trouble: Exception | None, policy: str) 
     """Whatever on_broken_replica says: nothing is broken, but nobody can tell what is missing."""
     world = World(MARIADB, on_broken_replica=policy).but(b__by_file=True, a__trouble=trouble)
     refused(world, "replication from 10.0.0.1 goes by file and offset, and only GTIDs tell")
+    assert world.a.access == OPEN  # found out before it was closed for it
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,13 @@ def test_already_open(access: str) -> None:
     assert OPENED not in world.log
 
 
+def test_already_open_beside_an_open_peer_without_gtids() -> None:
+    """It is closed all the same: nothing has to be applied here first."""
+    world = World().but(b__access=OPEN, a__access=OPEN, a__by_file=True)
+    assert run(world).done
+    assert (world.a.access, world.b.access) == (CLOSED, OPEN)
+
+
 def test_two_writers_that_stay_two_are_told() -> None:
     world = World().but(b__access=OPEN, a__trouble=ServerError(1045, "Access denied"))
     outcome = run(world)

@@ -192,9 +192,8 @@ def _lacking(
     channels: tuple[Channel, ...] = ()
     while True:
         if lacking.sources is not None:  # else our account may not look
-            channels = probe(
-                asked, _STATEMENT
-            ).channels  # what waits in its relay log counts as there
+            there = probe(asked, _STATEMENT).channels
+            channels = tuple(channel for channel in there if channel.applier)  # applies what waits
         left = positions.not_received(asked, wanted, channels, _STATEMENT)
         errant = lost_of(maker.identity, left)
         if not errant or budget.over:
