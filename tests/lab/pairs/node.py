@@ -138,10 +138,11 @@ class Node(Host):
     def kill_keepalived(self) -> None:
         """SIGKILL for all of it, so that the virtual IP stays.
 
-        At once and children first: a parent has time to start another child, and a child that
-        outlives its parent cleans up.
+        All stand still first: a parent that sees its child die starts another one, and a child
+        that outlives its parent cleans up.
         """
-        self.run(["kill", "-KILL", *map(str, reversed(self.keepalived_pids()))])
+        pids = [str(pid) for pid in self.keepalived_pids()]
+        self.run(["sh", "-c", 'kill -STOP "$@"; kill -KILL "$@"', "sh", *pids])
 
     def wait_standby(self, timeout: float = 20) -> None:
         """Until keepalived is BACKUP."""
