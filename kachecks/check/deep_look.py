@@ -72,9 +72,7 @@ def look_closer(
     holder = vip_here and facts.writable
     found = Findings(stalled=stalled)
     if not stalled:
-        with suppress(
-            SessionError
-        ):  # it has just answered the check, whose verdict rests on that answer
+        with suppress(SessionError):  # it has just answered the check, and that counts
             found = _look_at_server(node, session, holder)
     found = _look_at_peer(node, session, facts, holder, found)
     if holder and found.peer in GONE:

@@ -195,9 +195,7 @@ class Run:
         self.answered = True
         if node.marks.remember_server(process, seen.found.up_to_date):
             node.served_alone.unmark()
-        if (
-            not seen.found.peer
-        ):  # not asked in this run: its answer would say more than a connection
+        if not seen.found.peer:  # not asked in this run; its answer would say more
             notice_peer(node, facts)
         if facts.writable:
             node.marks.mark_open(process)
