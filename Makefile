@@ -20,10 +20,15 @@ unit: lint
 	$(IN_VENV)/pytest -q -n 3 --dist loadfile tests/unit
 	$(IN_VENV)/pytest -q -n 2 tests/schedules
 
-# Scenarios mostly wait, so two cores bear two pairs of nodes at a time.
-LAB_JOBS ?= 2
+# Scenarios mostly wait, so two cores bear three pairs of nodes at a time.
+LAB_JOBS ?= 3
 lab-tests: lab-ready
 	$(IN_VENV)/pytest -n $(LAB_JOBS) --dist worksteal tests/lab
+
+# The rows of the failure matrix that lab-tests leaves out; more than an hour.
+.PHONY: rows
+rows: lab-ready
+	$(IN_VENV)/python -m tests.lab.matrix.rows by-hand --flavour both
 
 lint: $(VENV)/installed
 	$(IN_VENV)/ruff check .

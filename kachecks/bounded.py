@@ -1,9 +1,10 @@
 """Deadlines: a clock, a budget of seconds, and work that is given up when it hangs.
 
-Work that waits in C code runs in a thread (``within``, ``Asking``): the MySQL drivers, sockets and
-syslog release the interpreter's lock, no signal handler would interrupt them, and an abandoned
-thread ends with the process. Work that touches a disk runs in a child process (``in_child``), since
-not even SIGKILL ends a process in uninterruptible sleep.
+Work that waits in C code runs in a thread (``within``, ``Asking``): the MySQL drivers and sockets
+release the interpreter's lock, no signal handler would interrupt them, and an abandoned thread ends
+with the process. Work that touches a disk runs in a child process (``in_child``), since not even
+SIGKILL ends a process in uninterruptible sleep. So is a program started (``let_go``), as it lies on
+a disk.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import os
 import time
 from _thread import allocate_lock, start_new_thread
+from errno import EAGAIN
 
 from kachecks.lean import NamedTuple
 from kachecks.mysqld_process import start_of
@@ -18,7 +20,7 @@ from kachecks.mysqld_process import start_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, NoReturn
 
 
 class Clock:
@@ -100,11 +102,25 @@ class Answer(NamedTuple):
     ended: bool
 
 
+MOST_ABANDONED = 4
+"""Children of one process that may hang at a time."""
+
+_abandoned: set[int] = set()
+
+
 def in_child(work: Callable[[], str], patience: float) -> Answer:
     """Run ``work`` in a child and wait ``patience`` seconds at most for its text.
 
-    Nothing that goes wrong in the child is raised here. Raises OSError: no child can be made.
+    Nothing that goes wrong in the child is raised here. One that has not ended in time is reaped by
+    a later call, so that a program which runs for weeks keeps no zombie.
+
+    Raises OSError: no child can be made, or too many still hang.
     """
+    for hanging in tuple(_abandoned):
+        if _has_ended(hanging):
+            _abandoned.discard(hanging)
+    if len(_abandoned) >= MOST_ABANDONED:
+        raise BlockingIOError(EAGAIN, f"{MOST_ABANDONED} others still hang")
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -125,6 +141,14 @@ def in_child(work: Callable[[], str], patience: float) -> Answer:
         os.close(reader)
 
 
+def _has_ended(child: int) -> bool:
+    """The child has ended, and is reaped."""
+    try:
+        return os.waitpid(child, os.WNOHANG) != (0, 0)
+    except ChildProcessError:  # somebody else has reaped it
+        return True
+
+
 def _wait_for(child: int, reader: int, until: float) -> Answer:
     import select  # a library of its own, which the healthy check does not need
 
@@ -136,7 +160,63 @@ def _wait_for(child: int, reader: int, until: float) -> Answer:
             text = said[1:].decode("utf-8", "replace") if said else None
             return Answer(text, child, ended=True)
         said += more
+    _abandoned.add(child)
     return Answer(None, child, ended=False)
+
+
+def let_go(command: list[str], text: str, cannot: Callable[[BaseException], object]) -> None:
+    """Start a program with this text as its stdin, and wait neither for its end nor for its start.
+
+    It runs in a session of its own, so that neither keepalived's signals nor our end reach it. Of
+    our files it has none: a lock would otherwise stay locked while it hangs.
+
+    subprocess and os.posix_spawn wait with the interpreter's lock held until the program is loaded
+    (vfork(2)), which on a file system that hangs is for ever.
+
+    Args:
+        cannot: called in the new process where the program cannot be run.
+
+    Raises OSError: no process can be made.
+    """
+    stdin = _in_memory()  # a pipe may be full before all is written
+    try:
+        os.write(stdin, text.encode("utf-8", "replace"))
+        os.lseek(stdin, 0, os.SEEK_SET)
+        if os.fork() == 0:
+            try:
+                _become(command, stdin)
+            except BaseException as error:  # noqa: BLE001 - nothing may escape from this child
+                cannot(error)
+            finally:
+                os._exit(127)
+    finally:
+        os.close(stdin)
+
+
+def _in_memory() -> int:
+    """A new file without a name. A Python that was built for glibc before 2.27, in
+    order to run everywhere, does not know memfd_create(2). Raises OSError."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("stdin")
+    path = f"/dev/shm/kachecks.{os.urandom(8).hex()}"  # noqa: S108 - a tmpfs, and nobody's yet
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    os.unlink(path)
+    return file
+
+
+def _become(command: list[str], stdin: int) -> NoReturn:
+    import signal
+
+    os.setsid()
+    os.chdir("/")
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python, and by whom it executes then
+        signal.signal(ignored, signal.SIG_DFL)
+    os.dup2(stdin, 0)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    os.closerange(3, 1024)
+    os.execv(command[0], command)  # noqa: S606 - no shell is wanted
 
 
 class _Question:

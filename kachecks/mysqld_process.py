@@ -14,26 +14,64 @@ from kachecks.lean import NamedTuple
 NAMES = frozenset({"mysqld", "mariadbd"})
 
 
+UPTIME_TOLERANCE = 2
+"""Seconds by which the start of one server may come out differently: its uptime and our clock are
+whole seconds."""
+
+
 class Process(NamedTuple):
-    """One mysqld, for as long as the machine runs."""
+    """One mysqld, for as long as the machine runs.
+
+    With pid 0 its process is unknown (it is reached by TCP, or runs in another pid namespace), and
+    only its start tells it from the one before.
+    """
 
     pid: int
-    started: int  # clock ticks since boot
+    started: int  # clock ticks since boot or HIDDEN; with pid 0 seconds since 1970, or 0: unknown
+
+    @property
+    def known(self) -> bool:
+        """It can be watched."""
+        return self.pid != 0
+
+    def is_same(self, other: Process) -> bool:
+        """Both are one process, as far as can be told."""
+        close = abs(self.started - other.started) <= UPTIME_TOLERANCE
+        return self == other or (self.pid == other.pid == 0 and close)
 
 
 def identify(pid: int, proc: str = "/proc") -> Process | None:
     """The process of that pid if it is a living mysqld or mariadbd, else None.
 
-    A systemd or inetd that holds the listening socket for mysqld does not count as mysqld.
+    A systemd or inetd that holds the listening socket for mysqld does not count as mysqld. Of a
+    process whose entry in /proc is hidden from us only the pid is known.
     """
     try:
         name, state, threads, started = _stat(str(pid), proc)
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    # While a process is being killed, its first thread is already a zombie and waits for those that
-    # hang in the kernel (on a dead disk): such a process has not ended.
-    ended = state == "X" or (state == "Z" and threads <= 1)
-    return Process(pid, started) if name in NAMES and not ended else None
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
+        return Process(pid, HIDDEN) if _is_hidden(pid) else None
+    known = name in NAMES and not _has_ended(state, threads)
+    return Process(pid, started) if known else None
+
+
+def _has_ended(state: str, threads: int) -> bool:
+    """While a process is being killed, its first thread is already a zombie and waits for those
+    that hang in the kernel (on a dead disk): such a process has not ended."""
+    return state == "X" or (state == "Z" and threads <= 1)
+
+
+HIDDEN = -1
+"""The start of a process that we may not see: hidepid=ptraceable (proc(5), ProtectProc=), without
+CAP_SYS_PTRACE."""
+
+
+def _is_hidden(pid: int) -> bool:
+    """There is a process of that pid, though not in /proc. Not init: it may listen for mysqld."""
+    try:
+        os.close(os.pidfd_open(pid))
+    except (AttributeError, OSError):
+        return False
+    return pid != 1
 
 
 def start_of(pid: str, proc: str = "/proc") -> float:
@@ -54,8 +92,69 @@ def _stat(pid: str, proc: str) -> tuple[str, str, int, int]:
 
 def alive(process: Process, proc: str = "/proc") -> bool:
     """That very process still runs. A stopped or hung one counts; one that has ended and only waits
-    for its parent to notice (a zombie) does not."""
-    return identify(process.pid, proc) == process
+    for its parent to notice (a zombie) does not. One that is hidden from us counts."""
+    found = identify(process.pid, proc)
+    return found == process or (found is not None and found.started == HIDDEN)
+
+
+def listens(process: Process, socket: str, proc: str = "/proc") -> bool:
+    """That very process still runs and listens on the unix socket that it has bound as ``socket``,
+    whether or not the file is there.
+
+    A mysqld that shuts down closes its listening sockets first (MariaDB 10.11, MySQL 9.7). Where we
+    may not see which sockets are its own (CAP_SYS_PTRACE), any of that name counts.
+    """
+    if not alive(process, proc):
+        return False
+    try:
+        with open(f"{proc}/{process.pid}/net/unix", encoding="utf-8", errors="replace") as file:
+            rows = [line.rstrip("\n").split(None, 7) for line in file]
+    except OSError:
+        return False
+    named = {f"socket:[{row[6]}]" for row in rows if row[3] == LISTENING and row[7:] == [socket]}
+    try:
+        own = {
+            _link(f"{proc}/{process.pid}/fd/{each}")
+            for each in os.listdir(f"{proc}/{process.pid}/fd")
+        }
+    except OSError:
+        return bool(named)
+    return bool(named & own)
+
+
+def _link(path: str) -> str:
+    try:
+        return os.readlink(path)
+    except FileNotFoundError:  # closed by now
+        return ""
+
+
+LISTENING = "00010000"
+"""__SO_ACCEPTCON in the flags of /proc/PID/net/unix (proc_pid_net(5))."""
+
+
+def identity(pid: int, proc: str = "/proc") -> Process:
+    """The process of that pid, whatever its name. Raises OSError: there is none."""
+    return Process(pid, _stat(str(pid), proc)[3])
+
+
+def runs(process: Process, proc: str = "/proc") -> bool:
+    """That very process, whatever its name, has not ended. A zombie has."""
+    try:
+        _, state, threads, started = _stat(str(process.pid), proc)
+    except OSError:
+        return False
+    return started == process.started and not _has_ended(state, threads)
+
+
+def hangs_in_kernel(pid: int, proc: str = "/proc") -> bool:
+    """One of its threads is in uninterruptible sleep (D) now, as at a dead disk. At a slow one, or
+    while memory is being read back from swap, that is so for moments."""
+    try:
+        tasks = os.listdir(f"{proc}/{pid}/task")
+        return any(_stat(f"{pid}/task/{task}", proc)[1] == "D" for task in tasks)
+    except OSError:
+        return False
 
 
 def wait(process: Process, seconds: float) -> bool:
@@ -96,9 +195,12 @@ def kill(process: Process) -> bool:
     5.3, which has no pidfd, the start time is compared once more right before the signal.
 
     Raises:
-        PermissionError: we are not root.
+        PermissionError: we lack CAP_KILL, or it is hidden from us: it may be another process.
     """
     import signal
+
+    if process.started == HIDDEN or identify(process.pid) == process._replace(started=HIDDEN):
+        raise PermissionError(f"process {process.pid} is hidden from us")
 
     descriptor = _pidfd(process)
     if descriptor is None:

@@ -10,16 +10,19 @@ import os
 import time
 
 from kachecks import mysqld_process, report
-from kachecks.bounded import Clock
+from kachecks.bounded import Clock, let_go
 from kachecks.config.options import Config
+from kachecks.mysql import queries
+from kachecks.mysql.errors import SessionError
+from kachecks.mysql.facts import Facts, channels_by_address
 from kachecks.mysql.session import Session, local_address, peer_address
 from kachecks.mysqld_process import Process
 from kachecks.network.link import Network
 from kachecks.state.files import (
     AUDIT_LOG,
-    DISK,
     LOCK,
     MAINTENANCE,
+    MYSQLD,
     NO_MAINTENANCE,
     Disk,
     Files,
@@ -32,6 +35,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kachecks.keepalived.process import Keepalived as Found
     from kachecks.mysql.disks import Disks
+    from kachecks.state.known_late import KnownLate
     from kachecks.state.maintenance import Maintenance
     from kachecks.state.maintenance_mark import MaintenanceMark
     from kachecks.state.served_alone import ServedAlone
@@ -42,10 +46,19 @@ class Servers:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._hanging: Process | None = None  # a child of this very process (status --watch)
 
     def connect_local(self, timeout: float) -> Session:
-        """A new session with this node's server. Raises SessionError."""
-        return Session(local_address(self._config.local), timeout)
+        """A new session with this node's server. Raises SessionError.
+
+        Where [client] names no socket, that of the last good check alone is tried: another one may
+        be another server's.
+        """
+        login, name = self._config.local, self._config.name
+        if self._config.socket_by_default:
+            note = Files().read(path_of(self._config.run_dir, name, MYSQLD)).split("\n")
+            login = login._replace(socket="".join(note[1:2]) or login.socket)
+        return Session(local_address(login), timeout)
 
     def connect_peer(self, timeout: float) -> Session:
         """A new session with the other node's server, over its own address. Raises SessionError."""
@@ -65,10 +78,31 @@ class Servers:
 
         return tcp_table.ports_at(self._config.peer)
 
+    def connections_through_vip(self) -> set[int]:
+        """Ports at the clients' ends of TCP connections through the VIP, also one that has left.
+        Raises OSError."""
+        from kachecks.network import tcp_table
+
+        return {port for vip in self._config.vips for port in tcp_table.ports_through(vip)}
+
     def process_of(self, session: Session) -> Process | None:
-        """The mysqld that answers this session, or None where the kernel cannot tell."""
+        """The mysqld that answers this session.
+
+        Where the kernel cannot tell (TCP, another pid namespace), a process without a pid, known by
+        its start. None: not even that is known.
+        """
         pid = session.server_pid()
-        return None if pid is None else mysqld_process.identify(pid)
+        process = None if pid is None else mysqld_process.identify(pid)
+        return process or _by_uptime(session)
+
+    def sockets_of(self, session: Session) -> tuple[str, str]:
+        """The unix socket of this session, and as what the server has bound it (its spelling, or
+        its own root directory, may be another one). Ask for the process first."""
+        return session.address.socket or "", session.bound_socket
+
+    def listens(self, process: Process, socket: str) -> bool:
+        """That very process still runs, and listens on the unix socket that it has bound so."""
+        return mysqld_process.listens(process, socket)
 
     def alive(self, process: Process) -> bool:
         """That very process still runs."""
@@ -86,13 +120,43 @@ class Servers:
         """SIGKILL to that very process; False when it was gone already."""
         return mysqld_process.kill(process)
 
-    def look_at_disks(self, process: Process, directories: tuple[str, ...]) -> Disks:
-        """Room and writability of directories as that mysqld sees them. Raises StateError."""
+    def look_at_disks(
+        self,
+        process: Process,
+        directories: tuple[str, ...],
+        binlog: str,
+        hanging: Process | None,
+    ) -> Disks:
+        """Room and writability of directories as that mysqld sees them.
+
+        Args:
+            binlog: path of its binary logs without their numbers; "" where there are none.
+            hanging: the child of an earlier run's look that had not come back.
+
+        Raises OSError: no child can be made.
+        """
         from kachecks.mysql import disks
 
-        note = path_of(self._config.run_dir, self._config.name, DISK)
+        for child in (self._hanging, hanging):
+            if child is not None and mysqld_process.runs(child):
+                return disks.Disks(mute=child)
         root = f"/proc/{process.pid}/root"
-        return disks.look_at(root, directories, self._config.min_free, note)
+        found = disks.look_at(root, directories, binlog, self._config.min_free)
+        self._hanging = found.mute
+        return found
+
+
+def _by_uptime(session: Session) -> Process | None:
+    try:
+        rows = session.query(queries.UPTIME, UPTIME_PATIENCE)
+    except SessionError:
+        return None
+    uptime = (rows[0]["Value"] or "") if rows else ""
+    return Process(0, round(time.time()) - int(uptime)) if uptime.isdecimal() else None
+
+
+UPTIME_PATIENCE = 1.0
+"""Seconds for a server to tell since when it runs."""
 
 
 class Keepalived:
@@ -139,23 +203,16 @@ class Keepalived:
         return f"removed {', '.join(removed)}" if removed else "no VIP was left here"
 
     def start_notify_master(self) -> None:
-        """Run the hook in keepalived's place, in a group of its own, and do not wait for it.
+        """Run the hook in keepalived's place, and do not wait for it.
 
         keepalived ends a check together with its whole process group; a promotion must not end with
-        the check.
+        the check. Raises OSError.
         """
-        import subprocess
         import sys
 
         module = "kachecks.hooks.notify_master"
-        subprocess.Popen(
-            [sys.executable, "-m", module, f"--defaults-file={self._config.path}"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            cwd="/",
-        )
+        command = [sys.executable, "-m", module, f"--defaults-file={self._config.path}"]
+        let_go(command, "", lambda error: report.log(f"{command} cannot be run: {error}", True))
 
 
 class Voice:
@@ -202,6 +259,11 @@ class Outside:
         self.voice = voice or Voice()
 
 
+SHUTS_DOWN = 0.1
+"""Seconds after which a mysqld that has begun to shut down has closed all its listening sockets (it
+takes 4 ms: MariaDB 10.11, MySQL 9.7)."""
+
+
 class Node:
     """This node, for one pair."""
 
@@ -219,12 +281,44 @@ class Node:
         self.telling = Telling(config, around.voice, around.disk)
         self._disk = around.disk
 
+    def of_the_peer(self, facts: Facts) -> Facts:
+        """The same with those channels alone that read from the peer, as far as can be told without
+        it: no other channel is the pair's business."""
+        if len(facts.channels) < 2:
+            return facts
+        address, identity = self.config.peer, self.marks.peer_identity()
+        channels = channels_by_address(facts.channels, address, identity)
+        return facts._replace(channels=channels)
+
+    def cut_off_server(self) -> str:
+        """Says that the mysqld of the last good check lives and listens, so that a refused
+        connection proves nothing; "" where it has ended, or may be shutting down."""
+        process, (_, bound) = self.marks.last_server(), self.marks.last_sockets()
+        if process is None or not process.known or not bound:
+            return ""
+        if not self.servers.listens(process, bound):
+            return ""
+        self.clock.sleep(SHUTS_DOWN)
+        if not self.servers.listens(process, bound):
+            return ""
+        return (
+            f"but mysqld (pid {process.pid}) lives and listens on {bound}: somebody has removed"
+            f" that file, or [client] in {self.config.path} names another one"
+        )
+
     @property
     def served_alone(self) -> ServedAlone:
         """The alone mark, which survives a reboot."""
         from kachecks.state.served_alone import ServedAlone
 
         return ServedAlone(self.config.state_dir, self.config.name, self._disk)
+
+    @property
+    def known_late(self) -> KnownLate:
+        """The late mark, which survives a reboot."""
+        from kachecks.state.known_late import KnownLate
+
+        return KnownLate(self.config.state_dir, self.config.name, self._disk)
 
     @property
     def maintenance_mark(self) -> MaintenanceMark:

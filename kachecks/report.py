@@ -1,77 +1,128 @@
-"""What people get to read: syslog, the operator's terminal, the alert program."""
+"""What people get to read: syslog, the operator's terminal, the alert program.
+
+Nothing here waits for whoever is told: a log daemon, a pager or a screen that hangs must not hold
+up a verdict or a hook.
+"""
 
 from __future__ import annotations
 
+import os
+import sys
+from errno import EPROTOTYPE
+
 from kachecks.lean import suppress
 
-LOG_PATIENCE = 0.3
-"""Seconds to wait for the log daemon."""
+DEV_LOG = "/dev/log"
+"""The log daemon's socket: journald's, rsyslogd's."""
+
+LOG_PATIENCE = 0.1
+"""Seconds for the log daemon to make room for one line."""
+
+SCREEN_PATIENCE = 0.3
+"""Seconds for a terminal, or whoever reads a pipe, to make room for one line."""
+
+AT_ONCE = 1000
+"""Characters for which there certainly is room where there is any: PIPE_BUF is 4,096 bytes. GTID
+sets are longer."""
+
+DAEMON, WARNING, NOTICE = 3 << 3, 4, 5
+"""A facility and two priorities of syslog(3)."""
 
 
 def log(text: str, problem: bool = False) -> None:
     """One line to syslog, from ``kachecks``; keepalived throws a script's own output away.
 
-    A log daemon that hangs, and no longer empties its socket, is not waited for: keepalived would
-    end a waiting check as hung, and the VIP would move for that.
+    The line is sent as syslog(3) sends it, but is lost where the log daemon hangs and no longer
+    empties its socket. syslog(3) waits for ever then, with a lock that its next call, openlog(3)
+    too, needs while it holds the interpreter's: not one thread of the process went on (measured,
+    Python 3.11), and keepalived would end the check as hung and move the VIP for that.
     """
-    import syslog
+    from _socket import SOCK_DGRAM, SOCK_STREAM
 
-    from kachecks.bounded import GivenUp, within
+    priority = DAEMON | (WARNING if problem else NOTICE)
+    line = f"<{priority}>kachecks[{os.getpid()}]: {text}".encode("utf-8", "replace")
+    try:
+        _send(SOCK_DGRAM, line)
+    except OSError as error:
+        if error.errno == EPROTOTYPE:  # a stream: some syslog-ng, where a NUL ends a line
+            with suppress(OSError):
+                _send(SOCK_STREAM, line + b"\0")
 
-    syslog.openlog("kachecks", syslog.LOG_PID, syslog.LOG_DAEMON)
-    priority = syslog.LOG_WARNING if problem else syslog.LOG_NOTICE
-    with suppress(GivenUp):
-        within(LOG_PATIENCE, syslog.syslog, priority, text)
+
+def _send(kind: int, line: bytes) -> None:
+    """Raises OSError: also where there is no room within LOG_PATIENCE."""
+    from _socket import AF_UNIX, SOCK_CLOEXEC, socket
+
+    daemon = socket(AF_UNIX, kind | SOCK_CLOEXEC)
+    try:
+        daemon.settimeout(LOG_PATIENCE)
+        daemon.connect(DEV_LOG)
+        daemon.send(line)
+    finally:
+        daemon.close()
 
 
-def say(text: str) -> None:
-    """One line for the person who runs the program by hand."""
+def say(text: str, stream: str = "stdout") -> None:
+    """One line for the person who runs the program by hand; waits for who reads it."""
+    _write(f"{text}\n", stream)
+
+
+def _write(text: str, stream: str) -> None:
     # A closed pipe, a full disk or a poor LANG must not change the exit status.
     with suppress(OSError, ValueError):
-        print(text, flush=True)
+        print(text, end="", file=getattr(sys, stream), flush=True)
+
+
+def _may_be_full(file: int) -> bool:
+    """It is a pipe, a socket or a terminal. keepalived gives its scripts /dev/null."""
+    kind = os.fstat(file).st_mode & 0o170000
+    return kind in (0o010000, 0o140000) or os.isatty(file)
 
 
 class Terminal:
-    """Somebody's screen. One that was stopped with Ctrl-S must not stop us while this node is
-    closed.
+    """Somebody's screen, or a log daemon. One that was stopped with Ctrl-S, or a pipe that nobody
+    reads, must not stop us while this node is closed, or keepalived still runs.
 
     After a line that could not be written in time, no more lines are written.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stream: str = "stdout") -> None:
+        self._stream = stream
         self._stuck = False
 
     def say(self, text: str) -> None:
-        """One line, within LOG_PATIENCE seconds."""
-        from kachecks.bounded import GivenUp, within
+        """One line, within SCREEN_PATIENCE seconds, or as much of it as there is room for."""
+        line = f"{text}\n"
+        for begin in range(0, len(line), AT_ONCE):
+            self._stuck = self._stuck or not self._has_room()
+            if not self._stuck:
+                _write(line[begin : begin + AT_ONCE], self._stream)
 
-        if not self._stuck:
-            try:
-                within(LOG_PATIENCE, say, text)
-            except GivenUp:
-                self._stuck = True
+    def _has_room(self) -> bool:
+        try:
+            stream = getattr(sys, self._stream)
+            if not _may_be_full(stream.fileno()):
+                return True
+            import select
+
+            return bool(select.select([], [stream], [], SCREEN_PATIENCE)[1])
+        except (AttributeError, OSError, ValueError, TypeError):  # no file, or a closed one
+            return True
 
 
 def alert(program: str, record: dict[str, object]) -> None:
     """Start the operator's program with the record as JSON on its stdin, and let it go.
 
-    It runs in a session of its own, so that neither keepalived's signals nor our end reach it.
     If it cannot be started, syslog says so.
     """
     import json
-    import subprocess
 
-    text = json.dumps(record, ensure_ascii=False).encode()
-    try:
-        process = subprocess.Popen(
-            [program],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        if process.stdin is not None:
-            process.stdin.write(text[:60000])  # less than a pipe holds: this never waits
-            process.stdin.close()
-    except OSError as error:
+    from kachecks.bounded import let_go
+
+    def cannot(error: BaseException) -> None:
         log(f"alert program {program} cannot be run: {error}", problem=True)
+
+    try:
+        let_go([program], json.dumps(record, ensure_ascii=False), cannot)
+    except OSError as error:
+        cannot(error)

@@ -31,8 +31,27 @@ WITH RECURSIVE exempt (user, host, is_role) AS (
     SELECT granted.user, granted.host, granted.host = ''
     FROM mysql.roles_mapping AS granted
     JOIN exempt ON exempt.is_role AND granted.role = exempt.user
+    UNION                       -- what PUBLIC may (10.11 and later), everybody may
+    SELECT everybody.user, everybody.host, 0
+    FROM mysql.global_priv AS everybody
+    JOIN exempt ON exempt.is_role AND exempt.user = 'PUBLIC'
+    WHERE JSON_VALUE(everybody.priv, '$.is_role') IS NULL
 )
 SELECT user, host FROM exempt WHERE NOT is_role;
 
 GRANT SELECT ON kachecks.read_only_exempt
+TO kachecks@'localhost', kachecks@'NODE1_ADDRESS', kachecks@'NODE2_ADDRESS';
+
+-- MySQL and MariaDB switch events off on the server that gets them by replication, and after a
+-- failover they do not run. This function names those, and nothing else: kachecks status and doctor
+-- tell of them. It runs with the rights of the account that creates it.
+CREATE FUNCTION kachecks.idle_events() RETURNS TEXT READS SQL DATA SQL SECURITY DEFINER
+RETURN (
+    SELECT GROUP_CONCAT(CONCAT(event_schema, '.', event_name)
+                        ORDER BY event_schema, event_name SEPARATOR ', ')
+    FROM information_schema.events
+    WHERE status LIKE '%SIDE_DISABLED'
+);
+
+GRANT EXECUTE ON kachecks.*
 TO kachecks@'localhost', kachecks@'NODE1_ADDRESS', kachecks@'NODE2_ADDRESS';

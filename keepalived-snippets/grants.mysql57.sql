@@ -14,3 +14,19 @@ GRANT
     PROCESS,                    -- see whose connections to cut
     SUPER                       -- SET GLOBAL super_read_only, KILL, START SLAVE
 ON *.* TO kachecks@'localhost', kachecks@'NODE1_ADDRESS', kachecks@'NODE2_ADDRESS';
+
+-- MySQL and MariaDB switch events off on the server that gets them by replication, and after a
+-- failover they do not run. This function names those, and nothing else: kachecks status and doctor
+-- tell of them. It runs with the rights of the account that creates it.
+CREATE DATABASE kachecks;
+CREATE FUNCTION kachecks.idle_events() RETURNS TEXT READS SQL DATA SQL SECURITY DEFINER
+RETURN (
+    SELECT GROUP_CONCAT(CONCAT(event_schema, '.', event_name)
+                        ORDER BY event_schema, event_name SEPARATOR ', ')
+    FROM information_schema.events
+    WHERE status LIKE '%SIDE_DISABLED'
+);
+
+-- On the schema: with skip_name_resolve MySQL ignores it on the function for @localhost (9.7).
+GRANT EXECUTE ON kachecks.*
+TO kachecks@'localhost', kachecks@'NODE1_ADDRESS', kachecks@'NODE2_ADDRESS';

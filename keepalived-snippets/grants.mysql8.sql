@@ -18,5 +18,29 @@ GRANT
     CONNECTION_ADMIN,           -- cut clients; and one connection more than max_connections
     SYSTEM_USER,                -- cut root's sessions too: one with LOCK TABLES blocks the closing.
                                 --   Gives no right over accounts without CREATE USER
-    REPLICATION_SLAVE_ADMIN     -- START REPLICA, STOP REPLICA
+    REPLICATION_SLAVE_ADMIN,    -- START REPLICA, STOP REPLICA, CHANGE REPLICATION SOURCE TO
+    XA_RECOVER_ADMIN            -- XA RECOVER: prepared transactions can be committed on a closed
+                                --   server, so they are counted
 ON *.* TO kachecks@'localhost', kachecks@'NODE1_ADDRESS', kachecks@'NODE2_ADDRESS';
+
+-- MySQL and MariaDB switch events off on the server that gets them by replication, and after a
+-- failover they do not run. This function names those, and nothing else: kachecks status and doctor
+-- tell of them. It runs with the rights of the account that creates it.
+CREATE DATABASE kachecks;
+CREATE FUNCTION kachecks.idle_events() RETURNS TEXT READS SQL DATA SQL SECURITY DEFINER
+RETURN (
+    SELECT GROUP_CONCAT(CONCAT(event_schema, '.', event_name)
+                        ORDER BY event_schema, event_name SEPARATOR ', ')
+    FROM information_schema.events
+    WHERE status LIKE '%SIDE_DISABLED'
+);
+
+-- On the schema: with skip_name_resolve MySQL ignores it on the function for @localhost (9.7).
+GRANT EXECUTE ON kachecks.*
+TO kachecks@'localhost', kachecks@'NODE1_ADDRESS', kachecks@'NODE2_ADDRESS';
+
+-- To name the connection that holds up all writes (a backup's read lock). Can be left out.
+GRANT SELECT ON performance_schema.metadata_locks
+TO kachecks@'localhost', kachecks@'NODE1_ADDRESS', kachecks@'NODE2_ADDRESS';
+GRANT SELECT ON performance_schema.threads
+TO kachecks@'localhost', kachecks@'NODE1_ADDRESS', kachecks@'NODE2_ADDRESS';

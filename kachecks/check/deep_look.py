@@ -9,8 +9,9 @@ import os
 from contextlib import suppress
 
 from kachecks.bounded import Budget
-from kachecks.check.verdict import STALLED_AFTER, Findings
-from kachecks.mysql import pair, positions, queries
+from kachecks.check import held_up, lateness, stalled
+from kachecks.check.verdict import Findings
+from kachecks.mysql import ability, pair, positions, queries
 from kachecks.mysql.disks import Disks
 from kachecks.mysql.errors import (
     ABSENT,
@@ -18,16 +19,26 @@ from kachecks.mysql.errors import (
     GONE,
     OPEN,
     REFUSING,
+    UNASKABLE,
+    NoAnswer,
     ServerError,
     SessionError,
     word_for,
 )
-from kachecks.mysql.facts import Facts, channels_by_address
-from kachecks.mysql.gtid import Position
-from kachecks.mysql.probe import probe, probe_access
+from kachecks.mysql.facts import Facts, Row, channels_by_identity
+from kachecks.mysql.gtid import Position, lost_of
+from kachecks.mysql.probe import (
+    must_not_be_stuck,
+    probe,
+    probe_access,
+    probe_identity,
+    probe_replication,
+)
 from kachecks.mysql.session import Session
 from kachecks.node import Node
-from kachecks.state.marks import Look
+from kachecks.state.marks import Known, Look
+from kachecks.state.signs import Progress, Sign, Signs
+from kachecks.transitions.presence import still_connected
 
 PEER_PATIENCE = 1.0
 """Seconds for each thing asked of the peer."""
@@ -49,36 +60,36 @@ ERRANT_FOR = 1.0
 """Seconds for which the peer may lack what this standby has: the last writes of a node that was
 just demoted are still on their way."""
 
-STALLED_STATES = (
-    "waiting for someone to free space",  # MariaDB, disk full
-    "waiting for handler commit",  # MySQL, disk full or hung
-    "waiting for semi-sync ack",  # both; the peer is gone and the time-out long
-    "commit",  # MariaDB, disk hung
-)
-"""States of the process list, in lower case, as measured on MariaDB 10.11 and MySQL 9.7."""
-
 
 def look_closer(
-    node: Node, session: Session, facts: Facts, vip_here: bool, stalled: str = ""
+    node: Node, session: Session, facts: Facts, vip_here: bool, hanging: Sign | None = None
 ) -> Findings:
     """Look, changing nothing. What cannot be found out does not count as wrong.
 
     Args:
-        stalled: why no disk may be touched, "" where it may.
+        hanging: a check before this one that hangs in the kernel, so no disk may be touched.
 
     Raises:
-        StateError, OSError: the disks cannot be looked at.
+        OSError: the disks cannot be looked at.
     """
     holder = vip_here and facts.writable
-    found = Findings(stalled=stalled)
-    if not stalled:
-        with suppress(SessionError):  # it has just answered the check, and that counts
-            found = _look_at_server(node, session, holder)
+    known = lateness.carried(node, session, facts)
+    found = Findings(known=known, channels_unknown=not facts.channels_known)
+    found = _look_at_server(node, session, holder, hanging, found)
+    if hanging is None:
+        with suppress(SessionError):
+            unable = ability.why_unable(session, facts, STATEMENT)
+            found = found._replace(unable=unable)
     found = _look_at_peer(node, session, facts, holder, found)
+    if not facts.writable and found.peer not in (OPEN, CLOSED):
+        found = lateness.unasked(node, session, facts, vip_here, found)
     if holder and found.peer in GONE:
         with suppress(SessionError):
             others = positions.others_of(session, facts.identity, STATEMENT)
-            found = found._replace(others=others)
+            connected = any(channel.receiving for channel in facts.channels) or (
+                found.peer == REFUSING and still_connected(node, session, facts.channels)
+            )
+            found = found._replace(others=others, connected=connected)
     return found._replace(gives_way=_gives_way(node, found))
 
 
@@ -105,6 +116,8 @@ def remember(node: Node, found: Findings, holder: bool) -> None:
     Raises StateError.
     """
     last = node.marks.last_look()
+    off = _peer_is_off(node) if holder and found.peer == ABSENT else False
+    off = None if found.channels_unknown else off  # it may be connected
     look = Look(
         at=node.clock.now(),
         wrong=found.wrong,
@@ -112,36 +125,67 @@ def remember(node: Node, found: Findings, holder: bool) -> None:
         alone=None if last is None else last.alone,
         degraded_before=bool(found.degraded) and (not holder or _degraded_before(last)),
         fit_since=_fit_since(node, found.peer_fit),
-        wanted_at=found.wanted_at,
-        wanted=found.wanted,
+        off_since=_off_since(node, False if found.connected else off),
+        late=_mark_late(node, found),
+        known=found.known or Known(),
     )
-    if holder and look.alone is not True and _peer_cannot_take_over(node, found):
+    if (
+        holder
+        and look.alone is not True
+        and not found.channels_unknown
+        and (off or (found.peer == REFUSING and not found.connected))
+    ):
         # If this check is killed in between, the next one must not believe that there is no mark.
         node.marks.remember_look(look._replace(alone=None))
         node.served_alone.mark(found.others)
         look = look._replace(alone=True)
-    elif found.peer in (OPEN, CLOSED) and look.alone is not False and node.served_alone.unmark():
+    elif _peer_lives(found) and look.alone is not False and node.served_alone.unmark():
         look = look._replace(alone=False)
     node.marks.remember_look(look)
+    if found.signs is not None:
+        node.marks.remember_signs(found.signs)
 
 
-def _peer_cannot_take_over(node: Node, found: Findings) -> bool:
-    """The peer's mysqld is down, or nothing of its host answers. If only SQL is cut off, it may
-    serve.
+def _peer_lives(found: Findings) -> bool:
+    return found.serves or found.peer in (OPEN, CLOSED)
 
-    If not even a witness answers, it is this node that is cut off.
-    """
-    if found.peer == REFUSING:
+
+def _mark_late(node: Node, found: Findings) -> bool | None:
+    """Set or remove the late mark; whether it is set then, None if that is not known."""
+    last = node.marks.last_look()
+    marked = None if last is None else last.late
+    if found.late and found.known:
+        if marked is not True:
+            node.known_late.mark(found.known)
         return True
-    if found.peer != ABSENT:
-        return False
+    ended = found.peer in (OPEN, CLOSED) or not (found.known and found.known.wanted)
+    if marked is not False and ended:
+        return False if node.known_late.unmark() else marked
+    return marked
+
+
+def _peer_is_off(node: Node) -> bool | None:
+    """Nothing of its host answers; if only SQL is cut off, it may serve.
+
+    None: not even a witness answers, so it may be this node that is cut off, or the network cannot
+    be looked at.
+    """
     network, witnesses = node.network, node.config.witnesses
     try:
         if network.peer_on_link() or network.answers([node.config.peer], PING_PATIENCE):
             return False
-        return not witnesses or network.answers(witnesses, PING_PATIENCE)
+        return True if not witnesses or network.answers(witnesses, PING_PATIENCE) else None
     except OSError:
-        return False
+        return None
+
+
+def _off_since(node: Node, off: bool | None) -> float:
+    """Since when every look that could tell has found the peer off; 0 if it is not."""
+    last = node.marks.last_look()
+    before = 0.0 if last is None else last.off_since
+    if off is None:
+        return before
+    return (before or node.clock.now()) if off else 0.0
 
 
 def _fit_since(node: Node, fit: bool) -> float:
@@ -155,16 +199,43 @@ def _degraded_before(last: Look | None) -> bool:
     return last is not None and last.degraded_before
 
 
-def _look_at_server(node: Node, session: Session, holder: bool) -> Findings:
-    found = Findings(stalled=_stalled_writes(session) if holder else "")
-    with suppress(SessionError):
-        disks = _look_at_disks(node, session)
-        found = found._replace(
-            stalled=found.stalled or disks.mute,
-            disk_full=disks.full,
-            disk_read_only=disks.read_only,
-        )
-    return found
+def _look_at_server(
+    node: Node, session: Session, holder: bool, hanging: Sign | None, found: Findings
+) -> Findings:
+    before, now = node.marks.signs(), node.clock.now()
+    seen: tuple[Sign, ...] = () if hanging is None else (hanging,)
+    rows: list[Row] = []
+    if holder:
+        try:
+            rows = session.query(queries.PROCESSLIST, STATEMENT)
+            seen += stalled.waiting(rows, now) + held_up.waiting(rows, now)
+        except SessionError:  # it has just answered the check, and that counts
+            return found._replace(signs=before)
+    disks = Disks()
+    if hanging is None:
+        with suppress(SessionError):
+            disks = _look_at_disks(node, session, before)
+    if disks.mute is not None:
+        seen += (stalled.hanging_child(disks.mute, now),)
+    progress = stalled.progress_of(session, STATEMENT, disks) if seen else Progress()
+    stall = stalled.judged(before, seen, progress, now)
+    return found._replace(
+        stalled=stall.sentence,
+        held_up=_held_up(node, session, rows, stall.locked, now),
+        disk_full=disks.full,
+        disk_read_only=disks.read_only,
+        signs=stall.signs if seen or before.seen else None,
+    )
+
+
+def _held_up(
+    node: Node, session: Session, rows: list[Row], lasting: tuple[Sign, ...], now: float
+) -> str:
+    if not lasting:
+        return ""
+    from kachecks.transitions.demotion import own_users
+
+    return held_up.sentence(session, rows, lasting, now, own_users(node))
 
 
 def _look_at_peer(
@@ -175,15 +246,31 @@ def _look_at_peer(
     except SessionError as error:
         return found._replace(peer=word_for(error))
     try:
-        theirs = probe(peer, PEER_PATIENCE)
-        found = found._replace(peer=OPEN if theirs.writable else CLOSED, peer_fit=_is_fit(theirs))
+        theirs, found = _facts_of_peer(node, peer, found)
+        config = node.config
+        if pair.mismatch(facts, theirs, config.peer) not in ("", pair.FAMILY):
+            # This very server, or another cluster's: what it has, and that it is open, proves
+            # nothing. Two families are a migration; then GTIDs prove nothing.
+            another = pair.not_our_pair(facts, theirs, config.peer, config.path)
+            return found._replace(peer=UNASKABLE, not_our_pair=another)
+        found = found._replace(peer=OPEN if theirs.writable else CLOSED)
+        if len(facts.channels) > 1 and theirs.identity in pair.sources_of(facts.channels):
+            found = found._replace(identity=theirs.identity)
+        if theirs.closed:
+            found = found._replace(peer_fit=_is_fit(node, session, facts, peer, theirs))
         if holder and theirs.writable:
             return _two_writers(node, session, facts, theirs, found)
         same_family = facts.version.mariadb == theirs.version.mariadb
+        if same_family and any((each.lag_seconds or 0) > NO_LAG for each in facts.channels):
+            found = found._replace(caught_up=_has_all(session, peer))
         found = found._replace(up_to_date=_up_to_date(node, session, facts, peer, theirs))
-        if theirs.writable and not facts.writable and same_family:
-            errant = _errant(node, session, facts, peer, theirs)
-            return _behind(node, session, peer, found._replace(errant=errant))
+        if not facts.writable and same_family:
+            if theirs.writable:
+                errant, reset = _errant(node, session, facts, peer, theirs)
+                found = found._replace(errant=errant, reset=reset)
+            channels = channels_by_identity(facts.channels, theirs.identity)
+            receiving = any(each.receiving or each.source_offline for each in channels)
+            return lateness.compared(node, session, peer, found, receiving, PEER_PATIENCE)
     except ServerError as error:  # what the peer has said before still holds
         return found._replace(peer=found.peer or word_for(error), peer_fit=False)
     except SessionError as error:
@@ -193,8 +280,41 @@ def _look_at_peer(
     return found
 
 
-def _is_fit(peer: Facts) -> bool:
-    return peer.closed and not any(pair.obstacles(peer.channels, NO_LAG))
+def _facts_of_peer(node: Node, peer: Session, found: Findings) -> tuple[Facts, Findings]:
+    """Raises SessionError."""
+    theirs, last = probe_identity(peer, PEER_PATIENCE), node.marks.last_look()
+    try:
+        if last is not None and last.wrong:
+            must_not_be_stuck(peer, PEER_PATIENCE)
+        return probe_replication(peer, theirs, PEER_PATIENCE), found
+    except NoAnswer:  # who it is, and whether it is open, is known all the same
+        return theirs, found._replace(peer_waits=True)
+
+
+def _is_fit(node: Node, session: Session, facts: Facts, peer: Session, theirs: Facts) -> bool:
+    """Nothing keeps this closed peer from taking over, or only a lag that GTIDs disprove; or that
+    this server's offline_mode turns its receiver away, when it had got everything."""
+    if ability.why_unable(peer, theirs, PEER_PATIENCE):
+        return False
+    channels = channels_by_identity(theirs.channels, facts.identity)
+    kinds = {obstacle.kind for obstacle in pair.obstacles(channels, NO_LAG)}
+    if node.config.on_broken_replica == "open":
+        kinds.discard(pair.FILTER)
+    cut_off = any(each.source_offline for each in channels) and all(
+        each.receiving or each.source_offline for each in channels
+    )
+    harmless = kinds == {pair.LAG} or (kinds == {pair.RECEIVER} and cut_off)
+    return not kinds or (harmless and _has_all(peer, session))
+
+
+def _has_all(replica: Session, source: Session) -> bool:
+    """All that the source has committed by now is applied there. Raises SessionError.
+
+    Seconds_Behind_Master of an idle parallel replica is that of the last transaction, perhaps days
+    ago (MariaDB, MDEV-17516); and clocks that differ make it 4294967295.
+    """
+    wanted = positions.executed(source, PEER_PATIENCE)
+    return bool(wanted.gtids) and not positions.missing(replica, wanted, STATEMENT)
 
 
 def _two_writers(
@@ -209,7 +329,8 @@ def _two_writers(
     if not probe_access(session, STATEMENT).writable:
         return found
     looks = _writers_before(node.marks.last_look()) + 1
-    ours = facts.server_id > peer.server_id or looks >= 3
+    # Without its channels this server cannot tell the peer from another one at its address.
+    ours = (facts.channels_known and facts.server_id > peer.server_id) or looks >= 3
     sentence = (
         f"this server (server_id {facts.server_id}) and the peer (server_id {peer.server_id}) are"
         f" both open, look {looks} in a row"
@@ -221,41 +342,68 @@ def _writers_before(last: Look | None) -> int:
     return 0 if last is None else last.two_writers
 
 
-def _errant(node: Node, session: Session, facts: Facts, peer: Session, theirs: Facts) -> str:
-    """The transactions that this closed server has made itself and the open peer does not have.
+def _errant(
+    node: Node, session: Session, facts: Facts, peer: Session, theirs: Facts
+) -> tuple[str, bool]:
+    """The transactions that this closed server has and the open peer does not have, in a sentence;
+    and whether they are the peer's own.
 
-    They were written here while it was closed, or before a crash and never sent. Only GTIDs can
+    Its own were written here while it was closed, or before a crash and never sent. The peer's own
+    are gone there if its GTIDs were reset (RESET BINARY LOGS AND GTIDS, RESET MASTER) or it was
+    restored; it goes on counting below what this server has, and nothing of that comes here. This
+    server is read first, so what the peer commits meanwhile is never taken for that. Only GTIDs can
     tell. This is not asked while neither server is open: then the one that has more is the better
     choice.
     """
     budget = Budget(node.clock, ERRANT_FOR)
     wanted = positions.executed(session, STATEMENT)
+    # On MariaDB a position that was set by hand is in no binary log.
+    wanted = Position(f"{wanted.gtids},{wanted.applied}" if wanted.applied else wanted.gtids)
     if not positions.executed(peer, PEER_PATIENCE).gtids:
-        return ""
+        return "", False
     # What waits in a relay log only needs time, if somebody applies it.
     channels = tuple(channel for channel in theirs.channels if channel.applier)
     while True:
-        left = positions.not_received(peer, wanted, channels, PEER_PATIENCE)
-        ours = pair.errant(facts, left)
-        if not ours:
-            return ""
+        left = positions.missing(peer, wanted, PEER_PATIENCE)
+        lost = lost_of(theirs.identity, left)  # what comes back to it is never applied there
+        ours = pair.errant(facts, left) if theirs.channels_known else ""
+        if ours:
+            left = positions.not_received(peer, Position(ours), channels, PEER_PATIENCE)
+            ours = pair.errant(facts, left)
+        if not (ours or lost):
+            return "", False
+        if budget.over and lost and _commits_wait(node, peer):
+            return "", False
+        if budget.over and lost:
+            return (
+                f"the peer lacks transactions of its own that this server has: {lost}; the peer's"
+                " GTIDs were reset, or it was restored, or this server's were set by hand, so"
+                " nobody can tell what this server lacks: set it up anew from the peer"
+            ), True
         if budget.over:
-            return f"the peer lacks transactions of this server: {ours}"
+            return f"the peer lacks transactions of this server: {ours}", False
         node.clock.sleep(0.1)
 
 
-def _look_at_disks(node: Node, session: Session) -> Disks:
+def _commits_wait(node: Node, peer: Session) -> bool:
+    """A commit hangs at the peer. MySQL sends one that waits for a semi-sync acknowledgement
+    (AFTER_SYNC) before its own GTIDs name it, so a replica has more than its source."""
+    rows = peer.query(queries.PROCESSLIST, PEER_PATIENCE)
+    return bool(stalled.waiting(rows, node.clock.now()))
+
+
+def _look_at_disks(node: Node, session: Session, before: Signs) -> Disks:
     """Look at datadir, binary log and tmpdir. Over TCP look at nothing: they may be on another
     machine."""
     process = node.servers.process_of(session)
-    if process is None:
+    if process is None or not process.known:
         return Disks()
     row = session.query(queries.DIRECTORIES, STATEMENT)[0]
     temporary = (row["tmpdir"] or "").split(":")  # a list is used in turn
-    named = (row["datadir"] or "", os.path.dirname(row["binlog"] or ""), *temporary)
-    return node.servers.look_at_disks(
-        process, tuple(each for each in dict.fromkeys(named) if each.startswith("/"))
-    )
+    binlog = row["binlog"] or ""
+    named = (row["datadir"] or "", os.path.dirname(binlog), *temporary)
+    directories = tuple(each for each in dict.fromkeys(named) if each.startswith("/"))
+    return node.servers.look_at_disks(process, directories, binlog, stalled.child_of(before))
 
 
 def _up_to_date(node: Node, session: Session, facts: Facts, peer: Session, theirs: Facts) -> bool:
@@ -266,7 +414,7 @@ def _up_to_date(node: Node, session: Session, facts: Facts, peer: Session, their
     """
     if node.marks.had_contact(node.servers.process_of(session)):
         return True
-    channels = channels_by_address(facts.channels, node.config.peer)
+    channels = channels_by_identity(facts.channels, theirs.identity)
     same_family = facts.version.mariadb == theirs.version.mariadb
     theirs_all = positions.executed(peer, PEER_PATIENCE) if same_family else Position("")
     if not theirs_all.gtids or not channels:  # then only a receiver that runs is contact
@@ -276,46 +424,5 @@ def _up_to_date(node: Node, session: Session, facts: Facts, peer: Session, their
         if budget.over:
             return False
         node.clock.sleep(0.05)
-        channels = channels_by_address(probe(session, STATEMENT).channels, node.config.peer)
+        channels = channels_by_identity(probe(session, STATEMENT).channels, theirs.identity)
     return True
-
-
-def _behind(node: Node, session: Session, peer: Session, found: Findings) -> Findings:
-    """Whether this standby has got what the peer had at an earlier look, whatever its threads say.
-
-    A receiver that is connected but gets nothing shows 0 seconds behind. MariaDB 10.11 does so
-    while its source still writes to the previous, dead connection (measured: 15 s and more).
-    """
-    last = node.marks.last_look()
-    if not found.up_to_date:
-        return found._replace(behind="it has not caught up with the peer since mysqld started")
-    if last is not None and last.wanted:
-        earlier = Position(last.wanted)
-        left = positions.missing(session, earlier, STATEMENT)
-        if left:
-            late = node.clock.now() - last.wanted_at
-            sentence = f"it still lacks {left}, which the peer had {late:.0f} s ago"
-            return found._replace(
-                behind=sentence if late > node.config.max_lag else "",
-                wanted=last.wanted,
-                wanted_at=last.wanted_at,
-            )
-    wanted = positions.executed(peer, PEER_PATIENCE).gtids
-    return found._replace(wanted=wanted, wanted_at=node.clock.now())
-
-
-def _stalled_writes(session: Session) -> str:
-    stalled = [
-        row
-        for row in session.query(queries.PROCESSLIST, STATEMENT)
-        if row["Command"] in ("Query", "Execute")
-        and int(row["Time"] or 0) >= STALLED_AFTER
-        and (row["State"] or "").lower().startswith(STALLED_STATES)
-    ]
-    if not stalled:
-        return ""
-    longest = max(stalled, key=lambda row: int(row["Time"] or 0))
-    return (
-        f"{len(stalled)} writing connections wait, the longest for {longest['Time']} s:"
-        f" {longest['State']}"
-    )

@@ -4,66 +4,109 @@ from __future__ import annotations
 
 from kachecks.bounded import Budget
 from kachecks.check.verdict import Observation
-from kachecks.config.options import Config
-from kachecks.mysql.errors import (
-    ABSENT,
-    CANNOT_LOG_IN,
-    MUTE,
-    NOT_ALLOWED,
-    Lost,
-    ServerError,
-    SessionError,
-    word_for,
-)
-from kachecks.mysql.facts import Facts, channels_by_address
-from kachecks.mysql.probe import probe
+from kachecks.lean import NamedTuple, suppress
+from kachecks.mysql.errors import REFUSING, UNKNOWN, Lost, SessionError
+from kachecks.mysql.facts import Facts
+from kachecks.mysql.probe import must_not_be_stuck, probe_identity, probe_replication
 from kachecks.mysql.session import Session
 from kachecks.node import Node
+
+
+class Asked(NamedTuple):
+    """What has come of asking this node's server."""
+
+    session: Session | None
+    facts: Facts | None = None  # None: it could not be asked
+    failure: str = ""  # one of the words of mysql.errors, where it could not be asked all
+    detail: str = ""  # the same in words
+    status_waits: bool = False  # it has said who it is, and not how it replicates
+
+
+ASK_AGAIN = 1.0
+"""Seconds of hung_after, a third of it at most, that are kept for a second question to a server
+that is open and does not tell how it replicates."""
 
 
 def observe(node: Node) -> tuple[Observation, Session | None]:
     """What is seen within hung_after seconds, and the session by which the server was asked."""
     config = node.config
     here = node.network.vip_here()
-    budget = Budget(node.clock, config.hung_after)
-    session: Session | None = None
-    facts: Facts | None = None
-    failure = detail = ""
-    while True:
-        try:
-            session = node.servers.connect_local(budget.left())
-            facts = probe(session, budget.left())
-            failure = detail = ""
-            break
-        except SessionError as error:
-            failure, detail = word_for(error), f"{error}{_cure(error, config)}"
-            if budget.over or not isinstance(error, Lost):
-                break
-        node.clock.sleep(0.05)
+    missing = "" if here or len(config.vips) < 2 else missing_vips(node)
+    asked = _ask(node, here or bool(missing))
+    facts, failure, detail = asked.facts, asked.failure, asked.detail
+    but = node.cut_off_server() if failure == REFUSING else ""
+    if but:
+        failure, detail = UNKNOWN, f"{detail}, {but}"
     promoting = (
         here
         and (facts is None or not facts.writable)
         and node.lock.purpose_of_holder() == "promote"
     )
-    return Observation(here, promoting, facts, failure, detail), session
+    if missing and (facts is None or facts.writable):
+        here = True  # it serves by the others, and is not closed for an address in an option file
+    seen = Observation(here, promoting, facts, failure, detail)
+    return seen._replace(vips_missing=missing, status_waits=asked.status_waits), asked.session
 
 
-def _cure(error: SessionError, config: Config) -> str:
-    if word_for(error) in (MUTE, ABSENT):
-        return f" (hung_after = {config.hung_after:g} s)"
-    if isinstance(error, ServerError) and error.errno in CANNOT_LOG_IN | NOT_ALLOWED:
-        return f"; check [client] in {config.path} and the grants in keepalived-snippets"
-    return ""
+def _ask(node: Node, vip_here: bool) -> Asked:
+    """Ask this node's server who it is, whether it is open, and how it replicates."""
+    budget = Budget(node.clock, node.config.hung_after)
+    while True:
+        session: Session | None = None
+        identity: Facts | None = None
+        try:
+            session = node.servers.connect_local(budget.left())
+            identity = probe_identity(session, budget.left())
+            seconds = budget.left()
+            if vip_here and identity.writable:
+                seconds -= min(ASK_AGAIN, node.config.hung_after / 3)
+            last = node.marks.last_look()
+            if last is not None and last.wrong:
+                must_not_be_stuck(session, seconds)
+            facts = probe_replication(session, identity, seconds)
+            return Asked(session, node.of_the_peer(facts))
+        except SessionError as error:
+            from kachecks.check.unanswered import unanswered
+
+            asked = unanswered(node, session, identity, error, budget, vip_here)
+            if budget.over or not isinstance(error, Lost):
+                return asked
+        node.clock.sleep(0.05)
 
 
-def is_due(node: Node, session: Session, facts: Facts) -> bool:
+BETWEEN_TWO_VIPS = 0.3
+"""Seconds between two looks at several VIPs: keepalived adds and removes them one after another,
+within milliseconds."""
+
+
+def missing_vips(node: Node) -> str:
+    """The VIPs that are not here, "" unless others are, at two looks. Raises OSError."""
+    missing = node.network.vips_missing()
+    if not 0 < len(missing) < len(node.config.vips):
+        return ""
+    node.clock.sleep(BETWEEN_TWO_VIPS)
+    missing = node.network.vips_missing()
+    return ", ".join(missing) if len(missing) < len(node.config.vips) else ""
+
+
+def is_due(node: Node, session: Session, facts: Facts, peer_answers: bool | None) -> bool:
     """A closer look is due: the last one is peer_check seconds old, or found something.
 
-    It is also due as long as this closed server has not been seen up to date with the peer since it
-    started.
+    It is also due when a peer that was off answers a ping, while this server says that it is late
+    (only GTIDs can disprove that), and as long as this closed server has not been seen up to date
+    with the peer since it started.
     """
     last = node.marks.last_look()
-    if last is None or last.wrong or node.clock.now() - last.at >= node.config.peer_check:
+    if (
+        last is None
+        or last.wrong
+        or (last.off_since and peer_answers)
+        or node.clock.now() - last.at >= node.config.peer_check
+    ):
+        return True
+    if not facts.channels_known:
+        return True
+    if any((channel.lag_seconds or 0) > node.config.max_lag for channel in facts.channels):
         return True
     return not facts.writable and not node.marks.had_contact(node.servers.process_of(session))
 
@@ -78,13 +121,26 @@ def notice_peer(node: Node, facts: Facts) -> None:
     last = node.marks.last_look()
     if last is None or last.alone is False:
         return
-    lives = any(each.receiving for each in channels_by_address(facts.channels, node.config.peer))
+    lives = any(each.receiving for each in facts.channels)
     if lives and node.served_alone.unmark():
         node.marks.remember_look(last._replace(alone=False))
 
 
+PEER_PATIENCE = 0.25
+"""Seconds for the peer's host to answer one of three pings. Only then is it silent, and whoever is
+promoted later counts from there."""
+
 LAST_ATTEMPT = 0.3
-"""Seconds for one more ping where isolation_timeout has already passed within this run."""
+"""Seconds for asking once more where isolation_timeout has already passed within this run."""
+
+WITHOUT_WITNESS = 60.0
+"""Seconds for which an open node goes on without an answer of anybody, if its peer has long been
+off. A router restarts in less. Whoever repairs the other node meanwhile, and opens it by hand, can
+rely on this one being closed after that."""
+
+ASK_THE_LINK = 0.09
+"""Seconds of isolation_timeout, half of it at most, for the peer to answer ARP where nobody has
+answered a ping: three probes of 30 ms."""
 
 SLOW = 0.5
 """Seconds after which an answer of the network is no longer fresh."""
@@ -97,6 +153,10 @@ class Isolation:
         self._node = node
         self._addresses = [node.config.peer, *node.config.witnesses]
         self._last_answer = node.clock.now()
+        self.holds_out = False
+        """Nobody answers, and this node goes on all the same."""
+        self.peer_answered: bool | None = None
+        """The peer's host has answered the last ping; None: it was not asked."""
 
     def sentence(self) -> str:
         """Says that nobody has answered for isolation_timeout seconds; "" if somebody has.
@@ -105,16 +165,44 @@ class Isolation:
         """
         if not self._node.config.witnesses:
             return ""
+        network, peer = self._node.network, self._node.config.peer
         timeout = self._node.config.isolation_timeout
         left = self._last_answer + timeout - self._node.clock.now()
-        if self._node.network.answers(self._addresses, max(left, LAST_ATTEMPT)):
-            self._last_answer = self._node.clock.now()
+        patience = max(left, LAST_ATTEMPT)
+        ask_the_link = min(ASK_THE_LINK, patience / 2)
+        if network.answers(self._addresses, patience - ask_the_link):
+            return self._heard()
+        # Ping may be filtered between the nodes, and then the witness alone would decide.
+        with suppress(OSError):  # without CAP_NET_RAW the pings alone decide, as behind a router
+            if network.peer_is_neighbour() and network.peer_on_link():
+                return self._heard(peer_answered=True)
+        self.holds_out = self._peer_is_off() and self._node.marks.cut_off_for() < WITHOUT_WITNESS
+        if self.holds_out:
             return ""
         names = ", ".join(self._node.config.witnesses)
-        return (
-            f"neither the peer {self._node.config.peer} nor a witness ({names}) has answered for"
-            f" {timeout:g} s"
-        )
+        return f"neither the peer {peer} nor a witness ({names}) has answered for {timeout:g} s"
+
+    def _heard(self, peer_answered: bool = False) -> str:
+        """Somebody has answered just now; "" as in ``sentence``."""
+        network, peer = self._node.network, self._node.config.peer
+        self._last_answer = self._node.clock.now()
+        self.peer_answered = peer_answered or network.answers([peer], PEER_PATIENCE)
+        return ""
+
+    def _peer_is_off(self) -> bool:
+        """The peer has been off for so long that it will not open when it is back.
+
+        Until it has been up to date with this node again, it is a cold start or stale. So closing
+        this node, which serves alone, would help nobody.
+        """
+        node, config = self._node, self._node.config
+        last = node.marks.last_look()
+        if last is None or not last.off_since:
+            return False
+        if (config.cold_start, config.on_stale_replica) != ("refuse", "refuse"):
+            return False
+        outdated = config.max_lag + config.hung_after + config.fence_timeout
+        return node.clock.now() - last.off_since > outdated + 2 * config.peer_check
 
     @property
     def stale(self) -> bool:

@@ -9,25 +9,29 @@ from __future__ import annotations
 
 from kachecks.check.look import Isolation, is_due, notice_peer, observe
 from kachecks.check.verdict import Observation, Verdict, judge, needs_peer
-from kachecks.lean import NamedTuple
-from kachecks.mysql.errors import ABSENT, MUTE, OPEN, UNKNOWN, SessionError
-from kachecks.mysql.facts import Facts
+from kachecks.lean import NamedTuple, suppress
+from kachecks.mysql.errors import ANSWERED, UNKNOWN, SessionError
+from kachecks.mysql.facts import Facts, channels_by_identity
 from kachecks.mysql.probe import probe_access
 from kachecks.mysql.session import Session
 from kachecks.node import Node
 from kachecks.state.files import StateError
+from kachecks.state.marks import Unopened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kachecks.mysqld_process import Process
+    from kachecks.state.signs import Sign
 
 ISOLATED_PATIENCE = 1.0
 """Seconds to close a node that is cut off, since the other one opens after a fixed time
 (two_clocks)."""
 
-GIVES_WAY = frozenset({"WRITES_STALLED", "DISK_FULL", "FILESYSTEM_READ_ONLY", "TWO_WRITERS"})
+GIVES_WAY = frozenset(
+    {"WRITES_STALLED", "DISK_FULL", "FILESYSTEM_READ_ONLY", "TWO_WRITERS", "UNABLE_TO_SERVE"}
+)
 """Reasons for which a holder whose server is alive gives way: it then stays unfit until it may
 return."""
 
@@ -39,18 +43,18 @@ class Judged(NamedTuple):
     verdict: Verdict
 
 
-def run_check(node: Node, act: bool, stalled: str = "") -> Verdict:
+def run_check(node: Node, act: bool, hanging: Sign | None = None) -> Verdict:
     """Look, judge, and do what the verdict demands; the verdict that results.
 
     Args:
         act: whether to close, set marks and promote (--fence).
-        stalled: why no disk may be touched, such as an earlier run that hangs; "" if it may.
+        hanging: an earlier run that hangs in the kernel, so no disk may be touched.
 
     Raises OSError: the kernel's address tables cannot be read.
     """
     run = Run(node, act)
     try:
-        return run.act_on(run.look(stalled))
+        return run.act_on(run.look(hanging))
     finally:
         run.close()
 
@@ -63,6 +67,7 @@ class Run:
         self._act = act
         self._session: Session | None = None
         self._trouble = ""
+        self._isolation = Isolation(node)
         self.answered = False
         """This node's server has answered; only told with ``act``."""
         self.process: Process | None = None
@@ -74,12 +79,12 @@ class Run:
             self._session.close()
             self._session = None
 
-    def look(self, stalled: str = "") -> Judged:
+    def look(self, hanging: Sign | None = None) -> Judged:
         """Look and judge. Raises OSError."""
-        seen, verdict = self._look_and_judge(stalled)
+        seen, verdict = self._look_and_judge(hanging)
         if verdict.status and not seen.vip_here and self._node.network.vip_here():
             self.close()  # the VIP came while this run judged a standby
-            seen, verdict = self._look_and_judge(stalled)
+            seen, verdict = self._look_and_judge(hanging)
         return Judged(seen, verdict)
 
     def act_on(self, judged: Judged) -> Verdict:
@@ -88,9 +93,11 @@ class Run:
         node, (seen, verdict) = self._node, judged
         if not self._act:
             return verdict
-        if not verdict.status and not self._trouble:
-            verdict = self._finish_promotion(seen, verdict)
         try:
+            if seen.unopened and not verdict.status and not self._trouble:
+                from kachecks.check.unopened import finish_promotion
+
+                verdict = finish_promotion(node, seen, verdict)
             verdict = self._fence(seen, verdict)
         except Exception as error:  # noqa: BLE001 - what was seen still counts
             sentence = f"{verdict.sentence}; unexpected {type(error).__name__}: {error}"
@@ -100,20 +107,28 @@ class Run:
             self._attempt(lambda: node.marks.mark_gave_way(why))
         return verdict
 
-    def _look_and_judge(self, stalled: str) -> tuple[Observation, Verdict]:
-        seen = self._look(stalled)
+    def _look_and_judge(self, hanging: Sign | None) -> tuple[Observation, Verdict]:
+        seen = self._look(hanging)
         if self._act:
             self._attempt(lambda: self._keep_marks(seen))
+            self._attempt(lambda: self._note_silence(seen))
+            self._attempt(lambda: self._note_loss(seen))
+            if seen.status_waits:
+                self._attempt(self._node.marks.look_again)
+        if seen.unopened:
+            known = self._node.marks.unopened()
+            since = 0.0 if known is None else self._node.clock.now() - known.since
+            seen = seen._replace(unopened_for=since)
         verdict = judge(seen, self._node.config)
-        if self._trouble and verdict.reason == "OK":  # this node could neither fence nor promote
-            unknown = seen._replace(facts=None, failure=UNKNOWN, detail=self._trouble)
+        if self._trouble and not verdict.status:  # this node could neither fence nor promote
+            unknown = seen._replace(failure=UNKNOWN, detail=self._trouble)
             verdict = judge(unknown, self._node.config)
         return seen, verdict
 
-    def _look(self, stalled: str) -> Observation:
+    def _look(self, hanging: Sign | None) -> Observation:
         """Look at everything that the rules need, cheapest first."""
         node = self._node
-        isolation = Isolation(node)
+        isolation = self._isolation = Isolation(node)
         isolated = self._isolated(isolation)
         if isolated:  # the two clocks run, so closing comes first
             return Observation(node.network.vip_here(), False, None, isolated=isolated)
@@ -122,7 +137,7 @@ class Run:
             gave_way=self._gave_way(seen), maintenance=node.current_maintenance(keep_copy=self._act)
         )
         if self._session is not None and seen.facts is not None:
-            seen = self._look_closer(self._session, seen, seen.facts, stalled)
+            seen = self._look_closer(self._session, seen, seen.facts, hanging)
         if needs_peer(seen, node.config):
             from kachecks.transitions.giving_way import ask_peer
 
@@ -142,7 +157,7 @@ class Run:
         """Why this node gave way and is therefore unfit; "" when it did not, or may return.
 
         Finding out whether it may return takes seconds, so that is done only when the server is
-        closed and the VIP is gone.
+        closed.
         """
         node = self._node
         mark = node.marks.gave_way()
@@ -150,50 +165,78 @@ class Run:
             if self._act and not node.marks.is_leaving():  # a switchover may just have withdrawn it
                 self._attempt(node.marks.grant_permit)
             return ""
-        if seen.vip_here or seen.facts is None or seen.facts.writable:
+        if seen.facts is None or seen.facts.writable:
             return mark.why
-        from kachecks.transitions.giving_way import may_return
+        from kachecks.transitions.giving_way import ADVERTS_HEARD, may_return
 
         try:
-            returns = may_return(node)
+            returns = may_return(node, seen.vip_here)
         except OSError as error:
             return f"{mark.why}; whether it may return cannot be told: {error}"
         if not returns:
             return mark.why
         if self._act:
+            if returns == ADVERTS_HEARD:
+                self._attempt(node.marks.note_heard)
             self._attempt(node.marks.unmark_gave_way)
             self._attempt(node.marks.grant_permit)
         return ""
 
     def _look_closer(
-        self, session: Session, seen: Observation, facts: Facts, stalled: str
+        self, session: Session, seen: Observation, facts: Facts, hanging: Sign | None
     ) -> Observation:
         node = self._node
-        if self._act and not stalled and not is_due(node, session, facts):
+        if (
+            self._act
+            and hanging is None
+            and not is_due(node, session, facts, self._isolation.peer_answered)
+        ):
             return seen
         from kachecks.check import deep_look
 
         holder = seen.vip_here and facts.writable
         try:
-            found = deep_look.look_closer(node, session, facts, seen.vip_here, stalled)
+            found = deep_look.look_closer(node, session, facts, seen.vip_here, hanging)
             if self._act:
                 deep_look.remember(node, found, holder)
+                if node.marks.semi_sync_noted():
+                    from kachecks.transitions.semi_sync import finish_closing
+
+                    finish_closing(node, session)
+                if found.identity:
+                    node.marks.note_peer(found.identity)
+            if found.identity:
+                channels = channels_by_identity(facts.channels, found.identity)
+                seen = seen._replace(facts=facts._replace(channels=channels))
             elsewhere = (
                 bool(found.degraded) and not holder and bool(node.network.holder_elsewhere())
             )
         except (StateError, OSError) as error:
             self._trouble = str(error)
             return seen
+        except Exception as error:  # noqa: BLE001 - a server's answer that makes no sense
+            self._trouble = f"unexpected {type(error).__name__}: {error}"
+            return seen
         return seen._replace(found=found, peer=found.peer, vip_elsewhere=elsewhere)
 
     def _keep_marks(self, seen: Observation) -> None:
         """Remember which mysqld answered, whether it was open, whether it is up to date."""
         node, session, facts = self._node, self._session, seen.facts
+        if not seen.vip_here or (facts is not None and facts.writable):
+            node.marks.forget_unopened()
         if session is None or facts is None:
             return
-        process = self.process = node.servers.process_of(session)
+        process = node.servers.process_of(session)
+        self.process = process if process is not None and process.known else None
         self.answered = True
-        if node.marks.remember_server(process, seen.found.up_to_date):
+        if seen.unopened and node.marks.unopened() is None:
+            node.marks.note_unopened(Unopened(node.clock.now()))
+        socket, bound = node.servers.sockets_of(session)
+        # One that replicates from nobody may be another server, found at a default socket before
+        # ours has started: then the others are tried again.
+        ours = facts.channels or not facts.channels_known
+        sockets = (socket if ours else "", bound)
+        if node.marks.remember_server(process, seen.found.up_to_date, sockets):
             node.served_alone.unmark()
         if not seen.found.peer:  # not asked in this run; its answer would say more
             notice_peer(node, facts)
@@ -209,6 +252,31 @@ class Run:
             finally:
                 node.lock.release()
 
+    def _note_silence(self, seen: Observation) -> None:
+        """Remember since when nothing of the peer's host answers, for whoever is promoted."""
+        answered = self._isolation.peer_answered
+        if seen.isolated or answered or seen.found.peer in ANSWERED:
+            self._node.marks.end_peer_silence()
+        elif answered is False:
+            self._node.marks.note_peer_silent()
+        if self._isolation.holds_out:
+            self._node.marks.note_cut_off()
+        elif answered is not None:  # if not by the peer, then by a witness
+            self._node.marks.end_cut_off()
+
+    def _note_loss(self, seen: Observation) -> None:
+        """Remember since when this standby has lost a source that goes on serving: its mysqld has
+        not died, whatever refuses connections to it."""
+        marks, facts = self._node.marks, seen.facts
+        if facts is None or not facts.channels:
+            return
+        if facts.writable or any(channel.receiving for channel in facts.channels):
+            marks.end_loss()
+        elif not seen.vip_here and marks.lost_since() is None:
+            with suppress(OSError):  # who has the VIP cannot be told
+                if self._node.network.holder_elsewhere():
+                    marks.note_lost()
+
     def _tell_of_opening(self, vip_here: bool) -> None:
         """Record an opening that nobody has recorded: its hook was killed, or it was not kachecks
         that opened."""
@@ -222,30 +290,14 @@ class Run:
         Steps(node).record(outcome, "check_mysql")
         node.marks.note_opening_told()
 
-    def _finish_promotion(self, seen: Observation, verdict: Verdict) -> Verdict:
-        """See to a holder that stays closed with no hook at work: it was superseded, or a promotion
-        was cut short."""
-        node = self._node
-        closed_holder = seen.vip_here and seen.facts is not None and not seen.facts.writable
-        if not closed_holder or seen.promoting:
-            return verdict
-        from kachecks.transitions.giving_way import ask_peer, stays_closed
-
-        if not stays_closed(node):
-            return verdict
-        if ask_peer(node) != OPEN:
-            node.keepalived.start_notify_master()
-            return verdict
-        why = "the VIP is here, but this server is closed and the peer is open: it took over"
-        self._attempt(lambda: node.marks.mark_gave_way(why))
-        return judge(seen._replace(gave_way=why), node.config)
-
     def _fence(self, seen: Observation, verdict: Verdict) -> Verdict:
         """Close this server before keepalived learns that the VIP must go, or after the VIP has
         gone.
 
-        A node that never opened has nothing to close, and nothing to kill. A server that is alive
-        and could not be closed keeps the VIP, since the other node could only open beside it.
+        A node that never opened has nothing to close, and nothing to kill; one whose marks cannot
+        be used may have been open. A server that is alive and could not be closed or ended keeps
+        the VIP, since the other node could only open beside it; but not on a node that is cut off,
+        as its peer opens by the clock.
         """
         node = self._node
         if verdict.status:
@@ -253,29 +305,38 @@ class Run:
             # standby is marked too: the VIP may come at this very moment, and then either the
             # promotion sees this mark or this check sees the VIP.
             self._attempt(node.marks.mark_failing)
-            seen = seen._replace(vip_here=node.network.vip_here())
+            seen = self._look_again_for_vip(seen)
         leaves = verdict.status != 0 and seen.vip_here
         promoting = leaves and node.lock.purpose_of_holder() == "promote"
         closed = seen.facts is not None and seen.facts.closed
-        was_open = node.marks.open_mark() is not None or (seen.facts is not None and not closed)
-        nothing_to_close = not was_open or (closed and node.marks.open_mark() is None)
+        marked = node.marks.open_mark() is not None
+        was_open = marked or (seen.facts is not None and not closed)
+        was_open = was_open or (leaves and not closed and bool(self._trouble))
+        nothing_to_close = not was_open or (closed and not marked)
         if (nothing_to_close and not promoting) or (not verdict.status and seen.vip_here):
             node.marks.forget_trouble()
             return verdict
-        from kachecks.check.self_fencing import close_for
+        from kachecks.check.self_fencing import close_for, give_way_where_nobody_serves
 
+        served = marked and node.marks.opening_told()
+        mute = seen.detail if verdict.reason == "MYSQLD_HUNG" else ""
         patience = ISOLATED_PATIENCE if verdict.reason == "ISOLATED" else node.config.fence_timeout
-        outcome = close_for(
-            node, verdict, seen.detail if seen.failure in (MUTE, ABSENT) else "", patience
-        )
+        outcome = close_for(node, verdict, mute, patience)
         if leaves:
             self._attempt(node.marks.mark_failing)
-        still_holds = seen._replace(vip_here=node.network.vip_here()).holder
-        if verdict.status and outcome and outcome.outcome == "not closed" and still_holds:
+        if not verdict.status and served and outcome and outcome.changed:
+            return give_way_where_nobody_serves(node, seen, verdict)
+        still_holds = self._look_again_for_vip(seen).holder
+        kept = verdict.reason != "ISOLATED" and outcome and outcome.outcome == "not closed"
+        if verdict.status and outcome and kept and still_holds:
             node.marks.unmark_failing()
             sentence = f"{verdict.sentence}; kept, because {outcome.why}"
             return verdict._replace(status=0, sentence=sentence)
         return verdict
+
+    def _look_again_for_vip(self, seen: Observation) -> Observation:
+        some_are_here = bool(seen.vips_missing) and seen.vip_here
+        return seen._replace(vip_here=some_are_here or self._node.network.vip_here())
 
     def _attempt(self, work: Callable[[], object]) -> None:
         """Do it, and go on if that fails: without the run directory there are no marks, and the

@@ -13,7 +13,7 @@ from kachecks.check.verdict import RULES, Verdict, explain
 from kachecks.config.options import DEFAULT_PATH, LONGEST_RUN, Config, ConfigError, load
 from kachecks.lean import NamedTuple, plain_options, suppress
 from kachecks.node import Node
-from kachecks.report import log, say
+from kachecks.report import Terminal, log, say
 from kachecks.state.files import CHECK, SHARED_RUN_DIR, UNUSABLE, Files, Lock, StateError, path_of
 
 TYPE_CHECKING = False
@@ -23,13 +23,19 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from kachecks.mysqld_process import Process
+    from kachecks.state.signs import Sign
 
 UNKNOWN = 30
 
 OTHER_COPY_PATIENCE = 8.0
 """Seconds for which a second copy of the check trusts a first one that is still at work, and
-repeats the last verdict. keepalived 2.1.3 to 2.3.2 starts such copies when a check overruns its
-interval."""
+repeats the last verdict; then it looks for itself. keepalived 2.1.3 to 2.3.2 starts such copies
+when a check overruns its interval."""
+
+
+LAST_RESORT = 12
+"""Seconds after which the kernel ends a check that cannot end itself, as a call into C holds the
+interpreter's lock: after keepalived's own ``timeout``, and with the same result."""
 
 
 class Options(NamedTuple):
@@ -88,7 +94,7 @@ def _is_void(node: Node, options: Options, process: Process | None) -> bool:
 
         watched = watch(node, process)
         if options.verbose:
-            say(watched.said)
+            _teller(options)(watched.said)
         return watched.look_again
     return False
 
@@ -104,19 +110,19 @@ class _Looked(NamedTuple):
 def _look(node: Node, options: Options, end: _End) -> _Looked:
     """Look, act and tell."""
     end.forget_verdict()
-    stalled = ""
+    hanging = None
     path = path_of(node.config.run_dir, node.config.name, CHECK)
     copies = Lock(path, node.files)
     if options.fence:
         with suppress(StateError):  # the run meets the same trouble, and judges by it
-            if not copies.try_to_take(f"{node.clock.now():.3f}"):
-                age = _age_of_first_copy(node, path)
-                if age <= OTHER_COPY_PATIENCE:
+            if not copies.try_to_take(f"{node.clock.now():.3f} {os.getpid()}"):
+                begun, pid = _first_copy(node, path)
+                if node.clock.now() - begun <= OTHER_COPY_PATIENCE:
                     return _Looked(_status_of_first_copy(node))
-                stalled = f"the check before this one has been at work for {age:.0f} s"
+                hanging = _hanging(begun, pid)
     run = Run(node, options.fence)
     try:
-        judged = run.look(stalled)
+        judged = run.look(hanging)
         end.judged(judged.verdict)
         verdict = run.act_on(judged)
         vip_here = node.network.vip_here()
@@ -139,22 +145,40 @@ def _say(node: Node, options: Options, verdict: Verdict, vip_here: bool) -> None
     }
     if options.fence and node.marks.verdict_changed(f"{verdict.reason} {verdict.status}"):
         node.telling.announce(entry, verdict.problem)
+    tell = _teller(options)
     if options.json:
         import json
 
-        say(json.dumps(entry, ensure_ascii=False))
+        tell(json.dumps(entry, ensure_ascii=False))
     else:
-        say(str(entry["sentence"]))
+        tell(str(entry["sentence"]))
         if options.verbose:
-            say(f"exit {verdict.status}, {verdict.role}, option file {node.config.path}")
+            tell(f"exit {verdict.status}, {verdict.role}, option file {node.config.path}")
 
 
-def _age_of_first_copy(node: Node, path: str) -> float:
-    """Seconds for which the first copy has been at work."""
+def _teller(options: Options) -> Callable[[str], None]:
+    """How the person at the terminal is told. keepalived is not kept waiting for one."""
+    return Terminal().say if options.fence else say
+
+
+def _first_copy(node: Node, path: str) -> tuple[float, int]:
+    """When the first copy began, and its pid."""
+    begun, _, pid = node.files.read(path).partition(" ")
     try:
-        return node.clock.now() - float(node.files.read(path))
+        return float(begun), int(pid)
     except ValueError:
-        return 0.0  # it has just begun, or just ended
+        return node.clock.now(), 0  # it has just begun, or just ended
+
+
+def _hanging(begun: float, pid: int) -> Sign | None:
+    """The first copy hangs in the kernel, as at a dead disk. One that is only late may have had no
+    CPU, and proves nothing."""
+    from kachecks.mysqld_process import hangs_in_kernel
+    from kachecks.state.signs import Sign
+
+    if not hangs_in_kernel(pid):
+        return None
+    return Sign(f"the check before this one (process {pid}) hangs in the kernel", begun)
 
 
 def _status_of_first_copy(node: Node) -> int:
@@ -168,17 +192,19 @@ def _status_of_first_copy(node: Node) -> int:
 def _unusable(options: Options, why: str, vip_is_here: Callable[[str], bool]) -> int:
     """Answer UNKNOWN without a usable option file: exit 0 if the VIP that it names is here, else
     30."""
+    from kachecks.check.unusable import FENCING_IS_OFF, tell
+
     status = 0 if vip_is_here(options.defaults_file) else UNKNOWN
-    sentence = f"UNKNOWN: {why}"
+    sentence = f"UNKNOWN: {why}{FENCING_IS_OFF}"
+    entry: dict[str, object] = {"reason": "UNKNOWN", "exit": status, "sentence": sentence}
     if options.fence and Files().is_news(_unusable_note(options), sentence):
         log(sentence, problem=True)
+        tell(options.defaults_file, entry)
     if options.json:
         import json
 
-        entry = {"reason": "UNKNOWN", "exit": status, "sentence": sentence}
-        say(json.dumps(entry, ensure_ascii=False))
-    else:
-        say(sentence)
+        sentence = json.dumps(entry, ensure_ascii=False)
+    _teller(options)(sentence)
     return status
 
 
@@ -212,8 +238,10 @@ class _End:
 
     def comes_after(self, seconds: float) -> None:
         """Start the clock."""
+        from _signal import alarm  # type: ignore[import-not-found] # `signal` itself loads enum
         from _thread import start_new_thread
 
+        alarm(LAST_RESORT)
         start_new_thread(self._wait, (min(seconds + 3.0, LONGEST_RUN),))
 
     def _wait(self, seconds: float) -> NoReturn:

@@ -1,5 +1,5 @@
-"""May this node hold the VIP? One ordered table of rules over facts; the first rule that fits
-decides.
+"""May this node hold the VIP? One ordered table of rules over facts; the first rule that fits and
+fails decides, and where none fails the first that fits.
 
 Pure: no connection, no clock. ``--explain`` and the manual print the same table. A dead server
 gives way; where the check cannot tell, the VIP stays where it is.
@@ -10,18 +10,24 @@ from __future__ import annotations
 from kachecks.config.options import Config
 from kachecks.lean import NamedTuple
 from kachecks.mysql.errors import ABSENT, BUSY, MUTE, OPEN, REFUSING, UNASKABLE, UNKNOWN
-from kachecks.mysql.facts import Channel, Facts, by_file, channels_by_address
+from kachecks.mysql.facts import Channel, Facts, by_file, channels_by_address, filtered
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kachecks.state.maintenance import Maintenance
+    from kachecks.state.marks import Known
+    from kachecks.state.signs import Signs
 
 
 STALLED_AFTER = 10
-"""Seconds after which a write counts as stalled, if it waits for something that no client can bring
-about."""
+"""Seconds of this node's clock after which a write counts as stalled, if it waits for something
+that no client can bring about; and a disk that has not answered for as long."""
+
+NOT_OPEN_AFTER = 5.0
+"""Seconds after which it is told that a node with the VIP is still closed: a promotion that has
+little to apply needs less than one."""
 
 
 class Findings(NamedTuple):
@@ -35,17 +41,32 @@ class Findings(NamedTuple):
     disk_full: str = ""
     disk_read_only: str = ""
     two_writers: str = ""
+    unable: str = ""  # this server could not take writes, however wide it is opened
     ours_to_close: bool = False  # of the two writers this node is the one to give way
     errant: str = ""
+    reset: bool = False  # the open peer lacks transactions of its own that this standby has
     up_to_date: bool = False  # all that the peer has committed has been received here
+    caught_up: bool = False  # ... and applied, though this server says that it is late
+    identity: str = ""  # of the peer, where it tells its channel from others
     behind: str = ""  # this standby has lacked what the peer had for more than max_lag
-    wanted: str = ""  # GTIDs that the open peer had and this standby did not have yet ...
-    wanted_at: float = 0.0  # ... at this time
+    connected: bool = False  # the peer does not answer, and replication with it is connected
+    serves: bool = False  # the peer cannot be asked, and another host answers for the VIP
+    stale: str = ""  # the same while the peer cannot be asked, as far as it is known
+    late: bool = False  # it is known to be late by more than max_lag
+    known: Known | None = None  # of the peer's transactions, for the next look
+    not_our_pair: str = ""  # another server than the peer answers at its address
+    held_up: str = ""  # every write waits for a lock that one connection holds
+    channels_unknown: bool = False  # this server has not told how it replicates
+    peer_waits: bool = False  # the peer has said who it is, and not how it replicates
+    signs: Signs | None = None  # of writes that may be about to stall; None: nothing to remember
 
     @property
     def wrong(self) -> bool:
-        """Something is wrong, so the next check takes a closer look again."""
-        return bool(self.degraded or self.two_writers or self.errant or self.behind)
+        """Something is or may be wrong, so the next check takes a closer look again."""
+        trouble = self.degraded or self.two_writers or self.unable or self.not_our_pair
+        behind = self.errant or self.behind or self.stale
+        unsure = behind or self.peer_waits
+        return bool(trouble or unsure or (self.signs is not None and self.signs.seen))
 
     @property
     def degraded(self) -> str:
@@ -70,11 +91,19 @@ class Observation(NamedTuple):
     vip_elsewhere: bool = False  # another host answers for the VIP
     found: Findings = NOTHING_FOUND  # by a closer look, where one was due
     maintenance: Maintenance | None = None  # in force on this node
+    unopened_for: float = 0.0  # s for which checks have found this server closed with the VIP here
+    status_waits: bool = False  # the server has said who it is, and not how it replicates
+    vips_missing: str = ""  # these of several VIPs are not here, while others are
 
     @property
     def holder(self) -> bool:
         """The VIP is here and this node is open or promoting; unknown counts as open."""
         return self.vip_here and (self.facts is None or self.facts.writable or self.promoting)
+
+    @property
+    def unopened(self) -> bool:
+        """The VIP is here, and the server is closed: nobody serves."""
+        return self.vip_here and self.facts is not None and not self.facts.writable
 
 
 class Effect(NamedTuple):
@@ -110,8 +139,8 @@ IF_PEER_IS_FIT = Effect(
 )
 WHILE_VIP_IS_ELSEWHERE = Effect(
     True,
-    only_if=lambda seen: seen.vip_elsewhere or bool(seen.gave_way),
-    words="while another host answers for the VIP or this node gave way",
+    only_if=lambda seen: seen.vip_elsewhere,
+    words="while another host answers for the VIP",
 )
 IF_OURS_TO_CLOSE = Effect(
     True,
@@ -161,15 +190,19 @@ class Verdict(NamedTuple):
 
 
 def judge(seen: Observation, config: Config) -> Verdict:
-    """The first rule that fits."""
+    """The first rule that fails; else the first that fits: what keeps a node never hides what
+    closes it."""
     role = "holder" if seen.holder else "standby"
+    kept: Verdict | None = None
     for rule in RULES:
         sentence = rule.fits(seen, config)
-        if sentence:
-            effect = rule.holder if seen.holder else rule.standby
-            status = rule.status if effect.failing(seen, config) else 0
-            return Verdict(rule.reason, status, sentence, role)
-    return Verdict("OK", 0, _healthy(seen, config), role)
+        if not sentence:
+            continue
+        effect = rule.holder if seen.holder else rule.standby
+        if effect.failing(seen, config):
+            return Verdict(rule.reason, rule.status, sentence, role)
+        kept = kept or Verdict(rule.reason, 0, sentence, role)
+    return kept or Verdict("OK", 0, _healthy(seen, config), role)
 
 
 def needs_peer(seen: Observation, config: Config) -> bool:
@@ -208,8 +241,8 @@ def _without_gtids(seen: Observation, config: Config) -> str:
 
 
 def _not_replicating(seen: Observation, config: Config) -> str:
-    if seen.facts is None or seen.facts.channels:
-        return ""
+    if seen.facts is None or seen.facts.channels or not seen.facts.channels_known:
+        return filtered(_channels(seen, config))
     return f"this server does not replicate from {config.peer}: CHANGE REPLICATION SOURCE TO it"
 
 
@@ -223,10 +256,13 @@ def _applier_stopped(seen: Observation, config: Config) -> str:
 
 
 def _receiver_stopped(seen: Observation, config: Config) -> str:
-    """A standby is not unfit because its receiver lost a dead peer: that is when it is needed. On
-    the holder, only a receiver that has given up counts."""
+    """A standby is not unfit because its receiver lost a dead peer, or one in offline_mode: that is
+    when it is needed, and a promotion asks that peer what is missing. On
+    the holder, only a receiver that has given up counts, or is turned away by a peer that lives: a
+    standby that is being restarted is no news."""
     for channel in _channels(seen, config):
-        down = channel.receiver == "No" if seen.holder else not channel.receiving
+        given_up = channel.receiver == "No" or channel.turned_away
+        down = given_up if seen.holder else not (channel.receiving or channel.source_offline)
         if down and (seen.holder or seen.peer == OPEN):
             source = f"{channel.source_host} port {channel.source_port}"
             said = f"is not connected to {source}: {channel.receiver_said}"
@@ -235,7 +271,7 @@ def _receiver_stopped(seen: Observation, config: Config) -> str:
 
 
 def _lag(seen: Observation, config: Config) -> str:
-    for channel in _channels(seen, config):
+    for channel in () if seen.found.caught_up else _channels(seen, config):
         lag = channel.lag_seconds
         late = lag is not None and lag > config.max_lag
         if late and (seen.holder or seen.peer == OPEN):
@@ -245,7 +281,38 @@ def _lag(seen: Observation, config: Config) -> str:
     return "" if seen.holder else seen.found.behind
 
 
+def _not_open(seen: Observation, _config: Config) -> str:
+    if not seen.unopened or seen.unopened_for <= NOT_OPEN_AFTER:
+        return ""
+    at_work = "a promotion is at work" if seen.promoting else "no promotion is at work"
+    return (
+        f"the VIP is here, but this server has been closed for {seen.unopened_for:.0f} s, and so"
+        f" nobody serves; {at_work}"
+    )
+
+
+def _cannot_tell(seen: Observation, config: Config) -> str:
+    said = _failure(UNASKABLE, UNKNOWN)(seen, config) or seen.found.not_our_pair
+    if said or not seen.vips_missing:
+        return said
+    return (
+        f"of vip in {config.path} {seen.vips_missing} is not on this host, and the rest is:"
+        " make vip and virtual_ipaddress in keepalived.conf the same"
+    )
+
+
+# In the order of the worst finding: what closes an open node comes before what keeps it. The very
+# first is ISOLATED, as the peer counts the seconds until this node is closed (two_clocks): a mysqld
+# that hangs or ends besides has less time than elsewhere.
 RULES = (
+    Rule(
+        "ISOLATED",
+        15,
+        FAIL,
+        FAIL,
+        "neither the peer's host nor a witness has answered for isolation_timeout",
+        lambda seen, _config: seen.isolated,
+    ),
     Rule(
         "MYSQLD_DOWN",
         10,
@@ -263,11 +330,27 @@ RULES = (
         _failure(MUTE, ABSENT),
     ),
     Rule(
+        "GAVE_WAY",
+        16,
+        FAIL,
+        FAIL,
+        "this node was superseded, or its promotion was refused; until it may return",
+        lambda seen, _config: seen.gave_way,
+    ),
+    Rule(
+        "TWO_WRITERS",
+        17,
+        IF_OURS_TO_CLOSE,
+        FAIL,
+        "this node and the peer are both open",
+        _found("two_writers"),
+    ),
+    Rule(
         "WRITES_STALLED",
         12,
         IF_PEER_IS_FIT,
         WHILE_VIP_IS_ELSEWHERE,
-        "writers have waited 10 s for disk space, commit or semi-sync",
+        "the same writer waits for disk space, commit or semi-sync, or a disk is mute, for 10 s",
         _found("stalled"),
     ),
     Rule(
@@ -287,28 +370,13 @@ RULES = (
         _found("disk_read_only"),
     ),
     Rule(
-        "ISOLATED",
-        15,
+        "UNABLE_TO_SERVE",
+        19,
+        IF_PEER_IS_FIT,
         FAIL,
-        FAIL,
-        "neither the peer's host nor a witness has answered for isolation_timeout",
-        lambda seen, _config: seen.isolated,
-    ),
-    Rule(
-        "GAVE_WAY",
-        16,
-        FAIL,
-        FAIL,
-        "this node was superseded, or its promotion was refused; until it may return",
-        lambda seen, _config: seen.gave_way,
-    ),
-    Rule(
-        "TWO_WRITERS",
-        17,
-        IF_OURS_TO_CLOSE,
-        FAIL,
-        "this node and the peer are both open",
-        _found("two_writers"),
+        "offline_mode, innodb_read_only, innodb_force_recovery, transaction_read_only, a member of"
+        " Group Replication",
+        _found("unable"),
     ),
     Rule(
         "MAINTENANCE",
@@ -317,6 +385,14 @@ RULES = (
         FAIL,
         "an operator keeps this node out of the election until a time (kachecks maintenance)",
         lambda seen, _config: seen.maintenance.sentence if seen.maintenance else "",
+    ),
+    Rule(
+        "WRITES_HELD_UP",
+        28,
+        KEEP,
+        FAIL,
+        "every write has waited for 10 s for a lock that a connection holds, which is named",
+        _found("held_up"),
     ),
     Rule(
         "WITHOUT_GTIDS",
@@ -339,7 +415,7 @@ RULES = (
         21,
         KEEP,
         Effect(True, "on_broken_replica", "open"),
-        "no replication channel is configured",
+        "no replication channel is configured, or it has a filter and leaves something out",
         _not_replicating,
     ),
     Rule(
@@ -355,7 +431,7 @@ RULES = (
         23,
         KEEP,
         FAIL,
-        "standby: not connected to a peer that is open; holder: the receiver has given up",
+        "standby: not connected to a peer that is open; holder: it has given up, or is refused",
         _receiver_stopped,
     ),
     Rule(
@@ -367,6 +443,14 @@ RULES = (
         _lag,
     ),
     Rule(
+        "STALE",
+        29,
+        KEEP,
+        Effect(True, "on_stale_replica", "open"),
+        "standby: the peer is away, and this one was behind it by more than max_lag when it served",
+        _found("stale"),
+    ),
+    Rule(
         "TOO_MANY_CONNECTIONS",
         25,
         Effect(False, "too_many_connections", "fail"),
@@ -375,12 +459,21 @@ RULES = (
         _failure(BUSY),
     ),
     Rule(
+        "NOT_OPEN",
+        27,
+        KEEP,
+        KEEP,
+        "the VIP is here, but this server has been closed for 5 s: nobody serves",
+        _not_open,
+    ),
+    Rule(
         "UNKNOWN",
         30,
         KEEP,
         FAIL,
-        "the check cannot tell: access denied, missing privilege, unexpected error",
-        _failure(UNASKABLE, UNKNOWN),
+        "the check cannot tell: access denied, missing privilege, error; some VIPs missing; another"
+        " server at the peer's address",
+        _cannot_tell,
     ),
 )
 
@@ -401,6 +494,7 @@ def _healthy(seen: Observation, config: Config) -> str:
     place = "the VIP is here" if seen.vip_here else "the VIP is elsewhere"
     said = []
     for channel in _channels(seen, config):
-        lag = "lag unknown" if channel.lag_seconds is None else f"{channel.lag_seconds} s behind"
+        known = channel.lag_seconds is not None and channel.receiving
+        lag = f"{channel.lag_seconds} s behind" if known else "lag unknown"
         said.append(f"{lag}, receiver {channel.receiver}")
     return f"{facts.version} {access}, {place}; {', '.join(said)}"

@@ -48,6 +48,10 @@ SOCKETS = (
     "/tmp/mysql.sock",  # noqa: S108 - the default of a server built from source; only looked up
 )
 
+LAST_SYSTEM_ACCOUNT = 999
+"""login.defs(5), SYS_UID_MAX. In /tmp anybody may listen, and would be sent our password; mysqld
+runs under a system account."""
+
 LONGEST_RUN = 9.5
 """Seconds after which a check ends itself; keepalived.conf has ``timeout 10``, which also counts
 the start of the process."""
@@ -94,6 +98,7 @@ class Config(NamedTuple):
     peer_grace: float
     peer_check: float
     on_hung_peer: str
+    on_stale_replica: str
     cold_start: str
     too_many_connections: str
     min_free: int
@@ -103,6 +108,7 @@ class Config(NamedTuple):
     remote: Login
     run_dir: str = "/run/kachecks"
     state_dir: str = "/var/lib/kachecks"
+    socket_by_default: bool = False  # the file names neither socket nor host
 
 
 class Key(NamedTuple):
@@ -159,6 +165,9 @@ KEYS = (
         "between a node's closer looks: at its peer, its disks, writes that hang"),
     Key(_K, "on_hung_peer", _REFUSE_OPEN, "refuse", "",
         "what a promotion does when the peer's host answers, but its mysqld is mute"),
+    Key(_K, "on_stale_replica", _REFUSE_OPEN, "refuse", "",
+        "what a node does when the peer is away and this one was, at the last look, behind it by"
+        " more than max_lag"),
     Key(_K, "cold_start", _REFUSE_OPEN, "refuse", "",
         "what a promotion does when the peer is away and this node has not been seen up to date"
         " with it since its mysqld started"),
@@ -178,7 +187,8 @@ KEYS = (
     Key(_C, "user", USER, "kachecks", "", "account on this node's server"),
     Key(_C, "password", PASSWORD, None, "", "its password; none with auth_socket or unix_socket"),
     Key(_C, "socket", SOCKET, None, "",
-        "this node's server; by default the first that exists of " + ", ".join(SOCKETS)),
+        "this node's server; by default the one of the last good check, at first the first that"
+        " exists of " + ", ".join(SOCKETS)),
     Key(_C, "host", LOCAL_HOST, None, "",
         "this node's server by TCP; localhost means the socket, as in MySQL's clients"),
     Key(_C, "port", PORT, "3306", "", "its port"),
@@ -225,8 +235,8 @@ def load(path: str = DEFAULT_PATH) -> Config:
 def parse(text: str, path: str) -> Config:
     """Check and convert the text of an option file; `path` is for messages only.
 
-    The only thing looked at besides the text is which of SOCKETS exists, where the file gives
-    neither socket nor host.
+    The only thing looked at besides the text is which of SOCKETS exists, and whose it is, where
+    the file gives neither socket nor host.
 
     Raises: ConfigError.
     """
@@ -313,12 +323,14 @@ def _config(given: _Given) -> Config:
             )
     values = {key.name: given.get(_K, key.name) for key in KEYS if key.group == _K}
     vips, witnesses = values.pop("vip"), values.pop("witness") or ()
+    local = _local(given)
     config = Config(
         path=given.path,
         vips=vips,
         witnesses=witnesses,
-        local=_local(given),
+        local=local,
         remote=_remote(given, values["peer"]),
+        socket_by_default=bool(local.socket) and not given.get(_C, "socket"),
         **values,
     )
     _agree(given, config)
@@ -371,7 +383,11 @@ def _login(
 
 def _default_socket() -> str:
     for path in SOCKETS:
-        if os.access(path, os.F_OK):
+        try:
+            owner = os.stat(path).st_uid
+        except OSError:
+            continue
+        if not path.startswith("/tmp/") or owner <= LAST_SYSTEM_ACCOUNT:  # noqa: S108
             return path
     return SOCKETS[0]
 

@@ -8,12 +8,11 @@ needs is imported where it is needed.
 from __future__ import annotations
 
 import os
-import sys
 
 from kachecks.config.options import DEFAULT_PATH, Config, ConfigError, load
 from kachecks.lean import NamedTuple
 from kachecks.node import Node, Outside, VerboseVoice
-from kachecks.report import log, say
+from kachecks.report import Terminal, log
 from kachecks.state.files import StateError
 
 TYPE_CHECKING = False
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
     from typing import Any
+
+say = Terminal().say
+"""One line for a person, or for the journal, that never holds up a hook."""
 
 DONE = 0
 REFUSED = 1
@@ -86,5 +88,5 @@ def node_for(config: Config, options: Options | argparse.Namespace) -> Node:
 
 def _unusable(sentence: str) -> int:
     log(sentence, problem=True)
-    print(sentence, file=sys.stderr)
+    Terminal("stderr").say(sentence)
     return UNUSABLE

@@ -5,18 +5,22 @@ from __future__ import annotations
 
 import sys
 
-from kachecks.hooks.common import DONE, REFUSED, Options, run_hook
-from kachecks.lean import plain_options
+from kachecks.hooks.common import DONE, REFUSED, Options, run_hook, say
+from kachecks.lean import plain_options, suppress
 from kachecks.node import Node
-from kachecks.report import say
-from kachecks.transitions.reconcile import reconcile
+from kachecks.transitions.reconcile import demotion, reconcile
+from kachecks.transitions.record import Steps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
 STOP_PATIENCE = 0.3
-"""Seconds for a demotion in notify_stop: keepalived kills that hook after one second."""
+"""Seconds for a demotion in notify_stop, at least."""
+
+STOP_ENDS = 0.6
+"""Seconds from that hook's start in which a server that answers slowly, on a busy host, is not
+killed: keepalived kills the hook itself after one second."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -47,11 +51,33 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _demote(node: Node, options: Options | argparse.Namespace) -> int:
-    patience = STOP_PATIENCE if options.stop else node.config.fence_timeout
-    outcome = reconcile(node, "notify_backup", patience)
+    patience = stop_patience(node) if options.stop else node.config.fence_timeout
+    try:
+        outcome = reconcile(node, "notify_backup", patience)
+    except OSError as error:
+        if _vip_is_here(node):
+            raise
+        # Where the VIP is cannot be told (no file descriptor is left), but keepalived has just said
+        # that it has gone. A check opens again what was closed in error.
+        node.telling.progress(f"closing: {error}")
+        outcome = demotion(node, Steps(node), "notify_backup", patience)
     if not options.verbose and not options.dry_run:
         say(f"{outcome.transition}: {outcome.outcome}: {outcome.why}")
     return DONE if outcome.done else REFUSED
+
+
+def _vip_is_here(node: Node) -> bool:
+    """False also where that cannot be told."""
+    with suppress(OSError):
+        return node.network.vip_here()
+    return False
+
+
+def stop_patience(node: Node) -> float:
+    """Seconds for a demotion in notify_stop."""
+    with suppress(OSError):  # of /proc
+        return max(STOP_PATIENCE, STOP_ENDS - node.clock.seconds_running())
+    return STOP_PATIENCE
 
 
 if __name__ == "__main__":

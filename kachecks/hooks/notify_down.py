@@ -11,12 +11,12 @@ import sys
 
 from kachecks.bounded import Budget
 from kachecks.command_line import hook_parser
-from kachecks.config.options import load
-from kachecks.hooks.common import DONE, REFUSED, node_for, run_hook
+from kachecks.config.options import ConfigError, load
+from kachecks.hooks.common import DONE, REFUSED, UNUSABLE, node_for, run_hook, say
 from kachecks.keepalived.process import KeepalivedError
 from kachecks.lean import suppress
 from kachecks.node import Node
-from kachecks.report import say
+from kachecks.report import log
 from kachecks.state.files import StateError
 from kachecks.transitions.catching_up import wait_for_peer
 from kachecks.transitions.reconcile import demotion
@@ -37,7 +37,24 @@ VIP_PATIENCE = 2.0
 
 def main(argv: list[str] | None = None) -> int:
     """Close, wait for the peer, then stop keepalived as the very last act."""
-    return run_hook("notify_down", parser().parse_args(argv), _leave_all, KeepalivedError)
+    options = _sorted_out(parser().parse_args(argv))
+    return run_hook("notify_down", options, _leave_all, KeepalivedError)
+
+
+def _sorted_out(options: argparse.Namespace) -> argparse.Namespace:
+    """The same, less the option files that cannot be used: they do not stop the pairs of the others
+    from being closed. Where all are broken, the first one is left, to be refused."""
+    usable, options.broken = [], []
+    files = [options.defaults_file, *options.also]
+    for file in files:
+        try:
+            load(file)
+        except ConfigError as error:
+            options.broken.append(str(error))
+        else:
+            usable.append(file)
+    options.defaults_file, *options.also = usable or files[:1]
+    return options
 
 
 def parser() -> argparse.ArgumentParser:
@@ -77,7 +94,15 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _leave_all(node: Node, options: argparse.Namespace) -> int:
-    return leave(node, options, [node_for(load(file), options) for file in options.also])
+    for sentence in options.broken:
+        log(f"notify_down: not closed: {sentence}", problem=True)
+        say(f"not closed: {sentence}")
+    if options.broken and not (options.keep_keepalived or options.drop_vip or options.force):
+        # keepalived has to go on for them, so closing the others would only be an outage.
+        say("nothing was done: keepalived serves that pair, too (--force stops it all the same)")
+        return UNUSABLE
+    status = leave(node, options, [node_for(load(file), options) for file in options.also])
+    return UNUSABLE if options.broken else status
 
 
 def leave(node: Node, options: argparse.Namespace, others: Sequence[Node] = ()) -> int:

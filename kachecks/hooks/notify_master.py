@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from kachecks.hooks.common import DONE, REFUSED, Options, run_hook
+from kachecks.hooks.common import DONE, REFUSED, Options, run_hook, say
 from kachecks.lean import plain_options
 from kachecks.node import Node
-from kachecks.report import say
 from kachecks.transitions.reconcile import reconcile
 
 TYPE_CHECKING = False

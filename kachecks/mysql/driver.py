@@ -18,12 +18,13 @@ from kachecks.mysql.errors import (
     DriverError,
     Lost,
     NoAnswer,
+    NotSent,
     Refused,
     ServerError,
     SessionError,
     Unreachable,
 )
-from kachecks.mysql.queries import CIPHER
+from kachecks.mysql.queries import CIPHER, OUR_SCHEMA
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ NO_SUCH_FILE = 2
 TIMED_OUT = 110
 TRY_AGAIN = 11  # connect(2) on a unix socket whose queue of a stopped server is full
 UNREACHABLE_ERRNOS = frozenset({110, 112, 113})  # timed out, host down, no route to host
+NOT_SENT_ERRNOS = frozenset({1, 99, 100, 101})
+"""Not permitted (a firewall of this host's), cannot assign address, network down, no route: of
+this host's own side (connect(2)), except that 101 may also come from a router."""
 
 # Client errors (2000 to 2999) that nevertheless prove that the server is alive.
 SPOKEN_CLIENT_ERRORS = frozenset({2007, 2012, 2026, 2027, 2049, 2054, 2058, 2059, 2061})
@@ -130,6 +134,8 @@ def _not_connected(system_errno: int, address: Address, message: str) -> Session
         return Refused(f"nobody listens on {address}: {message}")
     if system_errno in UNREACHABLE_ERRNOS or "timed out" in message:
         return Unreachable(f"nothing answers at {address}: {message}")
+    if system_errno in NOT_SENT_ERRNOS and address.socket is None:
+        return NotSent(f"cannot reach {address}: {message}")
     if system_errno == TRY_AGAIN:
         return NoAnswer(f"{address} accepts no more connections: {message}")
     return DriverError(f"cannot connect to {address}: {message}")
@@ -195,6 +201,7 @@ class _Extension:
             "host": address.host,
             "user": address.login.user,
             "password": address.login.password or "",
+            "database": OUR_SCHEMA,
         }
         if address.socket:
             arguments.update(unix_socket=address.socket, ssl_disabled=True)
@@ -230,6 +237,7 @@ class _Pure:
         arguments: dict[str, Any] = {
             "user": address.login.user,
             "password": address.login.password or "",
+            "database": OUR_SCHEMA,
             "use_pure": True,
             "autocommit": True,
             "connection_timeout": max(1, int(timeout + 0.999)),

@@ -16,6 +16,9 @@ GONE = (REFUSING, ABSENT)
 """No mysqld answers there. It may still be ending (a server that shuts down closes its port first),
 or be cut off."""
 
+ANSWERED = (OPEN, CLOSED, REFUSING, BUSY, UNASKABLE)
+"""Its host, at least, has just answered."""
+
 CONNECTIONS_USED_UP = frozenset({1040, 1203, 1226})
 """No connection is left. One may become free, so it is worth asking again."""
 
@@ -69,6 +72,13 @@ class NoGtids(ServerError):
 
 class DriverError(SessionError):
     """This host cannot even ask: no driver, no right to the socket file, no file descriptor."""
+
+
+class NotSent(DriverError):
+    """This host's own network did not let the question out: no address, no route, a firewall.
+
+    It is a sign neither of the other one's life nor of its death.
+    """
 
 
 def word_for(error: SessionError) -> str:

@@ -7,6 +7,7 @@ before 8.0.22 and all MariaDB say Master and Slave, newer MySQL says Source and 
 from __future__ import annotations
 
 from kachecks.lean import NamedTuple
+from kachecks.mysql.errors import CONNECTIONS_USED_UP
 
 Row = dict[str, "str | None"]
 
@@ -63,6 +64,18 @@ def supported_version(text: str) -> Version:
     return version
 
 
+PASSING = CONNECTIONS_USED_UP | {1053, 1927, 3168, 3169, 4031}
+"""Errors of a server that soon go by: it shuts down, or the connection was killed or too long idle
+(1927: MariaDB; 3168, 3169, 4031: MySQL 8.0)."""
+
+OFFLINE_MODE = 3032
+"""Sent by a server in offline_mode (MySQL)."""
+
+CLIENT_SAYS_NO = frozenset({2005, 2026, 2054, 2058, 2059, 2061})
+"""Errors of the client library that stay until somebody mends the configuration: host name unknown,
+TLS, authentication plugin."""
+
+
 class Channel(NamedTuple):
     """One replication channel (MariaDB: connection) of a replica."""
 
@@ -75,17 +88,37 @@ class Channel(NamedTuple):
     receiver_error: str
     applier_errno: int
     applier_error: str
-    lag_seconds: int | None  # NULL while a thread stands still: unknown, not 0
+    lag_seconds: int | None  # None: NULL (a thread stands still) or no time at all, never 0
     gtid: bool  # positions are GTIDs, not a file and an offset
     received_gtid: str
     heartbeats: int  # MariaDB: received since the start; sent when there is nothing else to send
     source_id: str  # server_uuid (MySQL) or server_id (MariaDB) of the source, "" if never seen
     read_up_to: str = ""  # file and offset at the source: grows while a large transaction arrives
+    filters: tuple[str, ...] = ()  # "Replicate_Ignore_DB = test"
 
     @property
     def receiving(self) -> bool:
         """The receiver is connected to its source."""
         return self.receiver == "Yes"
+
+    @property
+    def turned_away(self) -> bool:
+        """The receiver tries again and again, and its source, which lives, sends an error: 1130,
+        1045, 1862, an account that is locked (3118, MariaDB 4151) ... It does not come back by
+        itself.
+
+        Errors of this end prove nothing (2003: nobody there, 2013: lost; those of the client
+        library are 2000 to 2999), nor that no connection is left just now.
+        """
+        errno = self.receiver_errno
+        sent = 1000 <= errno < 2000 or errno >= 3000 or errno in CLIENT_SAYS_NO
+        return self.receiver == "Connecting" and sent and errno not in PASSING
+
+    @property
+    def source_offline(self) -> bool:
+        """The receiver is turned away by offline_mode at its source, which throws all clients but
+        administrators out."""
+        return self.receiver == "Connecting" and self.receiver_errno == OFFLINE_MODE
 
     @property
     def receiver_said(self) -> str:
@@ -96,6 +129,25 @@ class Channel(NamedTuple):
     def applier_said(self) -> str:
         """Its last error in one line, or that there is none."""
         return _said(self.applier_errno, self.applier_error)
+
+
+FILTERS = (
+    "Replicate_Do_DB", "Replicate_Ignore_DB", "Replicate_Do_Table", "Replicate_Ignore_Table",
+    "Replicate_Wild_Do_Table", "Replicate_Wild_Ignore_Table", "Replicate_Ignore_Server_Ids",
+    "Replicate_Do_Domain_Ids", "Replicate_Ignore_Domain_Ids", "Replicate_Rewrite_DB",
+)  # fmt: skip
+"""Columns of the replication status by which something is left out, or goes elsewhere. GTIDs count
+it as applied. Only MariaDB has domains, and no rewriting before 10.11."""
+
+
+LONGEST_LAG = 2**31
+"""Seconds, 68 years. 4294967295 is a difference below 0 that a server has taken for a huge one."""
+
+
+def _lag(text: str | None) -> int | None:
+    """None also for what is no time: less than 0 (a source's clock that is ahead), or for ever."""
+    seconds = -1 if text is None else int(text)
+    return seconds if 0 <= seconds < LONGEST_LAG else None
 
 
 def _said(errno: int, text: str) -> str:
@@ -132,7 +184,7 @@ def parse_channel(row: Row) -> Channel:
         receiver_error=text("Last_IO_Error"),
         applier_errno=number("Last_SQL_Errno"),
         applier_error=text("Last_SQL_Error"),
-        lag_seconds=None if lag is None else int(lag),
+        lag_seconds=_lag(lag),
         gtid=gtid,
         received_gtid=received_gtid,
         read_up_to=(
@@ -141,6 +193,7 @@ def parse_channel(row: Row) -> Channel:
         ),
         heartbeats=int(row.get("Slave_received_heartbeats") or 0),
         source_id=source_id,
+        filters=tuple(f"{name} = {row[name]}" for name in FILTERS if row.get(name)),
     )
 
 
@@ -155,6 +208,11 @@ def _by_gtid(row: Row) -> tuple[bool, str, str]:
     return using != "No", row.get("Gtid_IO_Pos") or "", "" if source == "0" else source
 
 
+GROUP_CHANNEL = "group_replication_applier"
+"""The channel through which a member of Group Replication applies (MySQL 8.0 manual, Replication
+Channels)."""
+
+
 class Facts(NamedTuple):
     """What one look at a server has found."""
 
@@ -164,6 +222,8 @@ class Facts(NamedTuple):
     writable: bool  # an ordinary account may write
     closed: bool  # nobody may write, as far as this server version can promise
     channels: tuple[Channel, ...]
+    group_member: bool = False  # of Group Replication (MySQL), and running
+    channels_known: bool = True  # False: the server answers, but does not tell its channels
 
     @property
     def identity(self) -> str:
@@ -201,14 +261,31 @@ def channels_by_identity(channels: tuple[Channel, ...], identity: str) -> tuple[
     return known or channels
 
 
-def channels_by_address(channels: tuple[Channel, ...], peer: str) -> tuple[Channel, ...]:
+def channels_by_address(
+    channels: tuple[Channel, ...], peer: str, identity: str = ""
+) -> tuple[Channel, ...]:
     """The channels that read from ``peer``.
 
     A channel may name its source by host name, which a check does not resolve, as that can hang. So
-    where no channel names the address, all of them count.
+    where no channel names the address, those count that have read from the server with the peer's
+    identity, and where that is not known either, all of them.
     """
     named = tuple(channel for channel in channels if channel.source_host == peer)
-    return named or channels
+    if named or not identity:
+        return named or channels
+    return channels_by_identity(channels, identity)
+
+
+def filtered(channels: tuple[Channel, ...]) -> str:
+    """That one of these channels leaves something out, with the cure; "" if none does."""
+    for channel in channels:
+        if channel.filters:
+            return (
+                f"replication from {channel.source_host} leaves something out, and GTIDs count it"
+                f" as applied: {', '.join(channel.filters)}; remove the filter, and rebuild this"
+                " server if it has left anything out"
+            )
+    return ""
 
 
 def by_file(channels: tuple[Channel, ...]) -> str:

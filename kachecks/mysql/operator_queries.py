@@ -32,8 +32,14 @@ Needs no privilege (measured on 9.7)."""
 HOST_NAME = "SELECT @@global.hostname AS hostname"
 """The name that the server's host gives itself. Needs no privilege."""
 
-UPTIME = "SHOW GLOBAL STATUS LIKE 'Uptime'"
-"""Seconds since mysqld has started, in the column Value. Needs no privilege."""
+IDLE_EVENTS = "SELECT kachecks.idle_events() AS events"
+"""The events that do not run because this server has them by replication, with commas between; NULL
+if there is none.
+
+Such an event is SLAVESIDE_DISABLED (MariaDB, MySQL) or REPLICA_SIDE_DISABLED (MySQL 9). Only who
+may change events sees them, so the grants files make this function. Without it the server says 1305
+or 1370.
+"""
 
 PURGED = "SELECT @@global.gtid_purged AS purged"
 """MySQL: the transactions that its binary logs no longer hold. Needs no privilege.

@@ -8,7 +8,7 @@ is (open, closed, mute ...) are in mysql.errors.
 from __future__ import annotations
 
 from kachecks.lean import NamedTuple
-from kachecks.mysql.facts import Channel, Facts, by_file, channels_by_address
+from kachecks.mysql.facts import Channel, Facts, by_file, channels_by_address, filtered
 from kachecks.mysql.gtid import lost_of
 
 TYPE_CHECKING = False
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 FAMILY, SERVER_ID, SERVER_UUID, SOURCE = "family", "server_id", "server_uuid", "source"
 """What keeps two servers from being a pair."""
 
-NO_CHANNEL, FILE, APPLIER, RECEIVER, LAG = "no channel", "file", "applier", "receiver", "lag"
+NO_CHANNEL, FILE, FILTER = "no channel", "file", "filter"
+APPLIER, RECEIVER, LAG = "applier", "receiver", "lag"
 """What keeps a replica from taking over, apart from being open itself."""
 
 
@@ -93,6 +94,9 @@ def obstacles(channels: tuple[Channel, ...], longest_lag: float) -> Iterator[Obs
     without = by_file(channels)
     if without:
         yield Obstacle(FILE, without)
+    left_out = filtered(channels)
+    if left_out:
+        yield Obstacle(FILTER, left_out)
     for channel in channels:
         if not channel.applier:
             yield Obstacle(APPLIER, f"its applier has stopped: {channel.applier_said}")

@@ -8,7 +8,14 @@ from __future__ import annotations
 from kachecks.mysql import queries
 from kachecks.mysql.errors import NoGtids
 from kachecks.mysql.facts import Channel
-from kachecks.mysql.gtid import Position, mariadb_missing, of_others, parse_gtid, split_gtids
+from kachecks.mysql.gtid import (
+    Position,
+    lost_of,
+    mariadb_missing,
+    of_others,
+    parse_gtid,
+    split_gtids,
+)
 from kachecks.mysql.session import Session
 
 
@@ -34,6 +41,15 @@ def missing(session: Session, wanted: Position, seconds: float) -> str:
     if session.version.mariadb:
         return ",".join(mariadb_missing(wanted.gtids, own))
     return _subtracted(session, wanted.gtids, own.gtids, seconds)
+
+
+def beyond(session: Session, theirs: Position, identity: str, seconds: float) -> str:
+    """What this server has of the transactions that the server with this identity has made, and
+    ``theirs``, that server's own position, does not have. Raises SessionError."""
+    own = executed(session, seconds)
+    if session.version.mariadb:  # a position that was set by hand is in no binary log
+        return lost_of(identity, ",".join(mariadb_missing(f"{own.gtids},{own.applied}", theirs)))
+    return lost_of(identity, _subtracted(session, own.gtids, theirs.gtids, seconds))
 
 
 def not_received(

@@ -10,7 +10,15 @@ from __future__ import annotations
 
 from kachecks.mysql.facts import Version
 
+OUR_SCHEMA = "information_schema"
+"""The default database of our sessions, by which the process list tells them from those of people
+who use the same account. It is always there, and selecting it needs no privilege and waits for
+nothing (measured on MySQL 9.7 and MariaDB 10.11)."""
+
 # --- statements that only read -------------------------------------------------------------
+
+UPTIME = "SHOW GLOBAL STATUS LIKE 'Uptime'"
+"""Whole seconds since the server's start. Needs no privilege, and FLUSH STATUS leaves it."""
 
 CIPHER = "SHOW SESSION STATUS LIKE 'Ssl_cipher'"
 """An empty value means that this very connection is not encrypted. Needs no privilege."""
@@ -65,6 +73,22 @@ def _gtid_set(text: str) -> str:
     return compact
 
 
+def ability(version: Version) -> str:
+    """What keeps a server from taking writes besides read_only. Needs no privilege.
+
+    offline_mode: MySQL 5.7.5 and later. transaction_read_only is tx_read_only before MySQL 5.7.20
+    and MariaDB 11.1.1, and the old name alone is gone in MySQL 8.0.3.
+    """
+    offline = "'0'" if version.mariadb else "@@global.offline_mode"
+    renamed = version.number >= ((11, 1, 1) if version.mariadb else (5, 7, 20))
+    read_only = "transaction_read_only" if renamed else "tx_read_only"
+    return (
+        "SELECT @@global.innodb_force_recovery AS innodb_force_recovery,"
+        f" @@global.innodb_read_only AS innodb_read_only, {offline} AS offline_mode,"
+        f" @@global.{read_only} AS transaction_read_only"
+    )
+
+
 DIRECTORIES = (
     "SELECT @@global.datadir AS datadir, @@global.log_bin_basename AS binlog,"
     " @@global.tmpdir AS tmpdir"
@@ -99,6 +123,31 @@ SEMI_SYNC_SOURCE = (
 )
 """The switch of semi-synchronous replication, if it is on, by the name that this server gives
 it."""
+
+SEMI_SYNC_ACKNOWLEDGED = (
+    "SHOW GLOBAL STATUS WHERE Variable_name IN"
+    " ('Rpl_semi_sync_master_yes_tx', 'Rpl_semi_sync_source_yes_tx')"
+)
+"""How many transactions a replica has acknowledged in time, in the column Value; no row without the
+plugin. Needs no privilege."""
+
+LOCK_HOLDER = (
+    "SELECT threads.PROCESSLIST_ID AS id FROM performance_schema.metadata_locks AS wanted"
+    " JOIN performance_schema.metadata_locks AS held ON held.OBJECT_TYPE = wanted.OBJECT_TYPE"
+    " AND held.OBJECT_SCHEMA <=> wanted.OBJECT_SCHEMA AND held.OBJECT_NAME <=> wanted.OBJECT_NAME"
+    " JOIN performance_schema.threads AS threads ON threads.THREAD_ID = held.OWNER_THREAD_ID"
+    " WHERE wanted.LOCK_STATUS = 'PENDING' AND held.LOCK_STATUS = 'GRANTED'"
+    " AND held.OWNER_THREAD_ID <> wanted.OWNER_THREAD_ID AND threads.PROCESSLIST_ID IS NOT NULL"
+    " ORDER BY held.LOCK_DURATION = 'EXPLICIT' DESC, threads.PROCESSLIST_TIME DESC LIMIT 1"
+)
+"""The connection that holds a lock for which others wait. Needs SELECT on both tables (1142
+without), and a server that fills them: MySQL 8.0 and later by default; no row elsewhere. Waits for
+no lock."""
+
+PREPARED = "XA RECOVER"
+"""A row for each prepared XA transaction, those of the applier too. MySQL 8.0 and later: needs
+XA_RECOVER_ADMIN, and fails with 1401 without (9.7); MySQL 5.7 and MariaDB: no privilege. Waits for
+no lock."""
 
 PING = "SELECT 1 AS one"
 """Keeps the session, and the lock it holds, from timing out."""
@@ -157,6 +206,11 @@ def take_lock(name: str, seconds: int) -> str:
     return f"SELECT GET_LOCK('kachecks.{name}', {seconds}) AS taken"
 
 
+def lock_is_used_by(name: str) -> str:
+    """The connection that holds the lock of take_lock in this server, or NULL. No privilege."""
+    return f"SELECT IS_USED_LOCK('kachecks.{name}') AS id"
+
+
 RELEASE_LOCKS = "DO RELEASE_ALL_LOCKS()"
 """Frees every lock of this session. MySQL 5.7.5, MariaDB 10.5.2 and later."""
 
@@ -182,13 +236,36 @@ def start_receiver(version: Version, channel: str) -> str:
     return _threads(version, channel, "START", "IO_THREAD")
 
 
+def stop_applier(version: Version, channel: str) -> str:
+    """Stop applying. MariaDB rolls back what it has applied of a transaction, MySQL waits for its
+    end."""
+    return _threads(version, channel, "STOP", "SQL_THREAD")
+
+
+def forget_relay_log(version: Version, channel: str) -> str:
+    """MySQL, both threads stopped: throw the relay log away, and the applier's error. What it held
+    is fetched again.
+
+    It changes no setting of a channel that goes by GTIDs. Needs REPLICATION_SLAVE_ADMIN, or SUPER
+    on MySQL 5.7; RESET REPLICA would need RELOAD.
+    """
+    new = "REPLICATION SOURCE TO SOURCE_AUTO_POSITION = 1"
+    words = new if version.number >= (8, 0, 23) else "MASTER TO MASTER_AUTO_POSITION = 1"
+    return f"CHANGE {words}" + _for_channel(channel)
+
+
 def _threads(version: Version, channel: str, verb: str, thread: str) -> str:
-    quoted = channel.replace("'", "''")
     if version.mariadb:
+        quoted = channel.replace("'", "''")
         name = f"'{quoted}' " if channel else ""
         return f"{verb} SLAVE {name}{thread}".rstrip()
     noun = "REPLICA" if version.number >= (8, 0, 22) else "SLAVE"
-    return f"{verb} {noun} {thread}".rstrip() + (f" FOR CHANNEL '{quoted}'" if channel else "")
+    return f"{verb} {noun} {thread}".rstrip() + _for_channel(channel)
+
+
+def _for_channel(channel: str) -> str:
+    quoted = channel.replace("'", "''")
+    return f" FOR CHANNEL '{quoted}'" if channel else ""
 
 
 SWITCH_OFF_EVENTS = "SET GLOBAL event_scheduler = 0"

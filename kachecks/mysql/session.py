@@ -18,6 +18,7 @@ from kachecks.mysql.errors import (
     DriverError,
     Lost,
     NoAnswer,
+    NotSent,
     Refused,
     ServerError,
     SessionError,
@@ -38,6 +39,7 @@ __all__ = [
     "DriverError",
     "Lost",
     "NoAnswer",
+    "NotSent",
     "Refused",
     "ServerError",
     "Session",
@@ -81,6 +83,8 @@ class Session:
         self.address = address
         self._gone = False
         self._server_pid: int | None = None
+        self.bound_socket = ""
+        """The path that the server has bound, as it spells it; known once server_pid was asked."""
         self._sockets_before = _sockets() if address.socket else {}
         try:
             self._connection: Connection = within(timeout + 0.1, connect, address, timeout, driver)
@@ -194,6 +198,7 @@ class Session:
                 continue
             try:
                 if connection.family == _socket.AF_UNIX and connection.getpeername():
+                    self.bound_socket = str(connection.getpeername())
                     raw = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
                     return int.from_bytes(raw[:4], sys.byteorder) or None
             except OSError:

@@ -7,16 +7,20 @@ others are imported where they are used.
 
 from __future__ import annotations
 
+import errno
+
 from kachecks.network import vip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from kachecks.config.options import Config
 
 _DEAF_AFTER_ADVERTS = 2.2  # two adverts must have been lost, and the timer's jitter on top
 _KNOCK_SECONDS = 0.1  # the answer comes in less than 1 ms
+_HOLDER_SECONDS = 2.0
+_AT_ONCE = 0.015  # s; a kernel on the same link answers within one millisecond
 
 
 class Network:
@@ -29,10 +33,14 @@ class Network:
         """Every VIP of this pair is on this host at this moment. Raises OSError."""
         return vip.here(self._config.vips)
 
+    def vips_missing(self) -> tuple[str, ...]:
+        """Those VIPs of this pair that are not on this host. Raises OSError."""
+        return tuple(each for each in self._config.vips if not vip.here([each]))
+
     def answers(self, addresses: Sequence[str], seconds: float) -> bool:
         """Any of them answers a ping within so many seconds; returns at the first answer.
 
-        Raises: PermissionError, neither root nor allowed to ping.
+        Raises OSError: not allowed to ping, or no socket is left.
         """
         from kachecks.network import ping
 
@@ -41,11 +49,38 @@ class Network:
     def holder_elsewhere(self) -> str:
         """MAC address of another host that answers for one of our VIPs, "" when nobody does.
 
-        Takes 90 ms when nobody does. Raises: PermissionError without CAP_NET_RAW.
+        Takes 90 ms when nobody does. Raises OSError: there is no such interface; PermissionError
+        without CAP_NET_RAW.
         """
         from kachecks.network import neighbours
 
         return neighbours.who_answers(self._config.vips, self._interface())
+
+    def _holder_at_once(self) -> str:
+        from kachecks.network import neighbours
+
+        return neighbours.who_answers(self._config.vips, self._interface(), _AT_ONCE)
+
+    def ask_for_holder(self) -> Callable[[], str]:
+        """Begin to ask, in a thread, what holder_elsewhere tells; a call gets the answer.
+
+        With everything that has to be loaded it takes longer than a takeover has time, so it is
+        begun first of all, and the three probes follow each other faster.
+
+        The call raises OSError: PermissionError as above, TimeoutError if this host is too slow.
+        """
+        from kachecks.bounded import Asking, GivenUp
+
+        asking = Asking()
+        asking.ask("holder", self._holder_at_once)
+
+        def answer() -> str:
+            try:
+                return str(asking.answer("holder", _HOLDER_SECONDS))
+            except GivenUp:
+                raise TimeoutError("whether another host has the VIP was not found out") from None
+
+        return answer
 
     def peer_on_link(self) -> bool:
         """Another host answers ARP, or ND, for the peer's own address. That works even where ping
@@ -58,6 +93,21 @@ class Network:
 
         return bool(neighbours.who_answers([self._config.peer], self._interface()))
 
+    def macs_of_vip(self) -> frozenset[str]:
+        """MAC address of every other host that answers for one of our VIPs; takes 90 ms.
+
+        Raises: PermissionError without CAP_NET_RAW.
+        """
+        from kachecks.network import neighbours
+
+        return neighbours.all_who_answer(self._config.vips, self._interface())
+
+    def macs_of_peer(self) -> frozenset[str]:
+        """The same for the peer's own address, as in peer_on_link."""
+        from kachecks.network import neighbours
+
+        return neighbours.all_who_answer([self._config.peer], self._interface())
+
     def hears_peer(self) -> bool:
         """Another host sends adverts for one of our VIPs; returns at the first advert heard.
 
@@ -69,16 +119,30 @@ class Network:
         seconds = _DEAF_AFTER_ADVERTS * self._config.advert_int
         return vrrp.heard(self._config.vips, self._interface(), seconds)
 
+    def _shares_link(self) -> bool:
+        """The peer's own address is reached by the interface of the VIP."""
+        from kachecks.network import interfaces
+
+        interface = self._config.interface
+        return not interface or interface == interfaces.towards(self._config.peer)
+
+    def peer_is_neighbour(self) -> bool:
+        """The peer's own address is on the link of the VIP, an Ethernet, with no router between."""
+        from kachecks.network import interfaces
+
+        interface, near = interfaces.route_to(self._config.peer)
+        same = near and (self._config.interface or interface) == interface
+        return same and bool(interfaces.mac_of(interface))
+
     def peer_has_no_vrrp(self) -> bool:
         """The peer's kernel says that nobody there receives VRRP packets: no keepalived runs.
 
         False where it does not say so, which takes 0.1 s. Raises: PermissionError without
         CAP_NET_RAW.
         """
-        from kachecks.network import interfaces, vrrp
+        from kachecks.network import vrrp
 
-        interface = self._config.interface
-        if interface and interface != interfaces.towards(self._config.peer):
+        if not self._shares_link():
             return False
         return vrrp.nobody_listens(self._config.peer, _KNOCK_SECONDS)
 
@@ -94,4 +158,7 @@ class Network:
     def _interface(self) -> str:
         from kachecks.network import interfaces
 
-        return self._config.interface or interfaces.towards(self._config.peer)
+        named = self._config.interface
+        if named and not interfaces.exists(named):
+            raise OSError(errno.ENODEV, f"there is no interface {named} (option interface)")
+        return named or interfaces.towards(self._config.peer)

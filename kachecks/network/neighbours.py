@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import select
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Union
 
 from kachecks.network import interfaces
@@ -17,38 +17,51 @@ from kachecks.network.arp import Arp
 from kachecks.network.ndp import Discovery
 
 _PROBES = 3
-_PROBE_SECONDS = 0.03
+PROBE_SECONDS = 0.03
 _ANNOUNCEMENTS = 5  # at once, as keepalived's vrrp_garp_master_repeat: one frame may be lost
 _VIRTUAL_MACS = ("00:00:5e:00:01:", "00:00:5e:00:02:")  # RFC 9568 section 7.3
 
 _Link = Union[Arp, Discovery]
 
 
-def who_answers(addresses: Sequence[str], interface: str) -> str:
+def who_answers(addresses: Sequence[str], interface: str, apart: float = PROBE_SECONDS) -> str:
     """MAC address (`02:00:…`) of another host that answers for one of these addresses, or "".
 
-    Sends three probes, 30 ms apart, so it takes 90 ms when nobody answers. This host's own answers,
-    which reach it from a second card on the same link, do not count. "" also where the interface
-    does not exist, is down or is no Ethernet.
+    Sends three probes, ``apart`` seconds one after the other: 90 ms when nobody answers. This
+    host's own answers, which reach it from a second card on the same link, do not count. "" also
+    where the interface does not exist, is down or is no Ethernet.
 
     Raises:
         PermissionError: CAP_NET_RAW is missing.
     """
+    with contextlib.closing(_answers(addresses, interface, apart)) as answers:
+        return next(answers, "")
+
+
+def all_who_answer(addresses: Sequence[str], interface: str) -> frozenset[str]:
+    """The MAC address of every other host that answers for one of these addresses within 90 ms.
+
+    Raises: PermissionError, as above.
+    """
+    return frozenset(_answers(addresses, interface, PROBE_SECONDS))
+
+
+def _answers(addresses: Sequence[str], interface: str, apart: float) -> Generator[str, None, None]:
+    """Each answer of another host, as it comes."""
     own = own_macs()
     with contextlib.ExitStack() as stack:
         links = _links(addresses, interface)
         for link in links:
             stack.callback(link.close)
         for _ in range(_PROBES if links else 0):
-            until = time.monotonic() + _PROBE_SECONDS
+            until = time.monotonic() + apart
             for link in links:
                 link.probe()
             while (left := until - time.monotonic()) > 0:
                 for ready in select.select(links, [], [], left)[0]:
                     mac = ready.answer()
                     if mac and mac not in own:
-                        return str(mac)
-    return ""
+                        yield str(mac)
 
 
 def announce(addresses: Sequence[str], mac: str, interface: str) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _RESEND_SECONDS = 0.1
+EAFNOSUPPORT = 97
 
 
 def answers(addresses: Sequence[str], seconds: float) -> bool:
@@ -26,7 +27,7 @@ def answers(addresses: Sequence[str], seconds: float) -> bool:
     that our own firewall rejects count as no answer. False for no addresses.
 
     Raises:
-        PermissionError: neither raw nor ping sockets are allowed.
+        OSError: neither raw nor ping sockets are allowed, or none can be made now.
     """
     from select import POLLIN, poll
 
@@ -107,12 +108,16 @@ class _Pinger:
 
 
 def _pinger(addresses: Sequence[str], is_ipv6: bool) -> _Pinger | None:
-    """None where this kernel does not have the family: nobody can answer then."""
+    """None where this kernel does not have the family: nobody can answer then.
+
+    Raises OSError: not allowed; or no descriptor or memory is left for a socket, which says nothing
+    of the network.
+    """
     try:
         return _Pinger(addresses, is_ipv6)
-    except PermissionError:
-        raise
-    except OSError:
+    except OSError as error:
+        if error.errno != EAFNOSUPPORT:
+            raise
         return None
 
 

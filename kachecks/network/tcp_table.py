@@ -9,21 +9,40 @@ from __future__ import annotations
 
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 ESTABLISHED = "01"
 
 
-def ports_at(address: str, proc: str = "/proc") -> set[int]:
+def ports_at(address: str, proc: str = "/proc/self") -> set[int]:
     """The ports at that IPv4 or IPv6 address to which this host has connections.
 
     Raises: OSError, a table cannot be read.
     """
+    return {port for _own, other, port in _established(address, proc) if other}
+
+
+def ports_through(address: str, proc: str = "/proc/self") -> set[int]:
+    """The ports at the other ends of this host's connections through that address of its own.
+
+    They stay established when the address has been removed.
+
+    Raises: OSError, a table cannot be read.
+    """
+    return {port for own, _other, port in _established(address, proc) if own}
+
+
+def _established(address: str, proc: str) -> Iterator[tuple[bool, bool, int]]:
+    """Whether it is this end, or the other one, that has this address; the port at the other
+    end."""
     if ":" in address:
         tables = [("tcp6", address)]
     else:
         tables = [("tcp", address), ("tcp6", f"::ffff:{address}")]
-    found: set[int] = set()
-    for table, there in tables:
-        wanted = _as_in_table(there)
+    for table, text in tables:
+        wanted = _as_in_table(text)
         try:
             with open(f"{proc}/net/{table}", encoding="ascii") as file:
                 lines = file.readlines()[1:]
@@ -32,11 +51,10 @@ def ports_at(address: str, proc: str = "/proc") -> set[int]:
                 continue
             raise
         for line in lines:
-            _number, _here, remote, state = line.split(None, 4)[:4]
+            _number, here, remote, state = line.split(None, 4)[:4]
             host, _, port = remote.partition(":")
-            if state == ESTABLISHED and host == wanted:
-                found.add(int(port, 16))
-    return found
+            if state == ESTABLISHED:
+                yield here.partition(":")[0] == wanted, host == wanted, int(port, 16)
 
 
 def _as_in_table(address: str) -> str:

@@ -7,6 +7,7 @@ abandoned if the disk hangs.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -21,14 +22,16 @@ SHARED_RUN_DIR = "/run/kachecks"
 """The run directory as packaged; also for what belongs to no pair."""
 
 
-LOCK, CHECK, DISK = "lock", "check", "disk"
+LOCK, CHECK, SIGNS = "lock", "check", "signs"
 OPEN, OPENED, MYSQLD, EVENTS = "open", "opened", "mysqld", "events"
 GAVE_WAY, LEAVING, FAILING, PERMIT = "gave_way", "leaving", "failing", "permit"
 LOOK, VERDICT, TROUBLE, REFUSAL = "look", "verdict", "trouble", "refusal"
-UNUSABLE = "unusable"
+PEER_SILENT, LOST, CUT_OFF, PEER = "peer_silent", "lost", "cut_off", "peer"
+HEARD = "heard"
+UNUSABLE, UNOPENED, SEMI_SYNC = "unusable", "unopened", "semi_sync"
 """The endings of the files in the run directory: ``NAME.lock`` ..."""
 
-MAINTENANCE, ALONE, AUDIT_LOG = "maintenance", "alone", "jsonl"
+MAINTENANCE, ALONE, LATE, AUDIT_LOG = "maintenance", "alone", "late", "jsonl"
 """The same in the state directory; ``NAME.maintenance`` is copied to the run directory."""
 
 
@@ -63,15 +66,18 @@ class Files:
 
     def write(self, path: str, text: str) -> None:
         """Replace it atomically: no reader ever sees half of it. Raises StateError."""
-        temporary = f"{path}.{os.getpid()}"
+        temporary, content = f"{path}.{os.getpid()}", text.encode()
         try:
             file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             try:
-                os.write(file, text.encode())
+                if os.write(file, content) < len(content):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             finally:
                 os.close(file)
             os.rename(temporary, path)
         except OSError as error:
+            with suppress(OSError):  # a full disk would keep one of each run
+                os.unlink(temporary)
             raise StateError(f"cannot write {path}: {error.strerror}{_cure(path)}") from None
 
     def remove(self, path: str) -> None:
@@ -124,7 +130,7 @@ class Files:
         """What the process that holds the lock has written into the file; None when nobody holds
         it."""
         try:
-            file = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return None
         try:
@@ -137,11 +143,17 @@ class Files:
             os.close(file)
 
     def is_news(self, path: str, text: str) -> bool:
-        """Remember ``text``; True when something else, or nothing, was remembered before."""
+        """Remember ``text``; True when something else, or nothing, was remembered before.
+
+        Where nothing can be remembered, because the tmpfs is full or read-only, it is news for one
+        second of each minute: people are told, and not paged at each check.
+        """
         if self.read(path) == text:
             return False
-        with suppress(StateError):
+        try:
             self.write(path, text)
+        except StateError:
+            return time.time() % 60 < 1
         return True
 
     def forget(self, path: str) -> None:
@@ -150,20 +162,32 @@ class Files:
             self.remove(path)
 
 
+PIECE = 900
+"""Characters of a file that a child tells at a time: at most four bytes each."""
+
+
 class Disk:
     """Files on a disk that may hang: each call ends after ``patience`` seconds."""
 
     def read(self, path: str, patience: float) -> str:
-        """The content, "" when there is no such file. Raises StateError, Late."""
+        """The content, "" when there is no such file. Raises StateError, Late.
+
+        It comes in pieces, as a child can tell only so much: GTID sets may be longer.
+        """
+        found = ""
 
         def read() -> str:
             try:
                 with open(path, encoding="utf-8", errors="replace") as file:
-                    return file.read()
+                    return file.read()[len(found) :][:PIECE]
             except FileNotFoundError:
                 return ""
 
-        return _by_a_child(read, f"cannot read {path}", patience)
+        while True:
+            piece = _by_a_child(read, f"cannot read {path}", patience)
+            found += piece
+            if len(piece) < PIECE:
+                return found
 
     def write(self, path: str, text: str, patience: float) -> None:
         """Replace it, durably (fsync(2)). Raises StateError, Late."""

@@ -16,6 +16,7 @@ from kachecks.state.files import Files, path_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kachecks.bounded import Clock
+    from kachecks.state.signs import Signs
 
 LEAVING_IS_FRESH = 2.0
 """Seconds for which a leaving mark holds after it was last written. That is longer than keepalived
@@ -23,11 +24,44 @@ needs to remove the VIP, and short enough that a killed notify_down does not kee
 closed."""
 
 
+CUT_OFF_IS_FRESH = 15.0
+"""Seconds after which a note of being cut off is of another time. That is longer than any run."""
+
+
 class GaveWay(NamedTuple):
     """This node has given the VIP away, or refused it."""
 
     at: float
     why: str
+    unheeded: bool = False  # keepalived does not heed the peer's adverts, so they prove nothing
+
+
+class Known(NamedTuple):
+    """What a standby knows of its peer's transactions, as a closed server sees it."""
+
+    asked_at: float = 0.0  # when the peer last answered ...
+    served_at: float = 0.0  # ... and when it was last known, or had to be feared, to serve
+    wanted_at: float = 0.0  # when the peer was asked for ...
+    wanted: str = ""  # ... its GTIDs, which no later look has found complete here
+    blind: bool = False  # nor would having them all prove that nothing is missing
+    received: str = ""  # what some look has found received, and none has found executed
+
+    @property
+    def lacking(self) -> float:
+        """Seconds by which the peer had what is wanted before it was last known to serve."""
+        return self.served_at - self.wanted_at
+
+    @property
+    def unasked(self) -> float:
+        """Seconds for which the peer has served since it was last asked, as far as is known."""
+        return self.served_at - self.asked_at
+
+
+class Unopened(NamedTuple):
+    """This node has the VIP and is closed."""
+
+    since: float  # when a check first found it so
+    promotions: int = 0  # which checks have started since, where no hook was at work
 
 
 class Look(NamedTuple):
@@ -39,8 +73,16 @@ class Look(NamedTuple):
     alone: bool | None = None  # the alone mark is set; None: unknown (perhaps from before boot)
     degraded_before: bool = False  # the disk was already in trouble before this node was open
     fit_since: float = 0.0  # since then every look has found the peer fit; 0: the last one did not
-    wanted_at: float = 0.0  # when the open peer was asked for ...
-    wanted: str = ""  # ... its GTIDs, which no later look has found complete on this standby
+    off_since: float = 0.0  # since then this node was open and its peer off; 0: it is not off
+    late: bool | None = None  # the late mark is set; None: unknown (perhaps from before boot)
+    known: Known = Known()
+
+
+_THREE = {"yes": True, "no": False, "unknown": None}
+
+
+def _word(known: bool | None) -> str:
+    return next(word for word, value in _THREE.items() if value is known)
 
 
 class Marks:
@@ -67,7 +109,7 @@ class Marks:
     def _read_process(self, kind: str) -> Process | None:
         """The process that a mark names, or None without a mark (or with a damaged one)."""
         try:
-            pid, started, *word = self._read(kind).split()
+            pid, started, *word = self._read(kind).partition("\n")[0].split()
             if word not in ([], ["contact"]):
                 return None
             return Process(int(pid), int(started))
@@ -75,7 +117,8 @@ class Marks:
             return None
 
     def _write_process(self, kind: str, process: Process) -> None:
-        if self._read_process(kind) != process:
+        before = self._read_process(kind)
+        if before is None or not before.is_same(process):
             self._write(kind, f"{process.pid} {process.started}")
 
     # --- which mysqld ---
@@ -86,9 +129,12 @@ class Marks:
         return self._read_process(files.OPEN)
 
     def mark_open(self, process: Process | None) -> None:
-        """Set the open mark; without a process nothing happens. Raises StateError."""
-        if process is not None:
-            self._write_process(files.OPEN, process)
+        """Set the open mark: with None that of a server of which nothing else is known.
+
+        Raises StateError.
+        """
+        if process is not None or self.open_mark() is None:
+            self._write_process(files.OPEN, process or NO_PROCESS)
 
     def unmark_open(self) -> None:
         """Remove the open mark: the server was read back as closed, or is dead."""
@@ -107,29 +153,41 @@ class Marks:
         """The mysqld of the last good check."""
         return self._read_process(files.MYSQLD)
 
-    def remember_server(self, process: Process | None, contact: bool = False) -> bool:
+    def remember_server(
+        self, process: Process | None, contact: bool = False, sockets: tuple[str, str] = ("", "")
+    ) -> bool:
         """Remember the mysqld of a good check and, with ``contact``, that it was up to date with
         the peer.
 
+        Args:
+            process: None, of which not even the start is known, is not remembered.
+            sockets: see Servers.sockets_of.
+
         True when this is its first contact. Raises StateError.
         """
-        known = process if process is not None else NO_PROCESS
-        text = f"{known.pid} {known.started}"
-        before = self._read(files.MYSQLD)
-        if contact and before != f"{text} contact":
-            self._write(files.MYSQLD, f"{text} contact")
-            return True
-        if not before.startswith(text) and process is not None:
-            self._write(files.MYSQLD, text)
-        return False
+        if process is None:
+            return False
+        before, had_contact = self.last_server(), self._server_note()[0].endswith(" contact")
+        same = before is not None and before.is_same(process)
+        had_contact = same and had_contact
+        if not same or contact > had_contact or self.last_sockets() != sockets:
+            said = f"{process.pid} {process.started}{' contact' if contact or had_contact else ''}"
+            self._write(files.MYSQLD, "\n".join((said, *sockets)))
+        return contact > had_contact
+
+    def last_sockets(self) -> tuple[str, str]:
+        """The unix socket by which that mysqld was reached, and as what it has bound it."""
+        lines = self._server_note()
+        return (lines[1], lines[2]) if len(lines) == 3 else ("", "")
+
+    def _server_note(self) -> list[str]:
+        return self._read(files.MYSQLD).split("\n")
 
     def had_contact(self, process: Process | None) -> bool:
-        """This mysqld has been seen up to date with the peer since it started.
-
-        Where the kernel cannot tell which process it is, contact of any mysqld since boot counts.
-        """
-        known = process if process is not None else NO_PROCESS
-        return self._read(files.MYSQLD) == f"{known.pid} {known.started} contact"
+        """This mysqld has been seen up to date with the peer since it started."""
+        before = self.last_server()
+        same = process is not None and before is not None and before.is_same(process)
+        return same and self._server_note()[0].endswith(" contact")
 
     def note_events_off(self, process: Process | None) -> None:
         """Remember that a demotion has switched off the event scheduler of this mysqld."""
@@ -142,28 +200,69 @@ class Marks:
         noted = self._read_process(files.EVENTS)
         if noted is not None:
             self._remove(files.EVENTS)
-        return noted is not None and noted == process
+        return noted is not None and process is not None and noted.is_same(process)
+
+    def note_semi_sync_off(self, process: Process | None, variables: list[str]) -> None:
+        """Remember that a closing is about to switch these off in this mysqld. Raises
+        StateError."""
+        pid, started = process or NO_PROCESS
+        self._write(files.SEMI_SYNC, f"{pid} {started}\n{' '.join(variables)}")
+
+    def semi_sync_noted(self) -> bool:
+        """A closing has left that note, perhaps in another mysqld."""
+        return bool(self._read(files.SEMI_SYNC))
+
+    def semi_sync_off(self, process: Process | None) -> list[str]:
+        """The variables that it has switched off in this mysqld."""
+        noted = self._read_process(files.SEMI_SYNC)
+        if noted is None or not noted.is_same(process or NO_PROCESS):
+            return []
+        return self._read(files.SEMI_SYNC).partition("\n")[2].split()
+
+    def forget_semi_sync(self) -> None:
+        """They are on again, or their mysqld has ended. Raises StateError."""
+        self._remove(files.SEMI_SYNC)
 
     # --- who may hold the VIP ---
 
     def gave_way(self) -> GaveWay | None:
         """When and why this node gave way, None if it did not."""
-        at, _, why = self._read(files.GAVE_WAY).partition(" ")
+        said, _, why = self._read(files.GAVE_WAY).partition(" ")
+        at, _, word = said.partition(",")
         try:
-            return GaveWay(float(at), why)
+            return GaveWay(float(at), why, word == "unheeded")
         except ValueError:
             return None
 
-    def mark_gave_way(self, why: str) -> None:
+    def mark_gave_way(self, why: str, unheeded: bool = False) -> None:
         """From now on this node is unfit, until the check finds that it may return.
+
+        Args:
+            unheeded: keepalived does not heed the peer's adverts.
 
         Raises StateError.
         """
-        self._write(files.GAVE_WAY, f"{self._clock.now():.3f} {why}")
+        word = ",unheeded" if unheeded else ""
+        self._write(files.GAVE_WAY, f"{self._clock.now():.3f}{word} {why}")
 
     def unmark_gave_way(self) -> None:
         """This node may hold the VIP again. Raises StateError."""
         self._remove(files.GAVE_WAY)
+
+    def note_heard(self) -> None:
+        """This node returns now because it has heard the peer's adverts. Raises StateError."""
+        self._write(files.HEARD, f"{self._clock.now():.3f}")
+
+    def forget_heard(self) -> None:
+        """It has opened in order since. Raises StateError."""
+        self._remove(files.HEARD)
+
+    def heard_for(self) -> float | None:
+        """Seconds since it last did; None if it never did since boot."""
+        try:
+            return self._clock.now() - float(self._read(files.HEARD))
+        except ValueError:
+            return None
 
     def mark_leaving(self) -> None:
         """This node is being closed in order to leave, so nothing may open it. Raises
@@ -211,35 +310,147 @@ class Marks:
         text = self._read(files.PERMIT).strip()
         return text == "1" if text else None
 
+    def unopened(self) -> Unopened | None:
+        """Since when this node has had the VIP without being open; None: it was not seen so."""
+        since, _, promotions = self._read(files.UNOPENED).partition(" ")
+        try:
+            return Unopened(float(since), int(promotions))
+        except ValueError:
+            return None
+
+    def note_unopened(self, unopened: Unopened) -> None:
+        """Raises StateError."""
+        self._write(files.UNOPENED, f"{unopened.since:.3f} {unopened.promotions}")
+
+    def forget_unopened(self) -> None:
+        """It is open, or the VIP has left."""
+        self._files.forget(self._path(files.UNOPENED))
+
     # --- what was seen last ---
+
+    def end_peer_silence(self) -> None:
+        """Its host has answered in some way, or it is this node that is cut off. Raises
+        StateError."""
+        if self.peer_silent_since() is not None:
+            self._remove(files.PEER_SILENT)
+
+    def note_peer_silent(self) -> None:
+        """Nothing of its host answers, but a witness does. Counts from the first time on. Raises
+        StateError."""
+        if self.peer_silent_since() is None:
+            self._write(files.PEER_SILENT, f"{self._clock.now():.3f}")
+
+    def note_lost(self) -> None:
+        """This standby has lost its source, while another host answers for the VIP. Counts from
+        the first time on. Raises StateError."""
+        self._write(files.LOST, f"{self._clock.now():.3f}")
+
+    def end_loss(self) -> None:
+        """It receives again, or serves. Raises StateError."""
+        if self.lost_since() is not None:
+            self._remove(files.LOST)
+
+    def lost_since(self) -> float | None:
+        """When that was first noticed; None if it is not so."""
+        try:
+            return float(self._read(files.LOST))
+        except ValueError:
+            return None
+
+    def note_cut_off(self) -> None:
+        """Nobody answers this open node, whose peer is off. Raises StateError."""
+        now, for_seconds = self._clock.now(), self.cut_off_for()
+        self._write(files.CUT_OFF, f"{now - for_seconds:.3f} {now:.3f}")
+
+    def end_cut_off(self) -> None:
+        """Somebody has answered. Raises StateError."""
+        self._remove(files.CUT_OFF)
+
+    def cut_off_for(self) -> float:
+        """Seconds for which each run has found it so; 0 where the last one did not."""
+        try:
+            since, last = map(float, self._read(files.CUT_OFF).split())
+        except ValueError:
+            return 0.0
+        now = self._clock.now()
+        return now - since if now - last < CUT_OFF_IS_FRESH else 0.0
+
+    def peer_silent_since(self) -> float | None:
+        """When the peer's silence was first noticed; None if it was not silent at the last look."""
+        try:
+            return float(self._read(files.PEER_SILENT))
+        except ValueError:
+            return None
+
+    def peer_identity(self) -> str:
+        """The server_uuid or server_id by which the peer was last seen, "" if it never was."""
+        return self._read(files.PEER)
+
+    def note_peer(self, identity: str) -> None:
+        """Raises StateError."""
+        if self._read(files.PEER) != identity:
+            self._write(files.PEER, identity)
 
     def last_look(self) -> Look | None:
         """What the last closer look found; None if there was none since boot."""
         try:
-            at, wrong, writers, alone, before, fit, wanted_at, wanted = self._read(
-                files.LOOK
-            ).split(" ", 7)
+            at, wrong, writers, alone, before, fit, off, late, known = self._read(files.LOOK).split(
+                " ", 8
+            )
+            asked_at, served_at, wanted_at, wanted, blind, received = known.split(" ")
             return Look(
                 at=float(at),
                 wrong=wrong == "1",
                 two_writers=int(writers),
-                alone={"yes": True, "no": False}.get(alone),
+                alone=_THREE.get(alone),
                 degraded_before=before == "1",
                 fit_since=float(fit),
-                wanted_at=float(wanted_at),
-                wanted=wanted,
+                off_since=float(off),
+                late=_THREE.get(late),
+                known=Known(
+                    float(asked_at),
+                    float(served_at),
+                    float(wanted_at),
+                    wanted,
+                    blind == "1",
+                    received,
+                ),
             )
         except ValueError:
             return None
 
     def remember_look(self, look: Look) -> None:
         """Raises StateError."""
-        alone = {True: "yes", False: "no", None: "unknown"}[look.alone]
+        known = look.known
         self._write(
             files.LOOK,
-            f"{look.at:.3f} {look.wrong:d} {look.two_writers} {alone} {look.degraded_before:d}"
-            f" {look.fit_since:.3f} {look.wanted_at:.3f} {look.wanted}",
+            f"{look.at:.3f} {look.wrong:d} {look.two_writers} {_word(look.alone)}"
+            f" {look.degraded_before:d} {look.fit_since:.3f} {look.off_since:.3f}"
+            f" {_word(look.late)} {known.asked_at:.3f} {known.served_at:.3f} {known.wanted_at:.3f}"
+            f" {known.wanted} {known.blind:d} {known.received}",
         )
+
+    def look_again(self) -> None:
+        """Something is wrong that the last closer look did not find: the next check looks closer.
+        Raises StateError."""
+        last = self.last_look() or Look(0.0)
+        if not last.wrong:
+            self.remember_look(last._replace(wrong=True))
+
+    def signs(self) -> Signs:
+        """What may come to stalled writes, as the last closer look has seen it."""
+        from kachecks.state.signs import parse
+
+        return parse(self._read(files.SIGNS))
+
+    def remember_signs(self, signs: Signs) -> None:
+        """Raises StateError."""
+        from kachecks.state.signs import as_text
+
+        if signs.seen:
+            self._write(files.SIGNS, as_text(signs))
+        else:
+            self._remove(files.SIGNS)
 
     def verdict_changed(self, verdict: str) -> bool:
         """Remember this verdict of the check; True when the last one was different."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from kachecks.bounded import Budget
 from kachecks.mysql import positions, queries
-from kachecks.mysql.facts import Channel, Version, by_file
+from kachecks.mysql.facts import Channel, Version, by_file, filtered
 from kachecks.mysql.gtid import Position, lost_of
 from kachecks.node import Node
+from kachecks.transitions.readers import HeldUp
 from kachecks.transitions.refusal import Refusal
 from kachecks.transitions.sessions import STATEMENT, Sessions, own_server
 
@@ -16,28 +17,53 @@ if TYPE_CHECKING:
 
     from kachecks.transitions.progress import ProgressLines
 
+    EachRound = Callable[[str], None]
 
-def apply_received(sessions: Sessions, target: Position | None) -> None:
+
+HELD_UP_TOO_LONG = frozenset({1205, 1213})
+"""Errors with which an applier stops although nothing is wrong with what it applies: it has waited
+for a client's row lock, or in a deadlock, as often as slave_transaction_retries says (MySQL 9.7 and
+MariaDB 10.11 show 1205 for the applier; by default after ten times 50 s)."""
+
+
+TURNED_AWAY = 3.0
+"""Seconds without progress after which a receiver that was started again, and shows an error that
+does not go by, is not waited for any longer: its source has had time for two more attempts."""
+
+
+def _nothing(_left: str) -> None:
+    pass
+
+
+def apply_received(
+    sessions: Sessions, target: Position | None, each_round: EachRound = _nothing
+) -> None:
     """Wait until all that was received, and all of ``target``, is applied.
+
+    Args:
+        each_round: called with what is left to apply; what it raises ends the waiting.
 
     Raises:
         Refusal: it cannot be applied, or there was no progress for drain_timeout.
         VipGone, Leaving: this node is not to be promoted any more.
     """
     config = sessions.node.config
-    patience = Budget(sessions.node.clock, config.drain_timeout)
+    clock = sessions.node.clock
+    patience, turned_away = Budget(clock, config.drain_timeout), Budget(clock, TURNED_AWAY)
     restarted: set[tuple[str, str]] = set()
-    silence = _Silence(sessions.facts.version)
+    silence, held_up = _Silence(sessions.facts.version), HeldUp(sessions)
     tell = _telling(sessions.node) if sessions.node.telling.verbose else None
     before: object = None
     pause = 0.002
     while True:
         channels = sessions.channels()
-        if _give_up_on(sessions, channels):
+        if _give_up_on(sessions, channels, restarted):
             return
+        held_up.cut_if_due(at_once=any(map(_was_held_up, channels)))
         left = _left_to_apply(sessions, channels, target)
         if not left:
             return
+        each_round(left)
         if tell is not None:
             tell(_count_of(sessions, channels, target, left))
         all_applied = target is not None and not _left_to_apply(sessions, channels, None)
@@ -47,7 +73,11 @@ def apply_received(sessions: Sessions, target: Position | None) -> None:
         _restart_threads(sessions, channels, restarted)
         progress = _progress(sessions, channels)
         if progress != before:
-            before, patience = progress, Budget(sessions.node.clock, config.drain_timeout)
+            before = progress
+            patience, turned_away = Budget(clock, config.drain_timeout), Budget(clock, TURNED_AWAY)
+            held_up.progress()
+        if all_applied and turned_away.over and config.on_drain_timeout == "refuse":
+            _is_sent_the_rest(channels, restarted, left)
         if patience.over:
             if config.on_drain_timeout == "open":
                 return
@@ -90,7 +120,17 @@ def must_go_by_gtids(channels: tuple[Channel, ...]) -> None:
         raise Refusal(without)
 
 
-def _give_up_on(sessions: Sessions, channels: tuple[Channel, ...]) -> bool:
+def must_leave_nothing_out(sessions: Sessions) -> None:
+    """Raises Refusal: a filter has left out what GTIDs count as applied, and on_broken_replica =
+    refuse."""
+    left_out = filtered(sessions.channels())
+    if left_out and sessions.node.config.on_broken_replica == "refuse":
+        raise Refusal(f"{left_out}; on_broken_replica = refuse")
+
+
+def _give_up_on(
+    sessions: Sessions, channels: tuple[Channel, ...], restarted: set[tuple[str, str]]
+) -> bool:
     """Whether to open without the rest, as replication is broken and the operator has allowed that.
 
     Raises:
@@ -99,11 +139,26 @@ def _give_up_on(sessions: Sessions, channels: tuple[Channel, ...]) -> bool:
     must_go_by_gtids(channels)
     broken = "" if channels else "this server does not replicate from the peer"
     for channel in channels:
-        if not channel.applier and channel.applier_errno:
+        retried = ("applier", channel.name) in restarted
+        if not channel.applier and channel.applier_errno and (retried or not _was_held_up(channel)):
             broken = f"the applier has stopped with {channel.applier_said}"
     if broken and sessions.node.config.on_broken_replica == "refuse":
         raise Refusal(f"{broken}; on_broken_replica = refuse")
     return bool(broken)
+
+
+def _is_sent_the_rest(
+    channels: tuple[Channel, ...], restarted: set[tuple[str, str]], left: str
+) -> None:
+    """Raises Refusal: this server lacks what the peer has, and its receiver does not get it."""
+    for channel in channels:
+        failed = channel.receiver == "No" and channel.receiver_errno
+        if ("receiver", channel.name) in restarted and (failed or channel.turned_away):
+            raise Refusal(f"this server lacks {left}; its receiver gets {channel.receiver_said}")
+
+
+def _was_held_up(channel: Channel) -> bool:
+    return not channel.applier and channel.applier_errno in HELD_UP_TOO_LONG
 
 
 def _left_to_apply(
@@ -176,8 +231,9 @@ def _restart_threads(
             if not channel.applier and channel.receiver == "No" and version.mariadb:
                 if sessions.peer is None:
                     raise Refusal(
-                        "both replication threads are stopped and the peer is not there:"
-                        " MariaDB would throw away what was received; START SLAVE by hand"
+                        "both replication threads are stopped and the peer is not there: start the"
+                        " peer, not the threads, as with START SLAVE MariaDB throws away what was"
+                        " received"
                     )
                 local.execute(queries.start_replication(version, channel.name), STATEMENT)
             elif not channel.applier:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple, suppress
-from kachecks.mysql import positions
+from kachecks.mysql import lock_waits, positions, queries
 from kachecks.mysql.gtid import Position
 from kachecks.mysql.gtid_count import count, mariadb_count
 from kachecks.mysql.session import Session, SessionError
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
     Count = Callable[[], Optional[int]]
     EachRound = Callable[[Count], None]
+
+HELD_UP = 1.5
+"""Seconds without progress after which the peer is asked whether its applier waits for a lock."""
+
+STILL = 0.3
+"""Seconds between two looks at an applier that waits."""
 
 CONNECT = 1.0
 """Seconds to connect, and for one statement here."""
@@ -38,6 +44,8 @@ def wait_for_peer(
 ) -> CaughtUp:
     """Wait up to ``seconds`` for the peer to have applied what this node has committed by now.
 
+    Ends at once when nothing gets on there because the applier waits for a client's lock.
+
     Args:
         each_round: called in each round, with a function that counts the transactions left.
     """
@@ -56,6 +64,19 @@ def wait_for_peer(
             peer.close()
     except SessionError as error:
         return CaughtUp(False, f"whether the peer has everything is not known: {error}")
+
+
+def held_up(node: Node, peer: Session) -> str:
+    """The lock that an applier of the peer waits for, and still does a moment later: two of its
+    threads may just meet. Raises SessionError."""
+    lock = ""
+    for look in range(2):
+        if look:
+            node.clock.sleep(STILL)
+        lock = lock_waits.of_the_applier(peer.query(queries.PROCESSLIST, STATEMENT))
+        if not lock:
+            break
+    return lock
 
 
 def transactions_left(session: Session, wanted: Position, left: str) -> int | None:
@@ -87,10 +108,17 @@ def _wait(
     wanted = positions.executed(local, budget.left(at_most=CONNECT))
     pause = 0.002
     left = "what this node has committed"
+    before, progress = positions.executed(peer, STATEMENT), Budget(node.clock, HELD_UP)
     while not budget.over:
         left = positions.missing(peer, wanted, STATEMENT)
         if not left:
             return CaughtUp(True, "the peer has everything")
+        if progress.over:
+            now = positions.executed(peer, STATEMENT)
+            lock = held_up(node, peer) if now == before else ""
+            if lock:
+                return CaughtUp(False, f"the peer's applier is {lock}", left)
+            before, progress = now, Budget(node.clock, HELD_UP)
         each_round(_count_of(peer, wanted, left))
         node.clock.sleep(min(pause, budget.left()))
         pause = min(pause * 2, 0.05)

@@ -40,13 +40,19 @@ class Cutter:
         session: Session,
         spared: Collection[str],
         each_round: Callable[[], None],
+        before: int | None = None,
     ) -> None:
-        """``spared``: users that are never cut, besides the server's own and replicas."""
+        """
+        Args:
+            spared: users whose sessions are never cut if kachecks has made them.
+            before: a connection's number: only who connected before it is cut.
+        """
         self.users: list[str] = []  # cut so far
         self._clock = clock
         self._session = session
         self._spared = spared
         self._each_round = each_round
+        self._before = before
 
     def cut(self, budget: Budget, seconds: float, first: Collection[str] = ()) -> Cut:
         """Kill every client connection: first those of the users ``first``, then busy ones, then
@@ -84,10 +90,19 @@ class Cutter:
         return Cut(cut, [row["User"] or "" for row in left], ending)
 
     def _is_client(self, row: Row) -> bool:
-        user, command = row["User"] or "", row["Command"] or ""
+        command = row["Command"] or ""
         return not (
-            user in SYSTEM_USERS
-            or user in self._spared
+            (row["User"] or "") in SYSTEM_USERS
+            or is_ours(row, self._spared)
             or command.startswith(("Binlog Dump", "Daemon"))
             or row["Id"] == str(self._session.connection_id)
+            or (self._before is not None and int(row["Id"] or 0) > self._before)
         )
+
+
+def is_ours(row: Row, users: Collection[str]) -> bool:
+    """A program of kachecks has made this session of the process list, with one of these accounts.
+
+    People who use the same account (root, where the option file names it) are clients like others.
+    """
+    return (row["User"] or "") in users and row.get("db") == queries.OUR_SCHEMA

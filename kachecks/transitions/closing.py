@@ -10,7 +10,7 @@ from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql import queries
 from kachecks.mysql.errors import LOCK_WAIT_TIMEOUT, NOT_ALLOWED
 from kachecks.mysql.probe import probe_access
-from kachecks.mysql.session import ServerError, Session, SessionError
+from kachecks.mysql.session import Lost, NoAnswer, ServerError, Session, SessionError
 from kachecks.transitions.clients import Cutter
 
 TYPE_CHECKING = False
@@ -46,6 +46,7 @@ class Closed(NamedTuple):
     cut: int  # client connections
     remark: str = ""  # what could not be done after closing
     quiet: bool = True  # False: an account that may write through read_only keeps coming back
+    answers: bool = True  # False: it was lost, or mute, before its last clients were cut
 
 
 class Closing:
@@ -82,22 +83,27 @@ class Closing:
         self._cutter = Cutter(clock, session, spared, each_round)
         self._version = session.version
         self._semi_sync: list[str] = []  # variables that were switched off
+        self._note: Callable[[list[str]], None] = lambda _: None
 
-    def close(self, cut_first: bool = True, cut_last: float = float("inf")) -> Closed:
+    def close(
+        self,
+        cut_last: float = float("inf"),
+        note: Callable[[list[str]], None] = lambda _: None,
+    ) -> Closed:
         """Close it; returns only when it has been read back as closed.
 
         Args:
-            cut_first: False where there is no time even for that.
             cut_last: seconds at most for the clients that are cut when it is closed.
+            note: told the variables of semi-sync before they are switched off, and none when they
+                are on again: this program may be killed in between.
 
         Raises:
             NotClosed: the budget is over.
             SessionError: as the server or the network has it.
         """
-        budget = self._budget
+        budget, self._note = self._budget, note
         self._session.execute(queries.PREPARE_TO_CLOSE, budget.left(at_most=1.0))
-        if cut_first:
-            self._cutter.cut(budget, min(CUT_FIRST, budget.left() / 3))
+        self._cutter.cut(budget, min(CUT_FIRST, budget.left() / 3))
         try:
             self._close()
         except (NotClosed, SessionError):
@@ -105,11 +111,11 @@ class Closing:
             raise
         try:
             left = self._cut_the_rest(cut_last)
-            for variable in self._semi_sync:
-                self._session.execute(queries.switch_on(variable), budget.left(at_most=1.0))
+            self._switch_on(self._session, budget)
         except (NotClosed, SessionError) as error:  # it is closed, whatever else is left to do
             quiet = not self._version.lets_admins_write
-            return Closed(len(self._cutter.users), f"; but {error}", quiet)
+            answers = not isinstance(error, (NoAnswer, Lost))
+            return Closed(len(self._cutter.users), f"; but {error}", quiet, answers)
         remark = f"; but there was no time to cut another {left:,}" if left else ""
         return Closed(len(self._cutter.users), remark)
 
@@ -178,11 +184,13 @@ class Closing:
         session, budget = self._session, self._budget
         for row in session.query(queries.SEMI_SYNC_SOURCE, budget.left(at_most=1.0)):
             variable = row["Variable_name"] or ""
+            self._note([*self._semi_sync, variable])
             try:
                 session.execute(queries.switch_off(variable), budget.left(at_most=1.0))
             except ServerError as error:
                 if error.errno not in NOT_ALLOWED:
                     raise
+                self._note(self._semi_sync)
             else:
                 self._semi_sync.append(variable)
 
@@ -192,15 +200,17 @@ class Closing:
         if not self._semi_sync:
             return
         with suppress(SessionError):
-            self._switch_on(self._session)
+            self._switch_on(self._session, Budget(self._clock, 1.0))
             return
         with suppress(SessionError):  # the last attempt was given up, and its session with it
             another = self._again()
             try:
-                self._switch_on(another)
+                self._switch_on(another, Budget(self._clock, 1.0))
             finally:
                 another.close()
 
-    def _switch_on(self, session: Session) -> None:
+    def _switch_on(self, session: Session, budget: Budget) -> None:
         for variable in self._semi_sync:
-            session.execute(queries.switch_on(variable), 1.0)
+            session.execute(queries.switch_on(variable), budget.left(at_most=1.0))
+        if self._semi_sync:
+            self._note([])

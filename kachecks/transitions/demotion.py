@@ -8,25 +8,34 @@ from __future__ import annotations
 
 from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple, suppress
-from kachecks.mysql import positions, queries
+from kachecks.mysql import positions, prepared, queries
 from kachecks.mysql.errors import CONNECTIONS_USED_UP, NOT_ALLOWED
 from kachecks.mysql.probe import probe_access
 from kachecks.mysql.session import DriverError, Lost, Refused, ServerError, Session, SessionError
+from kachecks.mysqld_process import Process
 from kachecks.node import Node
 from kachecks.state.files import StateError
 from kachecks.transitions.closing import Closed, Closing, NotClosed
 from kachecks.transitions.record import Outcome, Steps
+from kachecks.transitions.semi_sync import note, switch_on_again
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from kachecks.mysql.facts import Row
 
 FRESH_LOOK = 0.5
 """Seconds for the last look at a server before it is killed, or half of the patience if that is
 less."""
 
+CUT_READERS = 0.2
+"""Seconds for cutting readers of the binary log; a KILL takes 2 ms at most."""
+
 SECOND_ATTEMPT = 2.0
 """Seconds to close a server that was mute but answers the last look."""
 
 HURRY = 1.0
-"""With so few seconds of patience (an isolated node) there is no time for a second attempt. With
-fewer (notify_stop) there is not even time to cut clients before closing."""
+"""With so few seconds of patience (an isolated node) there is no time for a second attempt of
+SECOND_ATTEMPT."""
 
 
 class ClosedServer(NamedTuple):
@@ -42,10 +51,11 @@ def demote(node: Node, steps: Steps, patience: float) -> Outcome:
     The caller holds the lock, or has waited for it long enough: closing needs no lock.
     """
     last_look = min(FRESH_LOOK, patience / 2)
-    budget = Budget(node.clock, patience - last_look)
-    hurry = patience < HURRY
+    connect = patience - last_look
+    # In notify_stop a server that has just taken a connection is not given up for a last look.
+    budget = Budget(node.clock, patience if patience < HURRY else connect)
     try:
-        return _close(node, steps, budget, budget.left(), cut_first=not hurry)
+        return _close(node, steps, budget, connect)
     except Refused as refusal:
         return _wait_for_death(node, steps, budget, last_look, refusal)
     except NotClosed as error:
@@ -64,9 +74,7 @@ def demote_mute(node: Node, steps: Steps, why: str) -> Outcome:
     return _last_resort(node, steps, FRESH_LOOK, why, try_again=SECOND_ATTEMPT)
 
 
-def close_server(
-    node: Node, steps: Steps, budget: Budget, connect: float, cut_first: bool = True
-) -> ClosedServer:
+def close_server(node: Node, steps: Steps, budget: Budget, connect: float) -> ClosedServer:
     """Connect to this node's server and close it. Only client connections are killed.
 
     Args:
@@ -81,6 +89,11 @@ def close_server(
     try:
         access = probe_access(session, budget.left(at_most=1.0))
         if access.closed and mark is None:
+            with suppress(OSError):
+                if not node.network.vip_here():
+                    cut_readers(node, session, budget)
+            with suppress(SessionError):
+                switch_on_again(node, session)
             return ClosedServer(None, "")
         if access.writable:
             with suppress(StateError):  # what cannot be noted must still be closed
@@ -88,21 +101,54 @@ def close_server(
         closing = Closing(
             session, node.clock, budget, own_users(node), lambda: node.servers.connect_local(1.0)
         )
-        closed = closing.close(cut_first)
+        closed = closing.close(note=lambda variables: note(node, session, variables))
         steps.done("close")
         _unmark(node)
+        readers = cut_readers(node, session, budget)
+        if readers:
+            steps.done(f"cut {readers} readers of the binary log")
         position = ""
         with suppress(SessionError):
             _stop_events(node, session, budget)
+            switch_on_again(node, session)
+            left = prepared.may_still_commit(session, budget.left(at_most=1.0))
+            closed = closed._replace(remark=closed.remark + left)
             position = positions.executed(session, budget.left(at_most=1.0)).gtids
         return ClosedServer(closed, position)
     finally:
         session.close()
 
 
-def _close(node: Node, steps: Steps, budget: Budget, connect: float, cut_first: bool) -> Outcome:
+def cut_readers(node: Node, session: Session, budget: Budget) -> int:
+    """Cut those who read this closed server's binary log through the VIP, such as change data
+    capture; how many.
+
+    A reader only listens, so it would stay here for ever, and miss what the other node writes or
+    get it late. It comes back through the VIP. Who came by this node's own address, as the peer and
+    other replicas do, stays. What cannot be done here does no harm to closing.
+    """
+    with suppress(SessionError, OSError):
+        ports = node.servers.connections_through_vip()
+        if not ports:
+            return 0
+        rows = session.query(queries.PROCESSLIST, budget.left(at_most=1.0))
+        kills = [queries.kill(row["Id"] or "0") for row in rows if _reads_from(row, ports)]
+        errors = session.execute_each(
+            kills, budget.left(at_most=CUT_READERS), budget.left(at_most=1.0)
+        )
+        return sum(error is None for error in errors)
+    return 0
+
+
+def _reads_from(row: Row, ports: set[int]) -> bool:
+    port = (row["Host"] or "").rpartition(":")[2]
+    reads = (row["Command"] or "").startswith("Binlog Dump")
+    return reads and port.isdigit() and int(port) in ports
+
+
+def _close(node: Node, steps: Steps, budget: Budget, connect: float) -> Outcome:
     """As close_server, with the outcome for the audit log."""
-    closed, position = close_server(node, steps, budget, connect, cut_first)
+    closed, position = close_server(node, steps, budget, connect)
     if closed is None:
         why = "the server is closed"
         return Outcome("demote", "already closed", why, done=True, changed=False)
@@ -111,7 +157,7 @@ def _close(node: Node, steps: Steps, budget: Budget, connect: float, cut_first: 
 
 
 def own_users(node: Node) -> frozenset[str]:
-    """The accounts of kachecks on both nodes, which do not write and are never cut."""
+    """The accounts of kachecks on both nodes; what its programs do with them is never cut."""
     return frozenset({node.config.local.user, node.config.remote.user})
 
 
@@ -137,8 +183,12 @@ def _wait_for_death(
     """Wait for a server whose port is closed: while it shuts down it may go on committing for
     seconds."""
     mark = node.marks.open_mark()
-    process = mark or node.marks.last_server()
-    if process is not None and not node.servers.wait_for_end(process, budget.left()):
+    process = mark if mark is not None and mark.known else node.marks.last_server()
+    cut_off = node.cut_off_server()
+    if cut_off:
+        return _not_closed(f"{refusal}, {cut_off}")
+    known = process is not None and process.known
+    if process and known and not node.servers.wait_for_end(process, budget.left()):
         why = f"{refusal}, but pid {process.pid} has not ended"
         return _last_resort(node, steps, last_look, why, try_again=0.0)
     if mark is not None:
@@ -159,13 +209,11 @@ def _last_resort(node: Node, steps: Steps, last_look: float, why: str, try_again
     mark = node.marks.open_mark()
     if mark is None:
         return _unmarked(node, last_look, why)
-    if not node.servers.alive(mark):
-        _unmark(node)
-        why = "mysqld has ended"
-        return Outcome("demote", "dead", why, done=True, changed=True)
+    if mark.known and not node.servers.alive(mark):
+        return _ended(node, "mysqld has ended")
     try:
         if try_again:
-            return _close(node, steps, Budget(node.clock, try_again), last_look, cut_first=True)
+            return _close(node, steps, Budget(node.clock, try_again), last_look)
         if _closed_after_all(node, last_look):
             _unmark(node)
             return Outcome("demote", "closed", why, done=True, changed=True)
@@ -174,6 +222,8 @@ def _last_resort(node: Node, steps: Steps, last_look: float, why: str, try_again
     except (NotClosed, SessionError):
         pass
     steps.done("last look")
+    if not mark.known:
+        return _unmarked(node, last_look, why)
     return kill_open_server(node, steps, why)
 
 
@@ -182,10 +232,20 @@ def kill_open_server(node: Node, steps: Steps, why: str) -> Outcome:
     mark = node.marks.open_mark()
     if mark is None:
         return Outcome("demote", "left alone", why, done=True, changed=False)
+    if not mark.known:
+        return _stuck(f"{why}; it was open, and {UNTOLD}")
     if node.config.stuck_mysqld == "leave":
         return _stuck(f"{why}; stuck_mysqld = leave, so pid {mark.pid} is left as it is")
-    node.servers.kill(mark)
-    ended = node.servers.wait_for_end(mark, 2.0)
+    try:
+        if not node.servers.kill(mark):
+            return _ended(node, f"{why}; then mysqld has ended")
+    except PermissionError:
+        return _may_not_kill(node, steps, mark, why)
+    # Told before its end, as keepalived may kill this very hook (notify_stop) before a large server
+    # has given its memory back.
+    killing = f"{why}; SIGKILL was sent to pid {mark.pid}, which was open"
+    steps.record(Outcome("demote", "killing", killing, done=True, changed=True), KILL_ALLOWED)
+    ended = node.servers.wait_for_end(mark, KILLED)
     steps.done("kill")
     if not ended:
         return _stuck(
@@ -196,16 +256,47 @@ def kill_open_server(node: Node, steps: Steps, why: str) -> Outcome:
     return Outcome("demote", "killed", text, done=True, changed=True)
 
 
+KILL_ALLOWED = "stuck_mysqld = kill"
+"""The cause in the audit log: the option that has allowed it."""
+
+KILLED = 2.0
+"""Seconds for a process to end that was sent SIGKILL."""
+
+
+def _may_not_kill(node: Node, steps: Steps, mark: Process, why: str) -> Outcome:
+    """keepalived's unit lacks CAP_KILL, or may not see it: all that is left is to wait for the
+    server's own end."""
+    ended = node.servers.wait_for_end(mark, KILLED)
+    steps.done("wait for mysqld's end")
+    if not ended:
+        return _not_closed(
+            f"{why}; pid {mark.pid} was open, and this program may not kill it: give keepalived's"
+            " unit CAP_KILL and CAP_SYS_PTRACE (kachecks doctor)"
+        )
+    return _ended(node, f"{why}; then mysqld has ended")
+
+
+def _ended(node: Node, why: str) -> Outcome:
+    """The server that carried the mark is dead."""
+    _unmark(node)
+    return Outcome("demote", "dead", why, done=True, changed=True)
+
+
 def _unmarked(node: Node, last_look: float, why: str) -> Outcome:
-    """Without an open mark no process may be killed. That is harmless only if the server was not
+    """Where no mark names a process none may be killed. That is harmless only if the server was not
     open."""
     with suppress(SessionError):
         if not _closed_after_all(node, last_look):
-            return _not_closed(f"{why}; it is open, and which process it is cannot be told")
-    if node.config.local.socket is None:
-        return _stuck(f"{why}; over TCP it cannot be told which process it is")
+            return _not_closed(f"{why}; it is open, and {UNTOLD}")
+    if node.marks.open_mark() is not None:
+        return _stuck(f"{why}; it was open, and {UNTOLD}")
     text = f"{why}; it was not open as far as is known, so it is left alone"
     return Outcome("demote", "left alone", text, done=True, changed=False)
+
+
+UNTOLD = (
+    "which process it is cannot be told (it is reached by TCP, or runs in another pid namespace)"
+)
 
 
 def _not_closed(why: str) -> Outcome:

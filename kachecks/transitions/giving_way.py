@@ -3,6 +3,10 @@
 A node that was superseded, or whose promotion was refused, lets go of the VIP at once. It stays
 unfit until it can tell that VRRP works between the nodes, or that nobody has the VIP. So a cut
 between the nodes moves the VIP once, and the two never take turns.
+
+An advert that is heard here is no proof that keepalived heeds it: it drops those of another
+version, interval, virtual router or password. Who has returned on the strength of one and is
+superseded again knows better, and then waits until nobody has the VIP.
 """
 
 from __future__ import annotations
@@ -11,9 +15,20 @@ from kachecks.bounded import Budget
 from kachecks.mysql.errors import CLOSED, GONE, OPEN
 from kachecks.mysql.probe import condition
 from kachecks.node import Node
+from kachecks.state.files import StateError
 
 HOLD = 10.0
 """Seconds for which a node that gave way does not return unless it hears the peer's adverts."""
+
+AGAIN = 60.0
+"""Seconds after a return on the strength of adverts within which a node that is superseded once
+more takes it that keepalived does not heed them. With adverts of 1 s a turn takes 17 s."""
+
+UNHEEDED = 3600.0
+"""Seconds for which adverts do not count then: keepalived.conf may have been mended meanwhile, or
+it was VRRP itself that came and went."""
+
+ADVERTS_HEARD = "adverts of the peer are heard again"
 
 VIP_PATIENCE = 1.0
 """Seconds for keepalived to remove the VIP once the permit is withdrawn; it needs 10 ms."""
@@ -51,21 +66,44 @@ def redirect_clients(node: Node) -> None:
         node.telling.progress(f"the VIP's new holder cannot be announced: {error}")
 
 
-def may_return(node: Node) -> str:
+def mark_superseded(node: Node) -> str:
+    """Mark that this node gave way because the peer took over; the sentence that says so."""
+    why = "the VIP is here, but this server is closed and the peer is open: it took over"
+    heard_for = node.marks.heard_for()
+    again = heard_for is not None and heard_for < AGAIN
+    if again:
+        why += (
+            f" again, {heard_for:.0f} s after this node had returned because it heard adverts of"
+            " the peer. keepalived does not heed them, so they no longer count: do versions,"
+            " intervals, virtual_router_ids or passwords differ? (kachecks doctor --peer-config)"
+        )
+    try:
+        node.marks.mark_gave_way(why, again)
+    except StateError as error:
+        why = f"{why}; but {error}"
+    return why
+
+
+def may_return(node: Node, vip_here: bool = False) -> str:
     """Why a node that gave way is fit again, "" while it is not.
+
+    Args:
+        vip_here: the VIP has not left (somebody has added it by hand, say). Then adverts say only
+            that the other node has it, too, and a witness does not make up for an open peer.
 
     Raises OSError: the network cannot be looked at.
     """
     mark = node.marks.gave_way()
     if mark is None:
         return "it did not give way"
-    if node.network.hears_peer():
-        return "adverts of the peer are heard again"
+    deaf = mark.unheeded and node.clock.now() - mark.at < UNHEEDED
+    if not vip_here and not deaf and node.network.hears_peer():
+        return ADVERTS_HEARD
     if node.clock.now() - mark.at < HOLD or node.network.holder_elsewhere():
         return ""
-    witnesses = node.config.witnesses
+    witnesses = () if vip_here else node.config.witnesses
     if ask_peer(node) != OPEN:
-        return "nobody answers for the VIP, and the peer is not open"
+        return "nobody else answers for the VIP, and the peer is not open"
     if witnesses and node.network.answers(witnesses, WITNESS_PATIENCE):
         return "nobody answers for the VIP, and a witness answers here"
     return ""

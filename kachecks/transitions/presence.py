@@ -8,8 +8,12 @@ one that cannot be asked.
 
 from __future__ import annotations
 
+from kachecks.mysql import queries
+from kachecks.mysql.facts import Channel
+from kachecks.mysql.session import Session
+from kachecks.node import Node
 from kachecks.transitions.refusal import Refusal
-from kachecks.transitions.sessions import Sessions
+from kachecks.transitions.sessions import STATEMENT, Sessions
 
 HOLDER_PROBES = 3
 HOLDER_PAUSE = 0.4
@@ -41,7 +45,9 @@ def presence_of_peer(sessions: Sessions, host_answered: bool) -> str:
     Raises:
         Refusal: we cannot look for it (no permission, no such interface).
         VipGone, Leaving: this node is not to be promoted any more.
+        Interrupted: this node's own server has ended our session.
     """
+    sessions.keep_alive()  # up to 2 s have passed with the peer
     network = sessions.node.network
     try:
         if _is_holder(sessions):
@@ -55,6 +61,19 @@ def presence_of_peer(sessions: Sessions, host_answered: bool) -> str:
     return Presence.NONE
 
 
+def is_holder(sessions: Sessions) -> bool:
+    """Whether another host has answered for the VIP since this promotion began, and goes on to.
+
+    Raises:
+        Refusal: we cannot look for it.
+        VipGone, Leaving: this node is not to be promoted any more.
+    """
+    try:
+        return bool(sessions.holder_elsewhere()) and _is_holder(sessions)
+    except OSError as error:
+        raise Refusal(f"whether another host has the VIP cannot be told: {error}") from None
+
+
 def _is_holder(sessions: Sessions) -> bool:
     for probe in range(HOLDER_PROBES):
         if probe:
@@ -62,6 +81,49 @@ def _is_holder(sessions: Sessions) -> bool:
         if not sessions.node.network.holder_elsewhere():
             return False
     return True
+
+
+def still_connected(node: Node, session: Session, channels: tuple[Channel, ...]) -> bool:
+    """The peer's receiver or ours still has a live connection, so the peer's mysqld has not ended.
+
+    A server that shuts down closes its port first and may commit for seconds.
+
+    Args:
+        session: with this node's server.
+        channels: from the peer, as they are now.
+
+    Raises SessionError, OSError.
+    """
+    rows = session.query(queries.PROCESSLIST, STATEMENT)
+    dumping = [
+        (row["Host"] or "").rpartition(":")[2]
+        for row in rows
+        if (row["Command"] or "").startswith("Binlog Dump")
+    ]
+    ports = {int(port) for port in dumping if port.isdigit()}  # none over a unix socket
+    if ports and ports & node.servers.connections_from_peer():
+        return True
+    return any(channel.receiving for channel in channels)
+
+
+def sees_the_link(sessions: Sessions) -> bool:
+    """The peer's host, which has just answered, or a witness is seen on the link of the VIP. Else
+    it proves nothing that nobody answers for the VIP: a switch may drop the probes, or this node
+    is cut off from its clients.
+
+    Where the peer is not on that link, and without a witness, nothing can tell: then True.
+
+    Raises Refusal: they cannot be looked for.
+    """
+    network, witnesses = sessions.node.network, sessions.node.config.witnesses
+    try:
+        if network.peer_on_link():
+            return True
+        if network.peer_is_neighbour():
+            return False
+        return not witnesses or network.answers(witnesses, WITNESS_PATIENCE)
+    except OSError as error:
+        raise Refusal(f"whether this node's link works cannot be told: {error}") from None
 
 
 def must_see_a_witness(sessions: Sessions, found: str) -> None:

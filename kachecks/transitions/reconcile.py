@@ -8,6 +8,8 @@ The last one to run acts on what is true at the end.
 from __future__ import annotations
 
 from kachecks.bounded import Budget
+from kachecks.mysql.errors import CLOSED
+from kachecks.mysql.probe import condition
 from kachecks.node import Node
 from kachecks.transitions.demotion import demote
 from kachecks.transitions.giving_way import (
@@ -23,6 +25,10 @@ from kachecks.transitions.waiting_for_lock import lock_to_demote, lock_to_promot
 ATTEMPTS = 5
 """How often a promotion is tried in all, if it is interrupted each time (a session with a server
 has ended). The pauses between the attempts add up to 1.5 s."""
+
+READ_BACK = 1.0
+"""Seconds to connect to this node's server after a promotion that was interrupted, and to ask
+it."""
 
 
 def reconcile(node: Node, cause: str, patience: float) -> Outcome:
@@ -112,11 +118,17 @@ def _promoted(node: Node, steps: Steps, outcome: Outcome, cause: str) -> Outcome
         return outcome
     if node.marks.refusal_changed(outcome.why):  # it will be tried again: one alert for each reason
         steps.record(outcome, cause)
-    # A server that may be open and cannot be asked keeps the VIP, since the other node could only
-    # open beside it. If it is dead or hung, the next check fails and gives the VIP away.
-    if outcome.outcome == "refused" or node.marks.open_mark() is None:
+    if outcome.outcome == "refused" or not _may_be_open(node):
         give_way(node, outcome.why)
     return outcome
+
+
+def _may_be_open(node: Node) -> bool:
+    """After an interrupted promotion. Such a server keeps the VIP, since the other node could only
+    open beside it. If it is dead or hung, the next check fails and gives the VIP away."""
+    if node.marks.open_mark() is None:
+        return False
+    return condition(node.servers.connect_local, READ_BACK) != CLOSED
 
 
 def demotion(node: Node, steps: Steps, cause: str, patience: float) -> Outcome:

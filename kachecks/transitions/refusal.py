@@ -3,11 +3,12 @@
 Where each refusal is raised:
 
 - the other server is no pair of this one, cannot be asked or closed, or may still be writing; its
-  host answers, its mysqld does not (on_hung_peer): ``peer``
+  host answers, its mysqld does not (on_hung_peer): ``peer``, ``peer_search``
 - this node is the one cut off, or cannot look for the peer's host: ``presence``
 - replication is broken, gets nowhere or goes by file, own transactions are lost:
   ``apply_received``
-- this node may be hours behind (cold_start): ``promotion``
+- this node may be hours behind (cold_start) or is known to be (on_stale_replica), this server could
+  not serve, or does not let itself be opened: ``promotion``
 - the other node's promotion has not ended, this server's GTIDs are off: ``sessions``
 
 Before a promotion begins, ``reconcile`` may end it without a Refusal: ``not now`` (this node has

@@ -24,6 +24,8 @@ PACKAGES = {
     "iptables": "iptables",
     "keepalived": "keepalived",
     "mariadb": "mariadb-client-core",
+    "mariadb-backup": "mariadb-backup",
+    "mariadb-dump": "mariadb-client",
     "mariadb-install-db": "mariadb-server-core",
     "mariadbd": "mariadb-server-core",
     "mmdebstrap": "mmdebstrap",

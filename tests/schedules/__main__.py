@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import nullcontext
 
+from tests.schedules.kinds import KINDS
 from tests.schedules.planted import BUGS, RULES, planted
 from tests.schedules.play import play
 
@@ -17,6 +18,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="replay this one, with its log")
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--kind", choices=KINDS, default="", help="all of this kind, even if off")
     parser.add_argument("--keep-going", action="store_true")
     parser.add_argument("--plant", choices=[*BUGS, *RULES], help="with this bug in the real code")
     options = parser.parse_args()
@@ -27,14 +29,14 @@ def main() -> int:
 def run(options: argparse.Namespace) -> int:
     """One schedule, or many."""
     if options.seed is not None:
-        result = play(options.seed, telling=True)
+        result = play(options.seed, telling=True, kind=options.kind)
         print("\n".join(result.log))
         print(result.violation or "nothing went wrong")
         return bool(result.violation)
     begun, bad = time.perf_counter(), 0
     virtual = 0.0
     for seed in range(options.first, options.first + options.count):
-        result = play(seed)
+        result = play(seed, kind=options.kind)
         virtual += result.ended
         if result.violation:
             bad += 1

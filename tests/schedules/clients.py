@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.schedules.server import Client
+from tests.schedules.server import COMMITTING, Client
 
 if TYPE_CHECKING:
     from tests.schedules.node import Node
+    from tests.schedules.server import Server
     from tests.schedules.world import World
 
 POOL = 2
@@ -53,6 +54,10 @@ class Clients:
         elif server.halts:
             if server.open and len(server.missed) < QUEUED_IN_A_STOPPED_SERVER:
                 server.missed.append(server.commit)  # it had begun before the server was stopped
+        elif server.open and node.disk_takes is not None:
+            self._write_slowly(one, node, node.disk_takes())
+        elif server.open and any(each.locks_all for each in server.clients()):
+            return  # it waits
         elif server.open:
             server.commit()
             self.acknowledged += 1
@@ -69,6 +74,29 @@ class Clients:
             return
         one.node, one.number = node, node.server.add(Client("app", "Sleep", "10.0.0.9:4"))
 
+    def _write_slowly(self, one: Pooled, node: Node, seconds: float) -> None:
+        """The disk takes its time."""
+        connection = node.server.connections[one.number]
+        if isinstance(connection, Client) and not connection.commits:
+            connection.command, connection.since = "Query", self.world.scheduler.now
+            self.commit(node.server, connection, seconds)
+
+    def commit(self, server: Server, writer: Client, seconds: float) -> None:
+        """The commit of a connection takes so long; its client is told OK at its end."""
+        writer.state, writer.blocks, writer.commits = COMMITTING, True, True
+        pid = server.pid
+
+        def end() -> None:
+            if server.pid != pid or not server.alive:
+                return
+            server.commit()
+            self.acknowledged += 1
+            writer.command, writer.since, writer.state = "Sleep", self.world.scheduler.now, ""
+            writer.blocks = writer.commits = False
+            server.freed()
+
+        self.world.scheduler.after(seconds, server.when_running, end)
+
     def server_died(self, node: Node) -> None:
         for one in self.pool:
             if one.node is node:
@@ -84,3 +112,18 @@ class Clients:
         writer.unkillable_until = now + seconds if stubborn else now
         number = server.add(writer)
         self.world.scheduler.after(seconds, server.remove, number)
+
+    def statement(self, node: Node, age: float, state: str, seconds: float, commit: float) -> None:
+        """A statement that began ``age`` seconds ago, goes on, and then commits for that long."""
+        server, now = node.server, self.world.scheduler.now
+        if not server.runs or not server.open:
+            return
+        writer = Client("app", "Query", "10.0.0.9:7")
+        writer.blocks, writer.since, writer.state = True, now - age, state
+        number, pid = server.add(writer), server.pid
+
+        def committing() -> None:
+            if server.pid == pid and number in server.connections:
+                self.commit(server, writer, commit)
+
+        self.world.scheduler.after(seconds, server.when_running, committing)

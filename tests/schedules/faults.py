@@ -29,17 +29,20 @@ class Faults:
         self.random = random.Random(seed + 1_000_003)  # noqa: S311
         self.events: list[Event] = []
 
-    def draw(self, active: Node, count: int, long: bool) -> float:
-        """Plan so many faults; when the last of them is over."""
+    def draw(self, active: Node, count: int, long: bool) -> None:
+        """Plan so many faults."""
         for _ in range(count):
             at = self.random.uniform(0.2, 6.0)
             seconds = self.random.uniform(15.0, 30.0) if long else 10 * self.random.random() ** 2
             node = active if self.random.random() < 0.7 else active.other
             kind = self.random.choices(KINDS, WEIGHTS)[0]
             kind(self, node, at, seconds)
-        for event in self.events:
-            self.world.scheduler.at(event.at, self._happen, event)
-        return max(event.at for event in self.events)
+
+    def begin(self, events: list[Event]) -> float:
+        """Let these happen, their times counted from now; when the last of them is over."""
+        for event in events:
+            self.world.scheduler.after(event.at, self._happen, event)
+        return max((event.at for event in events), default=0.0)
 
     def _happen(self, event: Event) -> None:
         self.world.watch.fault()
@@ -197,7 +200,7 @@ class Faults:
 
     # --- the network ---
 
-    def _cut(self, node: Node, names: tuple[str, ...], text: str, at: float, s: float) -> None:
+    def cut(self, node: Node, names: tuple[str, ...], text: str, at: float, s: float) -> None:
         def change(ends: bool) -> None:
             for name in names:
                 setattr(self.world.links.cuts[node.index], name, ends)
@@ -216,11 +219,11 @@ class Faults:
                 (("replication_sends", "replication_hears"), "replication link cut"),
             )
         )
-        self._cut(node, names, text, at, seconds)
+        self.cut(node, names, text, at, seconds)
 
     def flap(self, node: Node, at: float, seconds: float) -> None:
         for turn in range(5):
-            self._cut(node, ("sends", "hears", "carrier"), "link flaps", at + 2 * turn, seconds / 9)
+            self.cut(node, ("sends", "hears", "carrier"), "link flaps", at + 2 * turn, seconds / 9)
 
     def cut_between(self, node: Node, at: float, seconds: float) -> None:
         names, text = self.random.choice(
@@ -234,7 +237,7 @@ class Faults:
         )
         ways = self.random.choice(((node,), (node.other,), (node, node.other), (node, node.other)))
         for way in ways:
-            self._cut(way, names, f"{text} towards {way.other.name}", at, seconds)
+            self.cut(way, names, f"{text} towards {way.other.name}", at, seconds)
 
     def witness(self, _node: Node, at: float, seconds: float) -> None:
         def change(ends: bool) -> None:
@@ -310,6 +313,12 @@ def heal(world: World) -> None:
         node.disk_is_full = False
         node.server.apply_lag = 0.004
         node.receiver.delay = 0.001
+        node.server.lacks = ""
+        node.disk_takes = None
+        node.syslog_blocks = node.run_is_full = False
+        node.starve(1.0)
+        if node.receiver.trouble:
+            node.receiver.mend()
         if not node.powered:
             node.power_on(0.1, 0.2, 0.3)
         node.go_on()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kachecks.state.files import FAILING, LEAVING
 from kachecks.state.marks import LEAVING_IS_FRESH
+from tests.schedules.duties import Duties
 from tests.schedules.vrrp import MASTER
 
 if TYPE_CHECKING:
@@ -35,8 +36,15 @@ ISOLATED = 5.0
 WOKEN = 6.0
 """Seconds after which a host that stood still has one writer again (docs/failures.md, row 26)."""
 
+FENCING = 6.0
+"""More of them where commits that hang keep one of the two from closing: fence_timeout."""
+
 AT_ONCE = 0.005
 """Seconds between a look at the VIP and what follows from it."""
+
+AT_LAST = 0.03
+"""Seconds between the last look at a peer with prepared XA transactions, and opening, besides those
+that it takes to fetch what that look has found."""
 
 FRESH = 0.9
 """Seconds that a notify_master has to begin before its node may count as superseded."""
@@ -55,6 +63,8 @@ class Watch:
         self.world = world
         self.scheduler = world.scheduler
         self.violation = ""
+        self.duties = Duties(world, self.fail)
+        self.asked = self.duties.asked
         self.moves = 0  # of the VIP since the last fault
         self._last_holder: Node | None = None
         self._excuse, self._excused_for, self._excused_until = "", 0.0, 0.0
@@ -96,6 +106,7 @@ class Watch:
         before = self._paths
         silent = not links.talk(one, other)
         sql = links.sql(one, other) and links.sql(other, one)
+        sql = sql and not links.rejects(one, other) and not links.rejects(other, one)
         self._paths = (silent, sql, links.witness(one), links.witness(other))
         if silent and not before[0]:
             self._silent_since = now
@@ -119,7 +130,8 @@ class Watch:
         if program.stalled - program.stalled_then > AT_ONCE:
             self._allow(f"{program.name} stood still right before opening", JUST)
         elif old.paused or now - self._woke_at[old.index] < just:
-            self._allow(f"{old.name} stands still", WOKEN)
+            dead = any(each.disk_takes is not None for each in (opened, old))
+            self._allow(f"{old.name} stands still", WOKEN + (FENCING if dead else 0.0))
         elif silent and witness and now - self._saw_witness[opened.index] > just:
             self._allow("", 0.0)  # it could not know, and opened all the same
         elif silent and not witness:
@@ -167,13 +179,15 @@ class Watch:
         if server.open:
             return
         self._note_paths()
+        self.duties.opening(server, session)
         now, node, program = self.scheduler.now, server.node, session.program
         stalled = program.stalled - program.stalled_then
+        late = node.other.server.just_committed(AT_LAST + node.receiver.delay + program.stalled)
         if session.remote:
             self.fail(f"2: {node.name} is opened by the other node")
         if not node.vip and now - program.looked_at_vip - stalled > AT_ONCE:
             self.fail(f"5: {node.name} opens without the VIP, and has not looked for it")
-        if server.applied < server.received and not server.applier_errno:
+        if server.applied + late < server.received and not server.applier_errno:
             self.fail(
                 f"4: {node.name} opens and has not applied what it received"
                 f" ({server.applied} of {server.received})"
@@ -193,7 +207,8 @@ class Watch:
             self._sql_failed_at, self._listens_since[peer.index], self._halted_at[peer.index]
         )
         asked = peer.server.runs and peer.server.listening and not peer.server.denies
-        if asked and now - since > JUST + program.stalled and server.applied < peer.server.own:
+        told = asked and now - since > JUST + program.stalled
+        if told and server.applied + late < peer.server.own:
             self.fail(
                 f"4: {node.name} opens without what the peer could have told"
                 f" ({server.applied} of {peer.server.own})"
@@ -206,10 +221,12 @@ class Watch:
     def opened(self, server: Server, session: SimulatedSession) -> None:
         self._excuse_opening(server.node, session.program)
         self.look()
+        self.duties.moved(f"{server.node.name} opens")
 
     def closed(self, server: Server, session: SimulatedSession) -> None:
         """One was open, and is closed."""
         node, program = server.node, session.program
+        self.duties.moved(f"{node.name} is closed by {program.name}")
         if session.remote or program.name in ("check", "notify_down", "switchover"):
             return
         marks = [float(text) for text in map(node.mark, (LEAVING, FAILING)) if text]
@@ -231,6 +248,7 @@ class Watch:
     def kills(self, node: Node, program: Program) -> None:
         """SIGKILL from one of our programs."""
         server = node.server
+        self.duties.moved(f"{program.name} on {node.name} kills mysqld")
         if not server.ever_open:
             self.fail(f"6: {program.name} on {node.name} kills a mysqld that never was open")
         isolated = self.scheduler.now - self._saw_witness[node.index] > 1.0
@@ -248,8 +266,15 @@ class Watch:
             self.fail(f"3: {node.name} lets the VIP go ({why}) while it is open")
 
     def vip_came(self, node: Node) -> None:
-        """keepalived has added it. Two nodes that are cut off from each other do not take turns."""
-        if self._paths[0]:
+        """keepalived has added it. Two nodes that are cut off from each other do not take turns.
+
+        Nor do two of which neither may open, but there is no service then that could suffer.
+        """
+        served = any(
+            each.server.open or each.server.opened_at > self.duties.fault_at
+            for each in self.world.nodes
+        )
+        if self._paths[0] or not served:
             return
         if self._last_holder is node:  # it has tried again: nobody else had it meanwhile
             return
@@ -261,6 +286,7 @@ class Watch:
     def fault(self) -> None:
         """Something was done to the world."""
         self.moves = 0
+        self.duties.fault_at = self.scheduler.now
 
     def woke(self, node: Node) -> None:
         """After a pause."""
@@ -269,6 +295,7 @@ class Watch:
 
     def gave_way(self, node: Node, why: str) -> None:
         """The mark is written."""
+        self.duties.moved(f"{node.name} gives way: {why}")
         age = self.scheduler.now - node.vip_since
         fresh = node.vip and age < FRESH and node.server.opened_at < node.vip_since
         if "took over" in why and fresh:
@@ -276,6 +303,8 @@ class Watch:
 
     def program_ended(self, node: Node, program: Program) -> None:
         """7: everything ends."""
+        if program.name == "check":
+            self.duties.check_ended(node, program)
         took = self.scheduler.now - program.begun - program.stalled
         if took > LONGEST.get(program.name, LONGEST_HOOK) and not program.frozen_once:
             self.fail(f"7: {program.name} on {node.name} took {took:.1f} s")

@@ -17,6 +17,7 @@ class Cuts:
         self.replication_sends = self.replication_hears = True  # its second link, where it has one
         self.carrier = True
         self.adverts_pass = self.sql_passes = self.anything_passes = True  # towards the other node
+        self.sql_accepted = True  # no firewall answers a connection to the other node with RST
 
 
 class Links:
@@ -62,6 +63,12 @@ class Links:
             passes = self.cuts[source.index].sql_passes and self.ip(source, target)
             self._known["sql", source.index] = passes
         return passes
+
+    def rejects(self, source: Node, target: Node) -> bool:
+        """A connection to mysqld's port is answered by a firewall, as if nobody listened."""
+        if self.cuts[source.index].sql_accepted:
+            return False
+        return self.ip(source, target) and self.ip(target, source)
 
     def echo(self, asking: Node, asked: Node) -> bool:
         """ICMP to the peer's own address is answered."""

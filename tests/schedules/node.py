@@ -36,6 +36,11 @@ class Node:
         self.tmpfs: dict[str, str] = {}  # /run: path and content
         self.disk: dict[str, str] = {}
         self.disk_is_full = False
+        self.disk_takes: Callable[[], float] | None = None  # seconds for a call; None: no time
+        self.disk_child_hangs = 0.0  # until then: one of ours that looks at it
+        self.run_is_full = False  # the tmpfs of /run
+        self.syslog_blocks = False  # nobody empties /dev/log
+        self.slow = 1.0  # Program.slow
         self.locks: dict[str, Program] = {}  # who has locked which file
         self.heard_at = -100.0  # an advert of the other node
         self.listeners: list[Callable[[], None]] = []
@@ -89,8 +94,9 @@ class Node:
         self._callbacks[program] = ended
         if self.paused:
             program.freeze()
+        program.slow = self.slow
         self.world.make_trouble(self, program)
-        self.scheduler.after(delay, program.start)
+        self.scheduler.after(delay * self.slow, program.start)
         return program
 
     def _run(self, body: Body, program: Program) -> object:
@@ -117,6 +123,13 @@ class Node:
             self.say(f"ends: {program.result}", program)
         self.world.watch.program_ended(self, program)
         self._callbacks.pop(program)(program)
+
+    def starve(self, times: float) -> None:
+        """All that runs on it takes so many times as long."""
+        self.slow = times
+        for program in self.programs:
+            program.slow = times
+        self.hindered()
 
     # --- /run ---
 

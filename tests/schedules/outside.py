@@ -7,17 +7,18 @@ point where the program may be stalled, killed or overtaken.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kachecks.bounded import Clock
 from kachecks.keepalived.process import KeepalivedError
-from kachecks.mysql.disks import Disks
+from kachecks.mysql.disks import PATIENCE, Disks
 from kachecks.mysql.session import Unreachable
 from kachecks.mysqld_process import Process
 from kachecks.network.link import Network
 from kachecks.node import Keepalived, Node, Outside, Servers, Voice
-from kachecks.state.files import ALONE, GAVE_WAY, MYSQLD, PERMIT, Disk, Files
+from kachecks.report import LOG_PATIENCE
+from kachecks.state.files import ALONE, GAVE_WAY, MYSQLD, PERMIT, Disk, Files, Late, StateError
 from tests.schedules.sessions import SimulatedSession
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class SimulatedFiles(Part, Files):
     def write(self, path: str, text: str) -> None:
         self._program.point(FILE)
         node, program = self._node, self._program
+        if node.run_is_full:
+            raise StateError(f"cannot write {path}: No space left on device")
         node.tmpfs[path] = text
         kind = path.rpartition(".")[2]
         if kind == PERMIT:  # keepalived reads it a moment later, whatever it says then
@@ -103,6 +106,8 @@ class SimulatedFiles(Part, Files):
 
     def inscribe(self, lock: int, text: str) -> None:
         self._program.point(FILE)
+        if self._node.run_is_full:
+            text = ""
         self._node.tmpfs[self._locked[lock]] = text
 
     def unlock(self, lock: int) -> None:
@@ -115,26 +120,33 @@ class SimulatedFiles(Part, Files):
 
 
 class SimulatedDisk(Part, Disk):
-    """The disk of the node, which survives a reboot and always answers."""
+    """The disk of the node, which survives a reboot."""
 
-    def read(self, path: str, patience: float) -> str:  # noqa: ARG002
-        self._program.point(DISK)
+    def _wait(self, patience: float) -> None:
+        """Raises Late."""
+        takes = self._node.disk_takes() if self._node.disk_takes is not None else DISK
+        self._program.point(min(takes, patience))
+        if takes > patience:
+            raise Late("the disk has not answered")
+
+    def read(self, path: str, patience: float) -> str:
+        self._wait(patience)
         return self._node.disk.get(path, "")
 
-    def write(self, path: str, text: str, patience: float) -> None:  # noqa: ARG002
-        self._program.point(DISK)
+    def write(self, path: str, text: str, patience: float) -> None:
+        self._wait(patience)
         self._node.disk[path] = text
         if path.endswith(ALONE):
             self._node.say("alone", self._program)
             self._node.world.watch.marks_alone(self._node)
 
-    def remove(self, path: str, patience: float) -> None:  # noqa: ARG002
-        self._program.point(DISK)
+    def remove(self, path: str, patience: float) -> None:
+        self._wait(patience)
         self._node.disk.pop(path, None)
 
     def append(self, path: str, line: str, patience: float) -> None:  # noqa: ARG002
         """To the audit log, which nobody here reads."""
-        self._program.point(DISK)
+        self._wait(patience)
         if self._node.world.telling:
             record = json.loads(line)
             self._node.say(f"record {record['outcome']} {record['steps']}", self._program)
@@ -160,10 +172,20 @@ class SimulatedServers(Part, Servers):
         self._program.point(0.002)
         return self._node.other.receiver.established_at_source()
 
+    def connections_through_vip(self) -> set[int]:
+        self._program.point(0.002)
+        return set()
+
     def process_of(self, session: Any) -> Process | None:
         self._program.point(FILE)
         server = self._node.server
         return server.process if server.alive and session.server_pid() == server.pid else None
+
+    def sockets_of(self, session: Any) -> tuple[str, str]:  # noqa: ARG002 - the same signature
+        return "/s.sock", ""
+
+    def listens(self, process: Process, socket: str) -> bool:  # noqa: ARG002
+        return self.alive(process) and self._node.server.listening
 
     def alive(self, process: Process) -> bool:
         self._program.point(FILE)
@@ -196,9 +218,24 @@ class SimulatedServers(Part, Servers):
         node.scheduler.after(0.002, node.world.kill_mysqld, node, process.pid)
         return True
 
-    def look_at_disks(self, process: Process, directories: tuple[str, ...]) -> Disks:  # noqa: ARG002
-        self._program.point(0.002)
-        return Disks(full=f"{directories[0]} has 1 MiB left" if self._node.disk_is_full else "")
+    def look_at_disks(
+        self,
+        process: Process,  # noqa: ARG002
+        directories: tuple[str, ...],
+        binlog: str,  # noqa: ARG002
+        hanging: Process | None,
+    ) -> Disks:
+        node, now = self._node, self._program.scheduler.now
+        if hanging is not None and now < node.disk_child_hangs:
+            self._program.point(0.002)
+            return Disks(mute=hanging)
+        takes = node.disk_takes() if node.disk_takes is not None else 0.002
+        self._program.point(min(takes, PATIENCE))
+        if takes > PATIENCE:
+            node.disk_child_hangs = now + takes
+            return Disks(mute=Process(node.new_pid(), 1))
+        full = f"{directories[0]} has 1 MiB left" if node.disk_is_full else ""
+        return Disks(full=full, binlog=f"{node.server.own}", device=f"{now:.1f}")
 
 
 class SimulatedNetwork(Part, Network):
@@ -226,6 +263,9 @@ class SimulatedNetwork(Part, Network):
                 return False
             program.point(min(0.1, until - program.scheduler.now + 1e-9))
 
+    def vips_missing(self) -> tuple[str, ...]:
+        return () if self.vip_here() else self._node.config.vips
+
     def holder_elsewhere(self) -> str:
         node = self._node
         if node.other.vip and node.world.links.arp(node, node.other):
@@ -233,6 +273,12 @@ class SimulatedNetwork(Part, Network):
             return node.other.address
         self._program.point(0.09)
         return ""
+
+    def peer_is_neighbour(self) -> bool:
+        return self._node.world.links.one_link
+
+    def ask_for_holder(self) -> Callable[[], str]:
+        return self.holder_elsewhere
 
     def peer_on_link(self) -> bool:
         node = self._node
@@ -293,7 +339,7 @@ class SimulatedVoice(Part, Voice):
     """Nobody listens, but telling takes time."""
 
     def log(self, text: str, problem: bool) -> None:  # noqa: ARG002
-        self._program.point(0.0005)
+        self._program.point(LOG_PATIENCE if self._node.syslog_blocks else 0.0005)
 
     def alert(self, program: str, record: dict[str, object]) -> None:
         """There is no alert program here."""

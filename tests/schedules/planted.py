@@ -1,6 +1,6 @@
 """Bugs to plant in the real code, to prove that the schedules find them.
 
-(a) to (j) are the mistakes that are easy to make, each seen in earlier drafts or in other suites.
+(a) to (p) are the mistakes that are easy to make, each seen in earlier drafts or in other suites.
 The words after them take one rule of the design away; what the schedules never need is to be
 proposed for removal.
 """
@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from kachecks.check import look
+from kachecks.check import deep_look, lateness, look, one_run, stalled, unopened, verdict
 from kachecks.mysql import positions, queries
 from kachecks.mysql.probe import probe, probe_access
 from kachecks.state.files import Lock
 from kachecks.state.marks import Marks
-from kachecks.transitions import demotion, giving_way, peer, promotion, reconcile
+from kachecks.transitions import demotion, giving_way, peer, peer_search, promotion, reconcile
 from kachecks.transitions import sessions as promotion_sessions
 from kachecks.transitions.presence import must_see_a_witness
 from kachecks.transitions.record import Steps
@@ -46,7 +46,7 @@ def _backup_by_name(node: Any, program: Any) -> object:
         here.lock.release()
 
 
-def _close_peer_late(sessions: Any, session: Any) -> Any:
+def _close_peer_late(sessions: Any, session: Any, _half_closed: bool) -> Any:
     """Its target is what the peer had committed before it was closed."""
     sessions.forget_peer()
     fenced = False
@@ -66,15 +66,15 @@ def _close_peer_late(sessions: Any, session: Any) -> Any:
         session.close()
         sessions.peer = None
         raise
-    return peer.Settled("peer closed", target, sessions.node.clock.now(), fenced=fenced)
+    return peer_search.Settled("peer closed", target, sessions.node.clock.now(), fenced=fenced)
 
 
 def _silent_without_witness(search: Any, error: Exception) -> Any:
     if search._sessions.node.config.witnesses:
-        left = search._grace.left()
-        if left > peer.STILL_FRESH:
+        left = search._grace_ends - search._sessions.node.clock.now()
+        if left > peer_search.STILL_FRESH:
             return None
-        search._sessions.pause(left)
+        search._sessions.pause(max(left, 0.0))
     return search._gone(f"peer silent: {error}")
 
 
@@ -85,6 +85,27 @@ def _kill_anything(real: Any) -> Any:
         return real(node, *arguments, **named)
 
     return last_resort
+
+
+def _stalled_by_age(_before: Any, seen: Any, progress: Any, now: float) -> Any:
+    """One look at the age of a statement, or at a disk."""
+    old = [each for each in seen if now - each.began >= stalled.STALLED_AFTER]
+    return stalled.Stall(old[0].what if old else "", signs=stalled.Signs(seen, progress))
+
+
+def _end_by_its_error(_sessions: Any, error: Exception) -> None:
+    raise error
+
+
+def _first_that_fits(seen: Any, config: Any) -> Any:
+    role = "holder" if seen.holder else "standby"
+    for rule in sorted(verdict.RULES, key=lambda rule: rule.status):
+        sentence = rule.fits(seen, config)
+        if sentence:
+            effect = rule.holder if seen.holder else rule.standby
+            status = rule.status if effect.failing(seen, config) else 0
+            return verdict.Verdict(rule.reason, status, sentence, role)
+    return verdict.Verdict("OK", 0, "", role)
 
 
 def _nothing(*_: Any, **__: Any) -> None:
@@ -103,7 +124,7 @@ BUGS: dict[str, tuple[str, list[tuple[Any, str, Any]]]] = {
     "b": ("no lock on the servers", [(Sessions, "lock", _nothing)]),
     "c": (
         "opening on a silent peer without a look at the witness",
-        [(peer._Search, "_silent", _silent_without_witness)],
+        [(peer_search.Search, "_silent", _silent_without_witness)],
     ),
     "d": (
         "notify_backup acts on its name instead of the VIP",
@@ -120,10 +141,42 @@ BUGS: dict[str, tuple[str, list[tuple[Any, str, Any]]]] = {
     ),
     "h": (
         "a gave_way mark that clears at once",
-        [(giving_way, "may_return", lambda _node: "at once")],
+        [(giving_way, "may_return", lambda *_: "at once")],
     ),
     "i": ("superseded after one look instead of a second one", [(giving_way, "CLOSED_FOR", 0.0)]),
-    "j": ("opening as soon as the peer refuses", [(peer, "_still_connected", _no)]),
+    "j": (
+        "opening as soon as the peer refuses",
+        [(peer_search, "still_connected", _no), (peer_search, "is_holder", _no)],
+    ),
+    "k": (
+        "writes that count as stalled by the age of a statement",
+        [(deep_look.stalled, "judged", _stalled_by_age)],
+    ),
+    "l": (
+        "a standby that was seen to be late, and forgets it when the peer is gone",
+        [
+            (promotion, "_must_not_be_stale", _nothing),
+            (lateness, "unasked", lambda *seen: seen[-1]),
+        ],
+    ),
+    "m": (
+        "peer_grace that counts from the start of the promotion",
+        [(Sessions, "heard_nothing", lambda _: -1000.0)],
+    ),
+    "n": ("a firewall's refusal that counts as death", [(peer_search, "is_holder", _no)]),
+    "o": (
+        "an opening that ends with the server's error, and is tried again for ever",
+        [
+            (promotion, "_open_after_all", _end_by_its_error),
+            (reconcile, "_may_be_open", lambda node: node.marks.open_mark() is not None),
+            (unopened, "MOST_PROMOTIONS", 1000),
+            (verdict, "NOT_OPEN_AFTER", 1000.0),
+        ],
+    ),
+    "p": (
+        "the first rule that fits instead of the worst",
+        [(one_run, "judge", _first_that_fits), (unopened, "judge", _first_that_fits)],
+    ),
 }
 
 RULES: dict[str, tuple[str, list[tuple[Any, str, Any]]]] = {

@@ -15,6 +15,7 @@ from kachecks.mysql import facts, probe
 from kachecks.mysql.facts import Channel, Row
 from kachecks.state import files
 from tests.schedules.faults import Faults, heal
+from tests.schedules.kinds import Scene, kind_of
 from tests.schedules.node import Node
 from tests.schedules.vrrp import BACKUP, MASTER
 from tests.schedules.world import World
@@ -46,10 +47,10 @@ def config(index: int, witness: bool, advert_int: float) -> Config:
     return parse(text, f"node {index}")
 
 
-def play(seed: int, telling: bool = False) -> Result:
-    """Play the schedule of this number."""
+def play(seed: int, telling: bool = False, kind: str = "") -> Result:
+    """Play the schedule of this number, as one of that kind if it has a name (kinds)."""
     with contextlib.redirect_stdout(io.StringIO()), remembered():
-        return _play(seed, telling)
+        return _play(seed, telling, kind)
 
 
 @contextlib.contextmanager
@@ -67,8 +68,8 @@ def remembered() -> Iterator[None]:
         yield
 
 
-def _play(seed: int, telling: bool) -> Result:
-    world, healed_at = build(seed, telling)
+def _play(seed: int, telling: bool, kind: str) -> Result:
+    world, healed_at = build(seed, telling, kind)
     run, watch = world.scheduler.run, world.watch
     run(healed_at)
     if not watch.violation:
@@ -86,12 +87,13 @@ def _play(seed: int, telling: bool) -> Result:
     return Result(seed, watch.violation, world.log, world.scheduler.now)
 
 
-def build(seed: int, telling: bool) -> tuple[World, float]:
+def build(seed: int, telling: bool, named: str = "") -> tuple[World, float]:
     """The world of this number, with its faults planned; when all of it is to be healed."""
     faults = Faults.__new__(Faults)
     world = World(seed, (config(0, False, 1), config(1, False, 1)), True)
     Faults.__init__(faults, world, seed)
     draw = faults.random
+    kind, of_kind = kind_of(seed, named)
     witness, advert_int = draw.random() < 0.5, draw.choice((1, 1, 1, 0.2))
     world.links.one_link = draw.random() < 0.6
     world.telling = telling
@@ -107,7 +109,7 @@ def build(seed: int, telling: bool) -> tuple[World, float]:
         node.receiver.delay = draw.choice((0.001, 0.001, 0.02, 0.2))
         node.clock_offset = draw.uniform(0, 1000)
         node.clock_rate = 1 + draw.uniform(-0.0005, 0.0005)
-    if draw.random() < 0.1:
+    if draw.random() < 0.1 and (kind is None or kind.joins):
         boot_both(world, draw)
     else:
         settle(active)
@@ -118,7 +120,11 @@ def build(seed: int, telling: bool) -> tuple[World, float]:
             f" {world.drop_in}, adverts every {advert_int} s, restarts {world.restarts}"
         )
     long = draw.random() < 0.1
-    last = faults.draw(active, 1 if long else draw.choice((1, 2, 2, 3, 4)), long)
+    if kind is None or kind.joins:
+        faults.draw(active, 1 if long else draw.choice((1, 2, 2, 3, 4)), long)
+    if kind is not None:
+        kind.play(Scene(faults, of_kind, active))
+    last = faults.begin(faults.events)
     return world, last + draw.uniform(0.0, 2.0)
 
 

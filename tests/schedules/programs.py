@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from kachecks.check.one_run import Run, run_check
 from kachecks.check.watch import watch
 from kachecks.commands.switchover import handing_over, preflight
+from kachecks.config.options import LONGEST_RUN
 from kachecks.hooks import notify_down
-from kachecks.hooks.notify_backup import STOP_PATIENCE
+from kachecks.hooks.notify_backup import stop_patience
 from kachecks.keepalived.process import KeepalivedError
 from kachecks.state.files import StateError
 from kachecks.transitions import reconcile
@@ -25,14 +26,35 @@ else:
     Body = Any
 
 UNUSABLE = 3
+UNKNOWN = 30
+
+
+class End:
+    """kachecks.check.program._End: the check ends in time, whatever it is at."""
+
+    def __init__(self, node: Node, program: Program) -> None:
+        self._node, self._program = node, program
+        self.status: int | None = None  # None: not judged yet
+        seconds = node.config.hung_after + node.config.fence_timeout + 3.0
+        node.scheduler.after(min(seconds, LONGEST_RUN), self._leave)
+
+    def _leave(self) -> None:
+        program, status = self._program, self.status
+        if program.frozen:
+            self._node.scheduler.after(0.5, self._leave)
+        elif not program.done:
+            program.exit(status if status is not None else 0 if self._node.vip else UNKNOWN)
 
 
 def check(node: Node, program: Program) -> object:
     """check_mysql --fence: its exit status."""
     here = node_of(node, program)
     run = Run(here, act=True)
+    end = End(node, program)
     try:
-        verdict = run.act_on(run.look())
+        judged = run.look()
+        end.status = judged.verdict.status_if_open
+        verdict = run.act_on(judged)
     finally:
         run.close()
     if not verdict.status and run.answered and watch(here, run.process).look_again:
@@ -54,7 +76,8 @@ def notify_backup(node: Node, program: Program) -> object:
 
 
 def notify_stop(node: Node, program: Program) -> object:
-    return _reconcile(node, program, "notify_backup", STOP_PATIENCE)
+    patience = stop_patience(node_of(node, program))
+    return _reconcile(node, program, "notify_backup", patience)
 
 
 def _reconcile(node: Node, program: Program, cause: str, patience: float) -> object:
@@ -88,6 +111,7 @@ def leave(keep_keepalived: bool = False, drop_vip: bool = False, force: bool = F
     def body(node: Node, program: Program) -> object:
         here = node_of(node, program)
         options = argparse.Namespace(
+            broken=[],
             keep_keepalived=keep_keepalived, drop_vip=drop_vip, force=force,
             verbose=True, dry_run=False,
         )  # fmt: skip

@@ -40,6 +40,7 @@ class Receiver:
         self.lost: list[Connection] = []  # of which the source does not know yet that they ended
         self.delay = 0.002
         self.ever_connected = False  # since its server has started
+        self.trouble = ""  # stopped, refused (1130), purged (1236), silent
         self._port = 50000
         self._attempt = 0
 
@@ -70,6 +71,10 @@ class Receiver:
             return
         network, here, there = self.node.world.links, self.node, self.node.other
         reach = network.sql(here, there) and network.sql(there, here)
+        reach = reach and self.trouble != "refused" and not network.rejects(here, there)
+        if reach and self.trouble == "purged" and source.listening and source.runs:
+            self.state = "No"
+            return
         if reach and source.listening and source.runs and server.runs:
             self._port += 1
             for old in self.lost:  # the same server_uuid: its old dump threads are ended
@@ -82,12 +87,39 @@ class Receiver:
             return
         self.scheduler.after(CONNECT_RETRY, self._try, attempt)
 
+    def fail(self, trouble: str) -> None:
+        """From now on it gets nothing: stopped, refused, purged or silent."""
+        self.trouble = trouble
+        if trouble != "silent":
+            self.stop()
+        if trouble in ("refused", "purged"):
+            self.start()
+
+    def mend(self) -> None:
+        """Somebody has seen to it, and started it."""
+        self.trouble = ""
+        if self.node.server.alive:
+            self.start()
+        self.flow()
+
+    def reset(self) -> None:
+        """A firewall ends its connection."""
+        if self.connection is None:
+            return
+        self._drop(told=True)
+        if self.state == "Yes":
+            self.state = "Connecting"
+            self._attempt += 1
+            self.scheduler.after(CONNECT_RETRY, self._try, self._attempt)
+
     # --- the stream ---
 
     def flow(self) -> None:
         """Whatever is not here yet is on its way, if there is a way."""
         connection, source = self.connection, self.node.other.server
         if connection is None or self.state != "Yes" or connection.source_pid != source.pid:
+            return
+        if self.trouble == "silent":
             return
         network, here, there = self.node.world.links, self.node, self.node.other
         if not source.runs or not network.sql(there, here) or not network.sql(here, there):
@@ -112,7 +144,7 @@ class Receiver:
             self.scheduler.after(NET_TIMEOUT, self._silence, connection)
 
     def _silence(self, connection: Connection) -> None:
-        if self.connection is not connection or self.state != "Yes":
+        if self.connection is not connection or self.state != "Yes" or self.trouble == "silent":
             return
         self.flow()
         if self.scheduler.now - connection.heard >= NET_TIMEOUT - 0.001:

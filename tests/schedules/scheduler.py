@@ -15,6 +15,9 @@ from typing import Any
 
 from greenlet import getcurrent, greenlet
 
+CPU = 0.02
+"""Seconds up to which a point is work of the CPU, here or in the server; longer ones are waits."""
+
 
 class Killed(BaseException):
     """SIGKILL, or the end of the world: no handler in real code takes it for its own."""
@@ -78,16 +81,19 @@ class Program:
         self.name = name
         self.result: object = None
         self.killed = False
+        self.status: int | None = None  # with which it has ended itself, whatever was under way
         self.done = False
         self.begun = scheduler.now
         self.stalled = 0.0  # seconds in all
         self.points = 0
         self.trouble_at = 0  # at this point ...
-        self.stall = 0.0  # ... it stands still for so long; 0: it is killed
+        self.stall = 0.0  # ... it stands still for so long; 0: it is killed, or ...
+        self.trouble: Callable[[], None] | None = None  # ... this happens to the world
+        self.slow = 1.0  # so many times as long as on a quiet host takes what needs its CPU
         self.looked_at_vip = -100.0  # and how long it had been stalled then
         self.stalled_then = 0.0
         self.frozen_once = False
-        self._frozen = False
+        self.frozen = False
         self._missed = False
         self._ticket = 0
         self._woken = False
@@ -98,7 +104,7 @@ class Program:
         try:
             self.result = self._body(self)
         except Killed:
-            self.killed = True
+            self.killed, self.result = self.status is None, self.status
         finally:
             self.done = True
             self._ended(self)
@@ -120,13 +126,19 @@ class Program:
             return
         self._greenlet.throw(Killed())
 
+    def exit(self, status: int) -> None:
+        """_exit(2), from an event: as a kill, but with that status."""
+        if not self.done:
+            self.status = status
+            self.kill()
+
     def freeze(self) -> None:
         """SIGSTOP."""
-        self._frozen = self.frozen_once = True
+        self.frozen = self.frozen_once = True
 
     def thaw(self) -> None:
         """SIGCONT."""
-        self._frozen = False
+        self.frozen = False
         if self._missed:
             self._missed = False
             self.scheduler.after(0.0, self._resume, self._ticket)
@@ -141,7 +153,7 @@ class Program:
     def _resume(self, ticket: int) -> None:
         if ticket != self._ticket or self.done or self._greenlet is None:
             return
-        if self._frozen:
+        if self.frozen:
             self._missed = True
             return
         self._ticket += 1
@@ -154,12 +166,17 @@ class Program:
         if self.killed:
             raise Killed
         self.points += 1
+        if self.slow != 1.0 and seconds < CPU:
+            seconds *= self.slow
         if self.points == self.trouble_at:
-            if not self.stall:
+            if self.trouble is not None:
+                self.scheduler.after(0.0, self.trouble)
+            elif self.stall:
+                self.stalled += self.stall
+                seconds += self.stall
+            else:
                 self.killed = True
                 raise Killed
-            self.stalled += self.stall
-            seconds += self.stall
         if self.scheduler.pass_time(seconds):
             return
         self.scheduler.after(seconds, self._resume, self._ticket)

@@ -26,6 +26,10 @@ HEALTHY = rows("mysql-9.7", "replica_status_healthy")[0]
 LOCK_WAIT = 1.0
 """Seconds of lock_wait_timeout in a session that closes (queries.PREPARE_TO_CLOSE)."""
 
+COMMITTING = "waiting for handler commit"
+
+NOT_ALLOWED, NOT_OUR_THREAD, LOCK_WAIT_TIMEOUT = 1227, 1095, 1205
+
 Answer = Union[list[Row], "Pending"]
 
 
@@ -35,9 +39,31 @@ class Client:
     def __init__(self, user: str, command: str, host: str) -> None:
         self.user, self.command, self.host = user, command, host
         self.blocks = False  # a write is running, and SET GLOBAL super_read_only waits for it
+        self.commits = False  # that write is being committed: KILL comes too late
+        self.holds_applier = False  # by a metadata lock, or by ...
+        self.locks_all = False  # ... a global read lock, for which all writes wait
         self.unkillable_until = 0.0
         self.since = 0.0
         self.state = ""
+
+    def row(self, now: float) -> tuple[str, float, str]:  # noqa: ARG002
+        """Command, since when, and State as the process list shows them."""
+        return self.command, self.since, self.state
+
+
+class Loading(Client):
+    """One commit after the other, each of which takes its time."""
+
+    def __init__(self, takes: float, pauses: float, offset: float) -> None:
+        super().__init__("loader", "Query", "10.0.0.9:6")
+        self._takes, self._period, self._offset = takes, takes + pauses, offset
+        self.timestamp: float | None = None  # SET TIMESTAMP, from which Time is counted
+
+    def row(self, now: float) -> tuple[str, float, str]:
+        since = now - (now + self._offset) % self._period
+        if now - since < self._takes:
+            return "Query", since if self.timestamp is None else self.timestamp, COMMITTING
+        return "Sleep", since + self._takes, ""
 
 
 class Pending:
@@ -69,6 +95,7 @@ class Server:
         self.scheduler = node.scheduler
         self.uuid = f"{'aabb'[2 * number - 2 : 2 * number]}-{number}"
         self.pid = 0
+        self.booted_at = 0.0
         self.alive = self.listening = self.shutting = False
         self.halts = 0  # SIGSTOP, and its host standing still: it runs at 0
         self.open = self.ever_open = False
@@ -76,9 +103,14 @@ class Server:
         self.applier, self.applier_errno = True, 0
         self.apply_lag = 0.004
         self.denies = 0  # error number sent to our account
+        self.prepared = 0  # XA transactions
+        self.xa_committed: list[float] = []
+        self.when_closed: Callable[[], object] = lambda: None
+        self.lacks = ""  # a privilege that our account has lost: admin, process, connection
         self.behind_since = 0.0
         self.connections: dict[int, Client | SimulatedSession] = {}
         self._last_id = 10
+        self._holders = 0  # clients of whom each holds up the applier
         self.missed: list[Callable[[], None]] = []  # what it does when it runs again
         self.lock_holder: SimulatedSession | None = None
         self.lock_waiters: list[Pending] = []
@@ -102,8 +134,22 @@ class Server:
             ],
             queries.PROCESSLIST: lambda *_: self.processlist(),
             queries.TRANSACTIONS: lambda *_: [],
+            queries.PREPARED: lambda *_: [{"data": "x"}] * self.prepared,
+            queries.LOCK_HOLDER: lambda *_: [],
             queries.PING: lambda *_: [{"one": "1"}],
+            queries.UPTIME: lambda *_: [
+                {"Variable_name": "Uptime", "Value": str(int(self.scheduler.now - self.booted_at))}
+            ],
             queries.SEMI_SYNC_SOURCE: lambda *_: [],
+            queries.ability(VERSION): lambda *_: [
+                {
+                    "innodb_force_recovery": "0",
+                    "innodb_read_only": "0",
+                    "offline_mode": "0",
+                    "transaction_read_only": "0",
+                }
+            ],
+            queries.SEMI_SYNC_ACKNOWLEDGED: lambda *_: [],
             queries.DIRECTORIES: lambda *_: [
                 {"datadir": "/data/", "binlog": "/data/binlog", "tmpdir": "/tmp"}  # noqa: S108
             ],
@@ -137,9 +183,10 @@ class Server:
         if self.alive or not self.node.powered:
             return
         self.pid = self.node.new_pid()
+        self.booted_at = self.scheduler.now
         self.alive, self.listening, self.shutting = True, False, False
         self.open = self.ever_open = False
-        self.connections = {}
+        self.connections, self._holders = {}, 0
         self.missed = []
         self.halts = 1 if self.node.paused else 0
         self.lock_holder, self.lock_waiters, self.closers = None, [], []
@@ -165,6 +212,8 @@ class Server:
         if self.alive and self.pid == pid:
             if self.halts:
                 self.missed.append(lambda: self._end_of(pid))
+            elif any(each.commits for each in self.clients()):  # it is let finish
+                self.scheduler.after(0.1, self._end_of, pid)
             else:
                 self.die("has ended")
 
@@ -222,6 +271,16 @@ class Server:
         self.own += 1
         self.node.world.committed(self)
 
+    def commit_prepared(self) -> None:
+        """XA COMMIT, which super_read_only does not stop (9.7)."""
+        self.prepared -= 1
+        self.xa_committed.append(self.scheduler.now)
+        self.commit()
+
+    def just_committed(self, seconds: float) -> int:
+        """How many XA transactions, although it was closed, that no promotion could wait for."""
+        return sum(self.scheduler.now - each < seconds for each in self.xa_committed)
+
     def receive(self, number: int, pid: int) -> None:
         if self.runs and pid == self.pid and number > self.received:
             if self.received == self.applied:
@@ -234,7 +293,7 @@ class Server:
             return
         if self.halts:
             self.missed.append(lambda: self.apply(number, pid))
-        elif self.applier and number > self.applied:
+        elif self.applier and number > self.applied and not self.held_up:
             self.applied = min(number, self.received)
             self.behind_since = self.scheduler.now
 
@@ -248,6 +307,20 @@ class Server:
 
     # --- connections ---
 
+    def clients(self) -> list[Client]:
+        return [each for each in self.connections.values() if isinstance(each, Client)]
+
+    @property
+    def held_up(self) -> bool:
+        """Somebody here keeps the applier from going on."""
+        return self._holders > 0
+
+    def hold(self, reader: Client) -> int:
+        """It takes its locks."""
+        reader.holds_applier = True
+        self._holders += 1
+        return self.add(reader)
+
     def add(self, connection: Client | SimulatedSession) -> int:
         self._last_id += 1
         self.connections[self._last_id] = connection
@@ -256,7 +329,11 @@ class Server:
     def remove(self, number: int) -> None:
         gone = self.connections.pop(number, None)
         if isinstance(gone, Client) and gone.blocks:
-            self._nobody_blocks()
+            self.freed()
+        if isinstance(gone, Client) and gone.holds_applier:
+            self._holders -= 1
+            if not self._holders:
+                self.scheduler.after(self.apply_lag, self.apply, self.received, self.pid)
 
     # --- statements ---
 
@@ -264,11 +341,17 @@ class Server:
         """Rows, or a statement that waits. Raises ServerError."""
         if self.denies:
             raise ServerError(self.denies, "denied")
+        if self.lacks == "admin" and sql in WRITES:
+            raise ServerError(NOT_ALLOWED, "you need SYSTEM_VARIABLES_ADMIN")
+        self.node.world.watch.asked(self, session, sql)
         answer = self._answers.get(sql)
         if answer is not None:
             return answer(session, sql)
         if sql.startswith("SELECT GET_LOCK"):
             return self._take_lock(session, sql)
+        if sql.startswith("SELECT IS_USED_LOCK"):
+            holder = None if self._lock_is_free() else self.lock_holder
+            return [{"id": None if holder is None else str(holder.connection_id)}]
         if sql.startswith("SELECT GTID_SUBTRACT"):
             return [{"missing": subtract(*sql.split("'")[1::2])}]
         if sql.startswith("KILL "):
@@ -311,10 +394,13 @@ class Server:
         found: list[Row] = [_row(5, "system user", "", "Connect", "0", "waiting")]
         for number, each in self.connections.items():
             if isinstance(each, Client):
-                seconds = str(int(now - each.since))
-                found.append(_row(number, each.user, each.host, each.command, seconds, each.state))
+                if self.lacks != "process":
+                    command, since, state = each.row(now)
+                    seconds = str(int(now - since))
+                    found.append(_row(number, each.user, each.host, command, seconds, state))
             else:
-                found.append(_row(number, "kachecks", "", "Query", "0", ""))
+                ours = _row(number, "kachecks", "", "Query", "0", "")
+                found.append({**ours, "db": queries.OUR_SCHEMA})
         return found
 
     def _let_go_when_silent(self, session: SimulatedSession, _sql: str) -> Answer:
@@ -331,7 +417,7 @@ class Server:
         return []
 
     def _close(self, session: SimulatedSession, sql: str) -> Answer:
-        if any(isinstance(each, Client) and each.blocks for each in self.connections.values()):
+        if any(each.blocks for each in self.clients()):
             pending = Pending(session, sql)
             self.closers.append(pending)
             self.scheduler.after(LOCK_WAIT, self._waited_too_long, pending)
@@ -344,15 +430,17 @@ class Server:
             self.open = False
             self.node.say("closed", session.program)
             self.node.world.watch.closed(self, session)
+            self.when_closed()
 
     def _waited_too_long(self, pending: Pending) -> None:
         if pending in self.closers:
             self.closers.remove(pending)
-            error = ServerError(1205, "Lock wait timeout exceeded")
+            error = ServerError(LOCK_WAIT_TIMEOUT, "Lock wait timeout exceeded")
             self.when_running(lambda: pending.end([], error))
 
-    def _nobody_blocks(self) -> None:
-        if any(isinstance(each, Client) and each.blocks for each in self.connections.values()):
+    def freed(self) -> None:
+        """A write has ended: who waits for the last one goes on."""
+        if any(each.blocks for each in self.clients()):
             return
         closers, self.closers = self.closers, []
         for pending in closers:
@@ -365,7 +453,9 @@ class Server:
         if each is None:
             raise ServerError(1094, "Unknown thread id")
         if isinstance(each, Client):
-            if each.unkillable_until <= self.scheduler.now:
+            if self.lacks == "connection":
+                raise ServerError(NOT_OUR_THREAD, "You are not owner of this thread")
+            if each.unkillable_until <= self.scheduler.now and not each.commits:
                 self.remove(number)
         else:
             each.end_on_server()
@@ -422,7 +512,7 @@ class Server:
     # --- replication threads ---
 
     def _start_applier(self, _session: SimulatedSession, _sql: str) -> Answer:
-        if not self.applier_errno:
+        if self.applier_errno in (0, LOCK_WAIT_TIMEOUT):
             self.mend_applier()
         return []
 
@@ -435,8 +525,11 @@ class Server:
         return []
 
 
+WRITES = frozenset({queries.OPEN_WRITES, queries.close_writes(VERSION)})
+
+
 def _row(number: int, user: str, host: str, command: str, seconds: str, state: str) -> Row:
     return {
         "Id": str(number), "User": user, "Host": host, "Command": command, "Time": seconds,
-        "State": state,
+        "State": state, "Info": None,
     }  # fmt: skip

@@ -70,7 +70,7 @@ class SimulatedSession:
             if network.echo(here, there):
                 raise NoAnswer("mute")
             raise Unreachable("silent")
-        if not server.alive or not server.listening:
+        if not server.alive or not server.listening or network.rejects(here, there):
             raise Refused("refused")
         if server.halts:
             self._wait_for_life(timeout)
@@ -126,6 +126,9 @@ class SimulatedSession:
             self._give_up(timeout)
         if self.remote and not self._path(to_server=True):
             self._give_up(timeout)
+        if self.remote and self.node.world.links.rejects(self.node, server.node):
+            self._gone = True
+            raise Lost("reset")
         if not self.ended:
             rows = self._when_it_wakes(sql, timeout) if server.halts else self._now(sql, timeout)
         if self.remote and not self._path(to_server=False):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.schedules.kinds import KINDS, OFF, kind_of
 from tests.schedules.planted import BUGS, planted
 from tests.schedules.play import play
 
@@ -26,6 +27,12 @@ def test_planted_bug_is_found(bug: str) -> None:
         if violation and not play(seed).violation:
             return
     pytest.fail(f"{COUNT} schedules have not found: {BUGS[bug][0]}")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in OFF])
+def test_kind_is_drawn(kind: str) -> None:
+    """Some of the schedules above are of this kind."""
+    assert any(kind_of(seed)[0] is KINDS[kind] for seed in range(COUNT))
 
 
 def test_one_number_gives_one_schedule() -> None:

@@ -205,6 +205,7 @@ class Keepalived:
         self.state = state
         self._timer += 1
         self.node.say(f"keepalived: {state}")
+        self.node.world.watch.duties.moved(f"{self.node.name} becomes {state}")
 
     def _wait_for_master(self, seconds: float) -> None:
         self._timer += 1

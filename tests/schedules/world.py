@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.schedules import programs
 from tests.schedules.clients import Clients
+from tests.schedules.duties import PROMOTIONS
 from tests.schedules.invariants import Watch
 from tests.schedules.network import Links
 from tests.schedules.node import Node
@@ -14,6 +15,7 @@ from tests.schedules.vrrp import MASTER
 
 if TYPE_CHECKING:
     from kachecks.config.options import Config
+    from tests.schedules.faults import Event, Faults
     from tests.schedules.scheduler import Program
 
 RESTART = (0.3, 1.0)
@@ -33,6 +35,7 @@ class World:
         self.restarts = True  # systemd starts a mysqld that has died again
         self.links = Links(self, one_link)
         self.watch = Watch(self)
+        self.strike: tuple[int, list[Event], Faults] | None = None  # at that step of a promotion
         self.nodes = (Node(self, 0, configs[0], 250), Node(self, 1, configs[1], 249))
         self.clients = Clients(self, 0.15)
 
@@ -109,6 +112,11 @@ class World:
 
     def make_trouble(self, node: Node, program: Program) -> None:
         """Decide now at which point of this program what happens to it."""
+        if self.strike is not None and program.name in PROMOTIONS and node.vip:
+            program.trouble_at, events, faults = self.strike
+            program.trouble = lambda: faults.begin(events)
+            self.strike = None
+            return
         random = self.scheduler.random.random
         chance = random()
         if chance < self.kills:

@@ -86,6 +86,27 @@ def test_no_child_and_no_descriptor_is_left() -> None:
             os.waitpid(answer.pid, os.WNOHANG)
 
 
+def test_one_that_has_ended_late_is_reaped() -> None:
+    """By the next call: status --watch runs for weeks."""
+    hanging = in_child(hang, 0.02)
+    os.kill(hanging.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, hanging.pid, os.WEXITED | os.WNOWAIT)
+    in_child(lambda: "", 5.0)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(hanging.pid, os.WNOHANG)
+
+
+def test_not_too_many_hang(children: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_abandoned", set())  # those of other tests still hang
+    for _ in range(module.MOST_ABANDONED):
+        children.append(in_child(hang, 0.01).pid)
+    with pytest.raises(OSError, match="others still hang"):
+        in_child(lambda: "", 1.0)
+    os.kill(children[0], signal.SIGKILL)
+    os.waitpid(children.pop(0), 0)
+    assert in_child(lambda: "room", 5.0).text == "room"
+
+
 def test_one_that_hangs_holds_no_lock_of_ours(tmp_path: Path, children: list[int]) -> None:
     """A flock ends when the last process that has its descriptor closes it."""
     with (tmp_path / "low").open("w") as low:

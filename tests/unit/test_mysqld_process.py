@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,7 +17,17 @@ from pathlib import Path
 import pytest
 
 from kachecks import mysqld_process
-from kachecks.mysqld_process import Process, alive, identify, kill, start_of, wait, watch
+from kachecks.mysqld_process import (
+    Process,
+    alive,
+    hangs_in_kernel,
+    identify,
+    kill,
+    listens,
+    start_of,
+    wait,
+    watch,
+)
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
@@ -206,3 +217,130 @@ def test_when_this_process_was_started() -> None:
     assert start_of("self") <= before
     with pytest.raises(OSError, match="4194305"):
         start_of("4194305")
+
+
+# Listening ----------------------------------------------------------------------------------------
+
+LISTENER = """
+import ctypes, socket, sys, time
+ctypes.CDLL(None).prctl(15, sys.argv[1].encode())
+with socket.socket(socket.AF_UNIX) as listener:
+    listener.bind(sys.argv[2])
+    listener.listen()
+    print(flush=True)
+    time.sleep(30)
+"""
+
+
+@contextlib.contextmanager
+def listening_on(path: Path, name: str = "mysqld") -> Iterator[Process]:
+    command = [sys.executable, "-c", LISTENER, name, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        found = identify(process.pid)
+        assert found is not None
+        try:
+            yield found
+        finally:
+            process.kill()
+
+
+def test_a_server_listens_though_its_socket_file_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "a b.sock"
+    with listening_on(path) as server:
+        assert listens(server, str(path))
+        path.unlink()
+        assert listens(server, str(path))
+        assert not listens(server, str(tmp_path / "b.sock"))
+        assert not listens(server._replace(started=1), str(path))
+    assert not listens(server, str(path))
+
+
+def test_another_server_of_that_name(start: Start, tmp_path: Path) -> None:
+    """In another mount namespace it may have bound the same path."""
+    server = identified(start())
+    with listening_on(tmp_path / "s.sock"):
+        assert not listens(server, str(tmp_path / "s.sock"))
+
+
+def test_whose_socket_it_is_may_not_be_seen(start: Start, tmp_path: Path) -> None:
+    """Without CAP_SYS_PTRACE. A connection outlives its listener, by the same name."""
+    path, server = tmp_path / "s.sock", identified(start())
+    proc = tmp_path / "proc" / str(server.pid)
+    (proc / "net").mkdir(parents=True)
+    (proc / "stat").write_text(Path(f"/proc/{server.pid}/stat").read_text())
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as client:
+        listener.bind(str(path))
+        listener.listen()
+        client.connect(str(path))
+        with listener.accept()[0]:
+            (proc / "net/unix").write_text(Path("/proc/net/unix").read_text())
+            assert listens(server, str(path), str(proc.parent))
+            listener.close()
+            (proc / "net/unix").write_text(Path("/proc/net/unix").read_text())
+            assert not listens(server, str(path), str(proc.parent))
+
+
+def test_without_a_process_nobody_listens() -> None:
+    assert not listens(Process(0, 1_790_000_000), "/s.sock")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (Process(7, 100), Process(7, 100), True),
+        (Process(7, 100), Process(7, 101), False),
+        (Process(0, 100), Process(0, 102), True),
+        (Process(0, 100), Process(0, 103), False),
+        (Process(0, 100), Process(7, 100), False),
+    ],
+)
+def test_the_same_process(one: Process, other: Process, same: bool) -> None:
+    assert one.is_same(other) == other.is_same(one) == same
+
+
+# Hidden -------------------------------------------------------------------------------------------
+
+HIDING = "mount -t proc -o hidepid=ptraceable proc /proc; exec setpriv --bounding-set=-sys_ptrace "
+
+PROBE = """
+import sys
+from kachecks.mysqld_process import HIDDEN, Process, alive, identify, kill, watch
+pid = int(sys.argv[1])
+found = identify(pid)
+assert found == Process(pid, HIDDEN), found
+assert alive(found) and alive(Process(pid, 4711)) and watch(found, 0.01) is False
+assert identify(2_000_000) is None and identify(1) is None
+for each in (found, Process(pid, 4711)):
+    try:
+        kill(each)
+    except PermissionError:
+        continue
+    raise AssertionError("it may be another process")
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a /proc of its own")
+def test_a_process_that_is_hidden_from_us(start: Start) -> None:
+    """ProtectProc=ptraceable, without CAP_SYS_PTRACE: it can be waited for, and not be killed."""
+    process = start()
+    python = [sys.executable, "-c", PROBE, str(process.pid)]
+    under = ["unshare", "--mount", "sh", "-c", f'{HIDING} "$@"', "sh"]
+    done = subprocess.run([*under, *python], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert process.poll() is None
+
+
+# Others than mysqld ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("states", "hangs"), [("S", False), ("R S", False), ("S D", True), ("Z D", True), ("", False)]
+)
+def test_a_thread_that_hangs_in_the_kernel(tmp_path: Path, states: str, hangs: bool) -> None:
+    for number, state in enumerate(states.split()):
+        task = tmp_path / "7/task" / str(number)
+        task.mkdir(parents=True)
+        (task / "stat").write_text(f"{number} (check) {state} " + "0 " * 40)
+    assert hangs_in_kernel(7, str(tmp_path)) is hangs

@@ -3,30 +3,96 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import socket
+import subprocess
 import sys
-import syslog
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from kachecks import report
+from tests.unit.doubles.check_process import ROOT
 
 
-def test_a_log_daemon_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(syslog, "syslog", lambda *_: time.sleep(10))
+class Daemon:
+    """A log daemon's socket."""
+
+    def __init__(self, path: Path) -> None:
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        self.socket.settimeout(10)
+        self._path = path
+
+    def read(self) -> str:
+        return self.socket.recv(4096).decode()
+
+    def fill(self) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+            other.connect(str(self._path))
+            other.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                while True:
+                    other.send(b"x")
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
+    path = tmp_path / "log"
+    daemon = Daemon(path)
+    monkeypatch.setattr(report, "DEV_LOG", str(path))
+    with daemon.socket:
+        yield daemon
+
+
+def test_a_log_daemon_that_hangs_is_not_waited_for(daemon: Daemon) -> None:
+    daemon.fill()
     begin = time.monotonic()
     report.log("a line")
+    report.log("another")
     assert time.monotonic() - begin < 5
 
 
-def test_what_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[Any] = []
-    monkeypatch.setattr(syslog, "syslog", lambda *line: said.append(line))
+def test_a_log_daemon_that_is_slow(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is busy with other lines, and then takes ours."""
+    monkeypatch.setattr(report, "LOG_PATIENCE", 10)
+    daemon.fill()
+    pid = os.fork()
+    if not pid:
+        report.log("a line")
+        os._exit(0)
+    while daemon.read() == "x":
+        pass
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+def test_a_log_daemon_that_wants_a_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As syslog-ng has it with unix-stream()."""
+    path = str(tmp_path / "log")
+    monkeypatch.setattr(report, "DEV_LOG", path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        listening.bind(path)
+        listening.listen()
+        listening.settimeout(10)
+        report.log("a line")
+        with listening.accept()[0] as stream:
+            stream.settimeout(10)
+            assert stream.recv(4096) == f"<29>kachecks[{os.getpid()}]: a line\0".encode()
+
+
+def test_no_log_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "DEV_LOG", str(tmp_path / "none"))
+    report.log("a line")
+
+
+def test_what_is_logged(daemon: Daemon) -> None:
     report.log("fine")
-    report.log("trouble", problem=True)
-    assert said == [(syslog.LOG_NOTICE, "fine"), (syslog.LOG_WARNING, "trouble")]
+    report.log("tr\u00e4ubel", problem=True)
+    assert daemon.read() == f"<29>kachecks[{os.getpid()}]: fine"
+    assert daemon.read() == f"<28>kachecks[{os.getpid()}]: tr\u00e4ubel"
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError, UnicodeEncodeError("ascii", "ä", 0, 1, "no")])
@@ -44,49 +110,121 @@ def test_a_terminal_that_is_gone_or_poor(
     report.say("ä")
 
 
-def test_the_alert_program_gets_the_record(tmp_path: Path) -> None:
-    program, got = tmp_path / "page", tmp_path / "got"
-    program.write_text(f"#!/bin/sh\ncat > {got}.new; mv {got}.new {got}\n")
+def alert_program(tmp_path: Path, script: str) -> str:
+    program = tmp_path / "page"
+    program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
-    report.alert(str(program), {"transition": "promote", "why": "ä"})
+    return str(program)
+
+
+def awaited(file: Path) -> str:
     end = time.monotonic() + 10
-    while not got.exists():
+    while not file.exists():
         assert time.monotonic() < end
         time.sleep(0.01)
-    assert json.loads(got.read_text()) == {"transition": "promote", "why": "ä"}
+    return file.read_text()
 
 
-def test_an_alert_program_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
-    monkeypatch.setattr(report, "log", lambda text, **_: said.append(text))
+@pytest.mark.parametrize("why", ["\u00e4", "x" * 200_000])
+def test_the_alert_program_gets_the_record(tmp_path: Path, why: str) -> None:
+    """More than a pipe holds, too."""
+    got = tmp_path / "got"
+    program = alert_program(tmp_path, f"cat > {got}.new; mv {got}.new {got}")
+    report.alert(program, {"transition": "promote", "why": why})
+    assert json.loads(awaited(got)) == {"transition": "promote", "why": why}
+
+
+def test_a_python_without_memfd_create(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "memfd_create")
+    test_the_alert_program_gets_the_record(tmp_path, "x" * 200_000)
+
+
+def test_the_alert_program_has_nothing_of_ours(tmp_path: Path) -> None:
+    """No lock of ours is held for as long as it runs; it is in no group that keepalived ends, and
+    ends itself when the reader of its pipe has gone."""
+    got = tmp_path / "got"
+    script = f"ls /proc/self/fd > {got}.new; cut -d' ' -f6 /proc/$$/stat >> {got}.new"
+    script += f"; grep SigIgn /proc/$$/status >> {got}.new; echo $$ >> {got}.new; pwd >> {got}.new"
+    with (tmp_path / "lock").open("w") as lock:
+        os.set_inheritable(lock.fileno(), True)
+        report.alert(alert_program(tmp_path, f"{script}; mv {got}.new {got}"), {})
+        *files, session, _, ignored, pid, directory = awaited(got).split()
+    assert files == ["0", "1", "2", "3"]  # 3: that of ls
+    assert (session, directory) == (pid, "/")
+    by_python = 1 << signal.SIGPIPE - 1 | 1 << signal.SIGXFSZ - 1
+    assert not int(ignored, 16) & by_python
+
+
+def test_an_alert_program_that_is_not_there(daemon: Daemon) -> None:
     report.alert("/nowhere/page", {})
-    assert said
-    assert "/nowhere/page" in said[0]
+    said = daemon.read()
+    assert said.startswith("<28>kachecks[")
+    assert "alert program /nowhere/page cannot be run: " in said
 
 
-def test_an_alert_program_that_does_not_read(tmp_path: Path) -> None:
-    program = tmp_path / "page"
-    program.write_text("#!/bin/sh\nexec sleep 5\n")
-    program.chmod(0o755)
+def test_no_process_can_be_made(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", none)
+    report.alert("/bin/true", {})
+    assert "cannot be run" in daemon.read()
+
+
+def test_an_alert_program_that_is_never_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a file system that hangs: its start is not waited for."""
+    reader, writer = os.pipe()
+    monkeypatch.setattr(os, "execv", lambda *_: os.read(reader, 1))
+    monkeypatch.setattr(os, "closerange", lambda *_: None)  # the pipe stays
     begin = time.monotonic()
-    report.alert(str(program), {"why": "x" * 200_000})
-    assert time.monotonic() - begin < 4
+    report.alert("/bin/true", {})
+    assert time.monotonic() - begin < 5
+    os.write(writer, b"x")  # now it ends
+    os.close(reader)
+    os.close(writer)
 
 
-def test_a_screen_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-S: one line is waited for, and no other."""
-    asked: list[str] = []
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_pipe_that_nobody_reads(stream: str) -> None:
+    """One line is waited for, and no other; nothing hangs, at the end neither."""
+    code = f"""
+import os, sys, time
+from kachecks.report import Terminal
+fd = sys.{stream}.fileno()
+os.set_blocking(fd, False)
+try:
+    while True: os.write(fd, b"x" * 4096)
+except BlockingIOError: pass
+os.set_blocking(fd, True)
+terminal, begin = Terminal("{stream}"), time.monotonic()
+terminal.say("one")
+terminal.say("two")
+terminal.say("three")
+sys.exit(3 if time.monotonic() - begin < 0.6 else 4)
+"""
+    reader, writer = os.pipe()
+    try:
+        with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, **{stream: writer}) as ran:
+            assert ran.wait(10) == 3
+    finally:
+        os.close(reader)
+        os.close(writer)
 
-    def hangs(text: str) -> None:
-        asked.append(text)
-        time.sleep(5)
 
-    monkeypatch.setattr(report, "say", hangs)
-    monkeypatch.setattr(report, "LOG_PATIENCE", 0.05)
-    terminal = report.Terminal()
-    terminal.say("one")
-    terminal.say("two")
-    assert asked == ["one"]
+def test_a_line_for_which_there_is_not_room_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As much of it is written as there is room for."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    os.set_blocking(writer, True)
+    os.read(reader, 4096)
+    with os.fdopen(reader, "rb"), os.fdopen(writer, "w", encoding="utf-8") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        begin = time.monotonic()
+        report.Terminal().say("y" * 20_000)
+        assert time.monotonic() - begin < 5
 
 
 def test_a_screen_that_runs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -94,3 +232,8 @@ def test_a_screen_that_runs(capsys: pytest.CaptureFixture[str]) -> None:
     terminal.say("one")
     terminal.say("two")
     assert capsys.readouterr().out == "one\ntwo\n"
+
+
+def test_a_screen_that_was_closed_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    report.Terminal().say("one")

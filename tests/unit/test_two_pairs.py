@@ -5,23 +5,20 @@ The node is the real one (kachecks.node.Node), its files are real; no server and
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import psutil
 import pytest
 
 from kachecks import report
 from kachecks.check import program
 from kachecks.config.options import Config, parse
-from kachecks.mysql.disks import Disks
 from kachecks.mysqld_process import Process
 from kachecks.node import Node
 from kachecks.state.files import Files, Lock
 from kachecks.state.marks import Look
+from kachecks.state.signs import Sign, Signs
 from kachecks.transitions.giving_way import give_way
 from kachecks.transitions.promotion import promote
 from kachecks.transitions.record import Steps
@@ -202,7 +199,7 @@ def test_a_check_of_one_pair_does_not_answer_for_the_other(tmp_path: Path, pairs
     fence = program.Options(fence=True)
     main.marks.verdict_changed("LAG 24")
     at_work = Lock(f"{main.config.run_dir}/main.check", Files())
-    assert at_work.try_to_take(f"{main.clock.now():.3f}")
+    assert at_work.try_to_take(f"{main.clock.now():.3f} 1")
     before = files(tmp_path, "main.")
     assert program.check(second.config, fence) == 10
     assert files(tmp_path, "main.") == before
@@ -220,23 +217,17 @@ def test_locks_in_the_servers() -> None:
 # The rest ----------------------------------------------------------------------------------------
 
 
-def test_a_disk_that_hangs(tmp_path: Path, pairs: Pairs) -> None:
-    """The look at main's disk has not come back: this process stands for the child."""
-    here = Process(os.getpid(), 0)
-    born = psutil.Process().create_time()
-    (tmp_path / "run/main.disk").write_text(f"{os.getpid()} {born}")
-    main, second = (node.servers.look_at_disks(here, (str(tmp_path),)) for node in pairs)
-    assert "still does not answer" in main.mute
-    assert second == Disks()
+def test_writes_that_wait(pairs: Pairs) -> None:
+    main, second = pairs
+    main.marks.remember_signs(Signs((Sign("disk 4 5", 1.0),)))
+    assert main.marks.signs().seen
+    assert not second.marks.signs().seen
 
 
 def test_a_check_promotes_its_own_pair(pairs: Pairs, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[list[str]] = []
 
-    def note(command: list[str], **_options: Any) -> None:
-        started.append(command)
-
-    monkeypatch.setattr(subprocess, "Popen", note)
+    monkeypatch.setattr("kachecks.node.let_go", lambda command, *_: started.append(command))
     pairs.second.keepalived.start_notify_master()
     assert started[0][-1] == f"--defaults-file={pairs.second.config.path}"
 

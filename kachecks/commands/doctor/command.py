@@ -21,7 +21,7 @@ from kachecks.commands.doctor.host.facts import KeepalivedProgram
 from kachecks.commands.doctor.host.keepalived import conf_of, config_id_of
 from kachecks.commands.doctor.host.kernel import addresses
 from kachecks.commands.doctor.host.look import look_at_host
-from kachecks.commands.doctor.host.run import keepalived, running_arguments
+from kachecks.commands.doctor.host.run import keepalived, running_keepalived
 from kachecks.commands.doctor.report import as_json, as_text, rule_as_json, rule_list, rule_text
 from kachecks.commands.doctor.rule import HERE, PEER, Finding
 from kachecks.commands.doctor.server.probe import ask_servers
@@ -113,10 +113,10 @@ class _Seen(NamedTuple):
 def _look(config: Config, options: argparse.Namespace) -> _Seen | None:
     """None where a file that was named cannot be used; the user has been told so."""
     node = Node(config)
-    running = running_arguments()
+    running, capabilities = running_keepalived()
     path = options.keepalived_conf or conf_of(running or ())
     config_id = options.config_id or config_id_of(running or ())
-    program = keepalived(path, config_id)._replace(arguments=running)
+    program = keepalived(path, config_id)._replace(arguments=running, capabilities=capabilities)
     reading = read_conf(HERE, path, config_id)
     peer = None
     if options.peer_config:
@@ -125,11 +125,12 @@ def _look(config: Config, options: argparse.Namespace) -> _Seen | None:
             say(f"kachecks doctor: {peer.error}")
             return None
     here = _setup(config, reading, program)
+    servers = ask_servers(node)
     findings = [
         *of_conf(reading, here),
         *(_of_peer(config, peer, here) if peer else []),
-        *of_host(look_at_host(node, here, program)),
-        *of_servers(ask_servers(node)),
+        *of_host(look_at_host(node, here, program, servers.peer_answered)),
+        *of_servers(servers),
     ]
     looked_at = {
         "option_file": config.path,

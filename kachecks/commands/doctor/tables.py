@@ -6,7 +6,14 @@ from kachecks.commands.doctor.conf import check, file, hooks, instance, vrrp
 from kachecks.commands.doctor.conf import pair as conf_pair
 from kachecks.commands.doctor.conf.file import Reading
 from kachecks.commands.doctor.conf.setup import Setup, Setups
-from kachecks.commands.doctor.host import check_runs, directories, keepalived, network, programs
+from kachecks.commands.doctor.host import (
+    check_runs,
+    directories,
+    keepalived,
+    link,
+    network,
+    programs,
+)
 from kachecks.commands.doctor.host import systemd as host_boot
 from kachecks.commands.doctor.host.facts import HostFacts
 from kachecks.commands.doctor.rule import BOTH, HERE, Finding, Rule, Table, judge, rules
@@ -23,6 +30,7 @@ _OF_HOST: tuple[Table[HostFacts], ...] = (
     directories.TABLE,
     host_boot.TABLE,
     network.TABLE,
+    link.TABLE,
 )
 _OF_SERVERS: tuple[Table[PairFacts], ...] = (reach.TABLE, server_pair.TABLE, semi_sync.OF_BOTH)
 _OF_SERVER: tuple[Table[ServerFacts], ...] = (

@@ -9,6 +9,8 @@ from kachecks.mysql.facts import Channel, Version
 _OF_VERDICT = {
     "GAVE_WAY": (
         "nothing to do: the check lets it return when it hears the other node's adverts again",
+        "where keepalived does not heed them: mend what kachecks doctor --peer-config names, then"
+        " rm /run/kachecks/NAME.gave_way",
     ),
     "MAINTENANCE": ("kachecks maintenance off, if the work is done",),
     "DISK_FULL": ("make room, or lower min_free",),

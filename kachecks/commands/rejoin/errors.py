@@ -94,6 +94,18 @@ _MEANINGS = {
         "the source does not accept the replication account's password",
         ("set the account's password on the source, or the one in this replica's channel",),
     ),
+    1130: Meaning(
+        "the source has no account for replication from this host",
+        ("on the source: CREATE USER for this host's address, GRANT REPLICATION SLAVE",),
+    ),
+    1862: Meaning(
+        "the password of the replication account has expired",
+        ("on the source: ALTER USER ... PASSWORD EXPIRE NEVER, or set a new one on both ends",),
+    ),
+    2005: Meaning(
+        "the host name of the source cannot be resolved here",
+        ("name the source by its address: SOURCE_HOST (MASTER_HOST)",),
+    ),
     1396: Meaning(
         "a CREATE, ALTER or DROP USER of the source fails here: the accounts had diverged",
         ("make the account the same on both nodes, then START the applier", _NEVER_SKIP),

@@ -47,6 +47,7 @@ class Comparison(NamedTuple):
     proven: bool  # this node has everything: it was up to date, or open with its peer gone
     here: Side
     there: Side | None
+    stale: str = ""  # why this node may not open without the other one, as it was late
     trouble: str = ""  # why there is no other server, in words
     answers: bool = False  # the other server sends errors, so it is alive
     not_our_pair: str = ""  # why the other server is not a pair with this one

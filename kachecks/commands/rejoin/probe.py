@@ -14,6 +14,7 @@ from kachecks.mysql.probe import probe
 from kachecks.mysql.session import ServerError, Session, SessionError
 from kachecks.node import Node
 from kachecks.transitions.peer import PEER_CONNECT
+from kachecks.transitions.staleness import why_stale
 
 STATEMENT = 1.0
 """Seconds for one statement."""
@@ -44,6 +45,9 @@ def compare(node: Node) -> Comparison:
             or node.served_alone.is_marked(others),
             here=here,
             there=None,
+            stale=""
+            if here.facts.writable
+            else why_stale(node, local, here.facts.identity, here.facts.channels),
         )
         return _with_peer(node, local, seen)
     finally:
@@ -100,7 +104,7 @@ def _compared(
     mine = probe(local, STATEMENT)
     theirs = probe(peer, STATEMENT)
     return seen._replace(
-        to_here=to_here.gap(channels_by_address(mine.channels, node.config.peer)),
+        to_here=to_here.gap(channels_by_address(mine.channels, node.config.peer, theirs.identity)),
         to_there=to_there.gap(channels_by_identity(theirs.channels, mine.identity)),
     )
 

@@ -8,7 +8,7 @@ from kachecks.commands.rejoin import advice
 from kachecks.commands.rejoin.errors import meaning
 from kachecks.commands.rejoin.facts import DECIDE, HERE, NOT_YET, Gap, RejoinFinding, Side
 from kachecks.config.options import Config
-from kachecks.mysql.facts import Channel
+from kachecks.mysql.facts import Channel, filtered
 from kachecks.transitions.progress import sentence
 
 
@@ -55,6 +55,9 @@ def _stopped(gap: Gap, replica: Side, config: Config, rebuild: str) -> Iterator[
             f"{gap.replica} does not replicate from {gap.source}",
             (advice.replicate(replica, config.peer if gap.replica == HERE else "this node"),),
         )
+    left_out = filtered(gap.channels)
+    if left_out:
+        yield RejoinFinding("NOT_REPLICATING", DECIDE, f"{gap.replica}: {left_out}", (rebuild,))
     for channel in gap.channels:
         yield from of_applier(gap, channel, replica, rebuild)
         yield from _receiver(gap, channel, replica)

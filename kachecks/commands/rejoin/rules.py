@@ -24,7 +24,14 @@ _PASSES = frozenset({"GAVE_WAY", "MAINTENANCE", "LAG", "RECEIVER_STOPPED", "ERRA
 """Verdicts of the check that pass by themselves, or at a set time."""
 
 COVERED = frozenset(
-    {"APPLIER_STOPPED", "NOT_REPLICATING", "ERRANT_TRANSACTIONS", "RECEIVER_STOPPED", "LAG"}
+    {
+        "APPLIER_STOPPED",
+        "NOT_REPLICATING",
+        "ERRANT_TRANSACTIONS",
+        "RECEIVER_STOPPED",
+        "LAG",
+        "STALE",
+    }
 )
 """Verdicts of the check about things that are looked at here in more detail."""
 
@@ -115,6 +122,14 @@ def _peer_away(seen: Comparison, config: Config) -> RejoinFinding:
     if seen.here.facts.writable:
         keep = "nothing here is lost meanwhile, as long as the binary logs since then are kept"
         return RejoinFinding("PEER_AWAY", NOT_YET, said, (start, keep))
+    if seen.stale and config.on_stale_replica == "refuse":
+        lost = (
+            "if the other node is gone for good, and what this one lacks with it, set"
+            f" on_stale_replica = open in {config.path}, and remove that again once this node"
+            " serves"
+        )
+        known = f"{said}; {seen.stale}"
+        return RejoinFinding("STALE", DECIDE, known, (f"{start}: loses nothing", lost))
     if seen.proven or config.cold_start == "open":
         alone = "when the VIP comes here, notify_master opens this node without the other one"
         return RejoinFinding("PEER_AWAY", NOT_YET, said, (alone, start))

@@ -93,12 +93,19 @@ def _vrrp(node: NodeSeen, now: float, room: bool) -> Cell:
 def _writes(node: NodeSeen) -> Cell:
     if node.server is None:
         return Cell("unknown", WARN)
-    facts = node.server.facts
+    facts, prepared = node.server.facts, _prepared(node.server)
     if facts.writable:
-        return Cell("OPEN", GOOD if node.vip else BAD if node.vip is False else WARN)
+        style = GOOD if node.vip else BAD if node.vip is False else WARN
+        return Cell(f"OPEN{prepared}", style)
     if facts.closed:
-        return Cell("closed", WARN if node.vip else PLAIN)
-    return Cell("closed, but not to privileged accounts", WARN)
+        return Cell(f"closed{prepared}", WARN if node.vip else PLAIN)
+    return Cell(f"closed, but not to privileged accounts{prepared}", WARN)
+
+
+def _prepared(server: ServerSeen) -> str:
+    if server.prepared is None:
+        return ", XA unknown"
+    return f", {count(server.prepared, 'XA transaction')} prepared" if server.prepared else ""
 
 
 def _server(node: NodeSeen, room: bool) -> Cell:
@@ -129,6 +136,8 @@ def _channel(channel: Channel, lacks: Lacks | None, room: bool) -> Cell:
     behind = "lag unknown"
     if channel.lag_seconds is not None:
         behind = f"{channel.lag_seconds} s behind"
+        if lacks is not None and not lacks.gtids:
+            behind = "0 s behind"  # what GTIDs disprove is no lag
     if lacks is not None and lacks.transactions is not None:
         behind += f", {count(lacks.transactions, 'transaction')}"
     if channel.receiving and channel.applier:

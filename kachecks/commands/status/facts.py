@@ -30,6 +30,8 @@ class ServerSeen(NamedTuple):
     uptime: int | None  # s
     position: str | None  # GTIDs of all that it has committed
     lacks: Lacks | None = None  # None: the two could not be compared
+    idle_events: str = ""  # names of events that do not run here, as they came by replication
+    prepared: int | None = None  # XA transactions; None: not known
     channels: tuple[Channel, ...] = ()  # those of facts that read from the other node
 
 

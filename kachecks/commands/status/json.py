@@ -74,6 +74,7 @@ def _server(server: ServerSeen) -> dict[str, Any]:
         "closed": facts.closed,
         "uptime": server.uptime,
         "position": server.position,
+        "prepared": server.prepared,
         "lacks": None
         if lacks is None
         else {"gtids": lacks.gtids, "transactions": lacks.transactions},

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from kachecks.check.verdict import NOTHING_FOUND, Observation, Verdict, judge
-from kachecks.commands.status.facts import NO_KEEPALIVED, NodeSeen, Status
+from kachecks.commands.status.facts import NO_KEEPALIVED, NodeSeen, ServerSeen, Status
 from kachecks.config.options import Config
-from kachecks.mysql.facts import Facts
 from kachecks.mysql.pair import SERVER_ID, SERVER_UUID, mismatch
 
 FINE, DEGRADED, NOT_SERVING = 0, 1, 2
@@ -27,6 +26,9 @@ _ONE_SERVER = (
     "both sides have one server_id (and UUID): peer in the option file names this very node, or the"
     " servers need a server_id each"
 )
+
+
+_IN_FAULT = "keepalived is in FAULT although the check passes; if it stays so, reload keepalived"
 
 
 def summary(status: Status) -> Summary:
@@ -68,19 +70,29 @@ def role(node: NodeSeen) -> str:
 
 
 def judged(
-    facts: Facts | None, failure: str, trouble: str, vip: bool | None, other: str, config: Config
+    server: ServerSeen | None,
+    failure: str,
+    trouble: str,
+    vip: bool | None,
+    other: str,
+    config: Config,
 ) -> Verdict:
     """The other node's verdict by the check's own rules, as far as SQL tells.
 
-    It does not cover the other node's disks, marks and view of the network, nor a comparison of
-    GTIDs.
+    It does not cover the other node's disks, marks and view of the network, and of a comparison of
+    GTIDs only that it lacks nothing.
 
     Args:
-        failure: as in Observation; "" where there are facts.
+        server: the other node's, with those channels alone that read from this one.
+        failure: as in Observation; "" where there is a server.
         other: what this node is to that one: open, closed, gone.
         config: this node's, with this node's address as the peer's.
     """
-    seen = Observation(bool(vip), False, facts, failure, trouble, peer=other, found=NOTHING_FOUND)
+    facts, found = None, NOTHING_FOUND
+    if server is not None:
+        facts = server.facts._replace(channels=server.channels)
+        found = found._replace(caught_up=server.lacks is not None and not server.lacks.gtids)
+    seen = Observation(bool(vip), False, facts, failure, trouble, peer=other, found=found)
     return judge(seen, config)
 
 
@@ -108,7 +120,9 @@ def _why_unfit(node: NodeSeen) -> str:
         return "has no verdict yet"
     if node.vrrp_state == NO_KEEPALIVED:
         return "is not fit: no keepalived runs there"
-    return f"is not fit: {node.verdict.reason}" if node.verdict.status else ""
+    if node.verdict.status:
+        return f"is not fit: {node.verdict.reason}"
+    return f"is not fit: {_IN_FAULT}" if node.vrrp_state == "FAULT" else ""
 
 
 def _why_nobody(here: NodeSeen, there: NodeSeen) -> str:
@@ -135,6 +149,11 @@ def _problems(status: Status) -> tuple[str, ...]:
             found.append(f"{node.name}: {node.verdict_said}")
         if node.open and node.vip is False:
             found.append(f"{node.name} is open without the VIP")
+        if node.open and node.server is not None and node.server.idle_events:
+            found.append(
+                f"{node.name}: events do not run there: {node.server.idle_events}: kachecks doctor"
+                " --explain IDLE_EVENTS says why"
+            )
     for node, other in ((here, there), (there, here)):
         lacks = None if node.server is None else node.server.lacks
         if node.open and other.open is False and lacks is not None and lacks.transactions:
@@ -142,7 +161,9 @@ def _problems(status: Status) -> tuple[str, ...]:
                 f"{node.name} is open, and lacks transactions ({lacks.transactions}) that"
                 f" {other.name} has: kachecks rejoin on {other.name} says which"
             )
-    if here.vrrp_state in ("FAULT", "INIT"):
+    if here.vrrp_state == "FAULT" and here.verdict is not None and not here.verdict.status:
+        found.append(f"{here.name}: {_IN_FAULT}")
+    elif here.vrrp_state in ("FAULT", "INIT"):
         found.append(f"{here.name}: keepalived is {here.vrrp_state}: the VIP cannot come here")
     if here.vrrp_state == NO_KEEPALIVED:
         found.append(f"{here.name}: {here.vrrp_said}: nothing moves the VIP")

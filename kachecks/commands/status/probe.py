@@ -18,9 +18,9 @@ from kachecks.commands.status.facts import (
     Status,
 )
 from kachecks.commands.status.judgement import judged
+from kachecks.commands.status.keepalived_state import KeepalivedState
 from kachecks.commands.status.servers import compared, reach
 from kachecks.config.options import Config
-from kachecks.keepalived import ask_state as keepalived_probe
 from kachecks.keepalived.process import KeepalivedError, NotFound
 from kachecks.keepalived.vrrp_state import Vrrp
 from kachecks.mysql.driver import prepare
@@ -79,6 +79,7 @@ class Looking:
         prepare()
         self._node = node
         self._asking = asking
+        self._keepalived = KeepalivedState(node)
         self._history = History(node.config.state_dir, node.config.name)
 
     def look(self) -> Status:
@@ -93,7 +94,7 @@ class Looking:
         ask("on link", node.network.peer_on_link)
         ask("adverts", node.network.hears_peer)
         ask("no vrrp", node.network.peer_has_no_vrrp)
-        ask("vrrp", lambda: keepalived_probe.ask_keepalived(config.vips))
+        ask("vrrp", self._keepalived.ask)
         ask("verdict", lambda: run_check(node, act=False))
         reached_here, trouble_here = self._answer("here", LOOK)
         reached_there, trouble_there = self._answer("there", LOOK)
@@ -156,7 +157,7 @@ class Looking:
         if not isinstance(trouble, Unreachable):
             verdict_said = "as far as SQL tells, without its disks, its marks, its network"
             verdict = judged(
-                None if server is None else server.facts,
+                server,
                 _word_for(trouble),
                 _said(trouble),
                 vip,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from kachecks.commands.status.facts import Lacks, ServerSeen
-from kachecks.mysql import operator_queries, positions
-from kachecks.mysql.facts import channels_by_address
+from kachecks.mysql import operator_queries, positions, queries
+from kachecks.mysql.facts import Row, channels_by_address
 from kachecks.mysql.gtid import Position, mariadb_missing
 from kachecks.mysql.gtid_count import count, mariadb_count
-from kachecks.mysql.probe import probe
+from kachecks.mysql.prepared import prepared
+from kachecks.mysql.probe import must_not_be_stuck, probe_identity, probe_replication
 from kachecks.mysql.session import ServerError, Session, SessionError
 
 STATEMENT = 0.3
@@ -28,10 +30,16 @@ def reach(session: Session) -> Reached:
     """Everything that one server tells. If it does not answer, the session is closed. Raises
     SessionError."""
     try:
-        facts = probe(session, STATEMENT)
+        facts = probe_identity(session, STATEMENT)
+        must_not_be_stuck(session, STATEMENT)
+        facts = probe_replication(session, facts, STATEMENT)
         position = _position(session)
         names = session.query(operator_queries.HOST_NAME, STATEMENT)
-        uptimes = session.query(operator_queries.UPTIME, STATEMENT)
+        uptimes = _uptimes(session)
+        number = None
+        with suppress(SessionError):
+            number = prepared(session, STATEMENT)
+        events = _idle_events(session)  # the last one, as it may wait
     except BaseException:
         session.close()
         raise
@@ -41,8 +49,18 @@ def reach(session: Session) -> Reached:
         host=names[0]["hostname"] if names else None,
         uptime=int(uptime) if uptime and uptime.isdecimal() else None,
         position=(position.gtids or None) if position is not None else None,
+        idle_events=events,
+        prepared=number,
     )
     return Reached(session, server, position)
+
+
+def _uptimes(session: Session) -> list[Row]:
+    """None where it is refused: max_join_size = 1 forbids SHOW STATUS (1104)."""
+    try:
+        return session.query(queries.UPTIME, STATEMENT)
+    except ServerError:
+        return []
 
 
 def _position(session: Session) -> Position | None:
@@ -52,12 +70,23 @@ def _position(session: Session) -> Position | None:
         return None
 
 
+def _idle_events(session: Session) -> str:
+    """ "" also where the function is missing, of which doctor tells, and where it waits: MariaDB
+    reads mysql.event for it, which somebody may have locked, or which lies on a disk that
+    hangs."""
+    try:
+        return session.query(operator_queries.IDLE_EVENTS, STATEMENT)[0]["events"] or ""
+    except SessionError:
+        return ""
+
+
 def compared(one: Reached | None, other: Reached | None, address: str) -> ServerSeen | None:
     """The first server with what it lacks of the second one. ``address`` is that of the second."""
     if one is None:
         return None
     lacks = None if other is None else _lacks(one, other)
-    channels = channels_by_address(one.server.facts.channels, address)
+    identity = "" if other is None else other.server.facts.identity
+    channels = channels_by_address(one.server.facts.channels, address, identity)
     return one.server._replace(lacks=lacks, channels=channels)
 
 

@@ -97,7 +97,7 @@ def _hand_over(node: Node, steps: Steps, catch_up: float, tell: EachRound) -> Ou
     begun = node.clock.now()
     position = ""
     try:
-        position = _close(node, steps)
+        position, left = _close(node, steps)
         _wait_for_peer(node, steps, catch_up, tell)
         peer = node.servers.connect_peer(1.0)
         try:
@@ -114,13 +114,13 @@ def _hand_over(node: Node, steps: Steps, catch_up: float, tell: EachRound) -> Ou
     steps.done("open there")
     gap = (node.clock.now() - begun) * 1000
     seen = "through the VIP" if opened.through_vip else "there; the VIP cannot be reached from here"
-    why = f"the peer has the VIP and is open, seen {seen}; no writes for {gap:.0f} ms"
+    why = f"the peer has the VIP and is open, seen {seen}; no writes for {gap:.0f} ms{left}"
     return Outcome("switchover", "handed over", why, done=True, changed=True, position=position)
 
 
-def _close(node: Node, steps: Steps) -> str:
-    """Close, killing nothing but client connections; the position reached. Raises RolledBack,
-    SessionError."""
+def _close(node: Node, steps: Steps) -> tuple[str, str]:
+    """Close, killing nothing but client connections; the position reached, and what could not be
+    done. Raises RolledBack, SessionError."""
     budget = Budget(node.clock, node.config.fence_timeout)
     try:
         closed, position = close_server(node, steps, budget, budget.left(at_most=1.0))
@@ -128,7 +128,7 @@ def _close(node: Node, steps: Steps) -> str:
         raise RolledBack(f"this server cannot be closed: {error}") from None
     if closed is not None and not closed.quiet:
         raise RolledBack(f"this server is not closed to everybody{closed.remark}")
-    return position
+    return position, "" if closed is None else closed.remark
 
 
 def _wait_for_peer(node: Node, steps: Steps, seconds: float, tell: EachRound) -> None:

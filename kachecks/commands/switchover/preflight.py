@@ -8,17 +8,19 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import NamedTuple
 
-from kachecks.check.verdict import Observation, judge
+from kachecks.check.verdict import Findings, Observation, judge
 from kachecks.config.options import Config
 from kachecks.keepalived.process import KeepalivedError
 from kachecks.mysql import pair, positions, queries
+from kachecks.mysql.ability import why_unable
 from kachecks.mysql.errors import OPEN, NoGtids
 from kachecks.mysql.facts import Channel, Facts, channels_by_identity
 from kachecks.mysql.pair import not_our_pair
 from kachecks.mysql.probe import probe
 from kachecks.mysql.session import Session, SessionError
 from kachecks.node import Node
-from kachecks.transitions.clients import SYSTEM_USERS
+from kachecks.transitions.catching_up import held_up
+from kachecks.transitions.clients import SYSTEM_USERS, is_ours
 from kachecks.transitions.demotion import own_users
 
 CONNECT = 1.0
@@ -49,6 +51,9 @@ class Preflight(NamedTuple):
     peer_trouble: str = ""
     peer_without_vrrp: bool = False  # the peer's kernel says that no keepalived runs there
     left: str = ""  # what the peer lacks of this server's transactions, by GTID
+    held_up: str = ""  # the lock that the peer's applier waits for
+    unable: str = ""  # why the peer could not take writes
+    caught_up: bool = False  # this server lacks nothing of the peer's
 
 
 def look_at_both(node: Node) -> Preflight:
@@ -92,7 +97,10 @@ def _ask_servers(node: Node, local: Session, seen: Preflight) -> Preflight:
     try:
         there = probe(peer, CONNECT)
         left = positions.missing(peer, wanted, CONNECT)
-        return seen._replace(peer=there, left=left)
+        behind = positions.missing(local, positions.executed(peer, CONNECT), CONNECT)
+        unable = why_unable(peer, there, CONNECT)
+        seen = seen._replace(peer=there, left=left, caught_up=not behind, unable=unable)
+        return seen._replace(held_up=held_up(node, peer) if left else "")
     except SessionError as error:
         return seen._replace(peer_trouble=_said(error, "peer", node.config))
     finally:
@@ -112,12 +120,12 @@ def _transactions(node: Node, session: Session) -> tuple[Transaction, ...]:
         row["Id"]: row["User"] or ""
         for row in session.query(queries.PROCESSLIST, CONNECT)
         if not (row["Command"] or "").startswith(("Binlog Dump", "Daemon"))
+        and not is_ours(row, own_users(node))
     }
-    spared = SYSTEM_USERS | own_users(node)
     return tuple(
         Transaction(row["id"] or "", users[row["id"]], int(row["seconds"] or 0))
         for row in session.query(queries.TRANSACTIONS, CONNECT)
-        if row["id"] in users and users[row["id"]] not in spared
+        if row["id"] in users and users[row["id"]] not in SYSTEM_USERS
     )
 
 
@@ -173,12 +181,23 @@ def _in_the_way(seen: Preflight, config: Config) -> list[str]:
             "the peer's host says that no keepalived runs there, so nobody would take the VIP:"
             " start it; or --force"
         )
+    if seen.held_up:
+        found.append(
+            f"the peer's applier is {seen.held_up}: a client there holds it up, a backup perhaps:"
+            " wait for it, end it, or --force"
+        )
     if seen.peer is not None:
         late = pair.obstacles(_from_here(seen, seen.peer), LONGEST_LAG) if seen.left else ()
         found += [
             f"the peer: {each.sentence}: wait, or --force"
             for each in late
             if each.lag_seconds is not None
+        ]
+        filters = pair.obstacles(_from_here(seen, seen.peer), LONGEST_LAG)
+        found += [
+            f"the peer: {each.sentence}; or --force"
+            for each in filters
+            if each.kind == pair.FILTER and config.on_broken_replica == "refuse"
         ]
     return found
 
@@ -189,7 +208,8 @@ def _no_way_back(seen: Preflight, config: Config) -> list[str]:
     if seen.local is None or not seen.local.writable:
         return []
     closed = seen.local._replace(writable=False, closed=True)
-    verdict = judge(Observation(False, False, closed, peer=OPEN), config)
+    found = Findings(caught_up=seen.caught_up)
+    verdict = judge(Observation(False, False, closed, peer=OPEN, found=found), config)
     if not verdict.status:
         return []
     return [
@@ -212,13 +232,18 @@ def _there(seen: Preflight, config: Config) -> list[str]:
         return ["the peer is open too: see kachecks status at once"]
     if not peer.closed:
         return ["the peer is not closed to everybody: SET GLOBAL super_read_only = 1 there"]
+    if seen.unable:
+        return [f"the peer could not serve: {seen.unable}"]
     return _replication(seen, peer)
 
 
 def _replication(seen: Preflight, peer: Facts) -> list[str]:
     """What stands still. A mere lag is not among it, as it only needs time."""
     found = pair.obstacles(_from_here(seen, peer), LONGEST_LAG)
-    return [f"the peer: {each.sentence}" for each in found if each.kind != pair.LAG]
+    return [f"the peer: {each.sentence}" for each in found if each.kind not in MAY_BE_FORCED]
+
+
+MAY_BE_FORCED = (pair.LAG, pair.FILTER)
 
 
 def _from_here(seen: Preflight, peer: Facts) -> tuple[Channel, ...]:

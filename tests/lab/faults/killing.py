@@ -1,4 +1,5 @@
-"""SIGKILL for a program of the suite at a point of its work that can be seen from outside."""
+"""SIGKILL for a program of the suite at a point of its work that can be seen from outside, or
+another fault just then."""
 
 from __future__ import annotations
 
@@ -29,11 +30,15 @@ class Killing:
     It looks about a thousand times a second, from entering the context.
     """
 
-    def __init__(self, node: Node, program: str, point: Point) -> None:
-        """`program`: as the kernel calls it; `point`: asked from when the process is there."""
+    def __init__(
+        self, node: Node, program: str, point: Point, fault: Callable[[], object] | None = None
+    ) -> None:
+        """`program`: as the kernel calls it; `point`: asked from when the process is there;
+        `fault`: called in place of the killing."""
         self._node = node
         self._program = program
         self._point = point
+        self._fault = fault
         self._done: float | None = None
         self._problem = ""
         self._stop = threading.Event()
@@ -48,7 +53,7 @@ class Killing:
         self._thread.join()
 
     def wait(self, timeout: float = 15.0) -> float:
-        """Until it is dead; the moment it was killed, CLOCK_MONOTONIC.
+        """Until it is dead; the moment it was at the point, CLOCK_MONOTONIC.
 
         Raises:
             LabError: it has not come, or has ended before it got to the point.
@@ -74,12 +79,15 @@ class Killing:
         while not self._stop.is_set():
             try:
                 reached = self._point(self._node, pid)
-                signal.pidfd_send_signal(process, signal.SIGKILL if reached else 0)
+                kill = reached and self._fault is None
+                signal.pidfd_send_signal(process, signal.SIGKILL if kill else 0)
             except ProcessLookupError:
                 self._problem = f"{self._program} ended before it got to the point"
                 return
             if reached:
                 self._done = time.monotonic()
+                if self._fault is not None:
+                    self._fault()
                 return
             time.sleep(_LOOK)
 

@@ -32,8 +32,33 @@ def unblock_sql(pair: Pair) -> None:
     _change(pair, "-D", pair.nodes, *MYSQL)
 
 
-def _change(pair: Pair, action: str, nodes: Iterable[Node], *kinds: tuple[str, ...]) -> None:
+def reject_sql(pair: Pair, how: str, *nodes: Node) -> None:
+    """These nodes refuse the other one's connections to their server, old and new: `tcp-reset`, or
+    `icmp-port-unreachable`. It looks as if nobody listened."""
+    _change(pair, "-A", nodes, MYSQL[0], target=("REJECT", "--reject-with", how))
+
+
+def accept_sql(pair: Pair, how: str, *nodes: Node) -> None:
+    """Undo `reject_sql`."""
+    _change(pair, "-D", nodes, MYSQL[0], target=("REJECT", "--reject-with", how))
+
+
+def end_dumps(node: Node) -> None:
+    """End the connections by which others read this node's binary log."""
+    for row in node.sql("SHOW PROCESSLIST"):
+        thread = {key.lower(): value for key, value in row.items()}
+        if str(thread["command"]).startswith("Binlog Dump"):
+            node.sql(f"KILL {thread['id']}")
+
+
+def _change(
+    pair: Pair,
+    action: str,
+    nodes: Iterable[Node],
+    *kinds: tuple[str, ...],
+    target: tuple[str, ...] = ("DROP",),
+) -> None:
     for node in nodes:
         for link in pair.other(node).links:
             for kind in kinds:
-                node.iptables(action, "INPUT", *kind, "-s", link.address, "-j", "DROP")
+                node.iptables(action, "INPUT", *kind, "-s", link.address, "-j", *target)

@@ -9,11 +9,15 @@ import signal
 import socket
 import sys
 import time
+from pathlib import Path
 
 
 def main() -> None:
     host_pid, *syslog_fd = sys.argv[1:]
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel then reaps every orphan by itself
+    if syslog_fd:
+        # As systemd has it. The kernel's own 10 lines are less than one failover tells.
+        Path("/proc/sys/net/unix/max_dgram_qlen").write_text("512")
     log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     if syslog_fd:
         log.bind("/dev/log")

@@ -50,7 +50,7 @@ def broken(flavour: Flavour) -> Figures:
         assert _tells(said["sentence"]), said
         scenario.fault("SIGKILL of mysqld on A, 1062 on B")
         a.kill_mysqld()
-        _stays_nowhere(scenario)
+        stays_nowhere(scenario)
         return _repaired(scenario, row)
 
 
@@ -69,7 +69,7 @@ def breaks_in_the_drain(flavour: Flavour) -> Figures:
         )
         refused = b.audit()[-1]
         assert (refused["transition"], refused["outcome"]) == ("promote", "refused"), b.audit()
-        _stays_nowhere(scenario)
+        stays_nowhere(scenario)
         scenario.delay_b(0)
         return _repaired(scenario, row)
 
@@ -107,18 +107,18 @@ def _plant(a: Node, b: Node) -> int:
     """A row on B that replication knows nothing of, with the id of one that A will write soon."""
     row = _last_id(a) + 2 * AHEAD  # ids are every other number
     values = f"({row}, 0, 0)"
-    _unlogged(b, f"INSERT INTO app.writes (id, token, server) VALUES {values}")  # noqa: S608 - ours
+    unlogged(b, f"INSERT INTO app.writes (id, token, server) VALUES {values}")  # noqa: S608 - ours
     return row
 
 
 def _mend(scenario: Scenario, row: int) -> None:
     """What an operator does who has found out which of the two rows is right."""
     b = scenario.b
-    _unlogged(b, f"DELETE FROM app.writes WHERE id = {row}")  # noqa: S608 - ours
+    unlogged(b, f"DELETE FROM app.writes WHERE id = {row}")  # noqa: S608 - ours
     scenario.pair.applier(b, "START")
 
 
-def _unlogged(node: Node, statement: str) -> None:
+def unlogged(node: Node, statement: str) -> None:
     """Run a statement as root on a closed server, and leave it closed; not in the binary log."""
     flavour = node.flavour
     opened = flavour.name == "mysql" and str(node.value("SELECT @@global.super_read_only")) == "1"
@@ -134,7 +134,7 @@ def _last_id(node: Node) -> int:
     return max(row.id for row in rows)
 
 
-def _stays_nowhere(scenario: Scenario) -> None:
+def stays_nowhere(scenario: Scenario) -> None:
     """Neither node has the VIP, nor takes it again, and nobody writes."""
     pair = scenario.pair
     nodes = pair.nodes

@@ -9,7 +9,15 @@ import os
 import time
 from dataclasses import replace
 
-from tests.lab.faults.partition import block_sql, deafen, hear_again, unblock_sql
+from tests.lab.faults.partition import (
+    accept_sql,
+    block_sql,
+    deafen,
+    end_dumps,
+    hear_again,
+    reject_sql,
+    unblock_sql,
+)
 from tests.lab.matrix.figures import Figures
 from tests.lab.matrix.moves import QUIET, SECOND_TRY, must_give_back, must_give_up, must_have_fenced
 from tests.lab.matrix.scenario import (
@@ -152,6 +160,28 @@ def sql_blocked(flavour: Flavour) -> Figures:
         scenario.count_missing(b)
         unblock_sql(scenario.pair)
         return scenario.end_on_b()
+
+
+def sql_rejected(flavour: Flavour, how: str, at: str = "ab", witness: str | None = None) -> Figures:
+    """A firewall refuses SQL, then VRRP is blocked: B gives the VIP back, A serves on."""
+    with playing(flavour, {"witness": witness}) as scenario:
+        pair, a, b = scenario.pair, scenario.a, scenario.b
+        nodes = [node for node in pair.nodes if node.name in at]
+        scenario.observer.mark(f"SQL rejected at {at.upper()} ({how})")
+        reject_sql(pair, how, *nodes)
+        for node in pair.nodes:  # as net_write_timeout does, after minutes
+            end_dumps(node)
+        mark = scenario.fault("VRRP blocked, too")
+        deafen(pair, *pair.nodes)
+        gone = must_give_back(scenario, mark)
+        scenario.wait_since(gone, SECOND_TRY)
+        scenario.must_have_moved(mark, ["b"])
+        assert handover.left(scenario.record(), a.name, mark.time) is None, "A has lost the VIP"
+        scenario.wait_for_write_on(a)
+        accept_sql(pair, how, *nodes)
+        hear_again(pair, *pair.nodes)
+        scenario.bring_back(b)
+        return scenario.end(replace(SERVED_BY_A_REFUSED_BY_B, within=REPLICATION_BACK))
 
 
 def _part_the_nodes(scenario: Scenario) -> Mark:

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 
 from tests.lab.matrix.figures import Figures
 from tests.lab.matrix.moves import QUIET, SECOND_TRY, must_give_back, must_give_up, must_have_fenced
+from tests.lab.matrix.reach import Reach, as_usual
 from tests.lab.matrix.scenario import (
     SERVED_BY_A,
     SERVED_BY_A_REFUSED_BY_B,
@@ -28,9 +29,9 @@ SILENT_CUT = 1.0
 dead node to the other one."""
 
 
-def a_cut_off(flavour: Flavour) -> Figures:
+def a_cut_off(flavour: Flavour, reach: Reach = as_usual) -> Figures:
     """A cut off from peer and witness: it closes itself first, B opens after that."""
-    with playing(flavour, {"witness": WITNESS}) as scenario:
+    with reach(flavour, {"witness": WITNESS}) as scenario:
         a, b = scenario.a, scenario.b
         mark = scenario.fault("A cut off from peer and witness")
         a.cut_link(silent=True)

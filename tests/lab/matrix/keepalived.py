@@ -8,12 +8,14 @@ import subprocess
 import time
 from collections.abc import Callable
 
+from tests.lab.faults.binlog_reader import BinlogReader
+from tests.lab.faults.slow_writer import slow_writer
 from tests.lab.matrix.figures import Figures
 from tests.lab.matrix.scenario import Scenario, playing
 from tests.lab.observing.release import WatchedRelease
-from tests.lab.observing.verify import Expect
+from tests.lab.observing.verify import Expect, NotProvenError
 from tests.lab.pairs import permit, systemd
-from tests.lab.pairs.commands import BIN
+from tests.lab.pairs.commands import BIN, said_in_json
 from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import VIP
 from tests.lab.servers.flavour import Flavour
@@ -47,6 +49,41 @@ def leaves(flavour: Flavour, by: str) -> Figures:
         return scenario.end_on_b("demote: closed")
 
 
+def leaves_with_a_reader(flavour: Flavour, by: str) -> Figures:
+    """Somebody reads A's binary log through the VIP: afterwards B's, and A's no more."""
+    with playing(flavour) as scenario, BinlogReader(scenario.pair) as reader:
+        a, b = scenario.a, scenario.b
+        scenario.wait_until(lambda: reader.reads_from(a), 5, "a reader of A's binary log")
+        scenario.fault(f"{by} on A, and its binary log is read through the VIP")
+        ORDERLY[by](a)
+        scenario.wait_for_write_on(b)
+        scenario.wait_for_keepalived_to_end(a)
+        scenario.wait_until(lambda: not reader.reads_from(a), 5, "A to cut the reader")
+        scenario.wait_until(lambda: reader.reads_from(b), 15, "the reader to come to B")
+        assert not reader.reads_from(a), "it still reads from A as well"
+        return scenario.end_on_b("demote: closed")
+
+
+def leaves_with_an_event(flavour: Flavour, by: str) -> Figures:
+    """An event of A comes to B by replication, where it is switched off: B's status tells."""
+    with playing(flavour) as scenario:
+        a, b = scenario.a, scenario.b
+        a.sql("CREATE EVENT app.purge ON SCHEDULE EVERY 1 HOUR DO SET @purged = 1")
+        scenario.fault(f"{by} on A, which has an event")
+        ORDERLY[by](a)
+        scenario.wait_for_write_on(b)
+        scenario.wait_for_keepalived_to_end(a)
+        _, status = said_in_json(b, "status")
+        assert any("events do not run there: app.purge" in each for each in status["problems"])
+        b.sql("ALTER DEFINER = root@localhost EVENT app.purge ENABLE")  # as doctor says
+        _, status = said_in_json(b, "status")
+        assert not any("events do not run" in each for each in status["problems"]), status
+        scenario.pair.wait_replication_caught_up()
+        rows = a.sql("SELECT status FROM information_schema.events WHERE event_name = 'purge'")
+        assert "SIDE_DISABLED" in str(rows), rows
+        return scenario.end_on_b("demote: closed")
+
+
 def stopped(flavour: Flavour) -> Figures:
     """SIGTERM without the drop-in: the VIP leaves first; B fences A."""
     with playing(flavour) as scenario:
@@ -56,6 +93,35 @@ def stopped(flavour: Flavour) -> Figures:
         return scenario.end_on_b()
 
 
+def stopped_among_slow_writes(flavour: Flavour) -> Figures:
+    """The same while a statement of half a second runs: it is cut, not killed with its server."""
+    with playing(flavour) as scenario:
+        a = scenario.a
+        server = a.mysqld_pid()
+        with slow_writer(a):
+            scenario.fault("SIGTERM of keepalived on A, among slow writes")
+            a.stop_keepalived()
+            scenario.wait_for_write_on(scenario.b)
+        if a.mysqld_pid() != server:
+            _must_have_been_starved(a)
+        return scenario.end_on_b()
+
+
+STARVED = 50.0
+"""Milliseconds to connect to the server; on an idle machine it is 10."""
+
+
+def _must_have_been_starved(node: Node) -> None:
+    """keepalived gives notify_stop a second. Where that is over the server has to be killed.
+
+    Raises NotProvenError: this machine was so busy; AssertionError: it was not.
+    """
+    entries = [entry for entry in node.audit() if entry["transition"] == "demote"]
+    connects = [spent for entry in entries for step, spent in entry["steps"] if step == "connect"]
+    assert not connects or max(connects) > STARVED, f"mysqld was killed: {entries}"
+    raise NotProvenError(f"{node.name}'s notify_stop was starved: {entries}")
+
+
 def stopped_mysqld_hung(flavour: Flavour) -> Figures:
     """The same with mysqld hung: B waits for its death, at the hands of A's notify_stop."""
     with playing(flavour) as scenario:
@@ -63,7 +129,7 @@ def stopped_mysqld_hung(flavour: Flavour) -> Figures:
         scenario.a.kill_mysqld(signal.SIGSTOP)
         scenario.a.stop_keepalived()
         scenario.wait_for_write_on(scenario.b)
-        return scenario.end_on_b("demote: killed")
+        return scenario.end_on_b("demote: killing")
 
 
 def killed(flavour: Flavour) -> Figures:

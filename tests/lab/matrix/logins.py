@@ -7,8 +7,14 @@ from collections.abc import Sequence
 from functools import partial
 
 from tests.lab.faults.full_server import FullServer
+from tests.lab.matrix.applier import unlogged
 from tests.lab.matrix.figures import Figures
-from tests.lab.matrix.scenario import SERVED_BY_A, Scenario, playing
+from tests.lab.matrix.scenario import (
+    SERVED_BY_A,
+    SERVED_BY_A_REFUSED_BY_B,
+    Scenario,
+    playing,
+)
 from tests.lab.observing.verify import Expect
 from tests.lab.pairs import alerts
 from tests.lab.pairs.commands import check, is_fit, run
@@ -16,6 +22,9 @@ from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import VIP
 from tests.lab.records.record import Mark
 from tests.lab.servers.flavour import Flavour
+
+MAY_OPEN = {"mysql": "SYSTEM_VARIABLES_ADMIN", "mariadb": "READ_ONLY ADMIN"}
+"""The privilege to set read_only, by family."""
 
 LOOKING_ON = 4.0
 """Seconds in which nothing must happen: four checks on either node."""
@@ -95,6 +104,27 @@ def wrong_password(flavour: Flavour, on: str) -> Figures:
             scenario.pair.set_options(node, {})
         scenario.wait_until(lambda: is_fit(scenario.b), 5, "B to be fit again")
         return _end_on_a(scenario, mark)
+
+
+def may_not_open(flavour: Flavour) -> Figures:
+    """B's account may not open: it gives the VIP back at once, and A serves when it is back."""
+    with playing(flavour, {"alert": alerts.PROGRAM}) as scenario:
+        a, b = scenario.a, scenario.b
+        alerts.install(b)
+        unlogged(b, f"REVOKE {MAY_OPEN[flavour.name]} ON *.* FROM kachecks@localhost")
+        scenario.fault("SIGKILL of mysqld on A, B's account may not open")
+        a.kill_mysqld()
+        scenario.wait_until(lambda: _refusals(b), 10, "B to refuse")
+        assert "does not let itself be opened: error 1227" in _refusals(b)[0], _refusals(b)
+        scenario.wait_until(lambda: not b.has_vip(VIP), 2, "B to give the VIP up")
+        _must_be_told((b,), "1227")
+        verdict = check(b)
+        assert (verdict["reason"], verdict["exit"]) == ("GAVE_WAY", 16), verdict
+        a.start_mysqld()
+        scenario.wait_for_write_on(a)
+        unlogged(b, f"GRANT {MAY_OPEN[flavour.name]} ON *.* TO kachecks@localhost")
+        scenario.bring_back(b)
+        return scenario.end(SERVED_BY_A_REFUSED_BY_B)
 
 
 def _servers(scenario: Scenario) -> list[int | None]:

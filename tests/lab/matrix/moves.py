@@ -53,6 +53,7 @@ def must_give_back(scenario: Scenario, mark: Mark) -> float:
     scenario.note(f"B had the VIP for {gone - taken:.2f} s")
     assert gone - taken <= GIVEN_BACK, f"B kept the VIP for {gone - taken:.2f} s"
     assert handover.opened_by(scenario.record(), b.name, mark.time) is None, "B opened"
+    scenario.wait_until(b.audit, 5, "the audit log of B")
     assert b.audit()[-1]["outcome"] in ("refused", "closed"), b.audit()
     return gone
 

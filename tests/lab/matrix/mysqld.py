@@ -5,16 +5,23 @@ from __future__ import annotations
 import random
 import signal
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from tests.lab.error import LabError
+from tests.lab.matrix.applier import stays_nowhere
 from tests.lab.matrix.figures import Figures
-from tests.lab.matrix.scenario import SEMI_SYNC_TIMEOUT, Scenario, playing
+from tests.lab.matrix.reach import Reach, as_usual
+from tests.lab.matrix.scenario import SEMI_SYNC_TIMEOUT, SERVED_BY_A, Scenario, playing
 from tests.lab.observing.release import WatchedRelease
 from tests.lab.observing.verify import Expect
 from tests.lab.pairs.commands import check
 from tests.lab.pairs.node import Node
 from tests.lab.records.record import OPEN
 from tests.lab.servers.flavour import Flavour
+
+Beside = Callable[[Scenario], AbstractContextManager[object]]
+"""What goes on all the while."""
 
 HUNG_FOR = 15.0
 """Seconds until a hung mysqld would be continued."""
@@ -23,9 +30,9 @@ BACK = 10.0
 """Seconds for a server that is started again to have one writer in the pair."""
 
 
-def killed(flavour: Flavour) -> Figures:
+def killed(flavour: Flavour, reach: Reach = as_usual, beside: Beside = nullcontext) -> Figures:
     """SIGKILL: B takes over; A boots closed, catches up, stays BACKUP."""
-    with playing(flavour) as scenario:
+    with reach(flavour, {}) as scenario, beside(scenario):
         scenario.fault("SIGKILL of mysqld on A")
         scenario.a.kill_mysqld()
         scenario.wait_for_write_on(scenario.b)
@@ -53,9 +60,9 @@ def stopped(flavour: Flavour) -> Figures:
         return scenario.end_on_b()
 
 
-def hung(flavour: Flavour) -> Figures:
+def hung(flavour: Flavour, beside: Beside = nullcontext) -> Figures:
     """SIGSTOP, SIGCONT 15 s later: A's mysqld is killed before the VIP leaves."""
-    with playing(flavour) as scenario:
+    with playing(flavour) as scenario, beside(scenario):
         pid = scenario.a.mysqld_pid()
         assert pid is not None
         with WatchedRelease(scenario.a) as release:
@@ -69,6 +76,24 @@ def hung(flavour: Flavour) -> Figures:
         except LabError:
             return scenario.end_on_b("demote: killed")
         raise AssertionError("the hung mysqld is still there to be continued")
+
+
+def killed_b_unable(flavour: Flavour) -> Figures:
+    """B's mysqld was started to save a damaged data directory: it is not opened, A serves again."""
+    with playing(flavour) as scenario:
+        a, b = scenario.a, scenario.b
+        b.stop_mysqld()
+        b.start_mysqld(("--innodb-force-recovery=1",))
+        scenario.wait_until(lambda: check(b)["reason"] == "UNABLE_TO_SERVE", 10, "B to be unable")
+        scenario.wait_until(lambda: b.keepalived_state() == "FAULT", 5, "B to be found unfit")
+        scenario.fault("SIGKILL of mysqld on A, innodb_force_recovery on B")
+        a.kill_mysqld()
+        stays_nowhere(scenario)
+        a.start_mysqld()
+        scenario.wait_for_write_on(a)
+        b.stop_mysqld()
+        scenario.bring_back(b)
+        return scenario.end(SERVED_BY_A)
 
 
 def restarted_b_broken(flavour: Flavour) -> Figures:

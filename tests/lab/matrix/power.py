@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from tests.lab.matrix.blocked import REPLICATION_BACK
 from tests.lab.matrix.figures import Figures
 from tests.lab.matrix.scenario import SEMI_SYNC_TIMEOUT, SERVED_BY_A, SERVED_BY_B, Scenario, playing
 from tests.lab.observing.verify import rows_of
@@ -24,6 +25,13 @@ UNFIT_FOR = 4.0
 STANDBY_OFF = 12.0
 """Seconds without the standby: two of the active node's looks at its peer, and more than
 isolation_timeout."""
+
+OUTDATED = 26.0
+"""Seconds: longer than A takes to find B off (replica_net_timeout, 10 s), and than max_lag +
+hung_after + fence_timeout + 2 x peer_check as set for it."""
+
+WITNESS_SILENT = 3.0
+"""Seconds; isolation_timeout is 2."""
 
 
 def a_off(flavour: Flavour) -> Figures:
@@ -94,6 +102,24 @@ def b_off(flavour: Flavour, witness: str | None = None) -> Figures:
         scenario.must_not_have_left_a(mark)
         scenario.must_have_served(mark)
         return figures
+
+
+def b_off_witness_silent(flavour: Flavour) -> Figures:
+    """B has been off for so long that it would not open; then the witness is silent for 3 s."""
+    options = {"witness": WITNESS, "max_lag": 1, "peer_check": 1, "hung_after": 1}
+    with playing(flavour, options) as scenario:
+        a, b = scenario.a, scenario.b
+        b.power_off()
+        time.sleep(OUTDATED)
+        mark = scenario.fault("the witness is silent, B is off")
+        a.iptables("-A", "INPUT", "-s", WITNESS, "-j", "DROP")
+        time.sleep(WITNESS_SILENT)
+        a.iptables("-D", "INPUT", "-s", WITNESS, "-j", "DROP")
+        time.sleep(STANDBY_OFF)
+        scenario.must_not_have_left_a(mark)
+        scenario.must_have_served(mark)
+        scenario.bring_back(b)
+        return scenario.end(replace(SERVED_BY_A, within=REPLICATION_BACK))
 
 
 def _a_off(scenario: Scenario, text: str) -> Figures:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from tests.lab.faults.backups import hanging_dump
 from tests.lab.faults.killing import (
     Killing,
     Point,
@@ -117,6 +118,41 @@ def table_locked(flavour: Flavour) -> Figures:
         _switch_over(scenario.a, 0)
         scenario.wait_for_write_on(scenario.b)
         return scenario.end(Expect(holder="b", audit={"a": ("switchover: handed over",)}))
+
+
+def read_locked_here(flavour: Flavour) -> Figures:
+    """A backup on A holds FLUSH TABLES WITH READ LOCK; it is cut, and B takes over."""
+    with playing(flavour) as scenario:
+        root = Connection(str(scenario.a.socket_path), "root", "", timeout=5)
+        scenario.fault("switchover on A, read-locked")
+        root.query("FLUSH TABLES WITH READ LOCK", 5)
+        _switch_over(scenario.a, 0)
+        scenario.wait_for_write_on(scenario.b)
+        return scenario.end(Expect(holder="b", audit={"a": ("switchover: handed over",)}))
+
+
+def read_locked_there(flavour: Flavour) -> Figures:
+    """A backup on B holds it, so that B cannot apply: refused, or rolled back, for the backup."""
+    with playing(flavour) as scenario:
+        root = Connection(str(scenario.b.socket_path), "root", "", timeout=5)
+        scenario.fault("switchover on A, B read-locked")
+        root.query("FLUSH TABLES WITH READ LOCK", 5)
+        _switch_over(scenario.a, 1)
+        scenario.wait_for_write_on(scenario.a)
+        root.query("UNLOCK TABLES", 5)
+        return scenario.end(Expect(holder="a"))
+
+
+def dumped_there(flavour: Flavour) -> Figures:
+    """Refused while a dump of B keeps it from applying; handed over once that has ended."""
+    with playing(flavour) as scenario:
+        with hanging_dump(scenario.b):
+            scenario.fault("switchover on A, B is being dumped")
+            _refused(scenario.a, "the peer's applier is waiting for ")
+        scenario.pair.wait_replication_caught_up()
+        _switch_over(scenario.a, 0)
+        scenario.wait_for_write_on(scenario.b)
+        return scenario.end(Expect(holder="b"))
 
 
 def long_transaction(flavour: Flavour) -> Figures:
@@ -251,6 +287,9 @@ SCENARIOS: dict[str, Callable[[Flavour], Figures]] = {
     "applier-stopped": applier_stopped,
     "peer-lags": peer_lags,
     "table-locked": table_locked,
+    "read-locked-here": read_locked_here,
+    "read-locked-there": read_locked_there,
+    "dumped-there": dumped_there,
     "long-transaction": long_transaction,
     "peer-without-keepalived": peer_without_keepalived,
     "peer-refuses": peer_refuses,

@@ -11,27 +11,51 @@ from signal import SIGTERM
 from types import MappingProxyType
 from typing import NamedTuple
 
+from tests.lab.faults import unusable
 from tests.lab.matrix import (
     applier,
     blocked,
     boot,
+    busy,
     closing,
+    cut_in_promotion,
     cut_off,
     disk,
+    half_sent,
     hooks,
     keepalived,
     logins,
     mysqld,
     pause,
     power,
+    reach,
+    readers,
+    stale,
+    telling,
+    unknown_process,
+    xa,
 )
 from tests.lab.matrix.figures import Figures
+from tests.lab.observing.lookers import looked_at
 from tests.lab.pairs.pair import WITNESS
 from tests.lab.servers.flavour import Flavour
 from tests.lab.servers.flavours import ALL_FLAVOURS, FLAVOURS
 
 LAST_ON_ALL = 8
 """The last number that is played on further generations of the two families, too."""
+
+_LONG = """
+1-half-sent 5-event 5-reader 6-slow-writes 29-tail 30-cpu-a 30-cpu-b 30-memory 30-disk
+31-hung 31-killed
+32-log-full 32-log-stopped 32-run-full 32-var-full 32-var-read-only 32-var-hung
+33-refused 33-cut 34-lock-tables 34-ddl 34-row-lock 34-backup 34-backups 34-other 34-active
+34-our-lock 35-unable
+36-icmp 36-one-way 37-start 37-lock 37-asked 37-open
+38-failover 39-hung 40-tcp-killed 40-tcp-hung 40-tcp-cut-off 40-tcp-alone
+40-namespace-killed 40-namespace-cut-off
+"""
+BY_HAND = frozenset(_LONG.split())
+"""Variants that `make test` has no time for: `make rows` plays them, in more than an hour."""
 
 
 class Row(NamedTuple):
@@ -63,6 +87,7 @@ class Row(NamedTuple):
 _ROWS = (
     Row(1, "", "mysqld killed", mysqld.killed),
     Row(1, "semi-sync", "row 1, semi-synchronous", mysqld.killed_semi_sync),
+    Row(1, "half-sent", "mysqld killed as it sends a large transaction", half_sent.killed),
     Row(2, "", "mysqld stopped", mysqld.stopped),
     Row(3, "", "mysqld hangs", mysqld.hung),
     Row(4, "", "power-off", power.a_off),
@@ -71,7 +96,13 @@ _ROWS = (
     Row(5, "", "`notify_down`", keepalived.leaves, {"by": "notify_down"}),
     Row(5, "drop-in", "`systemctl stop keepalived`, with the drop-in",
         keepalived.leaves, {"by": "systemctl"}),
+    Row(5, "reader", "`notify_down`, its binary log is read through the VIP",
+        keepalived.leaves_with_a_reader, {"by": "notify_down"}),
+    Row(5, "event", "`notify_down`, and there is an event",
+        keepalived.leaves_with_an_event, {"by": "notify_down"}),
     Row(6, "", "keepalived stopped", keepalived.stopped),
+    Row(6, "slow-writes", "keepalived stopped, a statement of half a second runs",
+        keepalived.stopped_among_slow_writes),
     Row(6, "hung", "keepalived stopped, mysqld hangs", keepalived.stopped_mysqld_hung),
     Row(7, "", "keepalived killed", keepalived.killed),
     Row(8, "", "VRRP blocked", blocked.vrrp_blocked, {"deaf_ones": "ab"}),
@@ -137,6 +168,78 @@ _ROWS = (
     Row(26, "cut", "A paused, its link silent", pause.paused, {"cut": True}, two_writers=True),
     Row(27, "", "B loses power", power.b_off),
     Row(27, "witness", "B loses power, with a witness", power.b_off, {"witness": WITNESS}),
+    Row(29, "", "bulk UPDATE, online ALTER, replayed log", busy.at_hard_work),
+    Row(29, "tail", "B applies an old tail of A", busy.old_tail),
+    Row(30, "cpu-a", "A has a tenth of a CPU", busy.starved, {"on": "a", "cpu": 0.1}),
+    Row(30, "cpu-b", "B has a tenth of a CPU", busy.starved, {"on": "b", "cpu": 0.1}),
+    Row(30, "memory", "A has hardly any memory left",
+        busy.starved, {"on": "a", "memory": 48 << 20}),
+    Row(30, "disk", "A's disk does twenty writes a second",
+        busy.starved, {"on": "a", "writes": 20}),
+    Row(31, "killed", "row 1, looked at all the while", mysqld.killed, {"beside": looked_at}),
+    Row(31, "hung", "row 3, looked at all the while", mysqld.hung, {"beside": looked_at}),
+    Row(32, "log-full", "/dev/log full, then mysqld killed",
+        telling.log, {"fault": unusable.log_full}),
+    Row(32, "log-stopped", "log daemon stopped, then mysqld killed",
+        telling.log, {"fault": unusable.log_stopped}),
+    Row(32, "alert", "`alert` on a hung file system, then mysqld killed", telling.alert),
+    Row(32, "run-full", "/run full on A, then mysqld killed",
+        telling.run_directory, {"fault": unusable.run_full}),
+    Row(32, "run-read-only", "/run read-only on A, then mysqld killed",
+        telling.run_directory, {"fault": unusable.run_read_only}),
+    Row(32, "var-full", "/var full, then mysqld killed",
+        telling.state_directory, {"fault": unusable.var_full}),
+    Row(32, "var-read-only", "/var read-only, then mysqld killed",
+        telling.state_directory, {"fault": unusable.var_read_only}),
+    Row(32, "var-hung", "/var hung, then mysqld killed", telling.state_hung),
+    Row(33, "stopped", "B's receiver stopped, then A dies", stale.receiver_stopped),
+    Row(33, "refused", "A refuses B's receiver, then dies", stale.receiver_refused),
+    Row(33, "cut", "SQL cut while A serves, then A dies", stale.sql_cut),
+    Row(34, "", "B read-locked (FTWRL), then A dies", readers.on_the_standby, {"by": "ftwrl"}),
+    Row(34, "lock-tables", "B's table read-locked, then A dies",
+        readers.on_the_standby, {"by": "lock-tables"}),
+    Row(34, "ddl", "an idle transaction on B before a DDL, then A dies",
+        readers.on_the_standby, {"by": "ddl"}),
+    Row(34, "row-lock", "rows locked on B by a reader, then A dies",
+        readers.on_the_standby, {"by": "row-lock"}),
+    Row(34, "backup", "B's backup lock held, then A dies",
+        readers.on_the_standby, {"by": "backup"}),
+    Row(34, "other", "a table locked on B that nothing waits for, then A dies",
+        readers.on_the_standby, {"by": "other"}),
+    Row(34, "our-lock", "the lock of our promotion held on B, then A dies",
+        readers.on_the_standby, {"by": "our-lock"}),
+    Row(34, "dump", "B is being dumped (mysqldump, mariadb-dump), then A dies", readers.dumped),
+    Row(34, "backups", "backups on both (mysqldump, mariadb-backup), then A dies",
+        readers.backed_up),
+    Row(34, "active", "A read-locked (FTWRL) for 15 s", readers.on_the_active),
+    Row(35, "unable", "B's mysqld in forced recovery, then A dies", mysqld.killed_b_unable),
+    Row(35, "", "B's account may not open, then A dies", logins.may_not_open),
+    Row(36, "reset", "SQL rejected (tcp-reset), VRRP blocked",
+        blocked.sql_rejected, {"how": "tcp-reset"}),
+    Row(36, "icmp", "SQL rejected (ICMP), VRRP blocked",
+        blocked.sql_rejected, {"how": "icmp-port-unreachable"}),
+    Row(36, "one-way", "SQL rejected at A alone, VRRP blocked, with a witness",
+        blocked.sql_rejected, {"how": "tcp-reset", "at": "a", "witness": WITNESS}),
+    *(
+        Row(37, at, f"A cut off while B fences it: {said}", cut_in_promotion.fencing, {"at": at})
+        for at, said in cut_in_promotion.POINTS.items()
+    ),
+    Row(38, "", "XA transactions prepared, A hands over", xa.switchover),
+    Row(38, "failover", "XA transactions prepared, A dies", xa.failover),
+    Row(39, "", "mysqld stopped, keepalived may not kill it", unknown_process.hardened_stopped),
+    Row(39, "hung", "mysqld hangs, keepalived may not kill it", unknown_process.hardened_hung),
+    Row(40, "tcp-killed", "row 1, mysqld reached by TCP", mysqld.killed, {"reach": reach.by_tcp}),
+    Row(40, "tcp-hung", "row 3, mysqld reached by TCP",
+        unknown_process.hung_by_tcp, two_writers=True),
+    Row(40, "tcp-cut-off", "row 9, mysqld reached by TCP",
+        cut_off.a_cut_off, {"reach": reach.by_tcp}),
+    Row(40, "tcp-alone", "row 25, mysqld reached by TCP", unknown_process.b_starts_alone_by_tcp),
+    Row(40, "namespace-killed", "row 1, mysqld in another pid namespace",
+        mysqld.killed, {"reach": reach.from_another_namespace}),
+    Row(40, "namespace-cut-off", "row 9, mysqld in another pid namespace",
+        cut_off.a_cut_off, {"reach": reach.from_another_namespace}),
+    Row(40, "wrong-socket", "a typo in `socket =` on A", unknown_process.wrong_socket),
+    Row(41, "", "the witness silent while B is off", power.b_off_witness_silent),
 )
 # fmt: on
 ROWS = {row.name: row for row in _ROWS}

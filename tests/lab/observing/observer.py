@@ -124,7 +124,11 @@ class Observer:
             if seen(record):
                 return record
             if time.monotonic() > until:
-                raise LabError(f"waited {timeout} s for {what}; seen:\n{picture(record)}")
+                last = record.writes[-1].error if record.writes else "nothing was tried"
+                raise LabError(
+                    f"waited {timeout} s for {what}; the client's last error: {last};"
+                    f" seen:\n{picture(record)}"
+                )
             time.sleep(0.05)
 
     def wait_for_write(

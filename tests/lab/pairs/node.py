@@ -23,7 +23,8 @@ class Node(Host):
 
     `suite_directory` is what it sees at /opt/kachecks, `visible` what else it must see if that
     happens to lie under /tmp. With `datadir_size` (as in mount's size=) the datadir is a tmpfs
-    that fills up at that size and is lost at power-off.
+    that fills up at that size and is lost at power-off. `keepalived_under` is a command that
+    starts keepalived, as a hardened unit does; `server_uid` is whose process mysqld is.
     """
 
     def __init__(
@@ -36,6 +37,8 @@ class Node(Host):
         suite_directory: Optional[Path] = None,
         visible: Sequence[Path] = (),
         datadir_size: Optional[str] = None,
+        keepalived_under: Sequence[str] = (),
+        server_uid: int = 0,
     ) -> None:
         binds = dict(flavour.keepalived.binds)
         if suite_directory:
@@ -60,16 +63,29 @@ class Node(Host):
         )
         super().__init__(name, directory, furniture, switch, links)
         self.flavour = flavour
+        self._keepalived_under = list(keepalived_under)
+        self._server_uid = server_uid
         self.path(STATE_DIRECTORY).chmod(0o700)
 
     # MySQL
 
     def start_mysqld(self, extra: Sequence[str] = (), wait: bool = True) -> int:
         """Start the server and, unless told otherwise, wait until it answers."""
-        pid = self.daemon(self.flavour.process, self.flavour.server_command(extra), "mysqld.log")
+        command = self.flavour.server_command(extra)
+        if self._server_uid:
+            command = self._as_its_user(command)
+        pid = self.daemon(self.flavour.process, command, "mysqld.log")
         if wait:
             self.wait_mysqld()
         return pid
+
+    def _as_its_user(self, command: list[str]) -> list[str]:
+        uid = self._server_uid
+        directories = [DATADIR, str(Path(SOCKET).parent)]
+        self.run(["chown", "-R", f"{uid}:{uid}", *directories])
+        if command[0] == "chroot":
+            return ["chroot", f"--userspec={uid}:{uid}", *command[1:]]
+        return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *command]
 
     def wait_mysqld(self, timeout: float = 30) -> None:
         """Wait until the server answers."""
@@ -124,9 +140,15 @@ class Node(Host):
     # keepalived
 
     def start_keepalived(self) -> int:
-        """As systemd does on Debian, in the foreground of a session of its own."""
-        command = ["keepalived", "--dont-fork", "--log-console"]
-        return self.daemon("keepalived", command, "keepalived.log")
+        """As systemd does on Debian, in the foreground of a session of its own.
+
+        With `--no-syslog`, as docs/failures.md advises: keepalived waits for a log daemon that
+        hangs.
+        """
+        program = ("keepalived", "--dont-fork", "--log-console", "--no-syslog")
+        pid = self.spawn([*self._keepalived_under, *program], "keepalived.log")
+        self.wait(self.keepalived_pids, 10, "keepalived to run")
+        return pid
 
     def stop_keepalived(self, sig: int = signal.SIGTERM, timeout: float = 10) -> None:
         """Send `sig` to the parent process and wait until all of keepalived is gone."""

@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -42,6 +42,8 @@ class Pair:
     (the lines of the my.cnf snippets). With `datadir_size`, such as "300M",
     the datadirs are file systems that fill up at that size, and are lost at power-off.
 
+    `keepalived_under` and `server_uid`: see Node.
+
     Make it in a thread that lives as long as the pair: the nodes die with that thread.
     """
 
@@ -56,6 +58,8 @@ class Pair:
         replication_network: bool = False,
         datadir_size: Optional[str] = None,
         semi_sync: Optional[float] = None,
+        keepalived_under: Sequence[str] = (),
+        server_uid: int = 0,
     ) -> None:
         self.flavour = flavour
         self.suite = suite if isinstance(suite, Suite) else SUITES[suite or "none"]()
@@ -72,6 +76,7 @@ class Pair:
         self._replication_network = replication_network
         self._datadir_size = datadir_size
         self._semi_sync = semi_sync
+        self._node_options = {"keepalived_under": keepalived_under, "server_uid": server_uid}
         if semi_sync is not None:
             milliseconds = round(semi_sync * 1000)
             self._server_options[f"{flavour.semi_sync_source}_timeout"] = milliseconds
@@ -275,6 +280,7 @@ class Pair:
             suite_directory=self.suite.directory,
             visible=self.suite.visible,
             datadir_size=self._datadir_size,
+            **self._node_options,
         )
         self._undo.callback(node.close)
         return node

@@ -91,6 +91,20 @@ class Connection:
             rows.append(_texts(packet, count))
         return Result(rows=tuple(rows), columns=columns)
 
+    def read_binlog(self, server_id: int) -> None:
+        """Listen to the binary log from its first file on, until the server ends it.
+
+        Who only listens learns by keepalive alone that the address has moved to another host.
+        """
+        for option, value in ((socket.TCP_KEEPIDLE, 1), (socket.TCP_KEEPINTVL, 1)):
+            self._socket.setsockopt(socket.IPPROTO_TCP, option, value)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._start_clock(None)
+        self._sequence = 0
+        self._send(b"\x12" + struct.pack("<IHI", 4, 0, server_id))  # COM_BINLOG_DUMP
+        while not _is_end(self._receive()):
+            pass
+
     def close(self) -> None:
         """Close the socket without a farewell: never waits for the server."""
         self._socket.close()

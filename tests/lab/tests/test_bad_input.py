@@ -43,8 +43,9 @@ def test_a_socket_that_does_not_exist(pair: Pair) -> None:
     text = pair.b.path("/etc/kachecks/kachecks.cnf").read_text()
     pair.b.write(option_file, text.replace("/run/mysqld/mysqld.sock", "/run/nowhere.sock"), 0o600)
     status, said = run(pair.b, "check_mysql", f"--defaults-file={option_file}")
-    assert status == 10
-    assert said.startswith("MYSQLD_DOWN: nobody listens on /run/nowhere.sock")
+    assert status == 30
+    assert said.startswith("UNKNOWN: nobody listens on /run/nowhere.sock")
+    assert "lives and listens on /run/mysqld/mysqld.sock" in said
 
 
 def test_notify_master_where_the_vip_is_not(pair: Pair) -> None:
@@ -134,4 +135,4 @@ def test_two_checks_at_once_of_a_hung_server(flavour: Flavour) -> None:
         check = f"{BIN}/check_mysql --fence"
         pair.a.run(["sh", "-c", f"{check} & {check} & {check}; wait"], check=False, timeout=15)
         pair.wait_until(lambda: pair.is_serving(pair.b), 15, "B to serve")
-        assert [entry["outcome"] for entry in pair.a.audit()] == ["opened", "killed"]
+        assert [entry["outcome"] for entry in pair.a.audit()] == ["opened", "killing", "killed"]

@@ -70,8 +70,11 @@ def test_stopped_mysqld_answers_nobody_and_goes_on_when_continued(pair: Pair) ->
 
 
 def test_commands_outlive_a_pause_of_their_node(pair: Pair) -> None:
-    with pair.a.popen(["sh", "-c", "sleep 0.3; echo done"], stdout=subprocess.PIPE) as command:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with pair.a.popen(["sh", "-c", "read line; echo done"], **pipes) as command:
         pair.a.pause()
+        command.stdin.write(b"go on\n")
+        command.stdin.flush()
         time.sleep(0.5)
         assert command.poll() is None
         pair.a.resume()

@@ -63,10 +63,10 @@ def both(flavour: Flavour) -> Iterator[Both]:
         Pair(flavour, "kachecks") as pair,
         Observer.of(pair) as of_first,
     ):
-        of_first.wait_for_write("a")
+        settled = of_first.wait_for_write("a").start
         second = SecondPair(pair)
         second.start()
-        assert_undisturbed(of_first)  # by a second pair, and by the reload of keepalived
+        assert_undisturbed(of_first, settled)  # by a second pair, and by the reload of keepalived
         directory = pair.workdir / NAME
         directory.mkdir()
         servers = (second.a, second.b)

@@ -25,7 +25,7 @@ def names(text: str) -> bool:
 
 
 def test_the_names_are_those_of_state() -> None:
-    assert {"lock", "check", "disk", "open", "permit", "alone", "maintenance", "jsonl"} <= KINDS
+    assert {"lock", "check", "signs", "open", "permit", "alone", "maintenance", "jsonl"} <= KINDS
     assert names(f"{HOLE}/{HOLE}.new")
     assert names(f"{HOLE}.permit")
     assert names(".jsonl")

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from kachecks import __version__
+from kachecks.check.unusable import FENCING_IS_OFF
 from kachecks.check.verdict import RULES, explain
 from tests.unit.doubles import fake_server
 from tests.unit.doubles.check_process import (
@@ -67,7 +68,8 @@ BAD_FILES = [
 @pytest.mark.parametrize(("spoil", "sentence"), BAD_FILES)
 def test_bad_file(node: Node, spoil: Any, sentence: str) -> None:
     spoil(node)
-    assert node.check() == (30, f"UNKNOWN: {sentence.replace('{}', str(node.file))}\n")
+    said = f"{sentence.replace('{}', str(node.file))}{FENCING_IS_OFF}"
+    assert node.check() == (30, f"UNKNOWN: {said}\n")
 
 
 def test_bad_file_in_json(node: Node) -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from kachecks.check.deep_look import FIT_FOR, STALLED_AFTER
+from kachecks.check.deep_look import FIT_FOR, remember
 from kachecks.check.look import is_due
 from kachecks.check.verdict import Findings
 from kachecks.mysql.disks import Disks
 from kachecks.mysql.probe import probe
 from kachecks.mysql.session import DriverError, Lost, ServerError
-from kachecks.state.files import StateError
+from kachecks.mysqld_process import Process
 from kachecks.state.marks import Look
+from kachecks.state.signs import Sign
 from tests.unit.doubles.changing import failing
 from tests.unit.doubles.deep_looks import FIT, FOLLOWS, look
 from tests.unit.doubles.simulated_server import CLOSED, OPEN, Client
@@ -35,9 +37,9 @@ COMMITS = Client("app", "Query", seconds=10, state="Commit")
 DISKS = "disks of 4712: /var/lib/mysql/ /var/log/mysql /tmp"
 
 
-def due_now(world: World) -> bool:
+def due_now(world: World, peer_answers: bool | None = None) -> bool:
     session: Any = world.servers.connect_local(1.0)
-    return is_due(world.node, session, probe(session, 1.0))
+    return is_due(world.node, session, probe(session, 1.0), peer_answers)
 
 
 # When --------------------------------------------------------------------------------------------
@@ -59,6 +61,13 @@ def test_due(last: Look | None, options: dict[str, str], due: bool) -> None:
     """Every peer_check seconds (5), and while something is wrong."""
     world = World(**options).but(time=100.0, last_look=last)
     assert due_now(world) == due
+
+
+@pytest.mark.parametrize(("off_since", "due"), [(90.0, True), (0.0, False)])
+def test_due_when_a_peer_that_was_off_answers(off_since: float, due: bool) -> None:
+    world = World().but(time=100.0, last_look=Look(100.0, alone=True, off_since=off_since))
+    assert not due_now(world, False)
+    assert due_now(world, True) == due
 
 
 @pytest.mark.parametrize("changes", [{"had_contact": False}, {"b__pid": 5000}])
@@ -103,8 +112,10 @@ def test_a_healthy_pair(version: str) -> None:
 def test_a_peer_that_cannot_be_asked(role: Any, trouble: Exception, said: str) -> None:
     world = role().but(a__trouble=trouble)
     found = look(world)
-    assert found._replace(others="") == Findings(peer=said)
+    assert found._replace(others="", connected=False) == Findings(peer=said)
     assert bool(found.others) == (role is active and said in ("refusing", "absent"))
+    gone = said in ("refusing", "absent")
+    assert found.connected == (role is active and gone)  # its receiver says Yes
     assert world.time < 1.1
 
 
@@ -125,7 +136,9 @@ def test_alone_with_what_others_have_committed(version: str) -> None:
     ("trouble", "said"), [(MUTE, "mute"), (ServerError(1227, "you need SUPER"), "unaskable")]
 )
 def test_a_peer_that_falls_silent(statement: str, trouble: Exception, said: str) -> None:
-    assert look(active().but(a__troubles={statement: trouble})) == Findings(peer=said)
+    waits = statement == "SHOW REPLICA STATUS" and said == "mute"
+    found = look(active().but(a__troubles={statement: trouble}))
+    assert found == Findings(peer=said, peer_waits=waits)
 
 
 @pytest.mark.parametrize("statement", ["AS gtid_mode", "GTID_SUBTRACT"])
@@ -140,8 +153,8 @@ UNFIT: list[dict[str, object]] = [
     {"a__receiver": "Connecting"},
     {"a__receiver": "No"},
     {"a__applier": "No"},
-    {"a__lag": "2"},
-    {"a__lag": None},
+    {"a__lag": "2", "a__of_b": 6},
+    {"a__lag": None, "a__of_b": 6},
 ]
 
 
@@ -153,6 +166,31 @@ def test_a_closed_peer_that_is_not_fit(changes: dict[str, object]) -> None:
 @pytest.mark.parametrize("lag", ["0", "1"])
 def test_a_second_that_has_just_turned_is_no_lag(lag: str) -> None:
     assert look(active().but(a__lag=lag)) == FIT
+
+
+@pytest.mark.parametrize("lag", ["2", "236411", "4294967295", "-1", None])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_lag_of_the_peer_that_gtids_disprove(version: str, lag: str | None) -> None:
+    """An idle parallel replica shows that of the last transaction, clocks that differ anything."""
+    assert look(active(version).but(a__lag=lag)) == FIT
+
+
+@pytest.mark.parametrize("lag", ["2", "236411", "4294967295"])
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("role", [active, standby])
+def test_a_lag_of_this_server_that_gtids_disprove(
+    role: Callable[[str], World], version: str, lag: str
+) -> None:
+    """A lag that is no time at all is not even looked into."""
+    world = role(version).but(b__lag=lag)
+    assert look(world).caught_up == (lag != "4294967295")
+    world.b.but(applied=4, applies=0)
+    assert not look(world).caught_up
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_broken_channel_from_a_third_server_makes_no_peer_unfit(version: str) -> None:
+    assert look(active(version).but(a__third=True)) == FIT
 
 
 def test_a_peer_that_is_closed_for_most_is_not_fit() -> None:
@@ -198,7 +236,7 @@ def test_it_never_gives_way_to_one_that_is_not_fit_now(
 def test_degraded(what: str) -> None:
     """What keeps this server from writing, and nothing else."""
     assert Findings(**{what: "why"}).degraded == "why"
-    others = Findings(peer="open", two_writers="x", errant="x", behind="x", wanted="x")
+    others = Findings(peer="open", two_writers="x", errant="x", behind="x", stale="x")
     assert others.degraded == ""
 
 
@@ -259,48 +297,50 @@ def test_a_peer_without_gtids_is_still_open() -> None:
 
 # Writes that wait --------------------------------------------------------------------------------
 
-STATES = [
-    "Waiting for someone to free space",
-    "Waiting for someone to free space (disk full)",
-    "waiting for handler commit",
-    "Waiting for semi-sync ACK from replica",
-    "Commit",
-]
+
+def looks_until_stalled(world: World, most: int = 15) -> Findings:
+    """A look a second, each remembered as the check does."""
+    for _ in range(most):
+        found = look(world)
+        if found.stalled:
+            break
+        assert found.wrong  # so that the next check looks again
+        remember(world.node, found, holder=True)
+        world.pass_time(1.0)
+    return found
 
 
-@pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize("command", ["Query", "Execute"])
-def test_stalled(state: str, command: str) -> None:
+def test_stalled() -> None:
+    """By this node's clock; its statement is older."""
+    world = active().but(time=100.0)
+    world.b.add(Client("app", "Query", seconds=300, state="Commit"))
+    found = looks_until_stalled(world)
+    assert found.stalled == "1 writing connections wait, the longest for 10 s: commit"
+    assert world.time < 111.0
+
+
+def test_one_look_is_no_stall() -> None:
     world = active()
-    world.b.add(Client("app", command, seconds=STALLED_AFTER, state=state))
-    found = look(world)
-    assert found.stalled == f"1 writing connections wait, the longest for 10 s: {state}"
-    assert found.wrong
-
-
-def test_the_longest_is_named() -> None:
-    world = active()
-    for seconds in (11, 300, 42, 9):  # by their text, 42 is the longest
-        world.b.add(Client("app", "Query", seconds=seconds, state="Commit"))
-    assert look(world).stalled == "3 writing connections wait, the longest for 300 s: Commit"
-
-
-@pytest.mark.parametrize(
-    "client",
-    [
-        Client("app", "Query", seconds=STALLED_AFTER - 1, state="Commit"),
-        Client("app", "Query", seconds=9999, state="Sending data"),
-        Client("app", "Query", seconds=9999, state="Waiting for table metadata lock"),
-        Client("app", "Sleep", seconds=9999, state="Commit"),
-        Client("system user", "Slave_SQL", seconds=9999, state="Commit"),
-        Client("app", "Query", seconds=9999, state=None),
-        Client("app", "Query", seconds=None, state="Commit"),
-    ],
-)
-def test_not_stalled(client: Client) -> None:
-    world = active()
-    world.b.add(client)
+    world.b.add(Client("app", "Query", seconds=9999, state="Commit"))
     assert look(world).stalled == ""
+
+
+def test_a_server_that_commits_is_not_stalled() -> None:
+    world = active().but(time=100.0)
+    world.b.add(COMMITS)
+    world.when("SHOW PROCESSLIST", b__made=8, after=105.0)
+    looks_until_stalled(world)
+    assert 115.0 < world.time < 116.0
+
+
+def test_nothing_is_left_when_nobody_waits_any_more() -> None:
+    world = active()
+    world.b.add(COMMITS)
+    for waits in (True, False):
+        if not waits:
+            world.b.clients.popitem()
+        remember(world.node, look(world), holder=True)
+        assert bool(world.node.marks.signs().seen) is waits
 
 
 @pytest.mark.parametrize("changes", [{"vip": False}, {"b__access": CLOSED}])
@@ -308,7 +348,7 @@ def test_only_the_holder_is_asked_for_stalled_writes(changes: dict[str, object])
     """On a closed node an applier or an administrator waits; that moves no VIP."""
     world = active().but(**changes)
     world.b.add(Client("app", "Query", seconds=99, state="Commit"))
-    assert look(world).stalled == ""
+    assert look(world).signs is None
 
 
 # Disks -------------------------------------------------------------------------------------------
@@ -324,12 +364,23 @@ def test_disks(role: Any) -> None:
     assert found.peer
 
 
-def test_a_disk_that_does_not_answer_stalls_writes() -> None:
-    mute = Disks(mute="a file system does not answer")
-    assert look(standby().but(servers__disks=mute)).stalled == mute.mute
-    world = active().but(servers__disks=mute)
-    world.b.add(COMMITS)
-    assert look(world).stalled.startswith("1 writing connections wait")
+@pytest.mark.parametrize("role", [standby, active])
+def test_a_disk_that_does_not_answer_for_ten_seconds(role: Any) -> None:
+    """One look of a second proves nothing; the look after it is told of the child that hangs."""
+    child = Process(99, 1234)
+    world = role().but(servers__disks=Disks(mute=child))
+    found = looks_until_stalled(world)
+    assert found.stalled == "a file system of this server has not answered for 10 s"
+    assert world.servers.hanging == child
+
+
+def test_a_disk_that_answers_again() -> None:
+    world = active().but(servers__disks=Disks(mute=Process(99, 1234)))
+    remember(world.node, look(world), holder=True)
+    world.servers.disks = Disks()
+    remember(world.node, look(world), holder=True)
+    assert not look(world).wrong
+    assert world.servers.hanging is None
 
 
 @pytest.mark.parametrize(
@@ -372,20 +423,21 @@ def test_what_our_server_does_not_tell_is_not_wrong(statement: str, trouble: Exc
 def test_no_disk_may_be_touched(role: Any, expected: Findings) -> None:
     """An earlier check hangs on one. The peer is asked: is it fit to take over?"""
     world = role().but(servers__disks=NO_ROOM)
-    world.b.add(COMMITS)
-    found = look(world, "the check before this one hangs")
-    assert found == expected._replace(stalled="the check before this one hangs")
+    hanging = Sign("the check before this one hangs", world.time)
+    found = look(world, hanging)
+    assert found._replace(signs=None) == expected
+    assert found.signs and found.signs.seen == (hanging,)
     assert not [line for line in world.log if line.startswith("disks")]
 
 
-def test_stalled_writes_are_known_even_where_the_directories_are_not() -> None:
+def test_waiting_writes_are_seen_even_where_the_directories_are_not() -> None:
     world = active().but(b__troubles={"@@global.datadir": MUTE})
     world.b.add(COMMITS)
-    assert look(world).stalled
+    assert look(world).wrong
 
 
 def test_disks_cannot_be_looked_at() -> None:
-    """A hanging child that cannot be noted: the check says so."""
-    unusable = failing(StateError("cannot write /run/kachecks/main.disk"))
-    with pytest.raises(StateError):
+    """No child can be made: the check says so."""
+    unusable = failing(OSError("no child"))
+    with pytest.raises(OSError, match="no child"):
         look(active().but(servers__look_at_disks=unusable))

@@ -7,7 +7,7 @@ import pytest
 from kachecks.check.deep_look import PING_PATIENCE, remember
 from kachecks.check.verdict import Findings
 from kachecks.state.files import StateError
-from kachecks.state.marks import Look
+from kachecks.state.marks import Known, Look
 from tests.unit.doubles.simulation import WITNESS, World, active
 
 # What is remembered ------------------------------------------------------------------------------
@@ -21,12 +21,12 @@ def remembered(world: World, found: Findings, holds: bool = True) -> Look:
 
 def test_the_look_is_remembered() -> None:
     world = World().but(time=7.0)
-    assert remembered(world, Findings(peer="closed")) == Look(7.0, alone=False)
-    assert remembered(world, Findings(errant="why")) == Look(7.0, wrong=True, alone=False)
-    found = Findings(peer="open", wanted="1-1-5", wanted_at=6.5)
-    assert remembered(world, found, holds=False) == Look(
-        7.0, alone=False, wanted="1-1-5", wanted_at=6.5
-    )
+    known = {"alone": False, "late": False}
+    assert remembered(world, Findings(peer="closed")) == Look(7.0, **known)
+    assert remembered(world, Findings(errant="why")) == Look(7.0, wrong=True, **known)
+    wanted = Known(6.9, 6.8, 6.5, "1-1-5")
+    found = Findings(peer="open", known=wanted)
+    assert remembered(world, found, holds=False) == Look(7.0, **known, known=wanted)
 
 
 def test_since_when_the_peer_is_fit() -> None:
@@ -79,8 +79,34 @@ def test_an_open_holder_whose_peer_cannot_take_over_is_alone(
     assert world.alone
     assert world.log.count("mark alone") == 1  # it is written to a disk
     asked = [line for line in world.log if line.startswith(("on link", "echo"))]
-    assert asked == ([] if peer == "refusing" else ["on link?", "echo 10.0.0.1?"])  # and only once
-    assert world.time < 0.09 + PING_PATIENCE + 0.01
+    looks = 0 if peer == "refusing" else 3
+    assert asked == ["on link?", "echo 10.0.0.1?"] * looks
+    assert world.time < looks * (0.09 + PING_PATIENCE) + 0.01
+
+
+def test_since_when_the_peer_is_off() -> None:
+    """A look that cannot tell changes nothing; a sign of its host, or of its server, ends it."""
+    world = World(witness=WITNESS)
+    absent = Findings(peer="absent")
+    assert remembered(world, Findings(peer="closed")).off_since == 0.0
+    since = remembered(world, absent).off_since
+    assert 0.0 < since <= world.time
+    world.pass_time(9.0)
+    assert remembered(world, absent).off_since == since
+    world.network.echo = set()
+    assert remembered(world, absent).off_since == since
+    assert remembered(world, absent, holds=False).off_since == 0.0
+    world.network.echo = {WITNESS}
+    assert remembered(world, absent).off_since > since
+    world.network.on_link = True
+    assert remembered(world, absent).off_since == 0.0
+    world.network.on_link = False
+    remembered(world, absent)
+    assert remembered(world, Findings(peer="absent", connected=True)).off_since == 0.0
+    for peer in ("refusing", "mute", "open"):
+        world.network.on_link = False
+        remembered(world, absent)
+        assert remembered(world, Findings(peer=peer)).off_since == 0.0
 
 
 @pytest.mark.parametrize("sign", [{"network__on_link": True}, {"network__echo": {"10.0.0.1"}}])
@@ -108,6 +134,13 @@ def test_a_network_that_cannot_be_looked_at_proves_nothing(what: str) -> None:
     world = World().but(network__errors={what: PermissionError("no CAP_NET_RAW")})
     look_made = remembered(world, Findings(peer="absent", disk_full="no room"))
     assert (look_made.alone, look_made.wrong) == (None, True)
+    assert not world.alone
+
+
+def test_a_peer_that_refuses_and_still_replicates_is_there() -> None:
+    """It is a firewall that refuses."""
+    world = World()
+    assert not remembered(world, Findings(peer="refusing", connected=True)).alone
     assert not world.alone
 
 

@@ -9,7 +9,7 @@ from kachecks.check.verdict import Findings
 from kachecks.mysql.probe import probe
 from kachecks.mysql.session import ServerError
 from tests.unit.doubles.deep_looks import FIT, FOLLOWS, look, look_in_full
-from tests.unit.doubles.simulated_server import CLOSED, OPEN
+from tests.unit.doubles.simulated_server import CLOSED, OPEN, Client
 from tests.unit.doubles.simulation import MARIADB, MUTE, MYSQL, SILENT, VERSIONS, World, standby
 
 # What only this standby has ----------------------------------------------------------------------
@@ -44,8 +44,6 @@ def test_what_waits_in_the_peers_relay_log(version: str, applier: str, errant: b
         # What the active node writes is always on its way.
         ({"vip": True, "a__access": CLOSED, "b__access": OPEN, "b__made": 9}, FIT),
         ({"b__applied": 3, "b__applies": 0}, FOLLOWS),  # what the peer has more
-        # The peer was rebuilt and lacks transactions of its own: not this server's doing.
-        ({"a__made": 2}, FOLLOWS),
     ],
 )
 def test_what_is_not_errant(version: str, changes: dict[str, object], found: Findings) -> None:
@@ -66,6 +64,45 @@ def test_what_is_still_on_its_way(version: str) -> None:
     world.when("sleep", a__of_b=9)
     assert look(world) == FOLLOWS
     assert world.time < ERRANT_FOR / 2
+
+
+def test_a_commit_that_waits_for_its_acknowledgement_is_not_lost() -> None:
+    """MySQL sends it before its own GTIDs name it (AFTER_SYNC): nobody has reset anything."""
+    world = standby(MYSQL).but(a__made=4)
+    assert "the peer lacks transactions of its own" in look(world).errant
+    waits = Client("app", "Query", state="Waiting for semi-sync ACK from replica", seconds=9)
+    world.a.add(waits)
+    found = look(world)
+    assert (found.errant, found.behind) == ("", "")
+
+
+# Another server at the peer's address -----------------------------------------------------------
+
+
+OTHERS = [({"a__number": 2}, "names this very node"), ({"b__source_id": 9}, "different cluster's")]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("changes", "said"), OTHERS)
+def test_another_server_proves_nothing(version: str, changes: dict, said: str) -> None:
+    """`peer` is this node's own address, or the port that of another pair: no contact, not late no
+    more, no two writers, nothing fit."""
+    world = deaf(version)
+    known = looks_again(world, 60.0).known
+    found = looks_again(world.but(had_contact=False, **changes), 60.0)
+    assert (found.peer, found.peer_fit, found.up_to_date) == ("unaskable", False, False)
+    assert said in found.not_our_pair
+    assert found.wrong
+    assert found.known is not None
+    assert known is not None
+    assert found.known.wanted == known.wanted
+
+
+@pytest.mark.parametrize(("changes", "said"), OTHERS)
+def test_an_open_server_that_is_not_the_peer_is_no_second_writer(changes: dict, said: str) -> None:
+    found = look_in_full(standby().but(b__access=OPEN, vip=True, **changes))
+    assert (found.two_writers, found.ours_to_close) == ("", False)
+    assert said in found.not_our_pair
 
 
 # What this standby has not got -------------------------------------------------------------------
@@ -109,7 +146,8 @@ def test_it_counts_from_when_the_peer_had_it(version: str) -> None:
     world.b.applied = world.b.received = 40
     found = looks_again(world, 1.0)
     assert found.behind == ""
-    assert "50" in found.wanted
+    assert found.known is not None
+    assert "50" in found.known.wanted
     assert looks_again(world, 25.0).behind == ""
     assert looks_again(world, 10.0).behind
 
@@ -123,21 +161,16 @@ def test_a_standby_that_follows_is_never_behind(version: str) -> None:
 
 
 @pytest.mark.parametrize("trouble", [SILENT, MUTE])
-def test_what_a_peer_had_is_forgotten_with_it(trouble: Exception) -> None:
-    """When it answers again it is asked anew."""
+def test_what_a_peer_had_is_kept_until_it_answers_again(trouble: Exception) -> None:
     world = deaf()
     looks_again(world, 1.0)
     looks_again(world.but(a__trouble=trouble), 1.0)
-    assert world.last_look is not None
-    assert world.last_look.wanted == ""
-    world.pass_time(60.0)
-    assert look(world.but(a__trouble=None)).behind == ""
+    assert "which the peer had 6" in looks_again(world.but(a__trouble=None), 60.0).behind
 
 
 @pytest.mark.parametrize("changes", [{"a__access": CLOSED}, {"b__access": OPEN}])
 def test_only_a_standby_of_an_open_peer_can_be_behind(changes: dict[str, object]) -> None:
-    found = looks_again(deaf().but(**changes), 60.0)
-    assert (found.behind, found.wanted) == ("", "")
+    assert looks_again(deaf().but(**changes), 60.0).behind == ""
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(MYSQL, MARIADB), (MARIADB, MYSQL)])
@@ -168,7 +201,7 @@ def test_contact(version: str) -> None:
 def test_a_receiver_that_has_just_connected_is_no_contact(version: str) -> None:
     """It is asked for a while, and then unfit, however little it is behind as it says."""
     world = newcomer(version).but(a__made=40)
-    found = look_in_full(world)
+    found = look(world)
     assert found == Findings(
         peer="open", behind="it has not caught up with the peer since mysqld started"
     )
@@ -211,7 +244,7 @@ def test_contact_is_asked_once(version: str) -> None:
     world = newcomer(version).but(a__made=40, a__access=CLOSED)
     world.a.troubles["AS gtid_mode"] = ServerError(1227, "you need SUPER")
     assert look(world).peer == "closed"  # as it has said before
-    found = look(world.but(had_contact=True, time=0.0))
+    found = look(world.but(had_contact=True, time=0.0, b__moved=0.0))
     assert (found.peer, found.up_to_date) == ("closed", True)
     assert world.time < 0.1
 

@@ -33,8 +33,11 @@ LOADED = re.compile(r"import time:.*\| +(\S+)$", re.MULTILINE)
 def test_the_files_that_a_healthy_check_opens(tmp_path: Path) -> None:
     node = Node(tmp_path)
     now = time.clock_gettime(time.CLOCK_BOOTTIME)
-    (node.run_dir / "main.look").write_text(f"{now:.3f} 0 0 no 0 0.000 0.000 ")
-    (node.run_dir / "main.mysqld").write_text("0 0 contact")
+    (node.run_dir / "main.look").write_text(
+        f"{now:.3f} 0 0 no 0 0.000 0.000 no 0.000 0.000 0.000  0 "
+    )
+    started = round(time.time()) - 93784  # the server is not called mysqld: known by its uptime
+    (node.run_dir / "main.mysqld").write_text(f"0 {started} contact\n{node.socket}\n{node.socket}")
     (node.run_dir / "main.maintenance").write_text("none")
     with listening(node.socket, server()):
         assert node.check("--fence")[0] == 0  # a first verdict is told and remembered

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import pytest
 
+from kachecks.check.look import LAST_ATTEMPT
 from kachecks.check.one_run import ISOLATED_PATIENCE
 from kachecks.mysql.disks import Disks
 from kachecks.mysql.session import ServerError
-from kachecks.state.files import TROUBLE, StateError
+from kachecks.mysqld_process import Process
+from kachecks.state.files import TROUBLE
 from kachecks.state.marks import GaveWay, Look
+from kachecks.state.signs import Sign, Signs
 from kachecks.transitions.giving_way import HOLD
 from tests.unit.doubles.changing import failing
 from tests.unit.doubles.check_runs import (
@@ -43,7 +46,7 @@ from tests.unit.doubles.simulation import (
     SIGKILL,
     SILENT,
     WITNESS,
-    config,
+    World,
 )
 
 # All is well -------------------------------------------------------------------------------------
@@ -72,7 +75,7 @@ TROUBLED: list[tuple[Role, dict[str, object]]] = [
     (holder, {"last_look": None, "a__access": OPEN}),  # two writers
     (standby, {"b__access": OPEN}),  # open without the VIP
     (closed_holder, {"a__access": OPEN}),  # superseded
-    (holder, {"node__config": config(witness=WITNESS), "network__echo": set()}),  # isolated
+    (lambda: cut_off(holder(witness=WITNESS)), {}),  # isolated
     (holder, {"b__trouble": MUTE}),
     (standby, {"gave_way": GaveWay(0.0, "why"), "network__adverts": True}),  # may return
     (standby, {"had_contact": False, "alone": True}),  # first contact
@@ -91,6 +94,59 @@ def test_without_act_nothing_is_changed(role: Role, changes: dict[str, object], 
     if not act:
         assert before == (world.files.texts, world.disk.texts, world.servers.dead)
         assert world.recorded == []
+
+
+# The peer's silence ------------------------------------------------------------------------------
+
+
+def test_when_the_peer_fell_silent_is_remembered() -> None:
+    """For whoever is promoted later: from the first look on, until anything answers."""
+    world = standby(witness=WITNESS).but(network__echo={WITNESS, "10.0.0.1"})
+    check(world)
+    assert world.node.marks.peer_silent_since() is None
+    world.but(network__echo={WITNESS}, a__trouble=SILENT)
+    check(world)
+    since = world.node.marks.peer_silent_since()
+    assert since == pytest.approx(world.time, abs=0.1)
+    world.pass_time(2.0)
+    check(world)
+    assert world.node.marks.peer_silent_since() == since
+    world.but(network__echo={WITNESS, "10.0.0.1"})
+    check(world)
+    assert world.node.marks.peer_silent_since() is None
+
+
+@pytest.mark.parametrize("change", [{"network__echo": set()}, {"a__trouble": None}])
+def test_what_is_no_silence_of_the_peer(change: dict[str, object]) -> None:
+    """It is this node that is cut off, or the peer answers otherwise."""
+    world = standby(witness=WITNESS).but(network__echo={WITNESS}, a__trouble=SILENT)
+    world.last_look = None
+    check(world)
+    assert world.node.marks.peer_silent_since() is not None
+    world.last_look = None
+    check(world.but(**change))
+    assert world.node.marks.peer_silent_since() is None
+
+
+def test_a_standby_remembers_since_when_it_has_lost_its_source() -> None:
+    """Only while another host answers for the VIP: then that node has not died."""
+    world = standby().but(b__receiver="Connecting")
+    check(world)
+    assert world.node.marks.lost_since() is None
+    check(world.but(network__holder=MAC))
+    since = world.node.marks.lost_since()
+    assert since == pytest.approx(world.time, abs=0.1)
+    world.pass_time(1.0)
+    check(world.but(network__holder=""))
+    assert world.node.marks.lost_since() == since
+    check(world.but(b__receiver="Yes"))
+    assert world.node.marks.lost_since() is None
+
+
+def test_a_look_by_hand_remembers_nothing() -> None:
+    world = standby(witness=WITNESS).but(network__echo={WITNESS})
+    check(world, act=False)
+    assert world.node.marks.peer_silent_since() is None
 
 
 # Isolated ----------------------------------------------------------------------------------------
@@ -160,6 +216,17 @@ def test_cut_off_while_this_run_looked() -> None:
     assert world.time < 102.5  # counted from the last answer
 
 
+def test_cut_off_while_its_server_hung() -> None:
+    """The clock of the cut is the shorter one: there is no second attempt."""
+    answering = {WITNESS, "10.0.0.1"}
+    world = holder(witness=WITNESS).but(b__trouble=MUTE, network__echo=answering)
+    world.when("B: connect", network__echo=set(), a__trouble=SILENT)
+    assert result(world) == ("ISOLATED", 15, "holder")
+    assert SIGKILL in world.log
+    hung_after = 3.0
+    assert world.time <= 100.0 + hung_after + LAST_ATTEMPT + ISOLATED_PATIENCE + 0.1
+
+
 @pytest.mark.parametrize(
     ("slow", "looks"), [({}, 1), ({"last_look": None, "a__trouble": SILENT}, 2)]
 )
@@ -216,7 +283,7 @@ def test_it_may_return(ago: float, changes: dict[str, object]) -> None:
     ("changes", "status"),
     [({"vip": True}, 16), ({"b__access": OPEN}, 16), ({"b__trouble": REFUSED}, 10)],
 )
-def test_whether_it_may_return_is_asked_only_of_a_closed_node_without_the_vip(
+def test_adverts_are_listened_for_only_on_a_closed_node_without_the_vip(
     changes: dict[str, object], status: int
 ) -> None:
     """It takes seconds, in which an open one would go on."""
@@ -225,6 +292,33 @@ def test_whether_it_may_return_is_asked_only_of_a_closed_node_without_the_vip(
     assert "adverts?" not in world.log
     assert world.gave_way is not None
     assert world.b.access == CLOSED
+
+
+@pytest.mark.parametrize("act", [True, False])
+def test_adverts_that_keepalived_does_not_heed_count_once(act: bool) -> None:
+    """The nodes would take turns for ever: it returns, takes over, is superseded, returns ..."""
+    world = gave_way(standby()).but(network__adverts=True)
+    assert check(world, act).status == 0
+    world.but(vip=True).pass_time(15)
+    verdict = check(world)
+    assert (verdict.reason, verdict.status) == ("GAVE_WAY", 16)
+    assert ("keepalived does not heed them" in verdict.sentence) == act
+    world.but(vip=False, network__holder=MAC).pass_time(HOLD)
+    assert check(world).status == (16 if act else 0)
+
+
+def test_the_vip_was_added_by_hand_and_the_active_node_has_died() -> None:
+    """It stays unfit while the peer serves, and no longer."""
+    world = gave_way(standby(), 60.0).but(vip=True, network__holder=MAC)
+    assert result(world) == ("GAVE_WAY", 16, "standby")
+    assert "start promotion" not in world.log
+    world.but(a__trouble=REFUSED, network__holder="", b__receiver="Connecting")
+    for _ in range(2):  # what the failing check has marked has to fade
+        world.pass_time(1.0)
+        check(world)
+    assert world.gave_way is None
+    assert world.permit
+    assert "start promotion" in world.log
 
 
 def test_it_returned_and_that_cannot_be_noted() -> None:
@@ -270,7 +364,7 @@ def test_a_person_always_gets_a_closer_look(role: Role) -> None:
 
 
 def test_what_is_wrong_is_looked_at_again_at_the_next_check() -> None:
-    world = holder().but(last_look=None, servers__disks=NO_ROOM, a__lag="5")
+    world = holder().but(last_look=None, servers__disks=NO_ROOM, a__receiver="No")
     assert result(world) == ("DISK_FULL", 0, "holder")
     world.servers.disks = Disks()
     assert result(world) == ("OK", 0, "holder")
@@ -303,7 +397,7 @@ def test_a_full_disk_on_a_standby(elsewhere: str) -> None:
     assert world.gave_way is None
 
 
-@pytest.mark.parametrize("disks", [Disks(), Disks(full="x"), Disks(read_only="x"), Disks(mute="x")])
+@pytest.mark.parametrize("disks", [Disks(), Disks(full="x"), Disks(read_only="x")])
 @BOTH
 def test_the_vip_is_looked_for_elsewhere_only_where_it_matters(role: Role, disks: Disks) -> None:
     world = role().but(last_look=None, servers__disks=disks)
@@ -317,10 +411,9 @@ def test_the_vip_cannot_be_looked_for_elsewhere() -> None:
     assert check(world) == ("UNKNOWN", 30, "no CAP_NET_RAW", "standby")
 
 
-@pytest.mark.parametrize("error", [StateError("cannot note"), OSError("no child")])
-def test_the_disks_cannot_be_looked_at(error: Exception) -> None:
-    world = holder().but(last_look=None, servers__look_at_disks=failing(error))
-    assert check(world) == ("UNKNOWN", 0, str(error), "holder")
+def test_the_disks_cannot_be_looked_at() -> None:
+    world = holder().but(last_look=None, servers__look_at_disks=failing(OSError("no child")))
+    assert check(world) == ("UNKNOWN", 0, "no child", "holder")
     assert world.b.access == OPEN
 
 
@@ -365,23 +458,55 @@ def test_the_peer_is_asked_once_where_the_verdict_hangs_on_it(
     assert world.log.count("A: connect") == 1
 
 
+def hanging(world: World) -> Sign:
+    """An earlier copy of the check that has hung for long, at every look since."""
+    sign = Sign("the check before this one hangs", world.time - 11.0)
+    world.node.marks.remember_signs(Signs((sign._replace(looks=9),)))
+    return sign
+
+
 @pytest.mark.parametrize("fit", [True, False])
 def test_a_second_copy(fit: bool) -> None:
     """No disk is touched, and the verdict is WRITES_STALLED at least; the peer decides."""
-    world = holder().but(servers__disks=NO_ROOM, a__lag="0" if fit else "9")
-    verdict = check(world, stalled="the check before this one hangs")
+    world = holder().but(servers__disks=NO_ROOM, a__receiver="Yes" if fit else "No")
+    verdict = check(world, hanging=hanging(world))
     assert (verdict.reason, verdict.status) == ("WRITES_STALLED", 12 if fit else 0)
-    assert verdict.sentence.startswith("the check before this one hangs")
+    assert verdict.sentence.startswith("the check before this one hangs, for 11 s")
     assert not [line for line in world.log if line.startswith("disks")]
 
 
 def test_a_second_copy_on_a_standby() -> None:
     world = standby()
-    assert check(world, stalled="it hangs") == ("WRITES_STALLED", 0, "it hangs", "standby")
+    verdict = check(world, hanging=hanging(world))
+    assert (verdict.reason, verdict.status, verdict.role) == ("WRITES_STALLED", 0, "standby")
     world.network.holder = MAC
-    assert check(world, stalled="it hangs").status == 12
+    assert check(world, hanging=hanging(world)).status == 12
+
+
+def test_a_second_copy_that_sees_the_first_one_hang_for_the_first_time() -> None:
+    world = holder()
+    first = hanging(world)
+    world.node.marks.remember_signs(Signs())
+    assert check(world, hanging=first).reason == "OK"
+    assert world.node.marks.signs().seen == (first,)
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+def test_who_only_looks_leaves_no_sign(remembered: bool) -> None:
+    """Neither a new one nor one more look at it; the verdict hangs on what --fence has seen."""
+    world = holder().but(servers__disks=Disks(mute=Process(99, 1234)))
+    world.b.add(Client("app", "Query", seconds=60, state="Commit"))
+    if remembered:
+        mute_for_long = Sign("disk 99 1234", world.time - 10.0, looks=9)
+        world.node.marks.remember_signs(Signs((mute_for_long,)))
+    before = dict(world.files.texts)
+    for _ in range(20):
+        reason = check(world, act=False).reason
+        world.pass_time(1.0)
+        assert reason == ("WRITES_STALLED" if remembered else "OK")
+    assert world.files.texts == before
 
 
 def test_a_second_copy_finds_a_dead_server() -> None:
     world = holder().but(b__trouble=REFUSED, servers__dead={SERVER})
-    assert check(world, stalled="it hangs").reason == "MYSQLD_DOWN"
+    assert check(world, hanging=hanging(world)).reason == "MYSQLD_DOWN"

@@ -8,23 +8,39 @@ from kachecks.mysql.disks import Disks
 from kachecks.mysql.session import DriverError, ServerError
 from kachecks.mysqld_process import Process
 from kachecks.state.marks import Look
+from kachecks.state.signs import Sign, Signs
 from kachecks.transitions.demotion import FRESH_LOOK
+from tests.unit.doubles.changing import failing
 from tests.unit.doubles.check_runs import (
     BUG,
     CLOSING,
     DENIED,
     NO_ROOM,
+    NO_RUN_DIR,
     SUPER,
     Role,
     check,
     closed_holder,
+    cut_off,
     gave_way,
     holder,
     marked,
     result,
     standby,
 )
-from tests.unit.doubles.simulation import CLOSED, MUTE, OPEN, REFUSED, SERVER, SIGKILL, World
+from tests.unit.doubles.simulation import (
+    CLOSED,
+    MAC,
+    MUTE,
+    OPEN,
+    REFUSED,
+    SERVER,
+    SIGKILL,
+    SILENT,
+    WITNESS,
+    World,
+    config,
+)
 
 # Closing before the VIP may leave ----------------------------------------------------------------
 
@@ -37,7 +53,11 @@ def test_a_hung_holder_is_killed() -> None:
     assert len(marks) == 2  # closing may take longer than it is fresh
     assert marks[0] < world.index(SIGKILL) < marks[1]
     assert world.time < 100 + 3 + FRESH_LOOK + 0.1
-    assert world.recorded[0]["cause"] == "check_mysql: MYSQLD_HUNG"
+    said = [(entry["outcome"], entry["cause"]) for entry in world.recorded]
+    assert said == [
+        ("killing", "stuck_mysqld = kill"),  # at once: whoever kills may be killed before the end
+        ("killed", "check_mysql: MYSQLD_HUNG"),
+    ]
 
 
 def test_a_hung_standby_is_left_alone() -> None:
@@ -56,17 +76,22 @@ def test_a_dead_holder() -> None:
     assert SIGKILL not in world.log
 
 
+CHILD = Process(99, 1234)
+
+
 @pytest.mark.parametrize(
     ("disks", "reason", "status"),
     [
         (NO_ROOM, "DISK_FULL", 13),
         (Disks(read_only="read-only"), "FILESYSTEM_READ_ONLY", 14),
-        (Disks(mute="mute"), "WRITES_STALLED", 12),
+        (Disks(mute=CHILD), "WRITES_STALLED", 12),
     ],
 )
 def test_a_degraded_holder_gives_way_to_a_fit_peer(disks: Disks, reason: str, status: int) -> None:
     """Closed, and then marked, so that it does not come back the next second."""
     world = holder().but(last_look=None, servers__disks=disks)
+    mute_for_long = Sign(f"disk {CHILD.pid} {CHILD.started}", world.time - 10.0, looks=9)
+    world.node.marks.remember_signs(Signs((mute_for_long,)))
     verdict = check(world)
     assert (verdict.reason, verdict.status, verdict.role) == (reason, status, "holder")
     assert world.gave_way is not None
@@ -222,7 +247,7 @@ def test_the_vip_came_after_the_verdict() -> None:
 
 def test_an_open_server_without_the_vip_is_closed() -> None:
     """notify_backup was killed, or never came."""
-    world = holder().but(vip=False)
+    world = holder().but(vip=False, network__holder=MAC)
     assert result(world) == ("OK", 0, "standby")
     assert world.b.access == CLOSED
     assert world.recorded[0]["cause"] == "check_mysql: OK"
@@ -240,6 +265,104 @@ def test_not_while_a_hook_sees_to_it() -> None:
     assert check(world).status == 0
     assert CLOSING not in world.log
     assert world.recorded == []
+
+
+TWO_VIPS = "10.0.0.100, 10.0.0.101"
+
+
+def some_of_two(role: Role) -> World:
+    world = role().but(vip=False, network__missing=("10.0.0.101",))
+    return world.but(node__config=config(vip=TWO_VIPS))
+
+
+def test_some_of_the_vips_are_here() -> None:
+    """The option file names one more than keepalived has: nothing is closed for that."""
+    world = some_of_two(holder)
+    verdict = check(world)
+    assert (verdict.reason, verdict.status, verdict.role) == ("UNKNOWN", 0, "holder")
+    assert "10.0.0.101 is not on this host" in verdict.sentence
+    assert "virtual_ipaddress" in verdict.sentence
+    assert world.b.access == OPEN
+    assert world.recorded == []
+
+
+def test_some_of_the_vips_are_here_and_its_server_has_died() -> None:
+    """It holds what there is of them."""
+    world = some_of_two(holder).but(b__trouble=REFUSED, servers__dead={SERVER})
+    assert result(world) == ("MYSQLD_DOWN", 10, "holder")
+
+
+def test_some_of_the_vips_are_on_a_closed_node() -> None:
+    """No promotion opens it: keepalived is to let go of them."""
+    assert result(some_of_two(standby)) == ("UNKNOWN", 30, "standby")
+
+
+@pytest.mark.parametrize("left", [(), ("10.0.0.100", "10.0.0.101")])
+def test_the_vips_are_just_coming_or_leaving(left: tuple[str, ...]) -> None:
+    """One after another: one look proves nothing."""
+    world = some_of_two(holder).but(a__access=OPEN)
+    world.when("sleep", network__missing=left, vip=not left)
+    assert check(world).reason == "OK"
+    assert world.b.access == (CLOSED if left else OPEN)
+
+
+def test_with_the_vip_here_or_only_one_of_it_nobody_looks_twice() -> None:
+    for world in (holder(), holder(vip=TWO_VIPS), standby()):
+        assert check(world).reason == "OK"
+        assert "missing?" not in world.log
+
+
+def test_closed_for_a_vip_that_is_nowhere() -> None:
+    """The option file names another VIP than keepalived has: the other node takes over."""
+    world = holder().but(vip=False)
+    verdict = check(world)
+    assert (verdict.reason, verdict.status) == ("GAVE_WAY", 16)
+    assert "is vip in k.cnf the address in keepalived.conf?" in verdict.sentence
+    assert world.b.access == CLOSED
+    assert world.gave_way is not None
+    world.pass_time(1.0)
+    assert result(world) == ("GAVE_WAY", 16, "standby")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"network__holder": MAC},
+        {"a__access": OPEN},
+        {"a__trouble": SILENT},
+        {"opening_told": False},  # it came up open, and has never served
+    ],
+)
+def test_no_reason_to_give_way(changes: dict[str, object]) -> None:
+    world = holder().but(vip=False, **changes)
+    assert result(world) == ("OK", 0, "standby")
+    assert world.b.access == CLOSED
+    assert world.gave_way is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"vip": True}, {"network__holder": MAC}, {"a__access": OPEN}, {"leaving": True}],
+)
+def test_the_vip_is_somewhere_a_moment_later(changes: dict[str, object]) -> None:
+    world = holder().but(vip=False)
+    world.when("holder?", world.then("sleep", **changes))
+    assert check(world).status == 0
+    assert world.gave_way is None
+
+
+def test_the_vip_comes_as_it_gives_way() -> None:
+    world = holder().but(vip=False)
+    world.when("mark gave way", vip=True)
+    assert check(world).status == 0
+    assert world.gave_way is None
+    assert not world.leaving
+
+
+def test_who_has_the_vip_cannot_be_told() -> None:
+    world = holder().but(vip=False)
+    world.network.errors["holder?"] = PermissionError("not allowed")
+    assert result(world) == ("OK", 0, "standby")
 
 
 # What cannot be closed ---------------------------------------------------------------------------
@@ -318,3 +441,96 @@ def test_a_permit_withdrawn_just_now_is_not_given_back() -> None:
     world.pass_time(2.1)  # it was killed: what it withdrew has expired
     check(world)
     assert world.permit
+
+
+# Which process it is cannot be told ---------------------------------------------------------------
+
+
+def by_tcp(**options: str) -> World:
+    """An active node as its last check has seen it, over TCP or from another pid namespace."""
+    world = holder(**options).but(servers__process_known=False, open_mark=None, last_server=None)
+    assert check(world).status == 0
+    return world
+
+
+def test_isolated_and_its_process_unknown() -> None:
+    world = cut_off(by_tcp(witness=WITNESS))
+    assert result(world) == ("ISOLATED", 15, "holder")
+    assert world.b.access == CLOSED
+
+
+def test_no_connection_is_left_and_its_process_unknown() -> None:
+    """It cannot be closed, so it is kept."""
+    world = by_tcp(too_many_connections="fail").but(b__trouble=ServerError(1040, "too many"))
+    assert result(world) == ("TOO_MANY_CONNECTIONS", 0, "holder")
+    world.when("mark leaving", world.then("lock", b__trouble=None))
+    assert result(world) == ("TOO_MANY_CONNECTIONS", 25, "holder")
+    assert world.b.access == CLOSED
+
+
+def test_hung_and_its_process_unknown() -> None:
+    """Nothing can be done for it: failures.md says so."""
+    world = by_tcp().but(b__trouble=MUTE)
+    assert result(world) == ("MYSQLD_HUNG", 11, "holder")
+    assert world.recorded[-1]["outcome"] == "stuck"
+
+
+def test_marks_that_cannot_be_used_tell_nothing() -> None:
+    """Without them it is not known whether this node was open: closed before the VIP leaves."""
+    world = cut_off(holder(witness=WITNESS)).but(open_mark=None, files__error=NO_RUN_DIR)
+    assert result(world) == ("ISOLATED", 15, "holder")
+    assert world.b.access == CLOSED
+
+
+# It lives, and cannot be reached ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("role", "status"), [(holder, 0), (standby, 30)])
+def test_a_missing_socket_file_is_not_death(role: Role, status: int) -> None:
+    world = role().but(last_server=SERVER, b__trouble=REFUSED, servers__listening="/bound.sock")
+    verdict = check(world)
+    assert (verdict.reason, verdict.status) == ("UNKNOWN", status)
+    assert "lives and listens on /bound.sock" in verdict.sentence
+    assert SIGKILL not in world.log
+
+
+def test_one_that_shuts_down_listens_for_a_moment() -> None:
+    world = holder().but(last_server=SERVER, b__trouble=REFUSED, servers__listening="/bound.sock")
+    world.but(servers__dies_after=102.0).when("sleep", servers__listening="")
+    assert result(world) == ("MYSQLD_DOWN", 10, "holder")
+    assert world.time >= 102.0
+
+
+# It may not be killed -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("trouble", [REFUSED, MUTE])
+def test_the_vip_stays_until_a_server_that_may_not_be_killed_has_ended(trouble: Exception) -> None:
+    """keepalived's unit lacks CAP_KILL."""
+    world = holder().but(last_server=SERVER, b__trouble=trouble, servers__may_kill=False)
+    verdict = check(world)
+    assert verdict.status == 0
+    assert "CAP_KILL" in verdict.sentence
+    world.but(b__trouble=REFUSED, servers__dead={SERVER})
+    assert result(world) == ("MYSQLD_DOWN", 10, "holder")
+
+
+def test_a_cut_off_node_leaves_though_it_may_not_kill() -> None:
+    """Its peer opens by the clock."""
+    world = cut_off(holder(witness=WITNESS)).but(b__trouble=MUTE, servers__may_kill=False)
+    assert result(world) == ("ISOLATED", 15, "holder")
+
+
+def test_an_answer_that_makes_no_sense_does_not_leave_a_server_open() -> None:
+    """Of the peer, in the closer look, while the VIP is elsewhere."""
+    world = standby().but(b__access=OPEN, last_look=None)
+    world.servers.connect_peer = failing(ValueError("1-1-x"))  # type: ignore[method-assign]
+    verdict = check(world)
+    assert "unexpected ValueError: 1-1-x" in verdict.sentence
+    assert world.b.access == CLOSED
+
+
+def test_one_that_comes_while_a_promotion_is_finished() -> None:
+    world = closed_holder()
+    world.when("sleep", servers__connect_peer=failing(ValueError("1-1-x")))
+    assert "unexpected ValueError: 1-1-x" in check(world).sentence

@@ -12,6 +12,7 @@ from tests.unit.doubles.changing import failing
 from tests.unit.doubles.check_runs import (
     CLOSING,
     DENIED,
+    NO_ROOM,
     NO_RUN_DIR,
     Role,
     check,
@@ -26,6 +27,14 @@ from tests.unit.doubles.simulation import MARIADB12, MUTE, REFUSED, SERVER, SIGK
 # What is kept for the next run -------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("channels", "socket"), [(1, "/s.sock"), (0, "")])
+def test_the_socket_of_a_server_of_ours_is_remembered(channels: int, socket: str) -> None:
+    """Where the option file names none, no other one is tried from then on."""
+    world = standby().but(last_server=None, b__channels=channels)
+    check(world)
+    assert world.node.marks.last_sockets() == (socket, "/bound.sock")
+
+
 def test_a_good_check_remembers_the_mysqld() -> None:
     world = standby().but(last_server=None)
     check(world)
@@ -38,7 +47,8 @@ def test_a_good_check_remembers_the_mysqld() -> None:
         ({}, True, "OK"),
         ({"received": 4, "applied": 4}, False, "LAG"),  # 0 s behind, says the receiver
         ({"applied": 2, "applies": 0}, True, "OK"),  # the rest is in the relay log
-        ({"lag": "31"}, True, "LAG"),
+        ({"lag": "31"}, True, "OK"),  # disproved by GTIDs
+        ({"lag": "31", "applied": 2, "applies": 0}, True, "LAG"),
         ({"lag": None}, True, "OK"),
         ({"receiver": "Connecting"}, True, "RECEIVER_STOPPED"),
         ({"receiver": "Connecting", "received": 4, "applied": 4}, False, "RECEIVER_STOPPED"),
@@ -139,7 +149,7 @@ def test_an_opening_that_somebody_else_tells_of(changes: dict[str, object]) -> N
     [
         (holder, None, ("UNKNOWN", 0)),
         (standby, None, ("UNKNOWN", 30)),
-        (closed_holder, None, ("UNKNOWN", 0)),
+        (closed_holder, None, ("UNKNOWN", 30)),
         (holder, REFUSED, ("MYSQLD_DOWN", 10)),
         (standby, MUTE, ("MYSQLD_HUNG", 11)),
     ],
@@ -153,6 +163,22 @@ def test_without_a_run_directory(
     verdict = check(world)
     assert (verdict.reason, verdict.status) == expected
     assert (str(NO_RUN_DIR) in verdict.sentence) == (trouble is None)
+    assert "start promotion" not in world.log
+
+
+@pytest.mark.parametrize(
+    ("role", "expected"), [(holder, ("DISK_FULL", 0)), (closed_holder, ("UNKNOWN", 30))]
+)
+def test_what_keeps_a_node_does_not_hide_that_it_cannot_promote(
+    role: Role, expected: tuple[str, int]
+) -> None:
+    """Its disk is full as well: an open node keeps the VIP, of a closed one nobody has anything."""
+    world = role().but(servers__disks=NO_ROOM, last_look=None, a__receiver="No")
+    world.but(
+        node__marks__note_unopened=failing(NO_RUN_DIR), node__marks__mark_open=failing(NO_RUN_DIR)
+    )
+    verdict = check(world)
+    assert (verdict.reason, verdict.status) == expected
     assert "start promotion" not in world.log
 
 

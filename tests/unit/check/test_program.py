@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,17 @@ def test_a_process_that_does_not_end_is_ended() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], timeout=30, check=False)
     assert done.returncode == program.UNKNOWN
+
+
+def test_a_process_whose_interpreter_hangs_is_ended() -> None:
+    """Not one thread of it goes on: the kernel ends it. keepalived takes that for a failure."""
+    code = (
+        "import ctypes\nfrom kachecks.check import program\n"
+        "program.LAST_RESORT, program.LONGEST_RUN = 1, 0.1\n"
+        "program._End(None).comes_after(5)\nctypes.PyDLL(None).sleep(60)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], timeout=30, check=False)
+    assert done.returncode == -signal.SIGALRM
 
 
 def test_a_verdict_stands_where_mysqld_cannot_be_watched(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from kachecks.check.verdict import (
 from kachecks.config.options import Config, parse
 from kachecks.mysql.facts import Facts, Row, Version, parse_channel
 from kachecks.state.maintenance_mark import in_local_time
+from kachecks.state.marks import Known
 from tests.rows import rows
 
 MYSQL = Version(False, (9, 7, 4))
@@ -70,6 +71,15 @@ def test_server_that_could_not_be_asked(
         assert judge(seen._replace(vip_here=False), config(**options)).status == status
 
 
+def test_another_server_at_the_peers_address() -> None:
+    """Neither node acts on it; a standby that cannot ask its peer could not open."""
+    found = Findings(peer="unaskable", not_our_pair="peer names this very node")
+    kept = judge(holder(HEALTHY)._replace(found=found), config())
+    assert (kept.reason, kept.status, kept.problem) == ("UNKNOWN", 0, True)
+    assert kept.sentence == "peer names this very node"
+    assert judge(standby(HEALTHY)._replace(found=found), config()).status == 30
+
+
 def test_a_failure_without_words_is_still_a_failure() -> None:
     assert judge(standby(None, failure="mute"), config()).status == 11
 
@@ -81,6 +91,22 @@ STATES = [
     ("APPLIER_STOPPED", 20, "applier_stopped", {}, "", "was it stopped by hand?"),
     ("APPLIER_STOPPED", 20, "stopped", {}, "closed", "was it stopped by hand?"),
     ("NOT_REPLICATING", 21, "none", {}, "", "does not replicate from 10.0.0.1"),
+    (
+        "NOT_REPLICATING",
+        21,
+        "healthy",
+        {"Replicate_Ignore_DB": "app"},
+        "",
+        "Replicate_Ignore_DB = a",
+    ),
+    (
+        "NOT_REPLICATING",
+        21,
+        "healthy",
+        {"Replicate_Rewrite_DB": "(a,b)"},
+        "",
+        "leaves something out",
+    ),
     ("RECEIVER_STOPPED", 23, "receiver_error", {}, "open", "error 13117: Fatal error"),
     ("RECEIVER_STOPPED", 23, "connecting", {}, "open", "not connected to 10.0.0.1 port 3306"),
     ("LAG", 24, "healthy", {"Seconds_Behind_Source": "31"}, "open", "31 s behind 10.0.0.1"),
@@ -103,8 +129,11 @@ def test_standby(
         ("WITHOUT_GTIDS", "by_file", {}),
         ("APPLIER_STOPPED", "applier_1062", {}),
         ("NOT_REPLICATING", "none", {}),
+        ("NOT_REPLICATING", "healthy", {"Replicate_Wild_Do_Table": "a.%"}),
         ("RECEIVER_STOPPED", "receiver_error", {}),
         ("OK", "connecting", {}),  # the standby is being restarted: no news
+        ("RECEIVER_STOPPED", "connecting", {"Last_IO_Errno": "1130"}),  # no way back
+        ("RECEIVER_STOPPED", "connecting", {"Last_IO_Errno": "2061"}),
         ("LAG", "healthy", {"Seconds_Behind_Source": "31"}),
         ("OK", "healthy", {}),
     ],
@@ -145,7 +174,7 @@ def test_max_lag(lag: str | None, reason: str) -> None:
     assert judge(standby(facts, peer="open"), config(max_lag="7")).reason == reason
 
 
-def test_the_first_rule_that_fits_decides() -> None:
+def test_the_first_rule_that_fails_decides_and_else_the_first_that_fits() -> None:
     facts = replica("receiver_error", Replica_SQL_Running="No", Last_SQL_Errno="1062")
     seen = standby(facts, peer="open")
     assert judge(seen, config()).reason == "APPLIER_STOPPED"
@@ -244,19 +273,16 @@ def test_a_degraded_holder_gives_way_only_to_better(
 
 
 @pytest.mark.parametrize(("reason", "status", "what"), TROUBLES)
-@pytest.mark.parametrize(
-    ("elsewhere", "gave_way", "fails"),
-    [(True, "", True), (False, "", False), (False, "why", True), (True, "why", True)],
-)
-def test_a_degraded_standby(
-    reason: str, status: int, what: str, elsewhere: bool, gave_way: str, fails: bool
-) -> None:
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_a_degraded_standby(reason: str, status: int, what: str, elsewhere: bool) -> None:
     """Better than nobody: it fails only while another host has the VIP, or it has given way."""
-    seen = standby(HEALTHY)._replace(vip_elsewhere=elsewhere, gave_way=gave_way)
+    seen = standby(HEALTHY)._replace(vip_elsewhere=elsewhere)
     found = {what: "in words", "peer_fit": True, "gives_way": True}
     verdict = judge(with_found(seen, **found), config())
-    assert verdict == (reason, status if fails else 0, "in words", "standby")
+    assert verdict == (reason, status if elsewhere else 0, "in words", "standby")
     assert verdict.problem
+    gave_way = with_found(seen._replace(gave_way="why"), **found)
+    assert judge(gave_way, config()) == ("GAVE_WAY", 16, "why", "standby")
 
 
 @pytest.mark.parametrize("what", ["stalled", "disk_full", "disk_read_only"])
@@ -275,6 +301,15 @@ def test_two_writers(ours: bool) -> None:
     assert verdict == ("TWO_WRITERS", 17 if ours else 0, "both", "holder")
     at_standby = judge(with_found(standby(HEALTHY), **found), config())
     assert at_standby == ("TWO_WRITERS", 17, "both", "standby")
+
+
+@pytest.mark.parametrize("better", [True, False])
+def test_a_server_that_could_not_serve(better: bool) -> None:
+    found = {"unable": "offline", "gives_way": better}
+    at_holder = judge(with_found(holder(HEALTHY), **found), config())
+    assert at_holder == ("UNABLE_TO_SERVE", 19 if better else 0, "offline", "holder")
+    at_standby = judge(with_found(standby(HEALTHY), **found), config())
+    assert at_standby == ("UNABLE_TO_SERVE", 19, "offline", "standby")
 
 
 def test_errant_transactions() -> None:
@@ -301,6 +336,16 @@ def test_isolated_and_gave_way_fail_everybody(
     assert judge(standby(facts, **seen), config()) == (reason, status, sentence, "standby")
 
 
+@pytest.mark.parametrize("behind", ["", "still without 40"])
+def test_a_lag_that_gtids_disprove_is_none(behind: str) -> None:
+    late = replica(Seconds_Behind_Source="99")
+    for seen in (standby(late, peer="open"), holder(late)):
+        assert judge(seen, config()).reason == "LAG"
+        assert judge(with_found(seen, caught_up=True), config()).reason == "OK"
+    at_standby = with_found(standby(late, peer="open"), caught_up=True, behind=behind)
+    assert judge(at_standby, config()).reason == ("LAG" if behind else "OK")
+
+
 def test_behind() -> None:
     """What the peer had is not here, whatever the threads say: as late as one that says so."""
     seen = with_found(standby(HEALTHY), behind="still without 40")
@@ -309,19 +354,22 @@ def test_behind() -> None:
 
 
 def test_the_order_of_the_new_rules() -> None:
-    """A dead server first: of all others it may be said that it lives."""
-    everything = Findings("open", True, "stalled", "full", "read-only", "both", True, "errant")
+    """First what closes an open node, and of that first what another node counts the seconds of."""
+    everything = Findings(
+        peer="open", stalled="stalled", disk_full="full", disk_read_only="read-only",
+        two_writers="both", errant="errant",
+    )  # fmt: skip
     seen = holder(None, failure="refusing", detail="x", isolated="nobody", gave_way="superseded")
     mark = in_local_time(0, 1, "kim", "disks")
     seen = seen._replace(found=everything, maintenance=mark)
     reasons = []
     for gone in (
-        {"failure": ""},
-        {"found": everything._replace(stalled="")},
-        {"found": everything._replace(stalled="", disk_full="")},
-        {"found": everything._replace(stalled="", disk_full="", disk_read_only="")},
         {"isolated": ""},
+        {"failure": ""},
         {"gave_way": ""},
+        {"found": everything._replace(two_writers="")},
+        {"found": everything._replace(two_writers="", stalled="")},
+        {"found": everything._replace(two_writers="", stalled="", disk_full="")},
         {"found": Findings(errant="errant")},
         {"maintenance": None},
         {"found": Findings()},
@@ -329,8 +377,8 @@ def test_the_order_of_the_new_rules() -> None:
         reasons.append(judge(seen, config()).reason)
         seen = seen._replace(**gone)
     assert reasons == [
-        "MYSQLD_DOWN", "WRITES_STALLED", "DISK_FULL", "FILESYSTEM_READ_ONLY", "ISOLATED",
-        "GAVE_WAY", "TWO_WRITERS", "MAINTENANCE", "ERRANT_TRANSACTIONS",
+        "ISOLATED", "MYSQLD_DOWN", "GAVE_WAY", "TWO_WRITERS", "WRITES_STALLED", "DISK_FULL",
+        "FILESYSTEM_READ_ONLY", "MAINTENANCE", "ERRANT_TRANSACTIONS",
     ]  # fmt: skip
     assert judge(seen, config()).reason == "OK"
 
@@ -367,26 +415,30 @@ def test_statuses_are_distinct_and_fit_for_keepalived() -> None:
 
 # As the manual prints it.
 TABLE = """
+ISOLATED              15  fail | fail
 MYSQLD_DOWN           10  fail | fail
 MYSQLD_HUNG           11  fail | fail
-WRITES_STALLED        12  fail if the peer is fit to take over, else keep, alert | fail while \
-another host answers for the VIP or this node gave way, else keep, alert
-DISK_FULL             13  fail if the peer is fit to take over, else keep, alert | fail while \
-another host answers for the VIP or this node gave way, else keep, alert
-FILESYSTEM_READ_ONLY  14  fail if the peer is fit to take over, else keep, alert | fail while \
-another host answers for the VIP or this node gave way, else keep, alert
-ISOLATED              15  fail | fail
 GAVE_WAY              16  fail | fail
 TWO_WRITERS           17  fail with the higher server_id, or at the third look, else keep, \
 alert | fail
+WRITES_STALLED        12  fail if the peer is fit to take over, else keep, alert | fail while \
+another host answers for the VIP, else keep, alert
+DISK_FULL             13  fail if the peer is fit to take over, else keep, alert | fail while \
+another host answers for the VIP, else keep, alert
+FILESYSTEM_READ_ONLY  14  fail if the peer is fit to take over, else keep, alert | fail while \
+another host answers for the VIP, else keep, alert
+UNABLE_TO_SERVE       19  fail if the peer is fit to take over, else keep, alert | fail
 MAINTENANCE           18  keep, alert | fail
+WRITES_HELD_UP        28  keep, alert | fail
 WITHOUT_GTIDS         26  keep, alert | fail
 APPLIER_STOPPED       20  keep, alert | fail (on_broken_replica = open: keep, alert)
 NOT_REPLICATING       21  keep, alert | fail (on_broken_replica = open: keep, alert)
 ERRANT_TRANSACTIONS   22  keep, alert | fail
 RECEIVER_STOPPED      23  keep, alert | fail
 LAG                   24  keep, alert | fail
+STALE                 29  keep, alert | fail (on_stale_replica = open: keep, alert)
 TOO_MANY_CONNECTIONS  25  keep, alert (too_many_connections = fail: fail) | fail
+NOT_OPEN              27  keep, alert | keep, alert
 UNKNOWN               30  keep, alert | fail
 OK                     0  none of these
 """
@@ -429,7 +481,7 @@ def test_ok_in_words(seen: Observation, sentence: str) -> None:
 
 # Which findings make the next check look again ----------------------------------------------------
 
-WRONG = ["stalled", "disk_full", "disk_read_only", "two_writers", "errant", "behind"]
+WRONG = ["stalled", "disk_full", "disk_read_only", "two_writers", "unable", "errant", "behind"]
 
 
 @pytest.mark.parametrize("what", WRONG)
@@ -442,7 +494,7 @@ def test_what_is_wrong_is_looked_at_again(what: str) -> None:
 def test_the_peer_alone_is_not_wrong(peer: str, fit: bool) -> None:
     """A standby that is powered off for a week must not cost a closer look every second."""
     assert not Findings(peer=peer, peer_fit=fit, ours_to_close=fit).wrong
-    assert not Findings(peer=peer, wanted="1-1-5", wanted_at=7.0).wrong
+    assert not Findings(peer=peer, known=Known(7.0, 7.0, 7.0, "1-1-5")).wrong
     assert not Findings(peer=peer, up_to_date=fit).wrong
 
 

@@ -92,6 +92,10 @@ AWAY = {"there": None, "to_here": None, "to_there": None, "trouble": "nothing an
         ({"to_there": tail()}, [("NOT_CAUGHT_UP", NOT_YET)]),
         ({"to_there": tail(channels=(NO_RECEIVER,))}, [("RECEIVER_STOPPED", DECIDE)]),
         ({"to_there": tail(channels=())}, [("NOT_REPLICATING", DECIDE)]),
+        (
+            {"to_there": tail(channels=(RUNS._replace(filters=("Replicate_Do_DB = x",)),))},
+            [("NOT_REPLICATING", DECIDE)],
+        ),
         ({"to_there": tail(channels=(DUPLICATE,))}, [("APPLIER_ERROR", DECIDE)]),
         ({"to_here": gap(THERE, HERE, STOPPED)}, [("APPLIER_STOPPED", DECIDE)]),
         (
@@ -132,6 +136,7 @@ AWAY = {"there": None, "to_here": None, "to_there": None, "trouble": "nothing an
         ({"verdict": OK._replace(reason="DISK_FULL", status=13)}, [("DISK_FULL", DECIDE)]),
         ({**AWAY, "answers": True}, [("PEER_UNKNOWN", DECIDE)]),
         ({**AWAY, "proven": False}, [("COLD_START", DECIDE)]),
+        ({**AWAY, "stale": "it lacks 1-1-5"}, [("STALE", DECIDE)]),
         (AWAY, [("PEER_AWAY", NOT_YET)]),
         (
             {**AWAY, "here": server(1, False)._replace(facts=BROKEN)},

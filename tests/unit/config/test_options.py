@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import pytest
 
@@ -34,6 +36,7 @@ def test_the_sample_of_the_design() -> None:
         peer_grace=3.0,
         peer_check=5.0,
         on_hung_peer="refuse",
+        on_stale_replica="refuse",
         cold_start="refuse",
         too_many_connections="keep",
         min_free=64 * 1024 * 1024,
@@ -51,6 +54,7 @@ def test_the_defaults_are_those_of_the_sample(monkeypatch: pytest.MonkeyPatch) -
     no_password = Login("kachecks", None, None, 3306, "/run/mysqld/mysqld.sock")
     assert parse(NEEDED, "k.cnf") == parse(SAMPLE, "k.cnf")._replace(
         interface=None,
+        socket_by_default=True,
         witnesses=(),
         alert=None,
         local=no_password,
@@ -60,7 +64,9 @@ def test_the_defaults_are_those_of_the_sample(monkeypatch: pytest.MonkeyPatch) -
 
 def test_every_key_of_the_first_group_is_a_field_and_the_other_way_round() -> None:
     fields = {key.name for key in options.KEYS if key.group == "kachecks"} - {"vip", "witness"}
-    assert set(Config._fields) - fields == {"path", "vips", "witnesses", "local", "remote"}
+    assert set(Config._fields) - fields == {
+        "path", "vips", "witnesses", "local", "remote", "socket_by_default"
+    }  # fmt: skip
     assert fields < set(Config._fields)
 
 
@@ -96,6 +102,7 @@ def test_every_default_is_a_value_that_the_key_accepts_and_every_key_is_explaine
         ("peer_grace = 0", "peer_grace", 0.0),
         ("peer_check = 60", "peer_check", 60.0),
         ("on_hung_peer = open", "on_hung_peer", "open"),
+        ("on_stale_replica = open", "on_stale_replica", "open"),
         ("cold_start = open", "cold_start", "open"),
         ("too_many_connections = fail", "too_many_connections", "fail"),
         ("min_free = 0", "min_free", 0),
@@ -144,6 +151,33 @@ def test_the_default_socket_is_the_first_that_exists(
     assert parse(NEEDED, "k.cnf").local.socket == paths[2]
     Path(paths[1]).touch()
     assert parse(NEEDED, "k.cnf").local.socket == paths[1]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")
+@pytest.mark.parametrize(("owner", "taken"), [(0, True), (999, True), (1000, False)])
+def test_in_tmp_anybody_may_listen(
+    monkeypatch: pytest.MonkeyPatch, owner: int, taken: bool
+) -> None:
+    """And would be sent the password: only a system account's socket is tried there."""
+    with NamedTemporaryFile(dir="/tmp") as there:
+        os.chown(there.name, owner, owner)
+        monkeypatch.setattr(options, "SOCKETS", ("/nowhere/mysqld.sock", there.name))
+        expected = there.name if taken else "/nowhere/mysqld.sock"
+        assert parse(NEEDED, "k.cnf").local.socket == expected
+
+
+@pytest.mark.parametrize(
+    ("client", "by_default"),
+    [
+        ("", True),
+        ("socket =", True),
+        ("host = localhost", True),
+        ("socket = /s", False),
+        ("host = 127.0.0.1", False),
+    ],
+)
+def test_whether_the_file_names_the_server(client: str, by_default: bool) -> None:
+    assert with_lines(client=client).socket_by_default == by_default
 
 
 @pytest.mark.parametrize(
@@ -234,6 +268,7 @@ def test_the_peer_inherits_nothing_else() -> None:
         ("on_drain_timeout = yes", "expected refuse or open"),
         ("on_broken_replica = skip", "expected refuse or open"),
         ("on_hung_peer = 1", "expected refuse or open"),
+        ("on_stale_replica = yes", "expected refuse or open"),
         ("cold_start = no", "expected refuse or open"),
         ("too_many_connections = ignore", "expected keep or fail"),
         ("drain_timeout = 0", "expected 1 to 3600 seconds"),

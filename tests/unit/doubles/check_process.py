@@ -82,12 +82,24 @@ def server(
         if "@@global.read_only" in sql:
             return one_row("read_only", value, "super_read_only", value, *identity)
         if sql == queries.PROCESSLIST:
-            return one_row("Id", "1", "User", "app", "Command", "Sleep", "Time", "1", "State", "")
+            names = ("Id", "User", "Command", "Time", "State", "Info")
+            values = ("1", "app", "Sleep", "1", "", "")
+            return one_row(*(part for item in zip(names, values) for part in item))
+        if "innodb_force_recovery" in sql:
+            names = ("force_recovery", "read_only"), ("offline_mode", "transaction_read_only")
+            return one_row(
+                *(part for name in names[0] for part in (f"innodb_{name}", "0")),
+                *(part for name in names[1] for part in (name, "0")),
+            )
         if sql == queries.DIRECTORIES:
             return one_row("datadir", "/", "binlog", "/log", "tmpdir", "/")
+        if sql == queries.UPTIME:
+            return one_row("Variable_name", "Uptime", "Value", "93784")
         if "gtid_executed" in sql:
             return one_row("executed", "", "applied", "", "gtid_mode", "ON")
-        assert sql == "SHOW REPLICA STATUS"
+        if "GTID_SUBTRACT" in sql:
+            return one_row("missing", "")
+        assert sql == "SHOW REPLICA STATUS", sql
         return one_row(*(part for item in row.items() for part in item))
 
     return answer(answers)

@@ -12,6 +12,7 @@ from kachecks.mysql.disks import Disks
 from kachecks.mysql.session import ServerError
 from kachecks.state.files import StateError
 from kachecks.state.marks import GaveWay, Look
+from kachecks.state.signs import Sign
 from tests.unit.doubles import simulation
 from tests.unit.doubles.changing import failing
 from tests.unit.doubles.simulation import CLOSED, SILENT, World, active
@@ -48,15 +49,15 @@ NO_ROOM = Disks(full="no room")
 SUPER = ServerError(1227, "you need SUPER")
 
 
-def check(world: World, act: bool = True, stalled: str = "") -> Verdict:
-    verdict = run_check(world.node, act, stalled)
+def check(world: World, act: bool = True, hanging: Sign | None = None) -> Verdict:
+    verdict = run_check(world.node, act, hanging)
     assert world.sessions_left == []
     assert world.locked_by != "us"
     return verdict
 
 
-def result(world: World, stalled: str = "") -> tuple[str, int, str]:
-    verdict = check(world, stalled=stalled)
+def result(world: World) -> tuple[str, int, str]:
+    verdict = check(world)
     return verdict.reason, verdict.status, verdict.role
 
 

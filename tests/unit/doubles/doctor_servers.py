@@ -48,6 +48,7 @@ class Answers:
         self.troubles: dict[str, SessionError] = {}
         for server in self.servers.values():
             server["version"] = version or server["version"]
+            server["rows"].setdefault(operator_queries.IDLE_EVENTS, [{"events": None}])
         derive(self)
 
     @property
@@ -168,7 +169,7 @@ class _Session:
             ahead = float(self._rows[sql][0].get("ahead") or 0)
             now = datetime.fromtimestamp(datetime.now().timestamp() + ahead, timezone.utc)
             return [{"now": now.replace(tzinfo=None).isoformat(" ", "microseconds")}]
-        found = self._rows[sql]
+        found = self._rows.get(sql, []) if sql == queries.PROCESSLIST else self._rows[sql]
         if isinstance(found, Exception):
             raise found
         return [dict(row) for row in found]

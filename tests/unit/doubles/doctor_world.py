@@ -168,7 +168,7 @@ def running(here: Setup | None, *arguments: str) -> KeepalivedProgram:
     """keepalived of Debian 12, which reads our file."""
     conf = ("-f", here.conf.path) if here else ()
     return KeepalivedProgram(
-        "/usr/sbin/keepalived", (2, 2, 7), 0, (), ("keepalived", *conf, *arguments)
+        "/usr/sbin/keepalived", (2, 2, 7), 0, (), ("keepalived", *conf, *arguments), (1 << 41) - 1
     )
 
 

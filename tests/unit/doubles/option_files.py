@@ -29,6 +29,7 @@ isolation_timeout = 2
 peer_grace = 3
 peer_check = 5
 on_hung_peer      = refuse
+on_stale_replica  = refuse
 cold_start        = refuse
 too_many_connections = keep
 min_free   = 64M

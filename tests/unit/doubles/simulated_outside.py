@@ -7,12 +7,12 @@ They act on one World (simulation.py) and say in its log what was done to them.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kachecks import bounded, node
 from kachecks.mysql.disks import Disks
-from kachecks.mysql.session import NoAnswer, Unreachable
+from kachecks.mysql.session import NoAnswer, Refused, Unreachable
 from kachecks.mysqld_process import Process
 from kachecks.network import link
 from kachecks.state import files
@@ -155,7 +155,8 @@ class Disk(Part, files.Disk):
     def changes(self, how: str, path: str) -> None:
         if self.error:
             raise self.error
-        self.world.event(f"{how} alone" if path.endswith(".alone") else "")
+        kind = path.rpartition(".")[2]
+        self.world.event(f"{how} {kind}" if kind in ("alone", "late") else "")
 
 
 class Servers(Part, node.Servers):
@@ -165,12 +166,16 @@ class Servers(Part, node.Servers):
     unkillable = False
     pidfd = True  # this kernel has it
     process_known = True  # False: over TCP, or in another pid namespace
+    listening = ""  # as what B's mysqld has bound the socket on which it listens
+    may_kill = True
     disks = Disks()
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.dead: set[Process] = set()
+        self.hanging: Process | None = None  # the child that the last look at disks was told of
         self.ports_from_peer: set[int] = set()
+        self.ports_through_vip: set[int] = set()
 
     def connect_local(self, timeout: float) -> Any:
         return self._connect(self.world.b, timeout)
@@ -195,8 +200,19 @@ class Servers(Part, node.Servers):
     def connections_from_peer(self) -> set[int]:
         return self.ports_from_peer
 
+    def connections_through_vip(self) -> set[int]:
+        return self.ports_through_vip
+
     def process_of(self, session: Any) -> Process | None:
-        return session.server.process if self.process_known else None
+        if self.process_known:
+            return session.server.process
+        return Process(0, 1000 + session.server.pid)  # its start, from its uptime
+
+    def sockets_of(self, session: Any) -> tuple[str, str]:
+        return "/s.sock", "/bound.sock" if self.process_known else ""
+
+    def listens(self, process: Process, socket: str) -> bool:
+        return self.listening == socket and self.alive(process)
 
     def alive(self, process: Process) -> bool:
         if self.dies_after is not None and self.world.time >= self.dies_after:
@@ -213,12 +229,21 @@ class Servers(Part, node.Servers):
         return self.wait_for_end(process, seconds) if self.pidfd else None
 
     def kill(self, process: Process) -> bool:
+        if not self.may_kill:
+            raise PermissionError(1, "Operation not permitted")
         self.world.say(f"SIGKILL {process.pid}")
         if not self.unkillable:
             self.dead.add(process)
         return True
 
-    def look_at_disks(self, process: Process, directories: tuple[str, ...]) -> Disks:
+    def look_at_disks(
+        self,
+        process: Process,
+        directories: tuple[str, ...],
+        binlog: str,
+        hanging: Process | None,
+    ) -> Disks:
+        self.hanging = hanging
         self.world.say(f"disks of {process.pid}: {' '.join(directories)}")
         return self.disks
 
@@ -226,8 +251,11 @@ class Servers(Part, node.Servers):
 class Network(Part, link.Network):
     """What answers beside SQL."""
 
+    missing: tuple[str, ...] = ()  # of several VIPs, where not all are here; (): none is
     holder = ""  # the MAC that answers for the VIP
     on_link = False
+    shares_link = True  # the peer's own address is on the VIP's
+    blind = False  # a switch drops the questions that are not for the VIP's holder
     adverts = False
     no_vrrp = False  # the peer's host says so
 
@@ -240,6 +268,11 @@ class Network(Part, link.Network):
         self.ask("vip?")
         return self.world.vip
 
+    def vips_missing(self) -> tuple[str, ...]:
+        self.ask("missing?")
+        vips = self.world.node.config.vips
+        return () if self.world.vip else self.missing or vips
+
     def answers(self, addresses: Sequence[str], seconds: float) -> bool:
         self.ask(f"echo {' '.join(addresses)}?")
         answered = bool(self.echo.intersection(addresses))
@@ -251,10 +284,24 @@ class Network(Part, link.Network):
         self.world.pass_time(ONE_MILLISECOND if self.holder else 0.09)
         return self.holder
 
+    def peer_is_neighbour(self) -> bool:
+        return self.shares_link
+
+    def ask_for_holder(self) -> Callable[[], str]:
+        return self.holder_elsewhere
+
     def peer_on_link(self) -> bool:
         self.ask("on link?")
-        self.world.pass_time(ONE_MILLISECOND if self.on_link else 0.09)
-        return self.on_link
+        refuses = self.shares_link and isinstance(self.world.a.trouble, Refused)
+        on_link = self.on_link or (refuses and not self.blind)
+        self.world.pass_time(ONE_MILLISECOND if on_link else 0.09)
+        return on_link
+
+    def macs_of_vip(self) -> frozenset[str]:
+        return frozenset({self.holder_elsewhere()} - {""})
+
+    def macs_of_peer(self) -> frozenset[str]:
+        return frozenset({"02:00:0a:00:00:01"} if self.peer_on_link() else ())
 
     def peer_has_no_vrrp(self) -> bool:
         self.ask("vrrp?")

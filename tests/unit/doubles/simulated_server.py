@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from kachecks.mysql import operator_queries, queries
@@ -31,11 +31,20 @@ class Client:
     command: str = "Sleep"
     host: str = "10.0.0.10:40000"
     blocks: bool = False  # SET GLOBAL read_only waits for it
+    holds_up: bool = False  # the applier waits for it
     unkillable: bool = False
     returns: int = 0  # as often it connects again when it is cut
-    seconds: int | None = 0  # in its present state
+    seconds: int | None = 0  # age of its statement, when the world began
     state: str | None = ""
     transaction: int | None = None  # open for so many seconds
+    db: str | None = None  # its default database
+    info: str | None = None  # its statement
+
+    def age(self, now: float) -> str | None:
+        return None if self.seconds is None else str(self.seconds + int(now))
+
+
+HALF_APPLIED = Client("system user", "Query", "", transaction=5)
 
 
 @dataclass
@@ -49,6 +58,7 @@ class Server(Changing):
     access: str = CLOSED
     read_only: str = ""  # MariaDB 12: the word, where it is not that of ``access``
     by_file: bool = False
+    ignored: str = ""  # a database that its replication leaves out
     received: float = 5
     applied: float = 5
     applies: float = 1000.0  # transactions a second
@@ -56,10 +66,13 @@ class Server(Changing):
     unwritten: int = 0  # the last so many of them are not in its binary log: its disk was full
     of_b: int = 7  # on A: B's transactions
     receiver: str = "Yes"
+    receiver_errno: int = 0  # with which its source refuses it from the next start on
     deaf: bool = False  # connected, and nothing comes
     arriving_until: float = 0.0  # a large transaction comes in until this time
     applier: str = "Yes"
     applier_errno: int = 0
+    half_sent: bool = False  # its relay log ends in a transaction that the source has sent in part
+    stuck: bool = False  # an applier that is killed rolls back for long
     breaks_at: int = 0  # the applier stops with 1062 before this transaction
     channels: int = 1
     lag: str | None = "0"
@@ -69,16 +82,28 @@ class Server(Changing):
     heartbeats: int = 3  # received, as SHOW SLAVE STATUS has it
     heartbeat_period: float = 1.0  # s
     silent_for: float = 0.0  # s since something else was received
+    source_host: str = "10.0.0.1"
+    third: bool = False  # it also reads from a third server, by name, and both threads have stopped
     source_id: int = 0  # whom it believes to replicate from, the other server by default
     purged: str = ""  # GTIDs that its binary logs hold no more
     clients: dict[int, Client] = field(default_factory=dict)
     held_by: Any = None  # the session that holds the lock
+    hides: set[int] = field(default_factory=set)  # these sessions, as our account lacks PROCESS
     events: str = "OFF"
+    forced: str = "0"  # innodb_force_recovery
+    innodb_read_only: str = "0"
+    offline: str = "0"  # offline_mode
+    transactions_read: str = "0"  # transaction_read_only
+    idle_events: str | None = ""  # None: there is no function that names them
+    group: bool = False  # it is a member of Group Replication
     semi_sync: str = ""  # the variable
     semi_sync_on: bool = True
+    lock_holder: str = ""  # as performance_schema tells it, where our account may read that
+    prepared: int = 0  # XA transactions
     view: bool = True  # kachecks.read_only_exempt is there
     trouble: SessionError | None = None  # met by whoever connects
     troubles: dict[str, SessionError] = field(default_factory=dict)  # by statement
+    uptime: int = 93784  # s, when the world began
     pid: int = 4711
     last_id: int = 100
     moved: float = 0.0
@@ -100,6 +125,18 @@ class Server(Changing):
             self.last_id += 1
             self.clients[self.last_id] = client
 
+    def receive_half(self) -> None:
+        """Of a transaction; an applier has changed rows of it."""
+        self.half_sent = True
+        self.add(HALF_APPLIED)
+
+    def roll_back_half(self) -> None:
+        for number in [key for key, one in self.clients.items() if one is HALF_APPLIED]:
+            del self.clients[number]
+
+    def forget_relay_log(self) -> None:
+        self.received, self.half_sent = self.applied, False
+
     def end_our_sessions(self) -> None:
         """As an administrator may, and with each its lock."""
         for number in [key for key, one in self.clients.items() if one.user == "kachecks"]:
@@ -109,7 +146,8 @@ class Server(Changing):
         """Receive and apply as time has passed."""
         passed, self.moved = self.world.time - self.moved, self.world.time
         self.receive(passed)
-        if self.applier == "Yes":
+        held_up = any(one.holds_up for one in self.clients.values())
+        if self.applier == "Yes" and not held_up:
             self.applied = min(self.applied + passed * self.applies, self.received)
             if (
                 self.breaks_at
@@ -117,6 +155,12 @@ class Server(Changing):
                 and self.received > self.applied
             ):
                 self.applied, self.applier, self.applier_errno = self.breaks_at - 1, "No", 1062
+
+    def started(self) -> str:
+        """The receiver's state after its start: 13114 is what MySQL makes of a fatal 1236."""
+        if self.receiver_errno == 13114:
+            return "No"
+        return "Connecting" if self.receiver_errno or self.other.trouble else "Yes"
 
     def receive(self, passed: float) -> None:
         """What the source's binary log holds; a heartbeat when that is nothing new."""
@@ -161,18 +205,22 @@ class Server(Changing):
         old = {"Source": "Master", "Replica": "Slave"}
         source = self.source_id or self.other.number
         changes = {
-            "Source_Host": "10.0.0.1",
+            "Source_Host": self.source_host,
             "Replica_IO_Running": self.receiver,
             "Replica_SQL_Running": self.applier,
+            "Last_IO_Errno": str(self.receiver_errno),
+            "Last_IO_Error": "Account is locked." if self.receiver_errno else "",
             "Read_Source_Log_Pos": f"{min(self.world.time, self.arriving_until) * 1000:.0f}",
             "Last_SQL_Errno": str(self.applier_errno),
             "Last_SQL_Error": "Duplicate entry '25'" if self.applier_errno else "",
             "Seconds_Behind_Source": self.lag,
             "Source_Log_File": "binlog.000001",
+            "Replicate_Ignore_DB": self.ignored,
         }
         if self.mariadb:
             changes = {
-                re.sub("Source|Replica", lambda m: old[m[0]], k): v for k, v in changes.items()
+                re.sub("Source|Replica(?!te)", lambda m: old[m[0]], k): v
+                for k, v in changes.items()
             }
             changes["Gtid_IO_Pos"] = self.gtids(self.received, own=False)
             changes["Master_Server_Id"] = str(source)
@@ -180,7 +228,9 @@ class Server(Changing):
         else:
             changes["Retrieved_Gtid_Set"] = self.gtids(self.received, own=False)
             changes["Source_UUID"] = UUID[source]
-        return [{**row, **changes} for _ in range(self.channels)]
+        found = [{**row, **changes} for _ in range(self.channels)]
+        found += [_from_a_third_server(found[0])] if self.third else []
+        return [*found, _of_the_group(found[0])] if self.group else found
 
     def globals(self) -> Row:
         if self.mariadb:
@@ -198,10 +248,31 @@ class Server(Changing):
         return [
             {
                 "Id": str(number), "User": one.user, "Host": one.host, "Command": one.command,
-                "Time": None if one.seconds is None else str(one.seconds), "State": one.state,
+                "Time": one.age(self.world.time), "State": one.state, "db": one.db,
+                "Info": one.info,
             }
             for number, one in sorted(self.clients.items())
+            if number not in self.hides
         ]  # fmt: skip
+
+
+def _from_a_third_server(row: Row) -> Row:
+    """A channel whose threads have both stopped."""
+    changes = {
+        "Channel_Name": "other", "Connection_name": "other", "Source_Host": "shard1.example",
+        "Master_Host": "shard1.example", "Source_UUID": UUID[9], "Master_Server_Id": "9",
+        "Replica_IO_Running": "No", "Slave_IO_Running": "No", "Replica_SQL_Running": "No",
+        "Slave_SQL_Running": "No", "Last_SQL_Errno": "1062", "Seconds_Behind_Source": None,
+        "Seconds_Behind_Master": None,
+    }  # fmt: skip
+    return {**row, **{key: value for key, value in changes.items() if key in row}}
+
+
+def _of_the_group(row: Row) -> Row:
+    """The channel of a running member, as MySQL 8.0.36 shows it."""
+    names = ("Channel_Name", "Connection_name", "Source_Host", "Master_Host")
+    values = ("group_replication_applier", "group_replication_applier", "<NULL>", "<NULL>")
+    return {**row, **{key: value for key, value in zip(names, values) if key in row}}
 
 
 class Session:
@@ -212,7 +283,7 @@ class Session:
         self.version = supported_version(server.version)
         server.last_id += 1
         self.connection_id = server.last_id
-        server.clients[self.connection_id] = Client("kachecks", "Query")
+        server.clients[self.connection_id] = Client("kachecks", "Query", db=queries.OUR_SCHEMA)
         world.sessions.append(self)
         self.ended = False
         self.abandoned_at = float("inf")
@@ -244,12 +315,18 @@ class Session:
         for text, error in self.server.troubles.items():
             if text in sql:
                 if isinstance(error, NoAnswer):
+                    self.waits_on(sql)
                     self.abandon(timeout)
                 raise error
         if self.server.trouble is not None:
             if isinstance(self.server.trouble, NoAnswer):
                 self.abandon(timeout)
             raise Lost("the server has gone")
+
+    def waits_on(self, sql: str) -> None:
+        """Given up by whoever asked, it goes on waiting in the server."""
+        client = self.server.clients[self.connection_id]
+        client.info, client.seconds, client.state = sql, -int(self.world.time), "starting"
 
     def abandon(self, timeout: float) -> None:
         self.world.pass_time(timeout)
@@ -271,6 +348,12 @@ class Session:
             return [{"missing": subtract(wanted, present)}]
         if sql == "SHOW PROCESSLIST":
             return server.processlist()
+        if sql == queries.LOCK_HOLDER:
+            if not server.lock_holder:
+                raise ServerError(1142, "SELECT command denied")
+            return [{"id": server.lock_holder}]
+        if sql == queries.PREPARED:
+            return [{"formatID": "1", "data": "x"}] * server.prepared
         if sql == queries.TRANSACTIONS:
             return [
                 {"id": str(number), "seconds": str(one.transaction), "modified": "1"}
@@ -279,10 +362,23 @@ class Session:
             ]
         if sql == operator_queries.PURGED:
             return [{"purged": server.purged}]
-        if sql == operator_queries.UPTIME:
-            return [{"Variable_name": "Uptime", "Value": "93784"}]
+        if sql == operator_queries.IDLE_EVENTS:
+            if server.idle_events is None:
+                raise ServerError(1305, "FUNCTION kachecks.idle_events does not exist")
+            return [{"events": server.idle_events or None}]
+        if sql == queries.UPTIME:
+            return [{"Variable_name": "Uptime", "Value": str(int(server.uptime + self.world.time))}]
         if sql == operator_queries.HOST_NAME:
             return [{"hostname": server.name.lower()}]
+        if sql == queries.ability(self.version):
+            return [
+                {
+                    "innodb_force_recovery": server.forced,
+                    "innodb_read_only": server.innodb_read_only,
+                    "offline_mode": server.offline,
+                    "transaction_read_only": server.transactions_read,
+                }
+            ]
         if sql == queries.DIRECTORIES:
             return [{"datadir": server.datadir, "binlog": server.binlog, "tmpdir": server.tmpdir}]
         if "read_only_exempt" in sql:
@@ -296,14 +392,20 @@ class Session:
             return [{"event_scheduler": server.events}]
         if "GET_LOCK" in sql:
             return self.take_lock(sql)
+        if "IS_USED_LOCK" in sql:
+            holder = server.held_by
+            holds = holder is not None and holder.holds_on()
+            return [{"id": str(holder.connection_id) if holds else None}]
         if sql == "SELECT 1 AS one":
             return [{"one": "1"}]
+        if sql == queries.SEMI_SYNC_ACKNOWLEDGED:
+            return []
         return self.act(sql, timeout)
 
     def take_lock(self, sql: str) -> list[Row]:
         holder = self.server.held_by
         if holder not in (None, self) and holder.holds_on():
-            self.world.pass_time(1.0)
+            self.world.pass_time(float(sql.split(",")[1].split(")")[0]))
             return [{"taken": "0"}]
         self.server.held_by = self
         self.world.say(f"{self.server.name}: lock {re.findall(chr(39) + '(.*)' + chr(39), sql)[0]}")
@@ -311,7 +413,9 @@ class Session:
 
     def holds_on(self) -> bool:
         """The server lets go of an abandoned session after wait_timeout, of others at once."""
-        return not self.ended or self.world.time < self.abandoned_at + 3 < float("inf")
+        if not self.ended:
+            return self.connection_id in self.server.clients
+        return self.world.time < self.abandoned_at + 3 < float("inf")
 
     def act(self, sql: str, timeout: float) -> list[Row]:
         server = self.server
@@ -332,6 +436,10 @@ class Session:
             server.events = "ON" if sql.endswith("1") else "OFF"
         elif sql.startswith(("START", "STOP")):
             self.threads(sql)
+        elif sql.startswith("CHANGE"):
+            assert (server.applier, server.receiver) == ("No", "No")
+            server.forget_relay_log()
+            server.applier_errno = 0
         elif "RELEASE_ALL_LOCKS" in sql and server.held_by is self:
             server.held_by = None
         elif not sql.startswith(("SET SESSION", "DO RELEASE")):
@@ -342,11 +450,15 @@ class Session:
         server, state = self.server, "Yes" if sql.startswith("START") else "No"
         both_stand_still = server.applier == "No" and server.receiver == "No"
         if server.mariadb and both_stand_still and state == "Yes":
-            server.received = server.applied  # the relay log is thrown away (mysql.md, finding 2)
+            server.forget_relay_log()  # (mysql.md, finding 2)
         if "IO_THREAD" not in sql:
+            if state == "No":
+                server.roll_back_half()
+            elif server.applier == "No" and server.half_sent:
+                server.receive_half()
             server.applier = state
         if "SQL_THREAD" not in sql:
-            server.receiver = state if state == "No" or not server.other.trouble else "Connecting"
+            server.receiver = server.started() if state == "Yes" else "No"
 
     def kill(self, number: int) -> None:
         one = self.server.clients.get(number)
@@ -355,9 +467,12 @@ class Session:
         if one.unkillable:
             raise ServerError(1095, "You are not owner of thread")
         del self.server.clients[number]
+        if one is HALF_APPLIED and not self.server.stuck:
+            self.server.applier, self.server.applier_errno = "No", 1756
         self.world.say(f"{self.server.name}: {one.user} cut")
         if one.returns:
-            self.server.add(Client(one.user, one.command, one.host, returns=one.returns - 1))
+            again = replace(one, returns=one.returns - 1, blocks=False)
+            self.server.add(again)
 
     def close(self) -> None:
         if not self.ended:

@@ -57,11 +57,11 @@ def _note_opening_told(marks: Marks, told: bool) -> None:
 
 
 def _remember_server(marks: Marks, process: Process) -> None:
-    marks.remember_server(process, contact=True)
+    marks.remember_server(process, True, ("/s.sock", "/bound.sock"))
 
 
 def _mark_gave_way(marks: Marks, mark: GaveWay) -> None:
-    marks.mark_gave_way(mark.why)
+    marks.mark_gave_way(mark.why, mark.unheeded)
 
 
 def _set_leaving(marks: Marks, leaving: bool) -> None:
@@ -189,7 +189,7 @@ class World(Changing, Outside):
     @had_contact.setter
     def had_contact(self, contact: bool) -> None:
         self.files.texts.pop(self.path(files.MYSQLD), None)
-        self.node.marks.remember_server(self.b.process, contact)
+        self.node.marks.remember_server(self.b.process, contact, ("/s.sock", "/bound.sock"))
 
     @property
     def left_at(self) -> float | None:
@@ -252,6 +252,7 @@ def standby(version: str = MYSQL, **options: str) -> World:
 
 def config(**options: str) -> Config:
     """The option file of node B."""
-    text = "[kachecks]\nvip = 10.0.0.100\npeer = 10.0.0.1\n"
+    options = {"vip": "10.0.0.100", **options}
+    text = "[kachecks]\npeer = 10.0.0.1\n"
     lines = "".join(f"{key} = {value}\n" for key, value in options.items())
     return parse(f"{text}{lines}[client]\nsocket = /s.sock\n", "k.cnf")

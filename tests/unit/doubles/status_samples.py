@@ -34,6 +34,7 @@ def server(number: int, writable: bool, **changes: Any) -> ServerSeen:
         uptime=93784,
         position=f"{UUID}1:1-120",
         lacks=NOTHING,
+        prepared=0,
     )
     made = made._replace(**changes)
     return made if made.channels else made._replace(channels=made.facts.channels)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 
 import pytest
 
 from kachecks.hooks import notify_down
-from kachecks.hooks.common import DONE, REFUSED
+from kachecks.hooks.common import DONE, REFUSED, UNUSABLE
 from kachecks.hooks.notify_down import PEER_PATIENCE, VIP_PATIENCE, leave
 from kachecks.keepalived.process import KeepalivedError
 from kachecks.mysql.session import ServerError
@@ -30,10 +31,10 @@ DENIED = ServerError(1045, "denied")
 STOP = "stop keepalived"
 
 
-def options(**given: bool) -> Namespace:
+def options(**given: object) -> Namespace:
     """The command line; nothing given but these."""
     names = ("verbose", "dry_run", "keep_keepalived", "drop_vip", "force")
-    return Namespace(**{**dict.fromkeys(names, False), **given})
+    return Namespace(**{**dict.fromkeys(names, False), "broken": [], **given})
 
 
 def run(world: World, **given: bool) -> int:
@@ -357,3 +358,64 @@ class Shared(list):  # type: ignore[type-arg]
     def append(self, line: str) -> None:
         super().append(line)
         self._log.append(f"{self._name}: {line}")
+
+
+# An option file that cannot be used ---------------------------------------------------------------
+
+
+def option_file(directory: Path, name: str, text: str) -> str:
+    (directory / name).write_text(f"[kachecks]\nvip = 10.254.254.100\npeer = 10.254.254.2\n{text}")
+    (directory / name).chmod(0o600)
+    return str(directory / name)
+
+
+@pytest.mark.parametrize(
+    ("given", "left", "broken"),
+    [
+        (["good"], ["good"], 0),
+        (["good", "bad", "fine"], ["good", "fine"], 1),
+        (["bad", "good", "fine"], ["good", "fine"], 1),
+        (["good", "missing"], ["good"], 1),
+        (["bad", "missing"], ["bad"], 2),
+    ],
+)
+def test_one_broken_file_does_not_stop_the_others(
+    tmp_path: Path, given: list[str], left: list[str], broken: int
+) -> None:
+    for name in ("good", "fine"):
+        option_file(tmp_path, name, "")
+    option_file(tmp_path, "bad", "max_lagg = 3\n")
+    also = [f"--also={tmp_path / name}" for name in given[1:]]
+    parsed = notify_down.parser().parse_args([f"--defaults-file={tmp_path / given[0]}", *also])
+    found = notify_down._sorted_out(parsed)
+    assert [found.defaults_file, *found.also] == [str(tmp_path / name) for name in left]
+    assert len(found.broken) == broken
+
+
+@pytest.mark.parametrize(
+    ("given", "closed", "stopped"),
+    [
+        ({}, False, False),  # the pair of that file may be open, so keepalived has to go on
+        ({"force": True}, True, True),
+        ({"keep_keepalived": True}, True, False),
+        ({"drop_vip": True}, True, False),
+    ],
+)
+def test_the_others_are_closed_if_keepalived_ends(
+    given: dict[str, bool],
+    closed: bool,
+    stopped: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(notify_down, "log", lambda text, **_: told.append(text))
+    world = active()
+    parsed = options(**given, broken=["two.cnf: is empty"], also=[])
+    assert notify_down._leave_all(world.node, parsed) == UNUSABLE
+    assert (world.b.access == CLOSED) == closed
+    assert (STOP in world.log) == stopped
+    assert world.leaving == closed
+    assert ("drop VIP" in world.log) == ("drop_vip" in given)
+    assert told == ["notify_down: not closed: two.cnf: is empty"]
+    assert "not closed: two.cnf: is empty\n" in capsys.readouterr().out

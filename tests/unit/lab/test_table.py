@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.lab.hosts.process import CHECKOUT
-from tests.lab.matrix.table import ROWS
+from tests.lab.matrix.table import BY_HAND, ROWS
 
 DOCS = CHECKOUT / "docs"
 MEASURED = re.compile(r"^\| (\d[\w-]*) \| ([^|\n]+?)(?: \(see below\))? (?:\|[^|\n]+){3}\|$", re.M)
@@ -23,6 +23,12 @@ def test_no_row_hides_another() -> None:
     assert all(plays.count(each) == 1 for each in plays)
     numbers = [row.number for row in ROWS.values()]
     assert numbers == sorted(numbers)
+
+
+def test_what_is_left_to_be_played_by_hand_is_a_variant() -> None:
+    assert set(ROWS) >= BY_HAND
+    tested = {row.number for row in ROWS.values() if row.name not in BY_HAND}
+    assert {row.number for row in ROWS.values()} - tested == {30, 31}
 
 
 def test_measured_rows_are_called_what_they_are() -> None:

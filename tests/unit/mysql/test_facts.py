@@ -84,6 +84,24 @@ class TestEveryVersion:
         assert (found.receiver_errno, found.applier_errno, found.lag_seconds) == (0, 0, 0)
         assert found.gtid
 
+    @pytest.mark.parametrize("said", ["-1", "4294967295", "18446744073709551615", None])
+    def test_a_lag_that_is_no_time(self, server: str, said: str | None) -> None:
+        (row,) = rows(server, "replica_status_healthy")
+        lag = {key: said for key in row if key.startswith("Seconds_Behind")}
+        assert parse_channel({**row, **lag}).lag_seconds is None
+
+    @pytest.mark.parametrize(
+        ("errno", "turned_away"),
+        [(1130, True), (1045, True), (1862, True), (2061, True), (2005, True), (1236, True),
+         (3118, True), (4151, True), (3159, True), (1927, False), (3169, False), (4031, False),
+         (2003, False), (2013, False), (1040, False), (1203, False), (1053, False), (0, False)],
+    )  # fmt: skip
+    def test_turned_away(self, server: str, errno: int, turned_away: bool) -> None:
+        """The receiver tries again, and its source lives, and says no."""
+        found = channel(server, "connecting")._replace(receiver_errno=errno)
+        assert found.turned_away == turned_away
+        assert not found._replace(receiver="Yes").turned_away
+
     def test_connecting(self, server: str) -> None:
         found = channel(server, "connecting")
         assert (found.receiver, found.receiving, found.applier) == ("Connecting", False, True)

@@ -38,6 +38,23 @@ def test_by_version(version: Version, status: str, close: str) -> None:
     assert queries.close_writes(version) == f"SET GLOBAL {close}"
 
 
+@pytest.mark.parametrize(
+    ("version", "old"),
+    [
+        (Version(False, (5, 7, 19)), True),
+        (V57, False),
+        (V97, False),
+        (M1011, True),
+        (Version(True, (11, 1, 0)), True),
+        (M118, False),
+        (M12, False),
+    ],
+)
+def test_the_name_of_transaction_read_only(version: Version, old: bool) -> None:
+    name = "tx_read_only" if old else "transaction_read_only"
+    assert f"@@global.{name} AS transaction_read_only" in queries.ability(version)
+
+
 @pytest.mark.parametrize(("version", "server"), [(V97, "mysql-9.7"), (M1011, "mariadb-10.11")])
 def test_captured_with_the_statements_of_today(version: Version, server: str) -> None:
     """A statement that changes must be captured again (tests/rows/capture.py)."""
@@ -82,6 +99,15 @@ def test_threads(version: Version, channel: str, start: str, stop: str) -> None:
     assert queries.start_applier(version, channel) == start
     assert queries.stop_receiver(version, channel) == stop
     assert queries.start_receiver(version, channel) == stop.replace("STOP", "START")
+    assert queries.stop_applier(version, channel) == start.replace("START", "STOP")
+
+
+def test_the_relay_log_is_thrown_away_by_a_change_of_nothing() -> None:
+    old, new = Version(False, (8, 0, 22)), Version(False, (8, 0, 23))
+    assert queries.forget_relay_log(old, "") == "CHANGE MASTER TO MASTER_AUTO_POSITION = 1"
+    assert queries.forget_relay_log(new, "o'ne") == (
+        "CHANGE REPLICATION SOURCE TO SOURCE_AUTO_POSITION = 1 FOR CHANNEL 'o''ne'"
+    )
 
 
 def test_gtid_sets_are_checked_before_they_become_a_statement() -> None:

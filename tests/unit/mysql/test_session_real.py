@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from kachecks.mysql import queries
 from tests.unit.doubles.asker import BUSY, Asker
 
 
@@ -151,6 +152,15 @@ def test_process_behind_the_socket(asker: Asker, mariadb: Server) -> None:
     assert asker.ask("server_pid", id=others[0])["pid"] is None  # over TCP nobody can tell
     for each in (number, *others):
         asker.ask("close", id=each)
+
+
+@pytest.mark.parametrize("where", ["socket", "port"])
+def test_our_sessions_are_told_by_their_database(asker: Asker, mariadb: Server, where: str) -> None:
+    number = root(asker, getattr(mariadb, where))
+    rows = asker.ask("query", id=number, sql=queries.PROCESSLIST, timeout=2)["rows"]
+    (own,) = (row for row in rows if row["Info"] == queries.PROCESSLIST)
+    assert own["db"] == queries.OUR_SCHEMA
+    asker.ask("close", id=number)
 
 
 @pytest.mark.parametrize("mode", ["PREFERRED", "DISABLED"])

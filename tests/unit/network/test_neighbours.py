@@ -5,12 +5,10 @@ of 02:00:0a:00:00:01.
 """
 
 import socket
-from types import SimpleNamespace
 
-import psutil
 import pytest
 
-from kachecks.network import arp, ndp, neighbours
+from kachecks.network import arp, interfaces, ndp, neighbours
 
 OURS, OTHER = "02:00:0a:00:00:01", "02:00:0a:00:00:02"
 OUR_MAC, OTHER_MAC = bytes.fromhex("02000a000001"), bytes.fromhex("02000a000002")
@@ -104,14 +102,8 @@ def test_the_group_of_who_has_an_address() -> None:
 def test_the_mac_that_vrrp_gives_to_the_master_is_not_our_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    cards = {
-        "eth0": [
-            SimpleNamespace(family=psutil.AF_LINK, address=OURS.upper()),
-            SimpleNamespace(family=socket.AF_INET, address="10.0.0.1"),
-        ],
-        "vrrp.51": [SimpleNamespace(family=psutil.AF_LINK, address="00:00:5e:00:01:33")],
-    }
-    monkeypatch.setattr(psutil, "net_if_addrs", lambda: cards)
+    cards = {OURS, "00:00:5e:00:01:33", "00:00:5e:00:02:33"}
+    monkeypatch.setattr(interfaces, "own_macs", lambda: cards)
     assert neighbours.own_macs() == {OURS}
 
 
@@ -141,14 +133,27 @@ class Answering:
 def test_our_own_answer_is_none(monkeypatch: pytest.MonkeyPatch, mac: str, found: str) -> None:
     """A second card on the same link answers as well."""
     monkeypatch.setattr(neighbours, "own_macs", lambda: {OURS})
-    monkeypatch.setattr(neighbours, "_links", lambda *_: [Answering(mac)])
+    link = Answering(mac)
+    monkeypatch.setattr(neighbours, "_links", lambda *_: [link])
     assert neighbours.who_answers(["10.0.0.100"], "eth0") == found
+    assert link.near.fileno() == -1
+
+
+def test_all_who_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first answer does not end it, as for who_answers."""
+    links = [Answering(each) for each in (OTHER, OURS, "02:00:0a:00:00:77", OTHER)]
+    monkeypatch.setattr(neighbours, "own_macs", lambda: {OURS})
+    monkeypatch.setattr(neighbours, "_links", lambda *_: links)
+    found = neighbours.all_who_answer(["10.0.0.100"], "eth0")
+    assert found == {OTHER, "02:00:0a:00:00:77"}
+    assert all(each.near.fileno() == -1 for each in links)
 
 
 @pytest.mark.parametrize("interface", ["no-such-card", ""])
 @pytest.mark.parametrize("address", ["10.0.0.100", "fd00::100"])
 def test_where_there_is_no_interface_nobody_answers(address: str, interface: str) -> None:
     assert neighbours.who_answers([address], interface) == ""
+    assert not neighbours.all_who_answer([address], interface)
     neighbours.announce([address], OURS, interface)
 
 

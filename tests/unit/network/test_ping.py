@@ -1,12 +1,15 @@
 """ICMP packets: right bytes out, and only the answer to our own question counts."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from kachecks.network import ping
 from kachecks.network.ping import answers, is_answer, request
+from tests.unit.doubles.changing import failing
 
 TOKEN = bytes.fromhex("0123456789abcdef")
 
@@ -91,3 +94,15 @@ def test_a_check_that_pings_loads_little() -> None:
         "kachecks.network.vrrp",
     }
     assert not heavy & set(modules)
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.EACCES])
+def test_no_socket_is_no_silence(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    monkeypatch.setattr(ping, "_Pinger", failing(OSError(number, "no socket")))
+    with pytest.raises(OSError, match="no socket"):
+        ping.answers(["10.0.0.1"], 0.1)
+
+
+def test_a_kernel_without_the_family_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ping, "_Pinger", failing(OSError(errno.EAFNOSUPPORT, "no IPv6")))
+    assert not ping.answers(["fd00::1"], 0.1)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kachecks.network.tcp_table import ports_at
+from kachecks.network.tcp_table import ports_at, ports_through
 
 
 @contextmanager
@@ -36,8 +36,20 @@ def test_a_connection(server: str, client: str) -> None:
         assert port in ports_at(client)
         assert port not in ports_at("127.0.0.2")
         assert port not in ports_at("::2")
+        assert port in ports_through(client)
+        assert port not in ports_through("127.0.0.2")
     # It lingers in TIME_WAIT, which is no connection.
     assert port not in ports_at(client)
+
+
+def test_the_client_of_a_connection_is_told_from_its_server() -> None:
+    with socket.socket() as listener, socket.socket() as client:
+        listener.bind(("127.0.0.4", 0))
+        listener.listen()
+        client.bind(("127.0.0.5", 0))
+        client.connect(listener.getsockname())
+        assert ports_through("127.0.0.4") == {client.getsockname()[1]}
+        assert ports_at("127.0.0.5") == {client.getsockname()[1]}
 
 
 def test_listeners_are_no_connections() -> None:

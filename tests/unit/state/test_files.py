@@ -159,6 +159,28 @@ def test_full_directory(path: str) -> None:
         cwd=ROOT, check=True, timeout=5, capture_output=True, text=True,
     )  # fmt: skip
     assert ran.stdout == f"True False\nTrue\ncannot write {path}: File too large\n"
+    assert [each.name for each in Path(path).parent.iterdir()] == ["main.lock"]
+
+
+def test_half_a_text_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """write(2) takes what there is room for, and says how much that was."""
+    mark = tmp_path / "main.look"
+    mark.write_text("before")
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, content: write(file, content[:3]))
+    with pytest.raises(StateError, match="No space left on device"):
+        Files().write(str(mark), "afterwards")
+    assert [each.read_text() for each in tmp_path.iterdir()] == ["before"]
+
+
+def test_a_full_directory_does_not_make_everything_news(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else every check would log and page, each second."""
+    mark = str(tmp_path / "none" / "main.verdict")
+    times = iter(range(1_000_000, 1_000_120))
+    monkeypatch.setattr(time, "time", lambda: next(times) + 0.5)
+    assert [Files().is_news(mark, "UNKNOWN 0") for _ in range(120)].count(True) == 2
 
 
 # Small files -------------------------------------------------------------------------------------
@@ -346,3 +368,11 @@ def test_age_of_a_file(tmp_path: Path) -> None:
     for shift in (-3600, 3600):
         os.utime(file, (0, time.time() + shift))
         assert Files().age(str(file)) > 3600 - BUSY
+
+
+@pytest.mark.parametrize("text", ["", "a", "\U0001d11e" * 900, "ü" * 901, "1-1-5," * 20_000])
+def test_a_file_on_a_disk_is_read_whole(tmp_path: Path, text: str) -> None:
+    """GTID sets of many servers are longer than what a child tells at once."""
+    path = str(tmp_path / "main.late")
+    Disk().write(path, text, 10)
+    assert Disk().read(path, 10) == text

@@ -10,9 +10,10 @@ import pytest
 from kachecks.bounded import Clock
 from kachecks.mysqld_process import Process
 from kachecks.state.files import Files, StateError
-from kachecks.state.marks import LEAVING_IS_FRESH, GaveWay, Look, Marks
+from kachecks.state.marks import LEAVING_IS_FRESH, GaveWay, Known, Look, Marks
 
 MYSQLD, ANOTHER = Process(4711, 1000), Process(4712, 2000)
+BY_TCP = Process(0, 1_790_000_000)
 
 
 class TimedMarks(Marks):
@@ -62,13 +63,23 @@ def test_marks_are_of_one_pair(tmp_path: Path, marks: TimedMarks) -> None:
 
 def test_open_mark(marks: TimedMarks) -> None:
     assert marks.open_mark() is None
-    marks.mark_open(None)
-    assert marks.open_mark() is None
     marks.mark_open(MYSQLD)
     assert marks.open_mark() == MYSQLD
     marks.mark_open(None)
     assert marks.open_mark() == MYSQLD
     marks.unmark_open()
+    marks.unmark_open()
+    assert marks.open_mark() is None
+
+
+def test_open_and_which_process_is_unknown(marks: TimedMarks) -> None:
+    """Not knowing is not "nothing to close"."""
+    marks.mark_open(None)
+    assert marks.open_mark() == Process(0, 0)
+    marks.mark_open(BY_TCP)
+    assert marks.open_mark() == BY_TCP
+    marks.mark_open(BY_TCP._replace(started=BY_TCP.started + 1))  # seconds are whole
+    assert marks.open_mark() == BY_TCP
     marks.unmark_open()
     assert marks.open_mark() is None
 
@@ -122,14 +133,38 @@ def test_contact_ends_with_the_mysqld_that_had_it(marks: TimedMarks) -> None:
 
 
 def test_contact_where_the_kernel_cannot_tell_the_process(marks: TimedMarks) -> None:
-    """Over TCP: since this host started."""
+    """Over TCP: since the server's start, as its uptime tells it."""
+    again = BY_TCP._replace(started=BY_TCP.started + 60)
+    assert not marks.remember_server(BY_TCP)
+    assert not marks.had_contact(BY_TCP)
+    assert marks.remember_server(BY_TCP, contact=True)
+    for jitter in (-2, 0, 2):
+        same = BY_TCP._replace(started=BY_TCP.started + jitter)
+        assert marks.had_contact(same)
+        assert not marks.remember_server(same)
+        assert not marks.remember_server(same, contact=True)
+    assert not marks.had_contact(again)
+    assert not marks.remember_server(again)
+    assert not marks.had_contact(BY_TCP)
+    assert not marks.had_contact(again)
+
+
+def test_a_server_of_which_not_even_the_start_is_known(marks: TimedMarks) -> None:
+    assert not marks.remember_server(None, contact=True)
+    assert not marks.had_contact(None)
+    marks.remember_server(MYSQLD, contact=True)
     assert not marks.had_contact(None)
     assert not marks.remember_server(None)
-    assert not marks.had_contact(None)
-    assert marks.remember_server(None, contact=True)
-    assert marks.had_contact(None)
-    assert not marks.remember_server(None)
-    assert marks.had_contact(None)
+    assert marks.had_contact(MYSQLD)
+
+
+def test_the_sockets_of_the_last_server(marks: TimedMarks) -> None:
+    assert marks.last_sockets() == ("", "")
+    marks.remember_server(MYSQLD, contact=True)  # as a version before it wrote it
+    assert not marks.remember_server(MYSQLD, sockets=("/run/a b.sock", "/a b.sock"))
+    assert marks.last_sockets() == ("/run/a b.sock", "/a b.sock")
+    assert marks.had_contact(MYSQLD)
+    assert marks.last_server() == MYSQLD
 
 
 def test_a_healthy_check_writes_nothing(tmp_path: Path, marks: TimedMarks) -> None:
@@ -157,6 +192,19 @@ def test_note_about_events(marks: TimedMarks) -> None:
     assert not marks.take_events_note(MYSQLD)
 
 
+@pytest.mark.parametrize("process", [MYSQLD, None])
+def test_note_about_semi_sync(marks: TimedMarks, process: Process | None) -> None:
+    """None: a server of which nothing is known."""
+    assert not marks.semi_sync_noted()
+    marks.note_semi_sync_off(process, ["one", "two"])
+    assert marks.semi_sync_noted()
+    assert marks.semi_sync_off(process) == ["one", "two"]
+    assert marks.semi_sync_off(ANOTHER) == []
+    marks.forget_semi_sync()
+    assert not marks.semi_sync_noted()
+    assert marks.semi_sync_off(process) == []
+
+
 # Who may hold the VIP ----------------------------------------------------------------------------
 
 
@@ -167,6 +215,8 @@ def test_gave_way(marks: TimedMarks) -> None:
     assert marks.gave_way() == GaveWay(1000.0, "the peer is open; grüße")
     marks.mark_gave_way("again")
     assert marks.gave_way() == GaveWay(1007.0, "again")
+    marks.mark_gave_way("again, as ever", unheeded=True)
+    assert marks.gave_way() == GaveWay(1007.0, "again, as ever", unheeded=True)
     marks.unmark_gave_way()
     marks.unmark_gave_way()
     assert marks.gave_way() is None
@@ -212,13 +262,21 @@ def test_permit(tmp_path: Path, marks: TimedMarks) -> None:
         Look(1000.0),
         Look(1000.0, degraded_before=True),
         Look(1000.0, fit_since=900.5),
-        Look(1000.0, wanted_at=900.5, wanted="9a39d64d:1-5,9a387c66:1-7"),
+        Look(1000.0, late=True, known=Known(999.5, 999.75, 900.5, "9a39d64d:1-5,9a387c66:1-7")),
+        Look(1000.0, known=Known(999.5, 999.75, 900.5, "", True, "9a39d64d:6-9")),
     ],
 )
 def test_last_look(marks: TimedMarks, look: Look) -> None:
     assert marks.last_look() is None
     marks.remember_look(look)
     assert marks.last_look() == look
+
+
+def test_heard(marks: TimedMarks) -> None:
+    assert marks.heard_for() is None
+    marks.note_heard()
+    marks.clock.time += 7
+    assert marks.heard_for() == 7
 
 
 DAMAGED = {
@@ -282,7 +340,7 @@ def test_what_is_news_is_kept_apart(marks: TimedMarks) -> None:
 # Without a run directory -------------------------------------------------------------------------
 
 
-def test_an_unusable_run_directory(unusable: TimedMarks) -> None:
+def test_an_unusable_run_directory(unusable: TimedMarks, monkeypatch: pytest.MonkeyPatch) -> None:
     """Writing says so; reading finds nothing, and nothing is hidden by it."""
     for write in (
         lambda: unusable.mark_open(MYSQLD),
@@ -307,7 +365,8 @@ def test_an_unusable_run_directory(unusable: TimedMarks) -> None:
     assert unusable.gave_way() is None
     assert not unusable.is_leaving()
     assert unusable.last_look() is None
-    for _ in range(2):  # unremembered, all is news
-        assert unusable.verdict_changed("OK 0")
-        assert unusable.trouble_changed("why")
-        assert unusable.refusal_changed("why")
+    for now, news in ((6000.0, True), (6001.0, False), (6060.0, True)):  # unremembered
+        monkeypatch.setattr(time, "time", lambda now=now: now)
+        assert unusable.verdict_changed("OK 0") is news
+        assert unusable.trouble_changed("why") is news
+        assert unusable.refusal_changed("why") is news

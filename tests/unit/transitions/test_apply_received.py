@@ -40,6 +40,19 @@ def test_no_progress(version: str) -> None:
     assert world.b.applied == 5
 
 
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
+@pytest.mark.parametrize("trouble", [None, SILENT])
+def test_a_replica_that_leaves_something_out(trouble: Exception | None, version: str) -> None:
+    """GTIDs call it present. With on_broken_replica = open what was received is applied still."""
+    world = World(version).but(b__ignored="app", a__trouble=trouble)
+    refused(world, "Replicate_Ignore_DB = app; remove the filter, and rebuild this server if it")
+    assert world.a.access == OPEN
+    world = World(version, on_broken_replica="open", on_stale_replica="open")
+    world.but(b__ignored="app", a__trouble=trouble, b__applied=2, b__applies=1)
+    assert run(world).done
+    assert world.b.applied == 5
+
+
 @pytest.mark.parametrize("policy", ["refuse", "open"])
 @pytest.mark.parametrize("trouble", [None, SILENT])
 def test_replication_by_file_is_refused(trouble: Exception | None, policy: str) -> None:
@@ -74,6 +87,26 @@ def test_a_large_transaction_that_arrives_is_progress(arrives: float, done: bool
 def full_disk(version: str = MARIADB, **options: str) -> World:
     """A has made 9 transactions, as it says; the last two are in no binary log, and never come."""
     return World(version, **options).but(a__made=9, a__unwritten=2)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("errno", [3118, 13114])
+def test_a_receiver_that_is_turned_away(version: str, errno: int) -> None:
+    """What the peer has does not come: the VIP is better off there, and not in 30 s."""
+    stuck = {"a__made": 9, "b__receiver": "Connecting", "b__receiver_errno": errno}
+    world = World(version).but(**stuck)
+    refused(world, "; its receiver gets ")
+    assert 3 <= world.time < 4
+    patient = World(version, on_drain_timeout="open").but(**stuck)
+    assert run(patient).done
+    assert patient.time >= 30
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_receiver_that_is_not_there_for_a_moment(version: str) -> None:
+    """1040: one of its source's connections may become free."""
+    stuck = {"a__made": 9, "b__receiver": "Connecting", "b__receiver_errno": 1040}
+    refused(World(version, drain_timeout="8").but(**stuck), "no progress for 8 s in applying ")
 
 
 @pytest.mark.parametrize("version", [MARIADB, MARIADB12])

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from kachecks.mysql.session import ServerError
+from kachecks.mysql.session import Lost, NoAnswer, ServerError, SessionError
+from kachecks.transitions.promotion import promote
+from kachecks.transitions.record import Steps
 from tests.unit.doubles import simulated_server
+from tests.unit.doubles.check_runs import check
 from tests.unit.doubles.demotions import STATEMENT, crowded, ended, marked, opened, run
-from tests.unit.doubles.simulated_server import CLOSED, Client
-from tests.unit.doubles.simulation import MARIADB, MARIADB12, MYSQL, SIGKILL, VERSIONS
+from tests.unit.doubles.simulated_server import CLOSED, OPEN, Client
+from tests.unit.doubles.simulation import (
+    MARIADB,
+    MARIADB12,
+    MYSQL,
+    SERVER,
+    SIGKILL,
+    VERSIONS,
+    World,
+)
 
 # Semi-sync ---------------------------------------------------------------------------------------
 
@@ -50,6 +61,108 @@ def test_semi_sync_is_left_on_until_all_are_cut() -> None:
     off = world.index(f"B: SET GLOBAL {SEMI_SYNC} = 0")
     assert world.log[:off].count(STATEMENT[MYSQL]) == 1
     assert world.log[:off].count("B: app cut") == 1500
+
+
+class Killed(BaseException):
+    """As SIGKILL: nothing that comes after it is done."""
+
+
+def killed_while_off(version: str = MYSQL) -> World:
+    """Its closing was killed when it had switched semi-sync off."""
+    world = opened(version).but(b__semi_sync=SEMI_SYNC)
+
+    def commit_waits() -> None:
+        world.b.add(Client("app", blocks=True, unkillable=True))
+
+    def die() -> None:
+        world.b.clients = {key: one for key, one in world.b.clients.items() if one.user != "app"}
+        raise Killed
+
+    world.when(STATEMENT[version], commit_waits)
+    world.when(f"B: SET GLOBAL {SEMI_SYNC} = 1", die)
+    with pytest.raises(Killed):
+        run(world)
+    assert not world.b.semi_sync_on
+    return world
+
+
+def test_a_closing_that_is_killed_leaves_a_note() -> None:
+    """The next closing switches semi-sync on again, of a server that is closed or open."""
+    for access in (CLOSED, OPEN):
+        for mark in (SERVER, None):
+            world = killed_while_off().but(b__access=access, open_mark=mark)
+            run(world)
+            assert world.b.access == CLOSED
+            assert world.b.semi_sync_on
+            assert not world.node.marks.semi_sync_noted()
+
+
+def test_it_is_noted_before_it_is_switched_off() -> None:
+    world = opened().but(b__semi_sync=SEMI_SYNC)
+    world.when(STATEMENT[MYSQL], lambda: world.b.add(Client("app", blocks=True, unkillable=True)))
+    noted = []
+
+    def look() -> None:
+        noted.append(world.node.marks.semi_sync_off(world.b.process))
+        world.b.clients = {key: one for key, one in world.b.clients.items() if one.user != "app"}
+
+    world.when(f"B: SET GLOBAL {SEMI_SYNC} = 0", look)
+    ended(world, "closed")
+    assert noted == [[SEMI_SYNC]]
+    assert not world.node.marks.semi_sync_noted()
+
+
+def test_a_promotion_switches_it_on_before_it_opens() -> None:
+    world = killed_while_off().but(b__access=CLOSED, open_mark=None)
+    outcome = promote(world.node, Steps(world.node))
+    assert outcome.outcome == "opened"
+    assert "semi-sync, which a closing had left off, is on again" in outcome.why
+    assert world.b.semi_sync_on
+    world.order(f"B: SET GLOBAL {SEMI_SYNC} = 1", "B: SET GLOBAL read_only = 0")
+    assert not world.node.marks.semi_sync_noted()
+
+
+def test_a_promotion_of_a_server_that_has_stayed_open() -> None:
+    world = killed_while_off()
+    assert promote(world.node, Steps(world.node)).outcome == "already open"
+    assert world.b.semi_sync_on
+
+
+def test_semi_sync_that_cannot_be_switched_on_is_told() -> None:
+    world = killed_while_off().but(b__access=CLOSED, open_mark=None)
+    world.b.troubles = {f"{SEMI_SYNC} = 1": ServerError(1193, "no such variable")}
+    outcome = promote(world.node, Steps(world.node))
+    assert outcome.outcome == "opened"
+    assert "semi-sync could not be switched on again: error 1193" in outcome.why
+    assert not world.node.marks.semi_sync_noted()  # the plugin is gone
+
+
+@pytest.mark.parametrize("error", [Lost("killed"), NoAnswer("no answer")])
+def test_semi_sync_that_hangs_does_not_stop_the_opening(error: SessionError) -> None:
+    world = killed_while_off().but(b__access=CLOSED, open_mark=None)
+    world.b.troubles = {f"{SEMI_SYNC} = 1": error}
+    outcome = promote(world.node, Steps(world.node))
+    assert outcome.outcome == "opened"
+    assert "semi-sync could not be switched on again" in outcome.why
+    assert world.node.marks.semi_sync_noted()
+
+
+def test_a_restarted_server_has_read_its_my_cnf() -> None:
+    world = killed_while_off().but(b__access=CLOSED, open_mark=None)
+    world.b.pid += 1
+    assert promote(world.node, Steps(world.node)).outcome == "opened"
+    assert not world.b.semi_sync_on
+    assert not world.node.marks.semi_sync_noted()
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_check_switches_it_on(busy: bool) -> None:
+    """Where the server has stayed open; not while a closing is at work."""
+    world = killed_while_off().but(vip=True, b__access=OPEN, leaving=busy)
+    world.node.lock.release()
+    check(world)
+    assert world.b.semi_sync_on is not busy
+    assert world.node.marks.semi_sync_noted() is busy
 
 
 # MariaDB before 12: accounts that write through read_only -----------------------------------------

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from kachecks.mysql.queries import OUR_SCHEMA
 from kachecks.mysql.session import DriverError, Lost, ServerError
+from kachecks.mysqld_process import Process
 from kachecks.state.files import StateError
+from kachecks.transitions.closing import QUIET
+from tests.unit.doubles.changing import failing
 from tests.unit.doubles.demotions import STATEMENT, crowded, ended, marked, opened, run
 from tests.unit.doubles.simulated_server import CLOSED, OPEN, Client
 from tests.unit.doubles.simulation import MUTE, MYSQL, REFUSED, SERVER, SIGKILL, VERSIONS, World
@@ -58,14 +62,24 @@ def test_who_is_never_cut(version: str) -> None:
         Client("unauthenticated user", "Connect"),
         Client("repl", "Binlog Dump"),
         Client("repl", "Binlog Dump GTID"),
-        Client("kachecks", host="localhost"),
-        Client("kachecks_remote", host="10.0.0.1:50001"),
+        Client("kachecks", host="localhost", db=OUR_SCHEMA),
+        Client("kachecks_remote", host="10.0.0.1:50001", db=OUR_SCHEMA),
     ]
     world.b.add(*spared, Client("kachecks_web"))
     ended(world, "closed")
     assert all(client in world.b.clients.values() for client in spared)
     assert [line for line in world.log if line.endswith(" cut")] == ["B: kachecks_web cut"]
     assert not [line for line in world.log if "SLAVE" in line or "REPLICA" in line]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_people_who_use_our_account_are_cut(version: str) -> None:
+    """Such as root's: told apart by the connection, not by the name."""
+    world = opened(version)
+    people = [Client("kachecks", "Query", blocks=True), Client("kachecks", db="shop")]
+    world.b.add(*people, Client("app", db=OUR_SCHEMA))
+    assert "3 client connections cut" in ended(world, "closed").why
+    assert SIGKILL not in world.log
 
 
 def test_pooled_clients_are_cut_once_more() -> None:
@@ -285,14 +299,37 @@ def test_an_unusable_run_directory_stops_nothing() -> None:
 # Hurry -------------------------------------------------------------------------------------------
 
 
-def test_notify_stop_closes_before_it_cuts() -> None:
-    """A thousand clients cannot be cut in 0.3 s, but closing needs only one statement."""
+def test_notify_stop_closes_before_it_has_cut_all() -> None:
+    """A thousand clients cannot be cut in 0.3 s; the busy ones come first."""
     world = crowded(1000)
+    world.b.add(Client("busy", "Query"))
     assert run(world, patience=0.3).done
     assert world.b.access == CLOSED
     assert SIGKILL not in world.log
-    assert world.index(STATEMENT[MYSQL]) < world.index("B: app cut")
+    world.order("B: busy cut", STATEMENT[MYSQL])
+    assert world.log[: world.index(STATEMENT[MYSQL])].count("B: app cut") < 100
     assert world.time < 0.7
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_notify_stop_cuts_a_statement_that_runs(version: str) -> None:
+    """Closing would wait for it, longer than there is time for; then the server was killed."""
+    world = marked(opened(version))
+    world.b.add(Client("app", "Query", blocks=True))
+    ended(world, "closed", patience=0.3)
+    assert world.log.count(STATEMENT[version]) == 1
+    assert SIGKILL not in world.log
+    assert world.time < 0.3 + QUIET
+
+
+def test_notify_stop_goes_on_with_a_server_that_is_slow() -> None:
+    """A busy host: half of the time is over when it has let us in and is to be closed."""
+    world = marked(opened(MYSQL))
+    world.when("B: connect", lambda: world.pass_time(0.14))
+    world.when("B: SET SESSION", lambda: world.pass_time(0.1))
+    ended(world, "closed", patience=0.3)
+    assert world.log.count("B: connect") == 1
+    assert SIGKILL not in world.log
 
 
 def test_notify_stop_kills_what_is_hung() -> None:
@@ -314,10 +351,123 @@ def test_open_and_blocked_without_a_process_to_kill() -> None:
     assert world.b.access == OPEN
 
 
-def test_mute_over_tcp() -> None:
-    """No mark can have been set, so nobody knows that it was closed."""
-    world = World()
-    login = world.node.config.local._replace(socket=None, host="127.0.0.1")
-    world.node.config = world.node.config._replace(local=login)
-    world.b.trouble = MUTE
-    assert "over TCP" in ended(world, "stuck", done=False, patience=1.0).why
+# Readers of the binary log ------------------------------------------------------------------------
+
+THROUGH_VIP, BY_ADDRESS = 40001, 40002
+
+
+def read(world: World, vip: bool) -> World:
+    """By change data capture through the VIP, and by another replica at this node's own address."""
+    for port in (THROUGH_VIP, BY_ADDRESS):
+        world.b.add(Client("cdc", "Binlog Dump GTID", f"10.0.0.10:{port}"))
+    world.servers.ports_through_vip = {THROUGH_VIP, 40003}
+    return world.but(vip=vip)
+
+
+def readers(world: World) -> list[str]:
+    return [each.host for each in world.b.clients.values() if each.user == "cdc"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_reader_through_the_vip_does_not_stay_behind(version: str) -> None:
+    """It only listens, so it would never find out that the VIP has moved."""
+    world = read(marked(World(version).but(b__access=OPEN)), vip=True)
+    ended(world, "closed")
+    assert readers(world) == [f"10.0.0.10:{BY_ADDRESS}"]
+    assert world.b.clients[102].command == "Binlog Dump GTID", "the peer reads on"
+
+
+@pytest.mark.parametrize("vip", [True, False])
+def test_one_that_came_back_before_the_vip_had_left(vip: bool) -> None:
+    """The hook that comes when the VIP is gone cuts it again."""
+    world = read(World(), vip)
+    ended(world, "already closed")
+    assert (len(readers(world)) == 2) == vip
+
+
+def test_the_kernel_does_not_tell_where_the_vip_is() -> None:
+    """Closed is closed."""
+    world = read(World(), vip=False)
+    world.but(node__network__vip_here=failing(OSError(5, "I/O error")))
+    ended(world, "already closed")
+    assert len(readers(world)) == 2
+
+
+@pytest.mark.parametrize("error", [OSError(13, "denied"), Lost("gone")])
+def test_readers_that_cannot_be_cut_do_no_harm(error: Exception) -> None:
+    world = read(marked(World().but(b__access=OPEN)), vip=True)
+    if isinstance(error, OSError):
+        world.servers.connections_through_vip = failing(error)  # type: ignore[method-assign]
+    else:
+        cut = world.b.troubles
+        world.when("B: SET GLOBAL super_read_only", b__troubles={**cut, "SHOW PROCESSLIST": error})
+    outcome = ended(world, "closed")
+    assert outcome.done
+
+
+def test_mute_without_a_process_to_kill() -> None:
+    world = World().but(b__trouble=MUTE, open_mark=Process(0, 7))
+    assert "cannot be told" in ended(world, "stuck", done=False, patience=1.0).why
+    assert "SIGKILL" not in " ".join(world.log)
+
+
+def test_it_answers_after_all_without_a_process_to_kill() -> None:
+    world = opened().but(open_mark=Process(0, 7), b__trouble=MUTE)
+    world.when("B: connect", world.then("B: connect", b__trouble=None))
+    ended(world, "closed")
+    assert world.b.access == CLOSED
+    assert world.open_mark is None
+
+
+def test_refused_without_a_process_to_wait_for() -> None:
+    world = World().but(b__trouble=REFUSED, open_mark=Process(0, 7), last_server=Process(0, 7))
+    assert ended(world, "dead").changed
+    assert world.open_mark is None
+
+
+# One that listens, and cannot be reached ----------------------------------------------------------
+
+
+def test_a_server_whose_socket_file_is_gone_is_not_killed() -> None:
+    """It listens, so it does not shut down: nobody has hung."""
+    world = marked(World()).but(b__trouble=REFUSED, servers__listening="/bound.sock")
+    why = ended(world, "not closed", done=False).why
+    assert "pid 4712) lives and listens on /bound.sock" in why
+    assert world.time < 0.2
+
+
+def test_one_that_has_just_begun_to_shut_down_still_listens() -> None:
+    """For milliseconds, on one of its sockets."""
+    world = marked(World()).but(b__trouble=REFUSED, servers__listening="/bound.sock")
+    world.but(servers__dies_after=2.0).when("sleep", servers__listening="")
+    ended(world, "dead")
+    assert world.time >= 2.0
+
+
+# A process that may not be killed -----------------------------------------------------------------
+
+
+def hardened(world: World) -> World:
+    """keepalived's unit lacks CAP_KILL."""
+    return marked(world).but(servers__may_kill=False)
+
+
+@pytest.mark.parametrize("trouble", [REFUSED, MUTE])
+def test_a_server_that_may_not_be_killed(trouble: Exception) -> None:
+    world = hardened(World()).but(b__trouble=trouble)
+    assert "CAP_KILL" in ended(world, "not closed", done=False).why
+    assert world.open_mark == SERVER
+
+
+def test_one_that_ends_before_it_can_be_killed() -> None:
+    world = marked(World()).but(b__trouble=MUTE)
+    world.servers.kill = lambda _: False  # type: ignore[method-assign]
+    assert ended(world, "dead").changed
+    assert world.open_mark is None
+
+
+def test_one_that_ends_while_it_may_not_be_killed() -> None:
+    world = hardened(World()).but(b__trouble=REFUSED, servers__dies_after=5.5)
+    ended(world, "dead")
+    assert world.open_mark is None
+    assert 5.5 <= world.time < 5.6

@@ -23,6 +23,7 @@ WRITES: list[tuple[str, Callable[[Node], object]]] = [
     ("mark_open", lambda node: node.marks.mark_open(MYSQLD)),
     ("remember_server", lambda node: node.marks.remember_server(MYSQLD, True)),
     ("note_events_off", lambda node: node.marks.note_events_off(MYSQLD)),
+    ("note_semi_sync_off", lambda node: node.marks.note_semi_sync_off(MYSQLD, ["one"])),
     ("mark_gave_way", lambda node: node.marks.mark_gave_way("why")),
     ("withdraw_permit", lambda node: node.marks.withdraw_permit()),
     ("mark_leaving", lambda node: node.marks.mark_leaving()),

@@ -8,11 +8,14 @@ from kachecks.mysql.session import DriverError, Lost, ServerError
 from kachecks.state.files import StateError
 from kachecks.state.marks import GaveWay
 from kachecks.transitions.giving_way import (
+    ADVERTS_HEARD,
+    AGAIN,
     CLOSED_FOR,
     HOLD,
     VIP_PATIENCE,
     ask_peer,
     give_way,
+    mark_superseded,
     may_return,
     redirect_clients,
     stays_closed,
@@ -22,7 +25,7 @@ from tests.unit.doubles.simulation import CLOSED, MAC, MUTE, OPEN, REFUSED, SILE
 
 def test_the_figures() -> None:
     """The manual names them, and keepalived's own times are below them."""
-    assert (HOLD, CLOSED_FOR, VIP_PATIENCE) == (10.0, 1.0, 1.0)
+    assert (HOLD, AGAIN, CLOSED_FOR, VIP_PATIENCE) == (10.0, 60.0, 1.0, 1.0)
 
 
 # Giving it away ----------------------------------------------------------------------------------
@@ -100,7 +103,7 @@ def test_it_did_not_give_way() -> None:
 def test_the_election_is_real() -> None:
     """Adverts of the peer are heard: at once, whoever holds the VIP."""
     world = given_way(0.0).but(network__adverts=True, network__holder=MAC, a__access=OPEN)
-    assert may_return(world.node) == "adverts of the peer are heard again"
+    assert may_return(world.node) == ADVERTS_HEARD
     assert "holder?" not in world.log
     assert "A: connect" not in world.log
 
@@ -108,7 +111,7 @@ def test_the_election_is_real() -> None:
 def test_not_before_the_hold_is_over() -> None:
     """Counted when the network has been listened to."""
     assert may_return(given_way(HOLD - 2.2 - 0.1).node) == ""
-    said = "nobody answers for the VIP, and the peer is not open"
+    said = "nobody else answers for the VIP, and the peer is not open"
     assert may_return(given_way(HOLD - 2.2 + 0.1).node) == said
 
 
@@ -121,7 +124,7 @@ def test_not_while_another_host_answers_for_the_vip() -> None:
 @pytest.mark.parametrize("trouble", [None, REFUSED, SILENT, MUTE])
 def test_the_service_has_no_holder(trouble: Exception | None) -> None:
     world = given_way(60.0).but(a__trouble=trouble)
-    assert may_return(world.node) == "nobody answers for the VIP, and the peer is not open"
+    assert may_return(world.node) == "nobody else answers for the VIP, and the peer is not open"
     assert world.sessions_left == []
 
 
@@ -143,6 +146,52 @@ def test_the_peer_is_open(options: dict, echo: set[str], returns: bool) -> None:
     assert (f"echo {WITNESS}?" in world.log) == bool(options)
     assert "echo ?" not in world.log
     assert world.sessions_left == []
+
+
+def superseded_after(seconds: float) -> tuple[World, str]:
+    """It returned on the strength of adverts, and is superseded so many seconds later."""
+    world = World().but(time=700.0, network__adverts=True, network__holder=MAC, a__access=OPEN)
+    world.node.marks.note_heard()
+    world.pass_time(seconds)
+    return world, mark_superseded(world.node)
+
+
+def test_superseded_again() -> None:
+    """keepalived drops the adverts that are heard: they differ in version, interval, id ..."""
+    world, why = superseded_after(AGAIN - 1)
+    assert "took over again, 59 s after" in why
+    assert "doctor --peer-config" in why
+    assert world.gave_way == GaveWay(700.0 + AGAIN - 1, why, unheeded=True)
+    world.but(vip=False).pass_time(HOLD + 1)
+    assert may_return(world.node) == ""
+    assert "adverts?" not in world.log
+    world.but(network__holder="", a__trouble=REFUSED)
+    assert may_return(world.node) == "nobody else answers for the VIP, and the peer is not open"
+
+
+def test_superseded_again_much_later() -> None:
+    """That is another cut between the nodes, mended since."""
+    world, why = superseded_after(AGAIN + 1)
+    assert why.endswith("it took over")
+    assert may_return(world.but(vip=False).node) == ADVERTS_HEARD
+
+
+@pytest.mark.parametrize(
+    ("ago", "changes", "returns"),
+    [
+        (HOLD + 0.1, {}, True),
+        (HOLD + 0.1, {"a__trouble": REFUSED}, True),
+        (HOLD - 1.0, {}, False),
+        (60.0, {"network__holder": MAC}, False),  # the VIP is on both nodes
+        (60.0, {"a__access": OPEN}, False),
+    ],
+)
+def test_the_vip_has_not_left(ago: float, changes: dict[str, object], returns: bool) -> None:
+    """Somebody has added it by hand. Adverts then say that the peer has it, too."""
+    world = given_way(ago, witness=WITNESS).but(vip=True, network__adverts=True, **changes)
+    said = "nobody else answers for the VIP, and the peer is not open"
+    assert may_return(world.node, vip_here=True) == (said if returns else "")
+    assert "adverts?" not in world.log
 
 
 @pytest.mark.parametrize("what", ["adverts?", "holder?", "echo"])

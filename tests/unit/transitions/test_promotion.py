@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from kachecks.mysql.gtid import Position, of_others
-from kachecks.mysql.session import ServerError
+from kachecks.mysql.session import Lost, ServerError
 from kachecks.mysqld_process import Process
+from kachecks.state.marks import Known, Look
 from kachecks.transitions.demotion import demote
 from kachecks.transitions.promotion import promote
 from kachecks.transitions.record import Steps
@@ -186,10 +187,17 @@ def test_it_stands_aside_in_the_moment_of_opening(
 # The peer ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("statement", ["SHOW REPLICA STATUS", "SET GLOBAL super_read_only"])
-def test_peer_lacks_a_privilege(statement: str) -> None:
+def test_peer_lacks_a_privilege() -> None:
     error = ServerError(1227, "you need SUPER")
-    refused(World().but(a__troubles={statement: error}), "error 1227: you need SUPER")
+    world = World().but(a__troubles={"SET GLOBAL super_read_only": error})
+    refused(world, "error 1227: you need SUPER")
+
+
+def test_a_peer_that_does_not_tell_how_it_replicates() -> None:
+    """Closing it takes no more than its position: its receiver may be writing to a slow disk."""
+    world = World().but(a__troubles={"REPLICA STATUS": MUTE})
+    assert promote(world.node, Steps(world.node)).outcome == "opened"
+    assert world.a.access == CLOSED
 
 
 @pytest.mark.parametrize("options", [{}, {"on_hung_peer": "open"}])
@@ -348,6 +356,50 @@ def test_a_cold_start_where_the_process_cannot_be_told() -> None:
     refused(world, "cold_start = refuse")
 
 
+# Stale -------------------------------------------------------------------------------------------
+
+
+def stale(trouble: Exception | None, wanted: int = 40, **options: str) -> World:
+    """B has 5 of A's; at the last look it had wanted more for 100 s, and A was open."""
+    world = World(**options).but(a__trouble=trouble, b__receiver="Connecting", time=1000.0)
+    gtids = f"{UUID[1]}:1-{wanted}"
+    world.last_look = Look(995.0, known=Known(995.0, 995.0, 895.0, gtids))
+    return world
+
+
+@pytest.mark.parametrize("trouble", [REFUSED, SILENT])
+def test_a_standby_that_was_known_to_be_late(trouble: Exception) -> None:
+    refused(stale(trouble), "which the peer had 100 s before it was last known to serve")
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted", "changes"),
+    [
+        ({"on_stale_replica": "open"}, 40, {}),
+        ({}, 5, {}),  # it has come since
+        ({}, 9, {"b__received": 9, "b__applies": 1}),  # it waits in the relay log
+        ({"max_lag": "120"}, 40, {}),
+    ],
+)
+def test_what_is_not_late(options: dict, wanted: int, changes: dict[str, object]) -> None:
+    world = stale(SILENT, wanted, **options).but(**changes)
+    assert run(world).outcome == "opened"
+
+
+def test_a_peer_that_answers_makes_nobody_stale() -> None:
+    """All that it has is the target, and comes before this node opens."""
+    world = stale(None).but(a__made=40, b__receiver="Yes")
+    assert run(world).outcome == "opened"
+
+
+def test_late_before_the_last_reboot() -> None:
+    """With cold_start = open, which would open."""
+    world = stale(SILENT, cold_start="open")
+    world.node.known_late.mark(Known(0.0, 0.0, -100.0, f"{UUID[1]}:1-40"))
+    world.last_look = None
+    refused(world, "which the peer had 100 s before")
+
+
 def test_an_open_server_is_not_asked_for_a_cold_start() -> None:
     world = cold(SILENT).but(b__access=OPEN)
     assert run(world).outcome == "already open"
@@ -368,6 +420,56 @@ def test_stood_aside_before_opening(
     stands_aside(world, kind)
     assert OPENED not in world.log
     assert world.open_mark == (SERVER if before else None)
+
+
+NOT_ALLOWED = ServerError(1227, "Access denied; you need SUPER")
+
+
+@pytest.mark.parametrize("before", [SERVER, None])
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
+@pytest.mark.parametrize("errno", [1227, 1238, 1290])
+def test_a_server_that_does_not_let_itself_be_opened(
+    errno: int, version: str, before: Process | None
+) -> None:
+    """It has been read back as closed, so no mark of an opening is left to keep the VIP here."""
+    error = ServerError(errno, "it may not")
+    world = World(version).but(a__access=CLOSED, open_mark=before)
+    world.b.troubles = {"SET GLOBAL read_only = 0": error}
+    outcome = run(world)
+    assert (outcome.outcome, outcome.done, outcome.changed) == ("refused", False, False)
+    assert f"this node's own server does not let itself be opened: error {errno}" in outcome.why
+    assert "grants" in outcome.why if errno == 1227 else "grants" not in outcome.why
+    assert world.open_mark is None
+    assert world.sessions_left == []
+
+
+def test_an_error_after_which_the_server_is_open_all_the_same() -> None:
+    """What it says when it is read back counts."""
+    world = World().but(a__access=CLOSED)
+    world.b.troubles = {"SET GLOBAL read_only = 0": NOT_ALLOWED}
+    world.when("SET GLOBAL read_only = 0", b__access=OPEN)
+    outcome = run(world)
+    assert (outcome.outcome, outcome.done) == ("opened", True)
+    assert "although it said: error 1227" in outcome.why
+    assert world.open_mark == SERVER
+
+
+def test_a_connection_that_is_lost_while_it_opens_proves_nothing() -> None:
+    """It may be open: the mark stays, and the promotion is tried again."""
+    world = World().but(a__access=CLOSED)
+    world.b.troubles = {"SET GLOBAL read_only = 0": Lost("gone")}
+    assert run(world).outcome == "interrupted"
+    assert world.open_mark == SERVER
+
+
+def test_events_that_cannot_be_switched_on_are_told() -> None:
+    """The server is open, so this is no failure of the promotion."""
+    world = World(MARIADB).but(a__access=CLOSED)
+    world.node.marks.note_events_off(world.b.process)
+    world.b.troubles = {"event_scheduler = 1": NOT_ALLOWED}
+    outcome = run(world)
+    assert (outcome.outcome, outcome.done) == ("opened", True)
+    assert "the event scheduler could not be switched on: error 1227" in outcome.why
 
 
 def test_a_leaving_mark_that_is_old() -> None:

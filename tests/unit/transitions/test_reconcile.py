@@ -248,6 +248,32 @@ def test_a_server_that_may_be_open_keeps_the_vip(trouble: Exception) -> None:
     assert len(world.recorded) == 1
 
 
+@pytest.mark.parametrize("mark", [SERVER, None])
+def test_interrupted_and_closed_gives_the_vip_back(mark: Process | None) -> None:
+    """By an error of this server's own, again and again; it says that it is closed, whatever the
+    mark of an earlier opening says."""
+    denied = {"SHOW REPLICA STATUS": ServerError(1227, "denied")}
+    world = World().but(open_mark=mark, a__access=CLOSED, b__troubles=denied)
+    assert run(world).outcome == "interrupted"
+    assert world.gave_way is not None
+    assert not world.vip
+    assert len(world.recorded) == 1
+
+
+def test_who_may_not_open_gives_the_vip_back() -> None:
+    """At once, with one alert; before that it was read back as closed."""
+    denied = {"SET GLOBAL read_only = 0": ServerError(1227, "denied")}
+    world = World().but(a__access=CLOSED, b__troubles=denied, network__holder=MAC)
+    assert run(world).outcome == "refused"
+    assert world.open_mark is None
+    assert world.gave_way is not None
+    assert not world.vip
+    assert [entry["outcome"] for entry in world.recorded] == ["refused"]
+    world.but(vip=True, gave_way=None)
+    assert run(world).outcome == "refused"
+    assert len(world.recorded) == 1
+
+
 @pytest.mark.parametrize("holds", [True, False])
 @pytest.mark.parametrize("known", [True, False])
 def test_already_open_never_gives_way(holds: bool, known: bool) -> None:

@@ -93,6 +93,7 @@ class KeepalivedProgram(NamedTuple):
     test_status: int | None = None  # of keepalived -t: 0 fine, 4 to 6 it complains; None: not run
     complaints: tuple[str, ...] = ()
     arguments: tuple[str, ...] | None = None  # of the running one, () none runs, None not known
+    capabilities: int | None = None  # of the running one, a bit each; None none runs, or not known
 
 
 class OtherPair(NamedTuple):
@@ -110,6 +111,16 @@ class HostAddress(NamedTuple):
     interface: str
     address: str
     prefix: int
+
+
+class LinkSeen(NamedTuple):
+    """Who answers ARP or ND on the link of the VIP. MAC addresses are as `02:00:…`."""
+
+    interface: str
+    own_mac: str  # of that interface; "" it is no Ethernet, and nobody can be asked
+    vip_here: bool  # before and after the others were asked
+    vip_macs: frozenset[str]  # of other hosts that answer for the VIP
+    peer_macs: frozenset[str]  # of other hosts that answer for the peer's own address
 
 
 class HostFacts(NamedTuple):
@@ -135,6 +146,12 @@ class HostFacts(NamedTuple):
     check_age: float | None = None  # s since keepalived last ran the check; None: never
     silent_witnesses: tuple[str, ...] | None = ()  # None: not allowed to ask
     adverts_heard: bool | None = None  # a standby hears the holder; None: there is none to hear
+    link: LinkSeen | None = None  # None: not allowed to ask, or the VIP has just moved
+    peer_by_sql: bool = False  # the peer's server has answered, be it with an error
+    peer_pings: bool | None = None  # the peer answers ping; None: no witness, or not allowed
+    permit: bool | None = None  # keepalived may hold the VIP; None: no permit file, or not known
+    keepalived_state: str = ""  # asked only where the check has just passed; "" not asked, or
+    state_not_told: str = ""  # why keepalived did not tell it
     other_pairs: tuple[OtherPair, ...] = ()
     passing: CheckRun | None = None  # None: not run, see not_run
     failing: CheckRun | None = None  # with an option file whose server does not exist

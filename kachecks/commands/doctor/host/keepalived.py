@@ -13,6 +13,8 @@ _OLDEST, _NEWEST = (2, 1), (2, 4)
 _CONF = "/etc/keepalived/keepalived.conf"
 _SECURITY_ALONE = 6  # of keepalived -t: nothing but enable_script_security, a rule of its own
 _LONGEST_SILENCE = 20.0  # s; a check that hangs is ended after 10
+_NEEDED = {"CAP_KILL": 5, "CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13, "CAP_SYS_PTRACE": 19}
+"""By their bits (linux/capability.h)."""
 _NOT_RELEASED = ("-V", "--dont-release-vrrp")
 
 
@@ -90,6 +92,17 @@ def _releases(facts: HostFacts) -> Iterator[Found]:
             )
 
 
+def _may_act_on_mysqld(facts: HostFacts) -> Iterator[Found]:
+    has = facts.keepalived.capabilities
+    lacking = [] if has is None else [name for name, bit in _NEEDED.items() if not has >> bit & 1]
+    if lacking:
+        yield Found(
+            f"the running keepalived, and so check and hooks, lack {', '.join(lacking)}",
+            cure=f"add {' '.join(lacking)} to CapabilityBoundingSet= of keepalived.service"
+            " (systemctl edit keepalived), then restart it",
+        )
+
+
 def _at_work(facts: HostFacts) -> Iterator[Found]:
     """Whether the check of the running keepalived has left its traces."""
     age, check = facts.check_age, facts.setup.check if facts.setup else None
@@ -104,6 +117,19 @@ def _at_work(facts: HostFacts) -> Iterator[Found]:
             check.command.where,
             "reload keepalived, then look into its log for `SECURITY VIOLATION`, `Disabling track"
             " script`, and for denials of SELinux (ausearch -m avc)",
+        )
+
+
+def _notices(facts: HostFacts) -> Iterator[Found]:
+    """keepalived has noticed that the check passes."""
+    if facts.passing is None and facts.not_run and facts.keepalived.arguments:
+        yield not_checked(facts.not_run)
+    elif facts.state_not_told:
+        yield not_checked(facts.state_not_told)
+    elif facts.keepalived_state == "FAULT":
+        yield Found(
+            "keepalived is in FAULT, although the check passes and the permit is granted",
+            facts.instance.where if facts.instance else "",
         )
 
 
@@ -134,9 +160,21 @@ TABLE: Table[HostFacts] = (
         "keepalived does not run with --dont-release-vrrp",
         "a keepalived that stops leaves the VIP on this host, while the other one takes it.",
         "remove -V from keepalived's arguments"),
+    row("KEEPALIVED_CAPABILITIES", FAILURE, _may_act_on_mysqld,
+        "the running keepalived may act on mysqld and on the network",
+        "without CAP_KILL a mysqld that hangs cannot be ended, and this node keeps the VIP until it"
+        " ends by itself; without CAP_SYS_PTRACE its disks cannot be looked at; without CAP_NET_RAW"
+        " and CAP_NET_ADMIN nobody can tell who has the VIP.",
+        "add them to CapabilityBoundingSet= of keepalived.service"),
     row("CHECK_AT_WORK", FAILURE, _at_work,
         "the running keepalived does run the check",
         "when keepalived starts it drops a check that it may not run (script security, SELinux, a"
         " path that was not there yet), and then holds the VIP without it.",
         "reload keepalived, and look into its log"),
+    row("KEEPALIVED_FAULT", FAILURE, _notices,
+        "keepalived is not in FAULT while the check passes and the permit is granted",
+        "this node never takes the VIP, and its check goes on saying OK. It happens when run_dir is"
+        " removed and made again while keepalived runs: it watches the permit file that is gone.",
+        "systemctl reload keepalived; if it stays in FAULT, its log names the interface or the"
+        " script that keeps it there"),
 )  # fmt: skip

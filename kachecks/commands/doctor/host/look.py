@@ -5,22 +5,32 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Iterable
+from contextlib import suppress
 
 from kachecks.commands.doctor.conf.setup import Setup
 from kachecks.commands.doctor.host import files, kernel, run
-from kachecks.commands.doctor.host.facts import File, HostFacts, KeepalivedProgram
+from kachecks.commands.doctor.host.facts import File, HostFacts, KeepalivedProgram, LinkSeen
 from kachecks.config.options import Config
+from kachecks.keepalived import ask_state
+from kachecks.keepalived.process import KeepalivedError, NotFound
 from kachecks.network import interfaces
 from kachecks.node import Node
 from kachecks.state.files import CHECK, path_of
 
 _PATIENCE = 10.0  # s, for a check whose timeout keepalived.conf does not say
-_WITNESS = 1.0  # s, for each witness to answer
+_ECHO = 1.0  # s, for each witness, and for the peer, to answer
+_SETTLES = 5.0  # s; keepalived leaves FAULT at the second good check (``rise``), one a second
 
 
-def look_at_host(node: Node, setup: Setup | None, program: KeepalivedProgram) -> HostFacts:
+def look_at_host(
+    node: Node, setup: Setup | None, program: KeepalivedProgram, peer_by_sql: bool
+) -> HostFacts:
     """All facts about this host. The check is run twice at most, each time for no longer than its
-    timeout."""
+    timeout.
+
+    Args:
+        peer_by_sql: the peer's server has just answered, be it with an error.
+    """
     config = node.config
     facts = HostFacts(
         config=config,
@@ -43,9 +53,13 @@ def look_at_host(node: Node, setup: Setup | None, program: KeepalivedProgram) ->
         check_age=files.age(path_of(config.run_dir, config.name, CHECK)),
         silent_witnesses=_silent_witnesses(node),
         adverts_heard=_adverts_heard(node),
+        link=look_at_link(node),
+        peer_by_sql=peer_by_sql,
+        peer_pings=peer_pings(node),
+        permit=node.marks.read_permit(),
         other_pairs=kernel.other_pairs(config),
     )
-    return _with_runs(facts)
+    return with_state(node, _with_runs(facts))
 
 
 def _with_runs(facts: HostFacts) -> HostFacts:
@@ -117,7 +131,7 @@ def _silent_witnesses(node: Node) -> tuple[str, ...] | None:
         return tuple(
             witness
             for witness in node.config.witnesses
-            if not node.network.answers([witness], _WITNESS)
+            if not node.network.answers([witness], _ECHO)
         )
     except OSError:
         return None
@@ -134,3 +148,47 @@ def _adverts_heard(node: Node) -> bool | None:
         return node.network.hears_peer()
     except OSError:  # no CAP_NET_RAW, no such interface
         return None
+
+
+def look_at_link(node: Node) -> LinkSeen | None:
+    """Who answers for the VIP and for the peer. None where we may not ask, or the VIP has moved
+    meanwhile."""
+    network, config = node.network, node.config
+    try:
+        here = network.vip_here()
+        vip_macs, peer_macs = network.macs_of_vip(), network.macs_of_peer()
+        if network.vip_here() is not here:
+            return None
+        interface = config.interface or interfaces.towards(config.peer)
+        own_mac = interfaces.mac_of(interface).hex(":")
+    except OSError:  # no CAP_NET_RAW
+        return None
+    return LinkSeen(interface, own_mac, here, vip_macs, peer_macs)
+
+
+def peer_pings(node: Node) -> bool | None:
+    """None without a witness, as nobody pings the peer then, and where we may not ask."""
+    if node.config.witnesses:
+        with suppress(OSError):
+            return node.network.answers([node.config.peer], _ECHO)
+    return None
+
+
+def with_state(node: Node, facts: HostFacts) -> HostFacts:
+    """With keepalived's state, where the check has just passed and the permit is granted.
+
+    keepalived logs a line each time it is asked. FAULT counts when it is still there after the time
+    in which keepalived must have noticed that the check passes.
+    """
+    if facts.passing is None or facts.passing.status != 0 or not facts.permit:
+        return facts
+    try:
+        state = ask_state.ask_keepalived(node.config.vips).state
+        if state == "FAULT":
+            node.clock.sleep(_SETTLES)
+            state = ask_state.ask_keepalived(node.config.vips).state
+    except NotFound:  # KEEPALIVED_RUNS tells
+        return facts
+    except KeepalivedError as error:
+        return facts._replace(state_not_told=str(error))
+    return facts._replace(keepalived_state=state)

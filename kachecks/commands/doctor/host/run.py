@@ -194,11 +194,23 @@ def _version(text: str) -> tuple[int, ...] | None:
     return tuple(map(int, found[1].split("."))) if found else None
 
 
-def running_arguments() -> tuple[str, ...] | None:
-    """Command line of the keepalived that serves this host, () there is none, None not allowed."""
+def running_keepalived() -> tuple[tuple[str, ...] | None, int | None]:
+    """Of the keepalived that serves this host: its command line, () there is none, None not
+    allowed; and its capabilities."""
     import psutil
 
     with suppress(KeepalivedError, psutil.Error, OSError):
         found = find()
-        return tuple(found.process.cmdline()) if found else ()
-    return None
+        return (tuple(found.process.cmdline()), capabilities_of(found.pid)) if found else ((), None)
+    return None, None
+
+
+def capabilities_of(pid: int) -> int | None:
+    """What a process may do, and what it starts as root: proc_pid_status(5), CapEff, CapBnd."""
+    sets = {}
+    with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+        for line in file:
+            name, _, value = line.partition(":")
+            if name in ("CapEff", "CapBnd"):
+                sets[name] = int(value, 16)
+    return sets["CapEff"] & sets["CapBnd"] if len(sets) == 2 else None

@@ -10,13 +10,6 @@ from kachecks.commands.doctor.server.my_cnf import Option
 from kachecks.config.options import Config
 from kachecks.mysql.facts import Access, Channel, Row, Version, parse_channel
 
-FILTERS = (
-    "Replicate_Do_DB", "Replicate_Ignore_DB", "Replicate_Do_Table", "Replicate_Ignore_Table",
-    "Replicate_Wild_Do_Table", "Replicate_Wild_Ignore_Table", "Replicate_Ignore_Server_Ids",
-    "Replicate_Do_Domain_Ids", "Replicate_Ignore_Domain_Ids",
-)  # fmt: skip
-"""Columns of the replication status by which something is left out. Only MariaDB has domains."""
-
 
 class Origin(NamedTuple):
     """Where the value of a variable comes from."""
@@ -62,7 +55,6 @@ class Source(NamedTuple):
     retry_count: int | None  # None: the server does not tell (MariaDB before 12)
     heartbeat_period: float | None  # s; None: not told (MySQL, without more privileges)
     delay: int  # s
-    filters: tuple[str, ...]  # "Replicate_Ignore_DB = test"
     encrypted: bool
     has_key: bool | None  # asks for, or has, the source's public key; None: no such thing (MariaDB)
 
@@ -87,7 +79,6 @@ def parse_source(row: Row) -> Source:
         retry_count=int(retry_count) if retry_count else None,
         heartbeat_period=float(period) if period else None,
         delay=int(row.get("SQL_Delay") or 0),
-        filters=tuple(f"{name} = {row[name]}" for name in FILTERS if row.get(name)),
         encrypted=allowed != "No",
         has_key=has_key if key_columns else None,
     )
@@ -107,8 +98,10 @@ class ServerFacts(NamedTuple):
     sources: tuple[Source, ...] | None
     account: str  # user@host that let us in
     grants: tuple[Grant, ...]
+    people: tuple[str, ...]  # who have sessions with our accounts, beside kachecks: USER@HOST
     cipher: str  # of our session, "" in clear
     view: bool | None  # kachecks.read_only_exempt can be read; None: not needed
+    idle_events: str | None  # names; None: they could not be asked for
     clock_ahead: float | None  # s before this host's clock
     clock_error: float  # s that clock_ahead may be wrong by
     troubles: Mapping[str, str]  # by the field's name
@@ -154,6 +147,11 @@ class PairFacts(NamedTuple):
     peer_spoke: bool  # the peer's server has answered, with an error: its host and mysqld are up
     errant: Mapping[str, str]  # by node: transactions that only this closed server has
     errant_trouble: str  # why that could not be told
+
+    @property
+    def peer_answered(self) -> bool:
+        """The peer's server has answered, be it with an error."""
+        return self.peer is not None or self.peer_spoke
 
     @property
     def both(self) -> tuple[ServerFacts, ServerFacts] | None:

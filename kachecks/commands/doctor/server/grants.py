@@ -13,7 +13,7 @@ from typing import NamedTuple
 from kachecks.mysql.facts import Version
 
 EVERYTHING = "*.*"
-VIEW = "kachecks.read_only_exempt"
+VIEW, FUNCTION, OURS = "kachecks.read_only_exempt", "kachecks.idle_events", "kachecks.*"
 _ALL = frozenset({"ALL", "ALL PRIVILEGES"})
 _NONE = frozenset({"USAGE"})
 
@@ -25,6 +25,7 @@ class Grant(NamedTuple):
     on: str  # *.*, database.*, database.table; "" for a role
     grant_option: bool = False
     role: str = ""
+    public: bool = False  # MariaDB 10.11 and later: to PUBLIC, that is to every account
 
 
 class Need(NamedTuple):
@@ -32,6 +33,10 @@ class Need(NamedTuple):
 
     purpose: str
     any_of: tuple[str, ...]  # the first is the one that the grants files give
+
+
+COUNT_PREPARED = Need("count prepared XA transactions", ("XA_RECOVER_ADMIN",))
+"""MySQL 8 and later. Without it everything else works."""
 
 
 def parse_grants(rows: Iterable[str]) -> tuple[Grant, ...]:
@@ -57,7 +62,8 @@ def _parse(text: str) -> Grant | None:
     listed = " ".join(words[:on]).upper()
     names = re.sub(r"\([^)]*\)", "", listed).split(",")  # SELECT (column, column)
     privileges = frozenset(re.sub(r"\bREPLICA\b", "SLAVE", " ".join(n.split())) for n in names)
-    return Grant(privileges, _plain("".join(where)), grant_option)
+    public = upper[to + 1 : to + 2] == ["PUBLIC"]
+    return Grant(privileges, _plain("".join(where)), grant_option, public=public)
 
 
 def _tokens(text: str) -> list[str]:
@@ -93,6 +99,7 @@ def needs(version: Version) -> tuple[Need, ...]:
         Need("close and open the server", ("SYSTEM_VARIABLES_ADMIN", "SUPER")),
         Need("cut connections", ("CONNECTION_ADMIN", "SUPER")),
         Need("start the replication threads", ("REPLICATION_SLAVE_ADMIN", "SUPER")),
+        COUNT_PREPARED,
         *(system_user if version.number >= (8, 0, 16) else ()),
     )
 
@@ -122,6 +129,8 @@ def beyond(version: Version, grants: Sequence[Grant]) -> tuple[str, ...]:
             more = grant.privileges - allowed
         elif grant.on == VIEW or grant.on.startswith("performance_schema."):
             more = grant.privileges - {"SELECT", *_NONE}
+        elif grant.on in (FUNCTION, OURS):
+            more = grant.privileges - {"EXECUTE", *_NONE}
         else:
             more = grant.privileges - _NONE
         if grant.grant_option and grant.privileges - {"PROXY"}:
@@ -129,6 +138,11 @@ def beyond(version: Version, grants: Sequence[Grant]) -> tuple[str, ...]:
         if more:
             found.append(f"{', '.join(sorted(more))} ON {grant.on}")
     return tuple(found)
+
+
+def of_everybody(grants: Sequence[Grant]) -> frozenset[str]:
+    """Privileges on everything that PUBLIC has."""
+    return _global([grant for grant in grants if grant.public])
 
 
 def inactive_roles(grants: Sequence[Grant]) -> tuple[str, ...]:

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from kachecks.commands.doctor.rule import FAILURE, WARNING, Found, Table, not_checked, row
 from kachecks.commands.doctor.server.facts import ServerFacts
-from kachecks.commands.doctor.server.grants import Need, beyond, inactive_roles, lacking
+from kachecks.commands.doctor.server.grants import (
+    COUNT_PREPARED,
+    Need,
+    beyond,
+    inactive_roles,
+    lacking,
+    of_everybody,
+)
 
 
 def _may_do_its_work(server: ServerFacts) -> Iterator[Found]:
     if "grants" in server.troubles:
         yield not_checked(server.troubles["grants"])
-        return
+    else:
+        yield from _may(server, lambda need: need != COUNT_PREPARED)
+
+
+def _may_count_prepared(server: ServerFacts) -> Iterator[Found]:
+    if "grants" not in server.troubles:
+        yield from _may(server, lambda need: need == COUNT_PREPARED)
+
+
+def _may(server: ServerFacts, wanted: Callable[[Need], bool]) -> Iterator[Found]:
     roles = inactive_roles(server.grants)
     asleep = f"; is the role {', '.join(roles)} active (SET DEFAULT ROLE)?" if roles else ""
-    for need in lacking(server.version, server.grants):
+    for need in filter(wanted, lacking(server.version, server.grants)):
         yield Found(
             f"{server.account} may not {need.purpose}: it lacks {need.any_of[0]}{asleep}",
             cure=_grant(need, server.account),
@@ -43,9 +59,22 @@ def _comes_from_known_hosts(server: ServerFacts) -> Iterator[Found]:
         yield Found(f"we are let in as {server.account}")
 
 
+def _is_of_its_own(server: ServerFacts) -> Iterator[Found]:
+    if server.account.rpartition("@")[0] == "root":
+        yield Found(f"we are let in as {server.account}, which is everybody's")
+    elif server.people:
+        yield Found(f"others use our account, too: {', '.join(server.people)}")
+
+
 def _knows_who_writes(server: ServerFacts) -> Iterator[Found]:
     if server.view is False:
         yield Found(server.troubles.get("view", "it cannot be read"))
+
+
+def _not_everybody_writes(server: ServerFacts) -> Iterator[Found]:
+    writes = of_everybody(server.grants) & {"READ_ONLY ADMIN", "ALL", "ALL PRIVILEGES"}
+    if server.version.lets_admins_write and writes:
+        yield Found(f"PUBLIC has {', '.join(sorted(writes))}")
 
 
 TABLE: Table[ServerFacts] = (
@@ -54,6 +83,11 @@ TABLE: Table[ServerFacts] = (
         "the check cannot tell (UNKNOWN), a demotion cannot close, a promotion cannot open",
         "grant what the grants file for this version in keepalived-snippets grants, to each of the"
         " accounts: at localhost and at both nodes' addresses"),
+    row("PREPARED_XA", WARNING, _may_count_prepared,
+        "MySQL 8 and later: our account may count prepared XA transactions",
+        "MySQL lets them be committed on a closed server, and a demotion, a promotion and status"
+        " cannot tell how many there are",
+        "grant XA_RECOVER_ADMIN, as grants.mysql8.sql does, to each of the accounts"),
     row("PRIVILEGES_BEYOND", WARNING, _may_do_nothing_else,
         "our account may do nothing else",
         "its password is in a file on both nodes, and it may write through read_only: with"
@@ -64,9 +98,19 @@ TABLE: Table[ServerFacts] = (
         "whoever has the password may use it from anywhere",
         "RENAME USER to one at 'localhost' and one at each node's address, as the grants file has"
         " them"),
+    row("ACCOUNT_OF_ITS_OWN", FAILURE, _is_of_its_own,
+        "nobody but kachecks uses our account",
+        "whoever uses it is cut like any client when the server is closed; before MariaDB 12 it"
+        " writes through read_only until then, as does what it connects with afterwards",
+        "make the account of the grants file in keepalived-snippets, and name it in [client] and"
+        " [peer]"),
     row("EXEMPT_VIEW", WARNING, _knows_who_writes,
         "MariaDB before 12: the view kachecks.read_only_exempt can be read",
         "a demotion must cut the accounts that may write through read_only, and without the view"
         " it knows of none but root",
         "create the view and grant SELECT on it, as grants.mariadb.sql does"),
+    row("PUBLIC_WRITES", FAILURE, _not_everybody_writes,
+        "MariaDB before 12: PUBLIC may not write through read_only",
+        "a closed server takes writes from every account, and no cutting ends that",
+        "REVOKE READ_ONLY ADMIN ON *.* FROM PUBLIC"),
 )  # fmt: skip

@@ -24,6 +24,8 @@ from kachecks.mysql.probe import probe
 from kachecks.mysql.session import ServerError, Session, SessionError
 from kachecks.network import interfaces
 from kachecks.node import Node
+from kachecks.transitions.clients import is_ours
+from kachecks.transitions.demotion import own_users
 
 _LOCAL = 2.0  # s to connect to this node's server, and for each statement on it
 _PEER_CONNECT = 0.6  # s to connect to the peer's server; an unreachable one costs about one second
@@ -122,12 +124,30 @@ def _look(node: Node, session: Session, side: str) -> ServerFacts:
         sources=None if status is None else tuple(map(parse_source, status)),
         account=asking.cell("account", operator_queries.ACCOUNT, "account"),
         grants=parse_grants(next(iter(row.values())) or "" for row in grants),
+        people=_people(asking.may("people", queries.PROCESSLIST) or [], own_users(node)),
         cipher=asking.cell("cipher", queries.CIPHER, "Value"),
         view=view,
         clock_ahead=ahead,
         clock_error=error,
+        idle_events=_idle_events(asking),  # the last question, as it may wait
         troubles=asking.troubles,
     )
+
+
+def _idle_events(asking: _Asking) -> str | None:
+    """None also where it waits: MariaDB reads mysql.event for it, which somebody may have locked,
+    or which lies on a disk that hangs."""
+    try:
+        rows = asking.may("idle_events", operator_queries.IDLE_EVENTS)
+    except SessionError as error:
+        asking.troubles["idle_events"] = str(error)
+        return None
+    return None if rows is None else rows[0]["events"] or ""
+
+
+def _people(rows: list[Row], users: frozenset[str]) -> tuple[str, ...]:
+    ours = [row for row in rows if row["User"] in users and not is_ours(row, users)]
+    return tuple(sorted({f"{row['User']}@{(row['Host'] or '').partition(':')[0]}" for row in ours}))
 
 
 def _clock(asking: _Asking) -> tuple[float | None, float]:
@@ -144,7 +164,7 @@ def _clock(asking: _Asking) -> tuple[float | None, float]:
 
 def _options(node: Node, session: Session, troubles: dict[str, str]) -> tuple[Option, ...] | None:
     process = node.servers.process_of(session)
-    if process is None:
+    if process is None or not process.known:
         troubles["options"] = "its process cannot be told from here (by TCP, or in a container)"
         return None
 

@@ -69,7 +69,7 @@ def _knows_no_key(source: Source) -> str:
 def _leaves_nothing_out(server: ServerFacts) -> Iterator[Found]:
     """Filters of replicas, and of binary logs if the option files could be read."""
     for source in server.sources or ():
-        for each in source.filters:
+        for each in source.channel.filters:
             yield Found(f"{source.label}: {each}")
     for option in server.options or ():
         if option.name in ("binlog_do_db", "binlog_ignore_db"):

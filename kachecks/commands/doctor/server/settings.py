@@ -96,6 +96,13 @@ def _keeps_binlogs(server: ServerFacts) -> Iterator[Found]:
         yield Found(f"binary logs are purged after {span(seconds)}")
 
 
+def _runs_all_events(server: ServerFacts) -> Iterator[Found]:
+    if server.idle_events is None:
+        yield Found(f"that cannot be told: {server.troubles.get('idle_events', '')}")
+    elif server.idle_events and server.access.writable:
+        yield Found(f"these do not run: {server.idle_events}")
+
+
 def _runs_no_events(server: ServerFacts) -> Iterator[Found]:
     version = server.version
     before_12 = version.mariadb and version.number < (12, 0, 0)
@@ -169,6 +176,31 @@ TABLE: Table[ServerFacts] = (
     _setting("CLUSTER", FAILURE, _Variable(("wsrep_on",), _off),
         "wsrep_on = OFF",
         "Galera decides by itself who may write, and would contradict kachecks"),
+    _setting("GROUP_REPLICATION", FAILURE,
+        _Variable(("group_replication_group_name",), _one_of(""), mariadb=False),
+        "no group_replication_group_name",
+        "Group Replication decides by itself who may write, and would contradict kachecks"),
+    _setting("OFFLINE_MODE", FAILURE, _Variable(("offline_mode",), _off, mariadb=False),
+        "offline_mode = OFF",
+        "the server lets in administrators alone, so it could not serve"),
+    _setting("INNODB_READ_ONLY", FAILURE, _Variable(("innodb_read_only",), _off),
+        "innodb_read_only = OFF",
+        "InnoDB refuses all writes, so it could not serve"),
+    _setting("TRANSACTION_READ_ONLY", FAILURE,
+        _Variable(("transaction_read_only", "tx_read_only"), _off),
+        "transaction_read_only = OFF (MariaDB before 11.1: tx_read_only)",
+        "whoever connects may only read (1792), so it could not serve"),
+    _setting("FORCED_RECOVERY", FAILURE, _Variable(("innodb_force_recovery",), _one_of("0")),
+        "innodb_force_recovery = 0",
+        "it is for saving what a damaged data directory still holds: MySQL refuses all writes then,"
+        " MariaDB takes them, on data that may be damaged"),
+    row("IDLE_EVENTS", WARNING, _runs_all_events,
+        "the events of the active server run",
+        "a server switches off the events that come to it by replication, and a failover does not"
+        " switch them on: until somebody does they run nowhere",
+        "there, for each: ALTER DEFINER = 'user'@'host' EVENT ... ENABLE, with the definer that"
+        " SHOW CREATE EVENT tells; replication switches it off on the other node. Or run the jobs"
+        " from cron through the VIP. The grants files make the function that names them"),
     row("EVENTS", WARNING, _runs_no_events,
         "no event scheduler on MariaDB before 12",
         "events of privileged definers write through read_only: a closed node goes on writing",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from kachecks.commands.doctor.host import kernel, run
 from kachecks.commands.doctor.host.facts import Part
 from kachecks.commands.doctor.host.files import file_system, look_at_directory, look_at_file
 from kachecks.commands.doctor.host.keepalived import conf_of, config_id_of
+from kachecks.commands.doctor.host.run import capabilities_of
 from kachecks.commands.doctor.host.systemd import timespan
 from kachecks.config.options import parse
 
@@ -222,3 +224,19 @@ def test_a_check_that_does_not_run(
     found = run.passing(command(program(tmp_path, text)), user, seconds)
     assert found.status is None
     assert error in found.error
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to have capabilities, and less of them")
+@pytest.mark.parametrize("lacking", ["", "kill", "sys_ptrace"])
+def test_capabilities_of_a_process(lacking: str) -> None:
+    under = ["setpriv", f"--bounding-set=-{lacking}"] if lacking else []
+    with subprocess.Popen([*under, "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as cat:
+        assert cat.stdin is not None and cat.stdout is not None
+        cat.stdin.write(b"it runs\n")
+        cat.stdin.flush()
+        cat.stdout.readline()
+        found = capabilities_of(cat.pid)
+        cat.kill()
+    assert found is not None
+    assert bool(found >> 5 & 1) == (lacking != "kill")
+    assert bool(found >> 19 & 1) == (lacking != "sys_ptrace")

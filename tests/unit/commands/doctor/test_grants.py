@@ -12,6 +12,7 @@ from kachecks.commands.doctor.server.grants import (
     inactive_roles,
     lacking,
     needs,
+    of_everybody,
     parse_grants,
 )
 from kachecks.mysql.facts import Version
@@ -63,9 +64,13 @@ def test_the_grants_files_give_exactly_what_is_needed(file: str, version: Versio
         (
             Version(False, (8, 0, 15)),  # SYSTEM_USER came with 8.0.16
             ["GRANT SUPER, PROCESS ON *.* TO `k`@`h`"],
-            [],
+            ["XA_RECOVER_ADMIN"],  # SUPER does not do (9.7)
         ),
-        (Version(False, (8, 0, 16)), ["GRANT SUPER, PROCESS ON *.* TO `k`@`h`"], ["SYSTEM_USER"]),
+        (
+            Version(False, (8, 0, 16)),
+            ["GRANT SUPER, PROCESS, XA_RECOVER_ADMIN ON *.* TO `k`@`h`"],
+            ["SYSTEM_USER"],
+        ),
         (
             Version(True, (10, 11, 6)),  # the other spelling of the same
             [
@@ -103,6 +108,8 @@ def test_what_an_active_role_gives_counts() -> None:
         ("GRANT FILE ON *.* TO `k`@`h`", ("FILE ON *.*",)),
         ("GRANT PROCESS ON *.* TO `k`@`h` WITH GRANT OPTION", ("GRANT OPTION ON *.*",)),
         ("GRANT EXECUTE ON PROCEDURE `s`.`p` TO `k`@`h`", ("EXECUTE ON s.p",)),
+        ("GRANT EXECUTE ON FUNCTION `kachecks`.`idle_events` TO `k`@`h`", ()),
+        ("GRANT EXECUTE, DROP ON `kachecks`.* TO `k`@`h`", ("DROP ON kachecks.*",)),
         ("GRANT SELECT ON `performance_schema`.* TO `k`@`h`", ()),
         ("GRANT USAGE ON *.* TO `k`@`h` REQUIRE SSL", ()),
         ("REVOKE SELECT ON `mysql`.* FROM `k`@`h`", ()),
@@ -110,6 +117,17 @@ def test_what_an_active_role_gives_counts() -> None:
 )
 def test_what_is_beyond(row: str, expected: tuple[str, ...]) -> None:
     assert beyond(Version(False, (8, 4, 3)), parse_grants([row])) == expected
+
+
+def test_what_everybody_may() -> None:
+    """As MariaDB 10.11 shows it to any account; an account may be called so, too."""
+    rows = [
+        "GRANT PROCESS ON *.* TO `k`@`h`",
+        "GRANT CONNECTION ADMIN ON *.* TO `PUBLIC`@`h`",
+        "GRANT READ_ONLY ADMIN ON *.* TO PUBLIC",
+        "GRANT SELECT ON `test`.* TO PUBLIC",
+    ]
+    assert of_everybody(parse_grants(rows)) == {"READ_ONLY ADMIN"}
 
 
 def test_no_hash_is_kept() -> None:

@@ -12,6 +12,7 @@ from kachecks.commands.doctor.host.facts import (
     Directory,
     File,
     HostAddress,
+    LinkSeen,
     OtherPair,
     Part,
 )
@@ -58,6 +59,15 @@ def _address(address: str) -> HostAddress:
 
 def _run(status: int, said: str, reason: str) -> CheckRun:
     return CheckRun(f"{CHECK} --json", "root", status, said, reason=reason)
+
+
+OWN, PEERS, SECOND_CARD, THIRD = (f"02:00:0a:00:00:{n}" for n in ("01", "02", "12", "77"))
+VIRTUAL = "00:00:5e:00:01:33"
+
+
+def _link(world: World, here: bool, *vip: str, peer: tuple[str, ...] = (PEERS,)) -> World:
+    seen = LinkSeen("eth0", OWN, here, frozenset(vip), frozenset(peer))
+    return world.with_host(link=seen, peer_by_sql=True)
 
 
 def _pair(**changes: str) -> OtherPair:
@@ -200,6 +210,8 @@ WRONG: list[tuple[str, str, str, Break]] = [
             .with_host(silent_witnesses=("10.0.0.253",))),
     ("a firewall drops VRRP", "ADVERTS_HEARD", "IP protocol 112",
         lambda w: w.with_host(adverts_heard=False)),
+    ("a hardened unit", "KEEPALIVED_CAPABILITIES", "add CAP_KILL CAP_SYS_PTRACE to",
+        lambda w: _keepalived(w, capabilities=((1 << 41) - 1) & ~(1 << 5) & ~(1 << 19))),
     ("keepalived does not run the check", "CHECK_AT_WORK", "reload keepalived",
         lambda w: w.with_host(check_age=None)),
     ("keepalived no longer runs the check", "CHECK_AT_WORK", "reload keepalived",
@@ -212,6 +224,22 @@ WRONG: list[tuple[str, str, str, Break]] = [
         lambda w: w.with_options("\n# interface = eth0", "\ninterface = eth1")),
     ("the way to the peer is another interface", "VRRP_INTERFACE", "interface = eth0",
         lambda w: w.with_host(interface_towards_peer="eth1")),
+    ("keepalived has not noticed", "KEEPALIVED_FAULT", "reload keepalived",
+        lambda w: w.with_host(keepalived_state="FAULT")),
+    ("a third host answers beside us", "VIP_ONE_HOST", f"find {THIRD}",
+        lambda w: _link(w, True, THIRD)),
+    ("the peer answers beside us", "VIP_ONE_HOST", "--drop-vip", lambda w: _link(w, True, PEERS)),
+    ("a third host answers beside the peer", "VIP_ONE_HOST", f"find {THIRD} ",
+        lambda w: _link(w, False, PEERS, THIRD)),
+    ("two hosts answer, and the peer is elsewhere", "VIP_ONE_HOST", f"find {SECOND_CARD}, {THIRD}",
+        lambda w: _link(w, False, SECOND_CARD, THIRD, peer=()).with_host(addresses=())),
+    ("somebody answers who is not known as the peer", "VIP_AT_PEER", SECOND_CARD,
+        lambda w: _link(w, False, SECOND_CARD)),
+    ("a switch that drops probes", "PEER_ARP", "0.0.0.0", lambda w: _link(w, False, peer=())),  # noqa: S104
+    ("ping is filtered", "PEER_PING", "ICMP",
+        lambda w: w.with_host(peer_pings=False, peer_by_sql=True)),
+    ("ping is filtered and the peer's mysqld is stopped", "PEER_PING", "ICMP",
+        lambda w: _link(w, True).with_host(peer_pings=False, peer_by_sql=False)),
     ("a clock of its own", "CLOCK", "chrony", lambda w: w.with_host(clock_synchronised=False)),
 ]
 # fmt: on
@@ -252,9 +280,11 @@ def test_what_only_root_may_know_is_not_passed_over(tmp_path: Path) -> None:
         "CHECK_PASSES",
         "CHECK_RUNS",
         "KEEPALIVED_ACCEPTS",
+        "KEEPALIVED_FAULT",
         "OTHER_PAIRS",
         "RUN_DIR",
         "SCRIPT_FOUND",
+        "VIP_ONE_HOST",
         "WITNESS_ANSWERS",
     }
     assert {(one.checked, one.level) for one in found} == {(False, 1)}
@@ -270,6 +300,7 @@ def test_what_only_root_may_know_is_not_passed_over(tmp_path: Path) -> None:
         ({"program": {"test_status": None}}, {"KEEPALIVED_ACCEPTS"}),
         ({"state_dir": Directory("/var/lib/kachecks", None)}, {"STATE_DIR"}),
         ({"clock_synchronised": None}, {"CLOCK"}),
+        ({"state_not_told": "keepalived was built without JSON"}, {"KEEPALIVED_FAULT"}),
     ],
 )
 def test_what_cannot_be_told_is_not_passed_over(
@@ -291,3 +322,32 @@ def test_every_rule_has_a_name_of_its_own_and_says_what_why_and_how() -> None:
     for rule in RULES:
         assert rule.name == rule.name.upper()
         assert rule.checked and rule.why and rule.cure, rule.name
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda w: _link(w, True),
+        lambda w: _link(w, False, PEERS),
+        lambda w: _link(w, False, VIRTUAL),  # use_vmac
+        lambda w: _link(w, False, VIRTUAL, PEERS),
+        lambda w: _link(w, True, VIRTUAL),
+        lambda w: _link(w, False, PEERS, SECOND_CARD, peer=(PEERS, SECOND_CARD)),
+        lambda w: _link(w, False),
+        lambda w: _link(w, False, peer=()).with_host(peer_by_sql=False),  # off
+        lambda w: _link(w, False, THIRD, peer=()).with_host(addresses=()),  # routed
+        lambda w: _link(w, False, peer=()).with_host(addresses=(_address("192.168.0.1"),)),
+        lambda w: w.with_host(link=LinkSeen("ppp0", "", False, frozenset(), frozenset())),
+        lambda w: w.with_host(peer_pings=False),  # off
+        lambda w: w.with_host(keepalived_state="BACKUP"),
+    ],
+)
+def test_nothing_is_wrong_on_the_link(act: Break, tmp_path: Path) -> None:
+    assert findings(act(right()), tmp_path) == []
+
+
+def test_both_macs_are_named(tmp_path: Path) -> None:
+    (mine,) = findings(_link(right(), True, THIRD), tmp_path)
+    assert OWN in mine.sentence and THIRD in mine.sentence
+    (theirs,) = findings(_link(right(), False, PEERS, THIRD), tmp_path)
+    assert f"{PEERS}, {THIRD} ({PEERS} is the peer)" in theirs.sentence

@@ -12,7 +12,9 @@ from kachecks.commands import main
 from kachecks.commands.doctor import command as doctor
 from kachecks.commands.doctor.report import as_json, as_text
 from kachecks.commands.doctor.rule import FAILURE, HERE, PEER, WARNING, Finding, Rule
+from kachecks.commands.doctor.server.facts import PairFacts
 from kachecks.commands.doctor.tables import RULES
+from kachecks.node import Node
 from tests.unit.doubles.doctor_world import snippet
 
 BAD = Rule("BAD", FAILURE, "it is good", "bad is not good " * 8, "make it good")
@@ -126,10 +128,14 @@ def test_what_cannot_be_used(
     assert words in text
 
 
+def _nobody(node: Node) -> PairFacts:
+    return PairFacts(node.config, None, "", None, "", False, {}, "")
+
+
 @pytest.fixture
 def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The snippets, on a host that has nothing of what they name; no server is asked."""
-    monkeypatch.setattr(doctor, "ask_servers", lambda _node: None)
+    monkeypatch.setattr(doctor, "ask_servers", _nobody)
     monkeypatch.setattr(doctor, "of_servers", lambda _servers: [])
     options = tmp_path / "kachecks.cnf"
     run_dir = f"run_dir = {tmp_path}/none\n[client]"

@@ -8,6 +8,7 @@ import pytest
 
 from kachecks.commands.doctor.rule import FAILURE, WARNING
 from kachecks.commands.doctor.tables import SERVER_RULES
+from kachecks.mysql import operator_queries, queries
 from kachecks.mysql.session import NoAnswer, Refused, ServerError, Unreachable
 from tests.unit.doubles.doctor_servers import GENERATIONS, HERE, PEER, Answers
 
@@ -97,6 +98,12 @@ def no_privilege(answers: Answers) -> None:
             row[key] = (value or "").replace("PROCESS, ", "")
 
 
+def no_xa_privilege(answers: Answers) -> None:
+    for row in answers.rows(HERE, "SHOW GRANTS"):
+        for key, value in row.items():
+            row[key] = (value or "").replace(",XA_RECOVER_ADMIN", "")
+
+
 def from_a_stranger(answers: Answers) -> None:
     name = "Source_Host" if "Source_Host" in answers.status(PEER)[0] else "Master_Host"
     identity = "Master_Server_Id" if answers.mariadb else name.replace("Host", "UUID")
@@ -120,6 +127,19 @@ def no_replica(answers: Answers) -> None:
 def from_anywhere(answers: Answers) -> None:
     answers.rows(PEER, "SELECT CURRENT_USER()")[0]["account"] = "kachecks@%"
 
+
+def as_root(answers: Answers) -> None:
+    answers.rows(HERE, "SELECT CURRENT_USER()")[0]["account"] = "root@localhost"
+
+
+def people_use_our_account(answers: Answers) -> None:
+    ours = {"User": "kachecks", "Host": "10.0.0.1:4711", "db": queries.OUR_SCHEMA}
+    theirs = {"User": "kachecks", "Host": "10.0.0.7:4712", "db": None}
+    other = {"User": "app", "Host": "10.0.0.8:4713", "db": None}
+    answers.servers[PEER]["rows"][queries.PROCESSLIST] = [ours, theirs, other]
+
+
+READ_ONLY_ADMIN = "GRANT READ_ONLY ADMIN ON *.*"
 
 # fmt: off
 WRONG: list[tuple[str, list[str], Break, str, str]] = [
@@ -174,6 +194,13 @@ WRONG: list[tuple[str, list[str], Break, str, str]] = [
     ("GTID_STRICT_MODE", MARIADB, all_variables(gtid_strict_mode="OFF"), "OFF", "= ON"),
     ("NAME_RESOLUTION", BOTH, all_variables(skip_name_resolve="OFF"), "OFF", "= ON"),
     ("CLUSTER", MARIADB, all_variables(wsrep_on="ON"), "wsrep_on is ON", "OFF"),
+    ("GROUP_REPLICATION", MYSQL, all_variables(group_replication_group_name="aa"),
+     "group_replication_group_name is aa", "no group"),
+    ("OFFLINE_MODE", MYSQL, all_variables(offline_mode="ON"), "offline_mode is ON", "OFF"),
+    ("INNODB_READ_ONLY", MARIADB, all_variables(innodb_read_only="ON"), "is ON", "OFF"),
+    ("TRANSACTION_READ_ONLY", MYSQL, all_variables(transaction_read_only="ON"), "is ON", "OFF"),
+    ("TRANSACTION_READ_ONLY", MARIADB, all_variables(tx_read_only="ON"), "is ON", "OFF"),
+    ("FORCED_RECOVERY", MYSQL, all_variables(innodb_force_recovery="3"), "is 3", "= 0"),
     ("EVENTS", ["mariadb-10.5", "mariadb-10.11", "mariadb-11.8"],
         all_variables(event_scheduler="ON"), "event_scheduler is ON", "event_scheduler = OFF"),
     ("SEMI_SYNC", NEW, variables(PEER, rpl_semi_sync_source_enabled="OFF"),
@@ -228,11 +255,28 @@ WRONG: list[tuple[str, list[str], Break, str, str]] = [
         "GRANT PROCESS ON *.* TO 'kachecks'@'localhost'"),
     ("PRIVILEGES_BEYOND", [*MYSQL, *MARIADB], everything_and_more,
         "ALL PRIVILEGES, GRANT OPTION ON *.*", "revoke"),
+    ("PREPARED_XA", ["mysql-9.7"], no_xa_privilege, "XA_RECOVER_ADMIN", "GRANT XA_RECOVER_ADMIN"),
     ("ACCOUNT_HOST", BOTH, from_anywhere, "kachecks@%", "RENAME USER"),
+    ("IDLE_EVENTS", BOTH,
+        lambda a: a.rows(HERE, "SELECT kachecks.idle")[0].update(events="app.purge, app.stats"),
+        "these do not run: app.purge, app.stats", "ALTER DEFINER"),
+    ("IDLE_EVENTS", BOTH, lambda a: a.refuse(PEER, "SELECT kachecks.idle", 1305), "error 1305",
+        "grants files"),
+    ("ACCOUNT_OF_ITS_OWN", BOTH, as_root, "root@localhost", "grants file"),
+    ("ACCOUNT_OF_ITS_OWN", BOTH, people_use_our_account, "too: kachecks@10.0.0.7", "grants file"),
     ("EXEMPT_VIEW", ["mariadb-10.5", "mariadb-10.11"],
         lambda a: a.refuse(PEER, "SET STATEMENT", 1146), "error 1146", "grants.mariadb.sql"),
+    ("PUBLIC_WRITES", ["mariadb-10.11", "mariadb-11.8"],
+        lambda a: a.rows(HERE, "SHOW GRANTS").append({"": f"{READ_ONLY_ADMIN} TO PUBLIC"}),
+        "PUBLIC has READ_ONLY ADMIN", "REVOKE"),
 ]
 # fmt: on
+
+
+def test_events_that_do_not_run_on_the_standby_are_as_they_should_be() -> None:
+    answers = Answers("mysql-9.7")
+    answers.rows(PEER, "SELECT kachecks.idle")[0].update(events="app.purge")
+    assert answers.named() == []
 
 
 @pytest.mark.parametrize(
@@ -354,6 +398,17 @@ def test_a_peer_that_cannot_be_asked_is_one_line(
     assert (only.rule.name, only.node, only.checked) == ("PEER_ANSWERS", PEER, checked)
     assert only.level == level
     assert str(trouble) in only.sentence
+
+
+@pytest.mark.parametrize("generation", BOTH)
+def test_events_that_cannot_be_asked_for_in_time(generation: str) -> None:
+    """Somebody has locked mysql.event."""
+    answers = Answers(generation)
+    rows = answers.servers[HERE]["rows"]
+    rows[operator_queries.IDLE_EVENTS] = NoAnswer("no answer from /s.sock within 2 s")
+    (only,) = answers.findings()
+    assert (only.rule.name, only.level) == ("IDLE_EVENTS", WARNING)
+    assert "cannot be told: no answer" in only.sentence
 
 
 @pytest.mark.parametrize("generation", BOTH)

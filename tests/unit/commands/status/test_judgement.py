@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from kachecks.check.verdict import Verdict
-from kachecks.commands.status.facts import NO_KEEPALIVED, Lacks, NodeSeen, Status
+from kachecks.commands.status.facts import NO_KEEPALIVED, Lacks, NodeSeen, ServerSeen, Status
 from kachecks.commands.status.judgement import judged, role, summary
 from kachecks.keepalived.vrrp_state import Vrrp
 from tests.unit.doubles.simulation import config
@@ -72,7 +74,8 @@ def test_all_is_well() -> None:
             ON_STANDBY._replace(
                 here=STANDBY._replace(vrrp=Vrrp("m", "FAULT", NOW, 1, 1), vrrp_state="FAULT")
             ),
-            "a serves, b stands by and is fit; b: keepalived is FAULT: the VIP cannot come here",
+            "a serves, b is not fit: keepalived is in FAULT although the check passes; if it stays"
+            " so, reload keepalived",
         ),
         (
             pair(here=ACTIVE._replace(server=server(1, True, lacks=Lacks(f"{UUID}2:1-3", 3)))),
@@ -130,6 +133,15 @@ def test_what_a_standby_lacks_is_no_problem_but_its_lag() -> None:
     assert said(pair(there=STANDBY._replace(server=behind)))[0] == 0
 
 
+def test_events_that_do_not_run_on_the_active_node() -> None:
+    idle = ACTIVE._replace(server=server(1, writable=True, idle_events="app.purge"))
+    told = summary(STATUS._replace(here=idle))
+    assert (told.status, told.word) == (1, "DEGRADED")
+    assert "a: events do not run there: app.purge" in told.problems[0]
+    standby = STANDBY._replace(server=server(2, writable=False, idle_events="app.purge"))
+    assert summary(STATUS._replace(there=standby)).status == 0
+
+
 def test_further_problems_are_counted() -> None:
     status = pair(here=ACTIVE._replace(verdict=DISK_FULL))._replace(
         marks=MARKS._replace(permit=False)
@@ -156,10 +168,31 @@ def test_roles(node: NodeSeen, word: str) -> None:
     assert role(node) == word
 
 
+def behind(lacks: Lacks | None = None, **changes: Any) -> ServerSeen:
+    """The closed server of the other node, with these changes to its channel."""
+    (channel,) = facts(2, writable=False).channels
+    return server(2, writable=False, channels=(channel._replace(**changes),), lacks=lacks)
+
+
+def test_a_lag_of_the_other_node_that_gtids_disprove() -> None:
+    there = config()._replace(peer="10.0.0.1")
+    for lacks, reason in ((None, "LAG"), (Lacks("1-1-7", 1), "LAG"), (Lacks("", 0), "OK")):
+        late = behind(lacks, lag_seconds=236411)
+        assert judged(late, "", "", False, "open", there).reason == reason
+
+
+def test_a_channel_of_the_other_node_from_a_third_server_does_not_count() -> None:
+    there = config()._replace(peer="10.0.0.1")
+    (channel,) = facts(2, writable=False).channels
+    other = channel._replace(source_host="shard1", applier=False)
+    both = facts(2, writable=False)._replace(channels=(channel, other))
+    seen = server(2, writable=False, facts=both, channels=(channel,))
+    assert judged(seen, "", "", False, "open", there).reason == "OK"
+
+
 def test_other_node_is_judged_by_the_rules_of_the_check() -> None:
     """With this node in the place of its peer."""
-    late = facts(2, writable=False)
-    late = late._replace(channels=(late.channels[0]._replace(receiver="Connecting"),))
+    late = behind(receiver="Connecting")
     there = config()._replace(peer="10.0.0.1")
     open_here = judged(late, "", "", False, "open", there)
     assert (open_here.reason, open_here.status) == ("RECEIVER_STOPPED", 23)

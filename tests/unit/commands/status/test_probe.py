@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from kachecks.bounded import GivenUp
+from kachecks.commands.status import keepalived_state
 from kachecks.commands.status.facts import NO_KEEPALIVED, Lacks, Status
 from kachecks.commands.status.json import as_json
 from kachecks.commands.status.judgement import summary
@@ -21,7 +22,8 @@ from kachecks.commands.status.probe import PEER_CONNECT, Looking, hurried_node
 from kachecks.keepalived import ask_state as keepalived_probe
 from kachecks.keepalived.process import NoPermission, NotFound
 from kachecks.keepalived.vrrp_state import Vrrp
-from kachecks.mysql.session import ServerError
+from kachecks.mysql import operator_queries, queries
+from kachecks.mysql.session import NoAnswer, ServerError
 from kachecks.node import Servers
 from kachecks.state.marks import GaveWay
 from tests.unit.doubles.changing import failing
@@ -58,6 +60,7 @@ class AtOnce:
 def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A keepalived, and a run directory."""
     monkeypatch.setattr(keepalived_probe, "ask_keepalived", lambda _vips: BACKUP)
+    monkeypatch.setattr(keepalived_state, "find", lambda: None)
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "main.permit").write_text("1\n")
 
@@ -95,6 +98,24 @@ def test_both_nodes_of_a_healthy_pair(tmp_path: Path, version: str) -> None:
     assert here.server.uptime == 93784
     assert status.marks and status.marks.permit is True
     assert summary(status).status == 0
+
+
+def test_a_server_that_refuses_show_status(tmp_path: Path) -> None:
+    """max_join_size = 1: it serves all the same."""
+    world = standby(tmp_path)
+    world.a.troubles[queries.UPTIME] = ServerError(1104, "more than MAX_JOIN_SIZE rows")
+    there = seen(world).there
+    assert (there.open, there.trouble) == (True, "")
+    assert there.server and there.server.uptime is None
+
+
+def test_events_that_are_not_told_in_time(tmp_path: Path) -> None:
+    """Somebody has locked mysql.event: the server answers all the same."""
+    world = standby(tmp_path, MARIADB)
+    world.a.troubles[operator_queries.IDLE_EVENTS] = NoAnswer("within 0.3 s")
+    there = seen(world).there
+    assert (there.open, there.trouble) == (True, "")
+    assert there.server and there.server.idle_events == ""
 
 
 @pytest.mark.parametrize(

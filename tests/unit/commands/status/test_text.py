@@ -117,6 +117,7 @@ def test_a_silent_node_is_said_to_be_silent() -> None:
     ("changes", "text"),
     [
         ({"lag_seconds": None}, "yes, lag unknown, 0 transactions"),
+        ({"lag_seconds": 236411}, "yes, 0 s behind, 0 transactions"),  # disproved
         ({"name": "east"}, "east: yes, 0 s behind, 0 transactions"),
         (
             {"applier": False, "applier_errno": 1062, "applier_error": "Duplicate"},

@@ -67,6 +67,32 @@ def test_the_permit_is_withdrawn_only_when_the_peer_has_everything() -> None:
     assert had == [5, 6]
 
 
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
+def test_an_applier_that_waits_and_gets_on_is_let_apply(version: str) -> None:
+    """A DDL meets a client for a moment: no reason to roll back."""
+    world = active(version).but(a__of_b=5)
+    world.a.add(Client("system user", state="Waiting for table metadata lock"))
+
+    def gets_on() -> None:
+        world.a.of_b = 6
+        world.when("sleep", a__of_b=7, after=world.time + 2.0)
+
+    world.when("sleep", gets_on, after=1.0)
+    assert run(world, catch_up=10.0).outcome == "handed over"
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
+def test_a_reader_that_holds_up_the_peers_applier(version: str) -> None:
+    """Locked a moment after the preflight: writes go on here, and not only after ten seconds."""
+    world = active(version).but(a__of_b=5)
+    world.a.add(Client("system user", state="Waiting for backup lock"))
+    outcome = run(world, catch_up=10.0)
+    assert outcome.outcome == "rolled back"
+    assert "the peer's applier is waiting for backup lock" in outcome.why
+    assert 1.5 < world.time < 3
+    assert world.b.access == OPEN
+
+
 def test_nobody_opens_this_node_while_it_leaves() -> None:
     """The leaving mark is fresh from before the closing until the VIP is gone."""
     world = active()

@@ -41,6 +41,7 @@ def test_nothing_in_the_way(version: str) -> None:
         ({"a__trouble": MUTE}, "the peer: no answer"),
         ({"a__trouble": ServerError(1045, "denied")}, "check [peer] in k.cnf"),
         ({"a__access": OPEN}, "the peer is open too"),
+        ({"a__ignored": "app"}, "the peer: replication from 10.0.0.1 leaves something out"),
         ({"a__channels": 0}, "the peer: it does not replicate"),
         ({"a__applier": "No"}, "the peer: its applier has stopped"),
         ({"a__applier": "No", "a__applier_errno": 1062}, "error 1062: Duplicate entry '25'"),
@@ -58,6 +59,32 @@ def test_nothing_in_the_way(version: str) -> None:
 def test_what_is_in_the_way(changes: dict[str, object], said: str) -> None:
     (sentence,) = found(active().but(**changes))
     assert said in sentence
+
+
+WAITS = Client("system user", command="Connect", state="Waiting for global read lock")
+
+
+def test_a_reader_that_holds_up_the_peers_applier() -> None:
+    """Nobody could write until that has ended: a backup of hours, perhaps."""
+    world = active().but(a__of_b=5)
+    world.a.add(WAITS)
+    (sentence,) = found(world)
+    assert "the peer's applier is waiting for global read lock" in sentence
+    assert found(world, force=True) == []
+
+
+def test_appliers_that_meet_for_a_moment_are_not_held_up() -> None:
+    world = active().but(a__of_b=5)
+    world.a.add(WAITS)
+    meeting = world.a.last_id
+    world.when("sleep", lambda: world.a.clients.pop(meeting) and None)
+    assert found(world) == []
+
+
+def test_a_peer_that_has_everything_waits_for_nothing() -> None:
+    world = active()
+    world.a.add(WAITS)
+    assert found(world) == []
 
 
 def test_maintenance_is_in_the_way() -> None:
@@ -99,8 +126,10 @@ def test_without_the_right_to_knock() -> None:
     ("changes", "said"),
     [
         ({"b__applier": "No", "b__applier_errno": 1062}, "APPLIER_STOPPED"),
+        ({"b__ignored": "app"}, "NOT_REPLICATING"),
         ({"b__channels": 0}, "NOT_REPLICATING"),
         ({"b__receiver": "Connecting"}, "RECEIVER_STOPPED"),
+        ({"b__lag": "31", "b__applied": 4, "b__applies": 0}, "LAG"),
     ],
 )
 def test_a_node_that_could_not_take_the_vip_back(changes: dict[str, object], said: str) -> None:
@@ -109,6 +138,10 @@ def test_a_node_that_could_not_take_the_vip_back(changes: dict[str, object], sai
     (sentence,) = found(world)
     assert f"could not take the VIP back: {said}" in sentence
     assert found(world, force=True) == []
+
+
+def test_a_lag_of_this_node_that_gtids_disprove() -> None:
+    assert found(active().but(b__lag="236411")) == []
 
 
 def test_every_reason_at_once() -> None:

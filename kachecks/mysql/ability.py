@@ -1,0 +1,39 @@
+"""Whether a server that answers is able to take writes at all, once it is opened.
+
+read_only says what we let it do; this is what it was started or told to do by somebody else.
+"""
+
+from __future__ import annotations
+
+from kachecks.mysql import queries
+from kachecks.mysql.facts import Facts
+from kachecks.mysql.session import Session
+
+
+def why_unable(session: Session, facts: Facts, seconds: float) -> str:
+    """Why it cannot take writes, or must not, however wide it is opened; "" if it can.
+
+    Measured: with innodb_force_recovery from 1 on MySQL 9.7 refuses every INSERT (1881, from 4 on
+    1036); MariaDB 10.11 takes them up to 4, on data that may be damaged. innodb_read_only refuses
+    them on both (1036). offline_mode (MySQL 5.7.5 and later) lets in administrators alone. With
+    transaction_read_only on, whoever connects from then on is refused each write (1792).
+
+    Raises SessionError.
+    """
+    (row,) = session.query(queries.ability(session.version), seconds)
+    forced = row["innodb_force_recovery"] or "0"
+    if forced != "0":
+        return f"innodb_force_recovery is {forced}: it was started to save what can be read"
+    if (row["innodb_read_only"] or "") in ("1", "ON"):
+        return "innodb_read_only is ON: InnoDB refuses all writes"
+    if (row["offline_mode"] or "") in ("1", "ON"):
+        return "offline_mode is ON: it lets no client in but administrators"
+    if (row["transaction_read_only"] or "") in ("1", "ON"):
+        name = "tx_read_only" if session.version.mariadb else "transaction_read_only"
+        return (
+            f"{name} is ON, so new clients may only read (1792): SET GLOBAL {name} = 0, and the"
+            " clients must connect anew"
+        )
+    if facts.group_member:
+        return "it is a member of Group Replication, which decides by itself who may write"
+    return ""
