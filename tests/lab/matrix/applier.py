@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 from tests.lab.matrix.figures import Figures
@@ -12,6 +13,7 @@ from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import VIP
 from tests.lab.records import handover
 from tests.lab.servers.flavour import Flavour
+from tests.lab.servers.wire import Connection
 
 LATE = 3
 """Seconds that B applies late, so that it is still behind when it is promoted."""
@@ -120,12 +122,17 @@ def _mend(scenario: Scenario, row: int) -> None:
 
 def unlogged(node: Node, statement: str) -> None:
     """Run a statement as root on a closed server, and leave it closed; not in the binary log."""
-    flavour = node.flavour
-    opened = flavour.name == "mysql" and str(node.value("SELECT @@global.super_read_only")) == "1"
-    before = "SET GLOBAL super_read_only = 0; " if opened else ""
-    after = "; SET GLOBAL super_read_only = 1" if opened else ""
-    text = f"SET SESSION sql_log_bin = 0; {before}{statement}{after};\n"
-    node.run(flavour.client_command(), input=text)
+    mysql = node.flavour.name == "mysql"
+    closed = mysql and str(node.value("SELECT @@global.super_read_only")) == "1"
+    with contextlib.closing(Connection(str(node.socket_path), "root", "", timeout=10)) as root:
+        root.query("SET SESSION sql_log_bin = 0", 10)
+        if closed:
+            root.query("SET GLOBAL super_read_only = 0", 10)
+        try:
+            root.query(statement, 10)
+        finally:
+            if closed:
+                root.query("SET GLOBAL super_read_only = 1", 10)
 
 
 def _last_id(node: Node) -> int:
