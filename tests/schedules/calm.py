@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from tests.schedules.scene import Scene, block_log, lock, slow_disk, starve
+from tests.schedules.scene import (
+    Scene,
+    block_log,
+    let_status_wait,
+    lock,
+    slow_disk,
+    starve,
+)
 from tests.schedules.server import COMMITTING, Client, Loading
 
 Load = Callable[[Scene], None]
@@ -98,6 +105,12 @@ def _quiet_log(scene: Scene) -> None:
     """Nobody empties /dev/log, on either node."""
     block_log(scene, scene.active, 0.2, 20.0)
     block_log(scene, scene.standby, 0.2, 20.0)
+
+
+def status_waits(scene: Scene) -> None:
+    """A disk so busy that nobody is told how the active server replicates. Such a standby is unfit
+    meanwhile, as nobody knows whether it is late."""
+    let_status_wait(scene, scene.active, scene.random.uniform(0.1, 3), scene.random.uniform(3, 17))
 
 
 LOADS = {

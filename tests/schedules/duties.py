@@ -33,6 +33,10 @@ HELD_UP = 5.0
 AT_IT = 0.6
 """Seconds between two looks at what is left to apply."""
 
+MOST_WAITING = 16
+"""Sessions of ours that may wait at one server for its replication status: those of two checks,
+and of two promotions that try it five times each."""
+
 LOOKS = 2
 """Looks at the peer, peer_check apart, within which a standby notices that it is late."""
 
@@ -112,6 +116,16 @@ class Duties:
         self._drains[program] = since, now
         if now - since > HELD_UP and not server.lacks:
             self.fail(f"9: readers hold up the promotion of {server.node.name}")
+
+    # --- looking takes no connections away ---
+
+    def status_waits(self, server: Server) -> None:
+        """One more session waits for its replication status."""
+        waiting = len(server.status_waiters)
+        if waiting > MOST_WAITING:
+            self.fail(
+                f"11: {waiting} sessions wait for the replication status of {server.node.name}"
+            )
 
     # --- somebody serves ---
 

@@ -314,6 +314,7 @@ def heal(world: World) -> None:
         node.server.apply_lag = 0.004
         node.receiver.delay = 0.001
         node.server.lacks = ""
+        node.server.let_status_wait(False)
         node.disk_takes = None
         node.syslog_blocks = node.run_is_full = False
         node.starve(1.0)

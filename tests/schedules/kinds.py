@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tests.schedules import troubles
-from tests.schedules.calm import LOADS, calm
+from tests.schedules.calm import LOADS, calm, status_waits
 from tests.schedules.scene import Scene
 
 
@@ -52,6 +52,9 @@ KINDS = {
     "back_in_a_cut": Kind(0.01, troubles.back_in_a_cut, joins=False),
     "caught_up": Kind(0.005, troubles.caught_up, joins=False),
     "dead": Kind(0.005, troubles.dead, joins=False),
+    "calm_status_waits": Kind(0.005, calm(status_waits, OFF), joins=False),
+    "status_waits": Kind(0.02, troubles.status_waits, joins=True),
+    "late_and_status_waits": Kind(0.01, troubles.late_and_status_waits, joins=False),
 }
 """A new one goes to the end, so that the others keep their seeds."""
 

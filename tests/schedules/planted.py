@@ -1,6 +1,6 @@
 """Bugs to plant in the real code, to prove that the schedules find them.
 
-(a) to (p) are the mistakes that are easy to make, each seen in earlier drafts or in other suites.
+(a) to (r) are the mistakes that are easy to make, each seen in earlier drafts or in other suites.
 The words after them take one rule of the design away; what the schedules never need is to be
 proposed for removal.
 """
@@ -12,7 +12,16 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from kachecks.check import deep_look, lateness, look, one_run, stalled, unopened, verdict
+from kachecks.check import (
+    deep_look,
+    lateness,
+    look,
+    one_run,
+    stalled,
+    unanswered,
+    unopened,
+    verdict,
+)
 from kachecks.mysql import positions, queries
 from kachecks.mysql.probe import probe, probe_access
 from kachecks.state.files import Lock
@@ -108,6 +117,10 @@ def _first_that_fits(seen: Any, config: Any) -> Any:
     return verdict.Verdict("OK", 0, "", role)
 
 
+def _hung(node: Any, session: Any, _identity: Any, error: Any, *_: Any) -> Any:
+    return unanswered._failed(look.Asked(session), error, node.config)
+
+
 def _nothing(*_: Any, **__: Any) -> None:
     return None
 
@@ -176,6 +189,14 @@ BUGS: dict[str, tuple[str, list[tuple[Any, str, Any]]]] = {
     "p": (
         "the first rule that fits instead of the worst",
         [(one_run, "judge", _first_that_fits), (unopened, "judge", _first_that_fits)],
+    ),
+    "q": (
+        "a server that does not tell how it replicates, and counts as hung",
+        [(unanswered, "unanswered", _hung)],
+    ),
+    "r": (
+        "looks that each leave a session waiting",
+        [(look, "must_not_be_stuck", _nothing), (deep_look, "must_not_be_stuck", _nothing)],
     ),
 }
 

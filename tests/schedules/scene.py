@@ -43,6 +43,12 @@ def lack(scene: Scene, node: Node, what: str, at: float, seconds: float) -> None
     scene.faults.both(f"{node.name}: our account lacks {what}", at, seconds, change)
 
 
+def let_status_wait(scene: Scene, node: Node, at: float, seconds: float) -> None:
+    """Its server does not tell how it replicates."""
+    text = f"{node.name}: SHOW REPLICA STATUS waits"
+    scene.faults.both(text, at, seconds, lambda ends: node.server.let_status_wait(not ends))
+
+
 def starve(scene: Scene, node: Node, times: float, at: float, seconds: float) -> None:
     """Its programs and its mysqld take so many times as long."""
     text = f"{node.name} is {times:.0f} times as slow"

@@ -114,6 +114,8 @@ class Server:
         self.missed: list[Callable[[], None]] = []  # what it does when it runs again
         self.lock_holder: SimulatedSession | None = None
         self.lock_waiters: list[Pending] = []
+        self.status_waits = False  # for the receiver, which waits for the disk
+        self.status_waiters: list[Pending] = []
         self.closers: list[Pending] = []
         self.opened_at = 0.0
         self._status: dict[object, Row] = {}
@@ -128,7 +130,7 @@ class Server:
         }
         self._answers: dict[str, Callable[[SimulatedSession, str], Answer]] = {
             queries.globals_of(VERSION): lambda *_: [self._globals[self.open]],
-            queries.replication_status(VERSION): lambda *_: [self.status()],
+            queries.replication_status(VERSION): self._tell_status,
             queries.executed(VERSION): lambda *_: [
                 {"executed": self.executed(), "applied": "", "gtid_mode": "ON"}
             ],
@@ -190,6 +192,7 @@ class Server:
         self.missed = []
         self.halts = 1 if self.node.paused else 0
         self.lock_holder, self.lock_waiters, self.closers = None, [], []
+        self.status_waiters = []
         self.received = self.applied  # relay_log_recovery: fetched again
         self.node.say("mysqld starts")
         self.scheduler.after(seconds, self._listen, self.pid)
@@ -230,9 +233,9 @@ class Server:
                 each.server_ended()
         self.connections = {}
         self.lock_holder = None
-        for pending in [*self.lock_waiters, *self.closers]:
+        for pending in [*self.lock_waiters, *self.closers, *self.status_waiters]:
             pending.program.wake(pending.ticket)
-        self.lock_waiters, self.closers = [], []
+        self.lock_waiters, self.closers, self.status_waiters = [], [], []
         self.node.mysqld_died(self.pid)
 
     def halt(self) -> None:
@@ -399,9 +402,33 @@ class Server:
                     seconds = str(int(now - since))
                     found.append(_row(number, each.user, each.host, command, seconds, state))
             else:
-                ours = _row(number, "kachecks", "", "Query", "0", "")
-                found.append({**ours, "db": queries.OUR_SCHEMA})
+                seconds = str(int(now - each.last_used)) if each.busy else "0"
+                ours = _row(number, "kachecks", "", "Query", seconds, "")
+                info = each.statement if each.busy else None
+                found.append({**ours, "db": queries.OUR_SCHEMA, "Info": info})
         return found
+
+    def _tell_status(self, session: SimulatedSession, sql: str) -> Answer:
+        if not self.status_waits:
+            return [self.status()]
+        pending = Pending(session, sql)
+        self.status_waiters.append(pending)
+        self.node.world.watch.duties.status_waits(self)
+        return pending
+
+    def let_status_wait(self, waits: bool) -> None:
+        """SHOW REPLICA STATUS has no answer (9.7, a saturated disk), and its session does not end
+        although its client has gone; or all that wait are answered."""
+        self.status_waits = waits
+        if not waits:
+            self.when_running(self._tell_who_waits)
+
+    def _tell_who_waits(self) -> None:
+        waiters, self.status_waiters = self.status_waiters, []
+        for pending in waiters:
+            pending.end([self.status()])
+            if pending.session.client_gone:
+                pending.session.end_on_server()
 
     def _let_go_when_silent(self, session: SimulatedSession, _sql: str) -> Answer:
         session.wait_timeout = 3.0

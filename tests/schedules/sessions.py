@@ -38,6 +38,7 @@ class SimulatedSession:
         self.ended = True  # on the server
         self.client_gone = False
         self.busy = False
+        self.statement = ""  # while it is busy
         self.wait_timeout = NEVER
         self.last_used = 0.0
         self._gone = False  # for the client
@@ -169,7 +170,7 @@ class SimulatedSession:
 
     def _wait_for(self, pending: Pending, timeout: float) -> list[Row]:
         pending.ticket = self.program.ticket()
-        self.busy = True
+        self.busy, self.statement = True, pending.sql
         if not pending.done:
             self.program.wait(timeout)
         if pending.error is not None:
@@ -212,8 +213,9 @@ class SimulatedSession:
             self.end_on_server()
 
     def end_on_server(self) -> None:
-        """The server closes it, and frees its lock."""
-        if not self.ended:
+        """The server closes it, and frees its lock; not while it waits for a mutex."""
+        waits = any(each.session is self for each in self.server.status_waiters)
+        if not self.ended and not waits:
             self.ended = True
             self.server.remove(self.connection_id)
             self.server.free_lock_of(self)

@@ -11,6 +11,7 @@ from tests.schedules.scene import (
     cut_adverts,
     dead_disk,
     lack,
+    let_status_wait,
     lock,
     slow_disk,
     starve,
@@ -319,3 +320,19 @@ def prepared(scene: Scene) -> None:
         world.scheduler.after(draw.choice((0.01, 0.1, 2.0)) * draw.random(), commit)
         for _ in range(active.server.prepared)
     ]
+
+
+def status_waits(scene: Scene) -> None:
+    """A disk so busy that a server does not tell how it replicates, for a while or for long."""
+    draw, nodes = scene.random, scene.faults.world.nodes
+    for node in draw.choice(((scene.active,), (scene.standby,), nodes)):
+        let_status_wait(scene, node, draw.uniform(0.1, 4), draw.uniform(1, 30))
+
+
+def late_and_status_waits(scene: Scene) -> None:
+    """What a late standby lacks is known, although its peer does not tell how it replicates."""
+    draw = scene.random
+    late(scene)
+    let_status_wait(scene, scene.active, draw.uniform(0.1, 9), 30.0)
+    if draw.random() < 0.3:
+        let_status_wait(scene, scene.standby, draw.uniform(0.1, 9), draw.uniform(1, 30))
