@@ -13,7 +13,7 @@ from tests.lab.error import LabError
 from tests.lab.hosts.namespaces import ENVIRONMENT, SYSTEM_PYTHON
 from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import Pair
-from tests.lab.servers.accounts import KACHECKS_PASSWORD
+from tests.lab.servers.accounts import LOCAL_PASSWORD
 from tests.lab.servers.flavour import SOCKET, Flavour
 
 OURS, PYTHON, RECIPE = "check_mysql", "python -c pass", "shell recipe"
@@ -63,7 +63,7 @@ def _give_certificate(pair: Pair) -> None:
 
 def use(pair: Pair, way: str) -> None:
     """From now on ours and theirs connect that way, with the same account."""
-    lines = ["[client]", "user = kachecks", f"password = {KACHECKS_PASSWORD}"]
+    lines = ["[client]", "user = kachecks", f"password = {LOCAL_PASSWORD}"]
     mariadb = "mariadb" in pair.flavour.name
     if way == SOCKET_WAY:
         pair.set_options(pair.a, {})

@@ -1,21 +1,26 @@
 -- MariaDB 10.5.9 and later: the accounts of kachecks. Run once, on the node that takes writes,
 -- as root; replication carries them to the other node. Replace the words in capitals:
---   KACHECKS_PASSWORD              as in kachecks.cnf
+--   LOCAL_PASSWORD                 as in [client] of kachecks.cnf
+--   PEER_PASSWORD                  as in [peer], another one: it is used over the network
 --   NODE1_ADDRESS, NODE2_ADDRESS   the nodes' own addresses, never the VIP
 
--- One account for this host's socket, one for each node asking the other over TCP.
-CREATE USER kachecks@'localhost'     IDENTIFIED BY 'KACHECKS_PASSWORD';
-CREATE USER kachecks@'NODE1_ADDRESS' IDENTIFIED BY 'KACHECKS_PASSWORD';
-CREATE USER kachecks@'NODE2_ADDRESS' IDENTIFIED BY 'KACHECKS_PASSWORD';
+-- One account for this host's socket, one for each node asking the other over TCP. Where the server
+-- has a certificate (MariaDB 11.4 and later make themselves one), add REQUIRE SSL to the latter.
+CREATE USER kachecks@'localhost'     IDENTIFIED BY 'LOCAL_PASSWORD';
+CREATE USER kachecks@'NODE1_ADDRESS' IDENTIFIED BY 'PEER_PASSWORD';
+CREATE USER kachecks@'NODE2_ADDRESS' IDENTIFIED BY 'PEER_PASSWORD';
 
 GRANT
     SLAVE MONITOR,              -- SHOW ALL SLAVES STATUS: is it replicating, is all applied
     PROCESS,                    -- see whose connections to cut
     CONNECTION ADMIN,           -- cut them; and one connection more than max_connections
-    READ_ONLY ADMIN,            -- SET GLOBAL read_only: close and open. Writes through it as well,
+    READ_ONLY ADMIN             -- SET GLOBAL read_only: close and open. Writes through it as well,
                                 --   so this account gets no right on any table
-    REPLICATION SLAVE ADMIN     -- START SLAVE, STOP SLAVE
 ON *.* TO kachecks@'localhost', kachecks@'NODE1_ADDRESS', kachecks@'NODE2_ADDRESS';
+
+-- START SLAVE, STOP SLAVE. Nobody but the node itself gets this: whoever has it may also make the
+-- server a replica of one of his own.
+GRANT REPLICATION SLAVE ADMIN ON *.* TO kachecks@'localhost';
 
 -- Before MariaDB 12, read_only does not stop accounts with READ_ONLY ADMIN (before 10.11: or
 -- SUPER), so closing a server takes cutting their sessions until none comes back, and kachecks

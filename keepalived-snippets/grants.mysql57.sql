@@ -1,13 +1,14 @@
 -- MySQL 5.7: the accounts of kachecks. Run once, on the node that takes writes, as root;
 -- replication carries them to the other node. Replace the words in capitals:
---   KACHECKS_PASSWORD              as in kachecks.cnf
+--   LOCAL_PASSWORD                 as in [client] of kachecks.cnf
+--   PEER_PASSWORD                  as in [peer], another one: it is used over the network
 --   NODE1_ADDRESS, NODE2_ADDRESS   the nodes' own addresses, never the VIP
 -- SUPER is more than kachecks needs, but 5.7 knows nothing finer. No right on any table.
 
 -- One account for this host's socket, one for each node asking the other over TCP.
-CREATE USER kachecks@'localhost'     IDENTIFIED BY 'KACHECKS_PASSWORD';
-CREATE USER kachecks@'NODE1_ADDRESS' IDENTIFIED BY 'KACHECKS_PASSWORD';
-CREATE USER kachecks@'NODE2_ADDRESS' IDENTIFIED BY 'KACHECKS_PASSWORD';
+CREATE USER kachecks@'localhost'     IDENTIFIED BY 'LOCAL_PASSWORD';
+CREATE USER kachecks@'NODE1_ADDRESS' IDENTIFIED BY 'PEER_PASSWORD';
+CREATE USER kachecks@'NODE2_ADDRESS' IDENTIFIED BY 'PEER_PASSWORD';
 
 GRANT
     REPLICATION CLIENT,         -- SHOW SLAVE STATUS: is it replicating, is all applied

@@ -27,7 +27,7 @@ from tests.lab.pairs import permit, systemd
 from tests.lab.pairs.commands import BIN
 from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import VIP
-from tests.lab.servers.accounts import KACHECKS_PASSWORD
+from tests.lab.servers.accounts import LOCAL_PASSWORD
 from tests.lab.servers.flavour import Flavour
 from tests.lab.servers.wire import Connection
 
@@ -58,7 +58,7 @@ def master_waits(flavour: Flavour) -> Figures:
     """notify_master on B killed while it waits for the lock on the servers, which ours has."""
     with playing(flavour) as scenario:
         b = scenario.b
-        ours = Connection(str(b.socket_path), "kachecks", KACHECKS_PASSWORD, timeout=5)
+        ours = Connection(str(b.socket_path), "kachecks", LOCAL_PASSWORD, timeout=5)
         ours.query("USE information_schema", 5)  # as a session of kachecks, which is waited for
         root = Connection(str(b.socket_path), "root", "", timeout=5)
         assert ours.query("SELECT GET_LOCK('kachecks.main', 0)", 5).rows == (("1",),)

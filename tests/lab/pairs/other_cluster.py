@@ -6,7 +6,7 @@ from tests.lab.pairs import datadir
 from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import ADDRESSES
 from tests.lab.servers import sql
-from tests.lab.servers.accounts import KACHECKS_PASSWORD
+from tests.lab.servers.accounts import KACHECKS_PASSWORDS
 
 PORT = 3307
 SERVER_ID = 77
@@ -18,7 +18,7 @@ def start(node: Node) -> None:
     words = {
         "NODE1_ADDRESS": ADDRESSES[0],
         "NODE2_ADDRESS": ADDRESSES[1],
-        "KACHECKS_PASSWORD": KACHECKS_PASSWORD,
+        **KACHECKS_PASSWORDS,
     }
     target = node.path(_DIRECTORY)
     target.mkdir()

@@ -16,7 +16,7 @@ from tests.lab.pairs import contents, datadir, files
 from tests.lab.pairs.node import STATE_DIRECTORY, Node
 from tests.lab.pairs.suite import SUITES, Suite
 from tests.lab.servers import sql
-from tests.lab.servers.accounts import KACHECKS_PASSWORD
+from tests.lab.servers.accounts import KACHECKS_PASSWORDS
 from tests.lab.servers.flavour import Flavour
 
 VIP = "10.0.0.100"
@@ -290,7 +290,7 @@ class Pair:
         return {
             "NODE1_ADDRESS": addresses[0],
             "NODE2_ADDRESS": addresses[1],
-            "KACHECKS_PASSWORD": KACHECKS_PASSWORD,
+            **KACHECKS_PASSWORDS,
         }
 
     def _peer_address(self, node: Node) -> str:

@@ -17,7 +17,7 @@ from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import INTERFACE, Pair
 from tests.lab.pairs.snippets import SNIPPETS
 from tests.lab.servers import sql
-from tests.lab.servers.accounts import KACHECKS_PASSWORD
+from tests.lab.servers.accounts import KACHECKS_PASSWORDS
 from tests.lab.servers.flavour import Flavour
 
 NAME = "second"
@@ -139,7 +139,7 @@ class SecondPair:
             "NODE2_ADDRESS": self.b.node.address,
             "NODE_ADDRESS": server.node.address,
             "PEER_ADDRESS": self._peer_address(server),
-            "KACHECKS_PASSWORD": KACHECKS_PASSWORD,
+            **KACHECKS_PASSWORDS,
             "SERVER_NUMBER": server.number,
         }
 

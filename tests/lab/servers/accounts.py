@@ -3,7 +3,9 @@
 REPLICATION_USER, REPLICATION_PASSWORD = "repl", "repl-password"
 APP_USER, APP_PASSWORD, APP_DATABASE = "app", "app-password", "app"
 SAMPLER_USER, SAMPLER_PASSWORD = "sampler", "sampler-password"
-KACHECKS_PASSWORD = "kachecks-password"  # noqa: S105 of a lab
+LOCAL_PASSWORD, PEER_PASSWORD = "local-password", "peer-password"
+KACHECKS_PASSWORDS = {"LOCAL_PASSWORD": LOCAL_PASSWORD, "PEER_PASSWORD": PEER_PASSWORD}
+"""Words of the snippets."""
 
 STATEMENTS = f"""
 CREATE DATABASE {APP_DATABASE};

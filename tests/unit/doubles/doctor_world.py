@@ -29,7 +29,8 @@ WORDS = {
     "NODE_ADDRESS": "10.0.0.1",
     "PEER_ADDRESS": "10.0.0.2",
     "WITNESS_ADDRESS": "10.0.0.254",
-    "KACHECKS_PASSWORD": "secret",
+    "LOCAL_PASSWORD": "secret",
+    "PEER_PASSWORD": "another",
     "# witness": "witness",
 }
 UP_AND_MULTICAST = 0x1003

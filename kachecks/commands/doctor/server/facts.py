@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from kachecks.commands.doctor.rule import PEER
 from kachecks.commands.doctor.server.grants import Grant
 from kachecks.commands.doctor.server.my_cnf import Option
 from kachecks.config.options import Config
@@ -125,6 +126,11 @@ class ServerFacts(NamedTuple):
     def is_on(self, *names: str) -> bool:
         """A switch. One that this server does not have is off."""
         return is_on(self.value(*names) or "")
+
+    @property
+    def at_peer(self) -> bool:
+        """It is the other node's."""
+        return self.node == PEER
 
     @property
     def identity(self) -> str:

@@ -38,6 +38,11 @@ class Need(NamedTuple):
 COUNT_PREPARED = Need("count prepared XA transactions", ("XA_RECOVER_ADMIN",))
 """MySQL 8 and later. Without it everything else works."""
 
+START = "start the replication threads"
+"""No node does that on the other one's server. Who may do it may also make that server a replica of
+one of his own, and so write whatever he likes: an account that is let in over the network gets no
+such privilege where the version has one apart from the others."""
+
 
 def parse_grants(rows: Iterable[str]) -> tuple[Grant, ...]:
     """The rows of SHOW GRANTS. Hashes of passwords (MariaDB) are not kept."""
@@ -75,17 +80,28 @@ def _plain(name: str) -> str:
     return name.replace("`", "").replace("'", "").replace('"', "")
 
 
-def needs(version: Version) -> tuple[Need, ...]:
-    """What our account on a server of this version must be able to do."""
-    if version.mariadb:
-        super_closes = () if version.number >= (10, 11, 0) else ("SUPER",)
-        return (
-            Need("see the state of replication", ("SLAVE MONITOR", "SUPER")),
-            Need("see whose connections to cut", ("PROCESS",)),
-            Need("cut connections", ("CONNECTION ADMIN", "SUPER")),
-            Need("close and open the server", ("READ_ONLY ADMIN", *super_closes)),
-            Need("start the replication threads", ("REPLICATION SLAVE ADMIN", "SUPER")),
-        )
+def needs(version: Version, at_peer: bool) -> tuple[Need, ...]:
+    """What our account on a server of this version must be able to do.
+
+    Args:
+        at_peer: it lets the other node in.
+    """
+    found = _mariadb(version) if version.mariadb else _mysql(version)
+    return tuple(need for need in found if not (at_peer and need.purpose == START))
+
+
+def _mariadb(version: Version) -> tuple[Need, ...]:
+    super_closes = () if version.number >= (10, 11, 0) else ("SUPER",)
+    return (
+        Need("see the state of replication", ("SLAVE MONITOR", "SUPER")),
+        Need("see whose connections to cut", ("PROCESS",)),
+        Need("cut connections", ("CONNECTION ADMIN", "SUPER")),
+        Need("close and open the server", ("READ_ONLY ADMIN", *super_closes)),
+        Need(START, ("REPLICATION SLAVE ADMIN", "SUPER")),
+    )
+
+
+def _mysql(version: Version) -> tuple[Need, ...]:
     if version.number < (8, 0, 0):
         return (
             Need("see the state of replication", ("REPLICATION CLIENT", "SUPER")),
@@ -98,28 +114,28 @@ def needs(version: Version) -> tuple[Need, ...]:
         Need("see whose connections to cut", ("PROCESS",)),
         Need("close and open the server", ("SYSTEM_VARIABLES_ADMIN", "SUPER")),
         Need("cut connections", ("CONNECTION_ADMIN", "SUPER")),
-        Need("start the replication threads", ("REPLICATION_SLAVE_ADMIN", "SUPER")),
+        Need(START, ("REPLICATION_SLAVE_ADMIN", "SUPER")),
         COUNT_PREPARED,
         *(system_user if version.number >= (8, 0, 16) else ()),
     )
 
 
-def lacking(version: Version, grants: Sequence[Grant]) -> tuple[Need, ...]:
+def lacking(version: Version, grants: Sequence[Grant], at_peer: bool) -> tuple[Need, ...]:
     """The needs that no grant covers."""
     held = _global(grants)
     if held & _ALL:
         return ()
-    return tuple(need for need in needs(version) if not held.intersection(need.any_of))
+    return tuple(need for need in needs(version, at_peer) if not held.intersection(need.any_of))
 
 
-def beyond(version: Version, grants: Sequence[Grant]) -> tuple[str, ...]:
+def beyond(version: Version, grants: Sequence[Grant], at_peer: bool) -> tuple[str, ...]:
     """What the account may do beyond our needs, in the form in which it would be revoked: "SELECT
     ON app.*".
 
     5.7 needs SUPER; other versions have finer privileges. To read performance_schema, or the
     position of the binary log, does no harm.
     """
-    allowed = {need.any_of[0] for need in needs(version)} | _NONE
+    allowed = {need.any_of[0] for need in needs(version, at_peer)} | _NONE
     allowed |= {"REPLICATION CLIENT", "BINLOG MONITOR"}
     found = []
     for grant in grants:

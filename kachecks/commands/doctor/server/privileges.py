@@ -31,7 +31,7 @@ def _may_count_prepared(server: ServerFacts) -> Iterator[Found]:
 def _may(server: ServerFacts, wanted: Callable[[Need], bool]) -> Iterator[Found]:
     roles = inactive_roles(server.grants)
     asleep = f"; is the role {', '.join(roles)} active (SET DEFAULT ROLE)?" if roles else ""
-    for need in filter(wanted, lacking(server.version, server.grants)):
+    for need in filter(wanted, lacking(server.version, server.grants, server.at_peer)):
         yield Found(
             f"{server.account} may not {need.purpose}: it lacks {need.any_of[0]}{asleep}",
             cure=_grant(need, server.account),
@@ -49,7 +49,7 @@ def _quoted(name: str) -> str:
 
 
 def _may_do_nothing_else(server: ServerFacts) -> Iterator[Found]:
-    for each in beyond(server.version, server.grants):
+    for each in beyond(server.version, server.grants, server.at_peer):
         yield Found(f"{server.account} has {each}")
 
 

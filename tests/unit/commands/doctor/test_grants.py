@@ -26,21 +26,41 @@ SNIPPET = {
 
 
 def lacks(version: Version, *rows: str) -> list[str]:
-    return [need.any_of[0] for need in lacking(version, parse_grants(rows))]
+    found = lacking(version, parse_grants(rows), at_peer=False)
+    return [need.any_of[0] for need in found]
 
 
+@pytest.mark.parametrize("at_peer", [False, True])
 @pytest.mark.parametrize(("file", "version"), SNIPPET.items())
-def test_the_grants_files_give_exactly_what_is_needed(file: str, version: Version) -> None:
+def test_the_grants_files_give_exactly_what_is_needed(
+    file: str, version: Version, at_peer: bool
+) -> None:
     text = re.sub(r"--.*", "", (SNIPPETS / file).read_text())
-    rows = [" ".join(row.split()) for row in re.findall(r"GRANT[^;]*", text)]
-    grants = parse_grants(rows)
-    assert lacking(version, grants) == ()
-    assert beyond(version, grants) == ()
-    for need in needs(version):  # and each of them is needed
+    account = "NODE1_ADDRESS" if at_peer else "localhost"
+    every = (" ".join(row.split()) for row in re.findall(r"GRANT[^;]*", text))
+    grants = parse_grants(row for row in every if account in row)
+    assert lacking(version, grants, at_peer) == ()
+    assert beyond(version, grants, at_peer) == ()
+    for need in needs(version, at_peer):  # and each of them is needed
         without = [
             grant._replace(privileges=grant.privileges - set(need.any_of)) for grant in grants
         ]
-        assert need in lacking(version, without)
+        assert need in lacking(version, without, at_peer)
+
+
+@pytest.mark.parametrize("file", SNIPPET)
+def test_the_password_for_the_network_is_another_one(file: str) -> None:
+    text = (SNIPPETS / file).read_text()
+    for host, password in re.findall(r"kachecks@'(\S+)' +IDENTIFIED BY '(\S+?)'", text):
+        assert password == ("LOCAL_PASSWORD" if host == "localhost" else "PEER_PASSWORD")
+
+
+def test_who_comes_over_the_network_cannot_make_the_server_a_replica_of_his_own() -> None:
+    row = "GRANT REPLICATION_SLAVE_ADMIN, PROCESS ON *.* TO `k`@`10.0.0.2`"
+    grants = parse_grants([row])
+    version = Version(False, (8, 4, 3))
+    assert beyond(version, grants, at_peer=True) == ("REPLICATION_SLAVE_ADMIN ON *.*",)
+    assert beyond(version, grants, at_peer=False) == ()
 
 
 @pytest.mark.parametrize(
@@ -95,8 +115,8 @@ def test_what_an_active_role_gives_counts() -> None:
         "SET DEFAULT ROLE `checks` FOR `k`@`h`",
     ]
     grants = parse_grants(rows)
-    assert lacking(Version(True, (10, 11, 6)), grants) == ()
-    assert beyond(Version(True, (10, 11, 6)), grants) == ()
+    assert lacking(Version(True, (10, 11, 6)), grants, at_peer=False) == ()
+    assert beyond(Version(True, (10, 11, 6)), grants, at_peer=False) == ()
     assert inactive_roles(grants) == ("checks",)
 
 
@@ -116,7 +136,7 @@ def test_what_an_active_role_gives_counts() -> None:
     ],
 )
 def test_what_is_beyond(row: str, expected: tuple[str, ...]) -> None:
-    assert beyond(Version(False, (8, 4, 3)), parse_grants([row])) == expected
+    assert beyond(Version(False, (8, 4, 3)), parse_grants([row]), at_peer=False) == expected
 
 
 def test_what_everybody_may() -> None:
