@@ -30,6 +30,11 @@ lab-tests: lab-ready
 rows: lab-ready
 	$(IN_VENV)/python -m tests.lab.matrix.rows by-hand --flavour both
 
+# What reads strangers' bytes, fed with broken ones: FUZZ="--seconds 600 marks packets".
+.PHONY: fuzz
+fuzz: $(VENV)/installed
+	$(IN_VENV)/python -m tests.fuzz $(FUZZ)
+
 lint: $(VENV)/installed
 	$(IN_VENV)/ruff check .
 	$(IN_VENV)/ruff format --check .

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from kachecks.keepalived.conf_lines import ConfError, Line, Lines
+from kachecks.keepalived.conf_lines import ConfError, Line, Lines, words_of
 
 __all__ = ["Conf", "ConfError", "Statement", "own_config_id", "read"]
 
@@ -117,5 +117,5 @@ def _words(line: Line) -> tuple[str, ...]:
         raise ConfError(f'{line.where}: a quote (") is opened and not closed')
     words: list[str] = []
     for number, part in enumerate(parts):
-        words += [part] if number % 2 else part.split()
+        words += [part] if number % 2 else words_of(part)
     return tuple(words)

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 _DEEPEST = 20  # files that include each other; keepalived itself would go on until it has no files
 _MOST_SUBSTITUTIONS = 1000  # in one line: $X=$X has no end
-_BLANK = " \t"
+_BLANK = " \t\v\f\r"
 
 _CONDITION = re.compile(r"@(\^?)([^ \t]*)[ \t]+(.*)")
 _DEFINITION = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)=[ \t]*(.*)")
@@ -175,8 +175,8 @@ class Lines:
 
     def _included(self, text: str, where: str, path: str, depth: int) -> Iterator[Line]:
         """The pieces of the line, or the lines of the files it includes."""
-        words = text.split()
-        if words[0] not in _INCLUDES or len(words) != 2:
+        words = words_of(text)
+        if len(words) != 2 or words[0] not in _INCLUDES:
             piece, rest = _first_piece(text)
             yield Line(piece, where)
             # What follows a brace is a line of its own: it may be conditional, or an include.
@@ -194,6 +194,11 @@ class Lines:
                 self.notes.append(f"{where}: {name} is passed over: it {refusal}")
             else:
                 yield from self._file(name, depth + 1)
+
+
+def words_of(text: str) -> list[str]:
+    """Words between blanks: those of C, for keepalived knows no others; U+00A0 is none."""
+    return [word for word in re.split(f"[{_BLANK}]", text) if word]
 
 
 def _first_piece(text: str) -> tuple[str, str]:

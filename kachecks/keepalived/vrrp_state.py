@@ -21,8 +21,15 @@ class Vrrp(NamedTuple):
 
 
 def instances(text: str) -> list[dict[str, Any]]:
-    """The instances of either form: a list, or with `json_version 2` a list under "vrrp"."""
-    content = json.loads(text)
+    """The instances of either form: a list, or with `json_version 2` a list under "vrrp".
+
+    Raises:
+        KeyError, TypeError, ValueError: not what keepalived writes.
+    """
+    try:
+        content = json.loads(text)
+    except RecursionError:
+        raise ValueError("brackets in brackets in brackets") from None
     entries = content["vrrp"] if isinstance(content, dict) else content
     return [entry["data"] for entry in entries]
 
@@ -38,13 +45,21 @@ def chosen(among: Sequence[dict[str, Any]], vips: Sequence[str]) -> Vrrp | None:
     if not most:
         return None
     instance = next(instance for count, instance in counted if count == most)
+    state = _number(instance["state"])
     return Vrrp(
         instance=str(instance["iname"]),
-        state=STATES[int(instance["state"])] if 0 <= int(instance["state"]) < 4 else "unknown",
+        state=STATES[state] if 0 <= state < len(STATES) else "unknown",
         since=float(instance["last_transition"]),
-        priority=int(instance["effective_priority"]),
-        base_priority=int(instance["base_priority"]),
+        priority=_number(instance["effective_priority"]),
+        base_priority=_number(instance["base_priority"]),
     )
+
+
+def _number(value: Any) -> int:
+    """Raises TypeError: JSON has numbers that are none of these, 1e999 for one."""
+    if isinstance(value, int):
+        return value
+    raise TypeError(f"{value!r} is no whole number")
 
 
 def _addresses(instance: dict[str, Any]) -> set[str]:

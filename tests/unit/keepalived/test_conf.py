@@ -49,6 +49,20 @@ def test_blocks_however_their_braces_stand(conf: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("a\vx\f1\r\n", ["a x 1"]),
+        ("\f\n\v\n \t\r\n", []),
+        ("a\u00a0x 1\n", ["a\u00a0x 1"]),  # a no-break space is no blank
+        ("\u00a0\n\x85\n", ["\u00a0", "\x85"]),
+    ],
+)
+def test_blanks_are_those_of_c(conf: Path, text: str, expected: list[str]) -> None:
+    """Read without a server: isspace(3)."""
+    assert parsed(conf, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
         ("a b#c", ["a b"]),
         ("auth_pass ab!cd", ["auth_pass ab"]),
         (r"a b\#c", ["a b"]),

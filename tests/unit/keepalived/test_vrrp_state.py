@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kachecks.keepalived.vrrp_state import Vrrp, chosen
+from kachecks.keepalived.vrrp_state import Vrrp, chosen, instances
 
 VIP = "10.0.0.100"
 WRITTEN = {  # by keepalived 2.2.7 and 2.3.3 alike, shortened
@@ -48,3 +48,15 @@ def test_excluded_addresses_count_too() -> None:
     both = instance(evips=["2001:db8::100/64 dev eth0 scope global"], iname="both")
     found = chosen([instance(), both], [VIP, "2001:db8::100"])
     assert found and found.instance == "both"
+
+
+@pytest.mark.parametrize("name", ["state", "effective_priority", "base_priority"])
+@pytest.mark.parametrize("number", [float("inf"), 1.5, "250", None])
+def test_what_is_no_whole_number_is_not_from_keepalived(name: str, number: object) -> None:
+    with pytest.raises(TypeError):
+        chosen([instance(**{name: number})], [VIP])
+
+
+def test_brackets_without_end_are_not_from_keepalived() -> None:
+    with pytest.raises(ValueError, match="brackets"):
+        instances("[" * 100_000)
