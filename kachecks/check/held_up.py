@@ -14,6 +14,7 @@ from kachecks.check.stalled import LOCKED, SERVER_THREADS
 from kachecks.lean import suppress
 from kachecks.mysql import lock_waits, queries
 from kachecks.mysql.errors import SessionError
+from kachecks.report import shown
 from kachecks.state.signs import Sign
 
 TYPE_CHECKING = False
@@ -96,12 +97,8 @@ def _named(row: Row) -> str:
     host = (row["Host"] or "").partition(":")[0]
     doing = f"{row['Command'] or ''} for {int(row['Time'] or 0)} s"
     state = f", {row['State']}" if row["State"] else ""
-    account = _plain(f"{row['User'] or ''}@{host}")
-    return f"connection {int(row['Id'] or 0)} of {account} ({_plain(doing + state)})"
-
-
-def _plain(text: str) -> str:
-    return "".join(each if each.isprintable() else "?" for each in text[:LONGEST])
+    account = shown(f"{row['User'] or ''}@{host}", LONGEST)
+    return f"connection {int(row['Id'] or 0)} of {account} ({shown(doing + state, LONGEST)})"
 
 
 def _lock_wait(row: Row) -> str:

@@ -150,5 +150,6 @@ def _listed(groups: Sequence[str]) -> str:
 
 def shown(text: str) -> str:
     """Someone's text inside one line of a message: no control characters, not too long."""
-    plain = "".join(char if char.isprintable() else "?" for char in text)
-    return plain if len(plain) <= 60 else plain[:57] + "..."
+    from kachecks import report  # not needed where all is well
+
+    return report.shown(text, 60)

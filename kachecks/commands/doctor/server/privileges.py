@@ -14,6 +14,7 @@ from kachecks.commands.doctor.server.grants import (
     lacking,
     of_everybody,
 )
+from kachecks.mysql.queries import literal
 
 
 def _may_do_its_work(server: ServerFacts) -> Iterator[Found]:
@@ -40,12 +41,8 @@ def _may(server: ServerFacts, wanted: Callable[[Need], bool]) -> Iterator[Found]
 
 def _grant(need: Need, account: str) -> str:
     user, _, host = account.rpartition("@")
-    account = f"{_quoted(user)}@{_quoted(host)}"
+    account = f"{literal(user)}@{literal(host)}"
     return f"on the node that takes writes: GRANT {need.any_of[0]} ON *.* TO {account}"
-
-
-def _quoted(name: str) -> str:
-    return "'" + name.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def _may_do_nothing_else(server: ServerFacts) -> Iterator[Found]:
