@@ -14,7 +14,9 @@ from kachecks.commands.doctor.server.grants import (
     lacking,
     of_everybody,
 )
+from kachecks.mysql.facts import LONGEST_NAME
 from kachecks.mysql.queries import literal
+from kachecks.report import shown
 
 
 def _may_do_its_work(server: ServerFacts) -> Iterator[Found]:
@@ -74,6 +76,17 @@ def _not_everybody_writes(server: ServerFacts) -> Iterator[Found]:
         yield Found(f"PUBLIC has {', '.join(sorted(writes))}")
 
 
+_NAMED = 3
+"""Accounts at most that one sentence names."""
+
+
+def _nobody_writes_by_routine(server: ServerFacts) -> Iterator[Found]:
+    if server.by_routine:
+        more = len(server.by_routine) - _NAMED
+        named = ", ".join(shown(each, LONGEST_NAME) for each in server.by_routine[:_NAMED])
+        yield Found(f"this may be done by {named}{f' and {more} more' if more > 0 else ''}")
+
+
 TABLE: Table[ServerFacts] = (
     row("PRIVILEGES", FAILURE, _may_do_its_work,
         "our account may do all that check, promotion and demotion need",
@@ -105,9 +118,19 @@ TABLE: Table[ServerFacts] = (
         "MariaDB before 12: the view kachecks.read_only_exempt can be read",
         "a demotion must cut the accounts that may write through read_only, and without the view"
         " it knows of none but root",
-        "create the view and grant SELECT on it, as grants.mariadb.sql does"),
+        "create the view and grant SELECT on it, as grants.mariadb.sql does; with CREATE OR REPLACE"
+        " where one of an older release is there (error 1054)"),
     row("PUBLIC_WRITES", FAILURE, _not_everybody_writes,
         "MariaDB before 12: PUBLIC may not write through read_only",
         "a closed server takes writes from every account, and no cutting ends that",
         "REVOKE READ_ONLY ADMIN ON *.* FROM PUBLIC"),
+    row("DEFINER_WRITES", FAILURE, _nobody_writes_by_routine,
+        "MariaDB before 12: nobody may call a procedure or package that writes through read_only"
+        " with the rights of its definer",
+        "a closed server takes such writes: whoever may call it is cut until none comes back for"
+        " half a second, and where an application comes back at once, a switchover is rolled back"
+        " and a promotion that must fence this server refused",
+        "as root: SELECT db, name, definer FROM mysql.proc WHERE security_type = 'DEFINER'; then"
+        " ALTER PROCEDURE db.name SQL SECURITY INVOKER, or make it anew with a DEFINER that has"
+        " neither READ_ONLY ADMIN nor SUPER"),
 )  # fmt: skip
