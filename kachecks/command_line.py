@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from kachecks import __version__
 from kachecks.config.options import DEFAULT_PATH
-from kachecks.report import shown
+from kachecks.lean import shown
 
 HOOK_STATUSES = """\
 exit status:

@@ -12,7 +12,7 @@ import os
 import sys
 from errno import EPROTOTYPE
 
-from kachecks.lean import suppress
+from kachecks.lean import shown, suppress
 
 DEV_LOG = "/dev/log"
 """The log daemon's socket: journald's, rsyslogd's."""
@@ -33,37 +33,6 @@ than 8 KiB; the audit log has the whole text."""
 
 DAEMON, WARNING, NOTICE = 3 << 3, 4, 5
 """A facility and two priorities of syslog(3)."""
-
-
-_INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
-"""Letters and marks that leave a place empty: fillers, joiners, Mongolian selectors, Braille
-without a dot. Besides the two blocks of variation selectors, which _is_seen names."""
-
-
-def shown(text: str, longest: int = 0) -> str:
-    """Somebody's text as one line in which nothing is hidden and that no terminal obeys.
-
-    A line end or tab becomes a blank. All else that leaves no mark becomes a question mark: control
-    characters, C1 and NUL among them, direction marks, zero-width characters, lone surrogates.
-
-    Args:
-        longest: characters, 4 at least; a longer text ends in dots. 0: any number.
-    """
-    cut = len(text) > longest > 0
-    if cut:
-        text = text[: longest - 3]
-    if not (text.isascii() and text.isprintable()):
-        text = "".join(
-            each if _is_seen(each) else " " if each in "\t\n\r" else "?" for each in text
-        )
-    return f"{text}..." if cut else text
-
-
-def _is_seen(letter: str) -> bool:
-    """str.isprintable says no to the categories Other and Separator of Unicode, but for the
-    blank."""
-    selects = "\ufe00" <= letter <= "\ufe0f" or "\U000e0100" <= letter <= "\U000e01ef"
-    return letter.isprintable() and letter not in _INVISIBLE and not selects
 
 
 def log(text: str, problem: bool = False) -> None:

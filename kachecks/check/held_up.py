@@ -11,10 +11,9 @@ same connection: clients lose patience and come back.
 from __future__ import annotations
 
 from kachecks.check.stalled import LOCKED, SERVER_THREADS
-from kachecks.lean import suppress
+from kachecks.lean import shown, suppress
 from kachecks.mysql import lock_waits, queries
 from kachecks.mysql.errors import SessionError
-from kachecks.report import shown
 from kachecks.state.signs import Sign
 
 TYPE_CHECKING = False

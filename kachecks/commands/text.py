@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from kachecks.report import shown
+from kachecks.lean import shown
 
 WIDTH = 80
 """Columns, where the width of the window is not asked for."""

@@ -6,9 +6,8 @@ before 8.0.22 and all MariaDB say Master and Slave, newer MySQL says Source and 
 
 from __future__ import annotations
 
-from kachecks.lean import NamedTuple
+from kachecks.lean import NamedTuple, shown
 from kachecks.mysql.errors import CONNECTIONS_USED_UP
-from kachecks.report import shown
 
 Row = dict[str, "str | None"]
 

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kachecks.bounded import LONGEST_TEXT, in_child
-from kachecks.lean import suppress
-from kachecks.report import shown
+from kachecks.lean import shown, suppress
 from kachecks.state.files import AUDIT_LOG, Disk, StateError, path_of
 from kachecks.state.transition import Transition
 

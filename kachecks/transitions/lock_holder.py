@@ -6,11 +6,10 @@ failover of the pair.
 
 from __future__ import annotations
 
-from kachecks.lean import NamedTuple
+from kachecks.lean import NamedTuple, shown
 from kachecks.mysql import queries
 from kachecks.mysql.errors import NO_SUCH_THREAD
 from kachecks.mysql.session import ServerError
-from kachecks.report import shown
 from kachecks.transitions.clients import is_ours
 
 TYPE_CHECKING = False

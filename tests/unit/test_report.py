@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from kachecks import report
+from kachecks.lean import shown
 from tests.unit.doubles.check_process import ROOT
 
 
@@ -125,13 +126,13 @@ HARMLESS = "a?[2J?31m?b?????? Nov 28 host sshd[1]: hello"
     ],
 )
 def test_what_is_shown(text: str, expected: str) -> None:
-    assert report.shown(text) == expected
+    assert shown(text) == expected
 
 
 def test_only_the_beginning_of_a_long_text_is_shown() -> None:
-    assert report.shown("x" * 10, 10) == "x" * 10
-    assert report.shown("x" * 11, 10) == "x" * 7 + "..."
-    assert report.shown("\x1b" * 1000, 10) == "?" * 7 + "..."
+    assert shown("x" * 10, 10) == "x" * 10
+    assert shown("x" * 11, 10) == "x" * 7 + "..."
+    assert shown("\x1b" * 1000, 10) == "?" * 7 + "..."
 
 
 def test_syslog_gets_no_line_of_somebody_else(daemon: Daemon) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from kachecks.commands.doctor.rule import FAILURE, PEER, Finding, Rule
 from kachecks.commands.text import count, wrap
-from kachecks.report import shown
+from kachecks.lean import shown
 
 _INDENT = "    "
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 
 from kachecks.commands.rejoin.facts import Gap, Side
+from kachecks.lean import shown
 from kachecks.mysql import queries
 from kachecks.mysql.facts import Channel, Version
-from kachecks.report import shown
 
 _OF_VERDICT = {
     "GAVE_WAY": (

@@ -10,7 +10,7 @@ from kachecks.commands.rejoin import advice
 from kachecks.commands.rejoin.facts import HERE, THERE, WORDS, Comparison, Gap, RejoinFinding, Side
 from kachecks.commands.rejoin.rules import COVERED, conclusion, next_steps
 from kachecks.commands.text import WIDTH, count, wrap
-from kachecks.report import shown
+from kachecks.lean import shown
 
 _LISTED = 12
 """The most lines of GTIDs that are shown; --json has them all."""

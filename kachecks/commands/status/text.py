@@ -11,7 +11,7 @@ from kachecks.commands.status.facts import Status
 from kachecks.commands.status.judgement import FINE, NOT_SERVING, Summary
 from kachecks.commands.status.terminal import Painter, Window
 from kachecks.commands.text import wrap
-from kachecks.report import shown
+from kachecks.lean import shown
 from kachecks.state.transition import Transition
 
 ROOM = 120

@@ -14,9 +14,9 @@ from kachecks.commands.doctor.server.grants import (
     lacking,
     of_everybody,
 )
+from kachecks.lean import shown
 from kachecks.mysql.facts import LONGEST_NAME
 from kachecks.mysql.queries import literal
-from kachecks.report import shown
 
 
 def _may_do_its_work(server: ServerFacts) -> Iterator[Found]:
