@@ -99,6 +99,11 @@ class Channel(NamedTuple):
     filters: tuple[str, ...] = ()  # "Replicate_Ignore_DB = test"
 
     @property
+    def label(self) -> str:
+        """Its name as people are told it; "" for the one without a name."""
+        return shown(self.name, LONGEST_CHANNEL)
+
+    @property
     def receiving(self) -> bool:
         """The receiver is connected to its source."""
         return self.receiver == "Yes"
@@ -158,6 +163,9 @@ def _said(errno: int, text: str) -> str:
 
 LONGEST_ERROR = 1024
 """Characters: no server keeps more of an error of replication (MAX_SLAVE_ERRMSG)."""
+
+LONGEST_CHANNEL = 64
+"""Characters: no server has a longer name of a channel."""
 
 LONGEST_NAME = 255
 """Characters of a host name (MySQL 8.0), or of a filter, that people are told."""

@@ -61,7 +61,7 @@ class Source(NamedTuple):
     @property
     def label(self) -> str:
         """For people."""
-        name = f"channel {self.channel.name}, " if self.channel.name else ""
+        name = f"channel {self.channel.label}, " if self.channel.name else ""
         return f"{name}source {self.channel.source_host} port {self.channel.source_port}"
 
 

@@ -117,7 +117,7 @@ TABLE: Table[ServerFacts] = (
     row("EXEMPT_VIEW", WARNING, _knows_who_writes,
         "MariaDB before 12: the view kachecks.read_only_exempt can be read",
         "a demotion must cut the accounts that may write through read_only, and without the view"
-        " it knows of none but root",
+        " it knows of none but root, nor can DEFINER_WRITES be checked",
         "create the view and grant SELECT on it, as grants.mariadb.sql does; with CREATE OR REPLACE"
         " where one of an older release is there (error 1054)"),
     row("PUBLIC_WRITES", FAILURE, _not_everybody_writes,
