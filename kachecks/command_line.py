@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from kachecks import __version__
 from kachecks.config.options import DEFAULT_PATH
+from kachecks.lean import shown
 
 HOOK_STATUSES = """\
 exit status:
@@ -21,7 +22,7 @@ UNUSABLE = 3
 
 def parser(program: str, description: str, epilog: str) -> argparse.ArgumentParser:
     """A parser with the options every program has."""
-    return _with_common_options(_parser(argparse.ArgumentParser, program, description, epilog))
+    return _with_common_options(_parser(_Parser, program, description, epilog))
 
 
 def operator_parser(program: str, description: str, epilog: str) -> argparse.ArgumentParser:
@@ -34,7 +35,14 @@ def bare_operator_parser(program: str, description: str, epilog: str) -> argpars
     return _parser(_OperatorParser, program, description, epilog)
 
 
-class _OperatorParser(argparse.ArgumentParser):
+class _Parser(argparse.ArgumentParser):
+    """What is wrong is told with what was found on the command line, which may be anything."""
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        super().exit(status, message and f"{shown(message.rstrip())}\n")
+
+
+class _OperatorParser(_Parser):
     """A wrong command line is UNUSABLE."""
 
     def error(self, message: str) -> NoReturn:
@@ -43,7 +51,7 @@ class _OperatorParser(argparse.ArgumentParser):
 
 
 def _parser(
-    kind: type[argparse.ArgumentParser], program: str, description: str, epilog: str
+    kind: type[_Parser], program: str, description: str, epilog: str
 ) -> argparse.ArgumentParser:
     return kind(
         prog=program,

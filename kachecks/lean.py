@@ -1,7 +1,7 @@
 """Stand-ins for what check_mysql cannot afford to import every second.
 
 NamedTuple stands in for that of typing, suppress for that of contextlib (2 ms), plain_options for
-argparse.
+argparse; shown does without unicodedata.
 
 Importing typing takes as long as importing everything of ours. Type checkers see the original; at
 run time the class below offers what we use of it: fields from annotations, defaults, methods and
@@ -88,6 +88,37 @@ class suppress:
         return kind is not None and issubclass(kind, self._kinds)
 
 
+_INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
+"""Letters and marks that leave a place empty: fillers, joiners, Mongolian selectors, Braille
+without a dot. Besides the two blocks of variation selectors, which _is_seen names."""
+
+
+def shown(text: str, longest: int = 0) -> str:
+    """Somebody's text as one line in which nothing is hidden and that no terminal obeys.
+
+    A line end or tab becomes a blank. All else that leaves no mark becomes a question mark: control
+    characters, C1 and NUL among them, direction marks, zero-width characters, lone surrogates.
+
+    Args:
+        longest: characters, 4 at least; a longer text ends in dots. 0: any number.
+    """
+    cut = len(text) > longest > 0
+    if cut:
+        text = text[: longest - 3]
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(
+            each if _is_seen(each) else " " if each in "\t\n\r" else "?" for each in text
+        )
+    return f"{text}..." if cut else text
+
+
+def _is_seen(letter: str) -> bool:
+    """str.isprintable says no to the categories Other and Separator of Unicode, but for the
+    blank."""
+    selects = "\ufe00" <= letter <= "\ufe0f" or "\U000e0100" <= letter <= "\U000e01ef"
+    return letter.isprintable() and letter not in _INVISIBLE and not selects
+
+
 def plain_options(arguments: list[str], options: T, flags: dict[str, str]) -> T | None:
     """Read a command line such as keepalived.conf has, without argparse, which costs as much as a
     check.
@@ -109,4 +140,4 @@ def plain_options(arguments: list[str], options: T, flags: dict[str, str]) -> T 
     return options
 
 
-__all__ = ["NamedTuple", "plain_options", "suppress"]
+__all__ = ["NamedTuple", "plain_options", "shown", "suppress"]

@@ -1,5 +1,7 @@
 """What people get to read: syslog, the operator's terminal, the alert program.
 
+Text of servers, files and people is shown, never obeyed: whatever leaves here has passed ``shown``.
+
 Nothing here waits for whoever is told: a log daemon, a pager or a screen that hangs must not hold
 up a verdict or a hook.
 """
@@ -10,7 +12,7 @@ import os
 import sys
 from errno import EPROTOTYPE
 
-from kachecks.lean import suppress
+from kachecks.lean import shown, suppress
 
 DEV_LOG = "/dev/log"
 """The log daemon's socket: journald's, rsyslogd's."""
@@ -24,6 +26,10 @@ SCREEN_PATIENCE = 0.3
 AT_ONCE = 1000
 """Characters for which there certainly is room where there is any: PIPE_BUF is 4,096 bytes. GTID
 sets are longer."""
+
+LONGEST_LINE = 2000
+"""Characters of one line in syslog, which takes at least 2,048 bytes (RFC 5424) and often no more
+than 8 KiB; the audit log has the whole text."""
 
 DAEMON, WARNING, NOTICE = 3 << 3, 4, 5
 """A facility and two priorities of syslog(3)."""
@@ -40,7 +46,7 @@ def log(text: str, problem: bool = False) -> None:
     from _socket import SOCK_DGRAM, SOCK_STREAM
 
     priority = DAEMON | (WARNING if problem else NOTICE)
-    line = f"<{priority}>kachecks[{os.getpid()}]: {text}".encode("utf-8", "replace")
+    line = f"<{priority}>kachecks[{os.getpid()}]: {shown(text, LONGEST_LINE)}".encode()
     try:
         _send(SOCK_DGRAM, line)
     except OSError as error:
@@ -64,7 +70,12 @@ def _send(kind: int, line: bytes) -> None:
 
 def say(text: str, stream: str = "stdout") -> None:
     """One line for the person who runs the program by hand; waits for who reads it."""
-    _write(f"{text}\n", stream)
+    _write(f"{shown(text)}\n", stream)
+
+
+def say_lines(text: str, stream: str = "stdout") -> None:
+    """The same for text of our own making that has several lines, such as a table or JSON."""
+    _write("".join(f"{shown(line)}\n" for line in text.split("\n")), stream)
 
 
 def _write(text: str, stream: str) -> None:
@@ -92,7 +103,7 @@ class Terminal:
 
     def say(self, text: str) -> None:
         """One line, within SCREEN_PATIENCE seconds, or as much of it as there is room for."""
-        line = f"{text}\n"
+        line = f"{shown(text)}\n"
         for begin in range(0, len(line), AT_ONCE):
             self._stuck = self._stuck or not self._has_room()
             if not self._stuck:
@@ -113,6 +124,8 @@ class Terminal:
 def alert(program: str, record: dict[str, object]) -> None:
     """Start the operator's program with the record as JSON on its stdin, and let it go.
 
+    Its texts are as ``shown``, in full, since the program may send them to a screen.
+
     If it cannot be started, syslog says so.
     """
     import json
@@ -122,7 +135,15 @@ def alert(program: str, record: dict[str, object]) -> None:
     def cannot(error: BaseException) -> None:
         log(f"alert program {program} cannot be run: {error}", problem=True)
 
+    told = {key: _all_shown(each) for key, each in record.items()}
     try:
-        let_go([program], json.dumps(record, ensure_ascii=False), cannot)
+        let_go([program], json.dumps(told, ensure_ascii=False), cannot)
     except OSError as error:
         cannot(error)
+
+
+def _all_shown(value: object) -> object:
+    """The texts in a value of a record, where steps are lists of names and times."""
+    if isinstance(value, (list, tuple)):
+        return [_all_shown(each) for each in value]
+    return shown(value) if isinstance(value, str) else value

@@ -11,7 +11,7 @@ same connection: clients lose patience and come back.
 from __future__ import annotations
 
 from kachecks.check.stalled import LOCKED, SERVER_THREADS
-from kachecks.lean import suppress
+from kachecks.lean import shown, suppress
 from kachecks.mysql import lock_waits, queries
 from kachecks.mysql.errors import SessionError
 from kachecks.state.signs import Sign
@@ -96,12 +96,8 @@ def _named(row: Row) -> str:
     host = (row["Host"] or "").partition(":")[0]
     doing = f"{row['Command'] or ''} for {int(row['Time'] or 0)} s"
     state = f", {row['State']}" if row["State"] else ""
-    account = _plain(f"{row['User'] or ''}@{host}")
-    return f"connection {int(row['Id'] or 0)} of {account} ({_plain(doing + state)})"
-
-
-def _plain(text: str) -> str:
-    return "".join(each if each.isprintable() else "?" for each in text[:LONGEST])
+    account = shown(f"{row['User'] or ''}@{host}", LONGEST)
+    return f"connection {int(row['Id'] or 0)} of {account} ({shown(doing + state, LONGEST)})"
 
 
 def _lock_wait(row: Row) -> str:

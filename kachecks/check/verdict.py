@@ -483,7 +483,7 @@ def _channels(seen: Observation, config: Config) -> tuple[Channel, ...]:
 
 
 def _named(channel: Channel) -> str:
-    return f" of channel {channel.name}" if channel.name else ""
+    return f" of channel {channel.label}" if channel.name else ""
 
 
 def _healthy(seen: Observation, config: Config) -> str:

@@ -13,6 +13,7 @@ from kachecks.command_line import UNUSABLE
 from kachecks.config.options import ConfigError
 from kachecks.keepalived.process import KeepalivedError
 from kachecks.mysql.session import SessionError
+from kachecks.report import say
 from kachecks.state.files import StateError
 
 PARTS = {
@@ -40,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     name = arguments[0]
     if name not in PARTS:
-        print(f"kachecks: there is no {name}; there are {', '.join(PARTS)}", file=sys.stderr)
+        say(f"kachecks: there is no {name}; there are {', '.join(PARTS)}", "stderr")
         return UNUSABLE
     try:
         status: int = import_module(f"kachecks.commands.{name}.command").main(arguments[1:])
@@ -82,7 +83,7 @@ def usage() -> str:
 
 
 def _unusable(name: str, sentence: str) -> int:
-    print(f"kachecks {name}: {sentence}", file=sys.stderr)
+    say(f"kachecks {name}: {sentence}", "stderr")
     return UNUSABLE
 
 

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import textwrap
 
+from kachecks.lean import shown
+
 WIDTH = 80
 """Columns, where the width of the window is not asked for."""
-
-
-def clean(text: str) -> str:
-    """The text without anything that moves a cursor, since it may come from a server, a file or a
-    person."""
-    return "".join(each if each.isprintable() or each == "\n" else " " for each in text)
 
 
 def wrap(
@@ -25,7 +21,7 @@ def wrap(
             Otherwise they stay in one piece, so that they can be copied.
     """
     return textwrap.wrap(
-        clean(text).replace("\n", " "),
+        shown(text),
         width,
         initial_indent=first,
         subsequent_indent=rest,

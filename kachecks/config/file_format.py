@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import stat
 
+from kachecks import lean
 from kachecks.lean import NamedTuple
 
 TYPE_CHECKING = False
@@ -150,5 +151,4 @@ def _listed(groups: Sequence[str]) -> str:
 
 def shown(text: str) -> str:
     """Someone's text inside one line of a message: no control characters, not too long."""
-    plain = "".join(char if char.isprintable() else "?" for char in text)
-    return plain if len(plain) <= 60 else plain[:57] + "..."
+    return lean.shown(text, 60)

@@ -6,7 +6,7 @@ before 8.0.22 and all MariaDB say Master and Slave, newer MySQL says Source and 
 
 from __future__ import annotations
 
-from kachecks.lean import NamedTuple
+from kachecks.lean import NamedTuple, shown
 from kachecks.mysql.errors import CONNECTIONS_USED_UP
 
 Row = dict[str, "str | None"]
@@ -42,7 +42,9 @@ def parse_version(text: str) -> Version:
     try:
         major, minor, patch = (int(part) for part in [*parts, "0", "0"][:3])
     except ValueError:
-        raise ValueError(f"not the version of a MySQL or MariaDB server: {text!r}") from None
+        raise ValueError(
+            f"not the version of a MySQL or MariaDB server: {shown(text, 60)!r}"
+        ) from None
     return Version(mariadb, (major, minor, patch))
 
 
@@ -95,6 +97,11 @@ class Channel(NamedTuple):
     source_id: str  # server_uuid (MySQL) or server_id (MariaDB) of the source, "" if never seen
     read_up_to: str = ""  # file and offset at the source: grows while a large transaction arrives
     filters: tuple[str, ...] = ()  # "Replicate_Ignore_DB = test"
+
+    @property
+    def label(self) -> str:
+        """Its name as people are told it; "" for the one without a name."""
+        return shown(self.name, LONGEST_CHANNEL)
 
     @property
     def receiving(self) -> bool:
@@ -154,6 +161,16 @@ def _said(errno: int, text: str) -> str:
     return f"error {errno}: {' '.join(text.split())}" if errno else "no error"
 
 
+LONGEST_ERROR = 1024
+"""Characters: no server keeps more of an error of replication (MAX_SLAVE_ERRMSG)."""
+
+LONGEST_CHANNEL = 64
+"""Characters: no server has a longer name of a channel."""
+
+LONGEST_NAME = 255
+"""Characters of a host name (MySQL 8.0), or of a filter, that people are told."""
+
+
 def parse_channel(row: Row) -> Channel:
     """One row of SHOW REPLICA STATUS, SHOW SLAVE STATUS or SHOW ALL SLAVES STATUS.
 
@@ -176,14 +193,14 @@ def parse_channel(row: Row) -> Channel:
     gtid, received_gtid, source_id = _by_gtid(row)
     return Channel(
         name=row.get("Channel_Name") or row.get("Connection_name") or "",
-        source_host=text("Source_Host", "Master_Host"),
+        source_host=shown(text("Source_Host", "Master_Host"), LONGEST_NAME),
         source_port=number("Source_Port", "Master_Port"),
         receiver=text("Replica_IO_Running", "Slave_IO_Running"),
         applier=text("Replica_SQL_Running", "Slave_SQL_Running") == "Yes",
         receiver_errno=number("Last_IO_Errno"),
-        receiver_error=text("Last_IO_Error"),
+        receiver_error=shown(text("Last_IO_Error"), LONGEST_ERROR),
         applier_errno=number("Last_SQL_Errno"),
-        applier_error=text("Last_SQL_Error"),
+        applier_error=shown(text("Last_SQL_Error"), LONGEST_ERROR),
         lag_seconds=_lag(lag),
         gtid=gtid,
         received_gtid=received_gtid,
@@ -193,7 +210,9 @@ def parse_channel(row: Row) -> Channel:
         ),
         heartbeats=int(row.get("Slave_received_heartbeats") or 0),
         source_id=source_id,
-        filters=tuple(f"{name} = {row[name]}" for name in FILTERS if row.get(name)),
+        filters=tuple(
+            shown(f"{name} = {row[name]}", LONGEST_NAME) for name in FILTERS if row.get(name)
+        ),
     )
 
 

@@ -41,6 +41,14 @@ may change events sees them, so the grants files make this function. Without it 
 or 1370.
 """
 
+WRITE_BY_ROUTINE = (
+    "SET STATEMENT lock_wait_timeout = 0 FOR SELECT user, host FROM kachecks.read_only_exempt"
+    " GROUP BY user, host HAVING MIN(by_routine) ORDER BY user, host"
+)
+"""MariaDB before 12: accounts that write through read_only only by calling routines that run with
+the rights of another account. As WRITE_THROUGH_ACCOUNTS; 1054 where the view is of an older
+grants.mariadb.sql."""
+
 PURGED = "SELECT @@global.gtid_purged AS purged"
 """MySQL: the transactions that its binary logs no longer hold. Needs no privilege.
 

@@ -254,18 +254,23 @@ def forget_relay_log(version: Version, channel: str) -> str:
     return f"CHANGE {words}" + _for_channel(channel)
 
 
+def literal(text: str) -> str:
+    """The text in quotes, as SQL has it. It ends where it should with NO_BACKSLASH_ESCAPES too,
+    which then sees each backslash twice."""
+    doubled = text.replace("\\", "\\\\").replace("'", "''")
+    return f"'{doubled}'"
+
+
 def _threads(version: Version, channel: str, verb: str, thread: str) -> str:
     if version.mariadb:
-        quoted = channel.replace("'", "''")
-        name = f"'{quoted}' " if channel else ""
+        name = f"{literal(channel)} " if channel else ""
         return f"{verb} SLAVE {name}{thread}".rstrip()
     noun = "REPLICA" if version.number >= (8, 0, 22) else "SLAVE"
     return f"{verb} {noun} {thread}".rstrip() + _for_channel(channel)
 
 
 def _for_channel(channel: str) -> str:
-    quoted = channel.replace("'", "''")
-    return f" FOR CHANNEL '{quoted}'" if channel else ""
+    return f" FOR CHANNEL {literal(channel)}" if channel else ""
 
 
 SWITCH_OFF_EVENTS = "SET GLOBAL event_scheduler = 0"

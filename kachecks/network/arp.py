@@ -57,7 +57,7 @@ class Arp:
             packet = self._socket.recv(2048)
         except OSError:
             return ""
-        address, mac = answerer(packet)
+        address, mac = answerer(packet, self._own_mac)
         return mac if address in self._addresses else ""
 
     def _send(self, packet: bytes) -> None:
@@ -76,10 +76,10 @@ def announcement(address: bytes, mac: bytes) -> bytes:
     return _packet(_REQUEST, mac, address, address)
 
 
-def answerer(packet: bytes) -> tuple[bytes, str]:
-    """Address and MAC address (`02:00:…`) of the host that sent this reply; empty for any other
-    packet."""
-    if len(packet) < 28 or packet[:8] != _head(_REPLY):
+def answerer(packet: bytes, own_mac: bytes) -> tuple[bytes, str]:
+    """Address and MAC address (`02:00:…`) of the host that sent us this reply; empty for any other
+    packet, such as a reply that nobody has asked for and everybody gets."""
+    if len(packet) < 28 or packet[:8] != _head(_REPLY) or packet[18:24] != own_mac:
         return b"", ""
     return packet[14:18], packet[8:14].hex(":")
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 _SOLICITATION, _ADVERTISEMENT = 135, 136
 _SOURCE_OPTION, _TARGET_OPTION = 1, 2
-_OVERRIDE = 0x20
+_SOLICITED, _OVERRIDE = 0x40, 0x20
 _EVERYBODY = "ff02::1"
 
 
@@ -87,11 +87,12 @@ def announcement(address: bytes, mac: bytes) -> bytes:
 
 
 def answerer(packet: bytes) -> tuple[bytes, str]:
-    """Address and MAC address (`02:00:…`) in this advertisement; empty for any other packet.
+    """Address and MAC address (`02:00:…`) in this answer to a solicitation; empty for any other
+    packet, an announcement too: somebody may say it for another.
 
     The answer to a multicast solicitation must carry the option with the MAC address.
     """
-    if len(packet) < 24 or packet[:2] != bytes([_ADVERTISEMENT, 0]):
+    if len(packet) < 24 or packet[:2] != bytes([_ADVERTISEMENT, 0]) or not packet[4] & _SOLICITED:
         return b"", ""
     address, options = packet[8:24], packet[24:]
     while len(options) >= 8 and options[1]:  # kind, length in units of 8 bytes

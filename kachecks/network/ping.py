@@ -97,10 +97,13 @@ class _Pinger:
                 continue  # no route, network down, rejected by netfilter (EPERM), buffer full
 
     def answered(self) -> bool:
-        """Whether the packet that has just come in is an answer to what we sent."""
+        """Whether the packet that has just come in is an answer to what we sent, from one of those
+        to whom we sent it."""
         try:
-            packet = self._socket.recv(2048)
+            packet, sender = self._socket.recvfrom(2048)
         except OSError:
+            return False
+        if sender[0].partition("%")[0] not in self._addresses:
             return False
         if self._has_ip_header:
             packet = packet[(packet[0] & 0x0F) * 4 :]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kachecks.bounded import LONGEST_TEXT, in_child
-from kachecks.lean import suppress
+from kachecks.lean import shown, suppress
 from kachecks.state.files import AUDIT_LOG, Disk, StateError, path_of
 from kachecks.state.transition import Transition
 
@@ -25,9 +25,10 @@ one nothing is worth waiting for."""
 
 
 def append(disk: Disk, path: str, record: dict[str, object]) -> None:
-    """Add a record. Nothing is raised if it cannot be written, since syslog has it as well."""
+    """Add a record, its texts in full and in ASCII: what a terminal would obey is escaped. Nothing
+    is raised if it cannot be written, since syslog has it as well."""
     with suppress(StateError):
-        disk.append(path, json.dumps(record, ensure_ascii=False), APPEND_PATIENCE)
+        disk.append(path, json.dumps(record), APPEND_PATIENCE)
 
 
 class NoHistory(Exception):
@@ -129,15 +130,12 @@ def _transition(record: dict[str, Any]) -> Transition:
 
 
 def _shortened(transition: Transition, length: int) -> Transition:
+    """Its texts, as people may see them."""
     return Transition(
-        time=_cut(transition.time, length),
-        transition=_cut(transition.transition, length),
-        outcome=_cut(transition.outcome, length),
-        why=_cut(transition.why, length),
-        cause=_cut(transition.cause, length),
+        time=shown(transition.time, length),
+        transition=shown(transition.transition, length),
+        outcome=shown(transition.outcome, length),
+        why=shown(transition.why, length),
+        cause=shown(transition.cause, length),
         milliseconds=transition.milliseconds,
     )
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 3]}..."

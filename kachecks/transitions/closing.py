@@ -158,7 +158,10 @@ class Closing:
         quiet = Budget(self._clock, QUIET)
         while not quiet.over:
             if self._budget.over:
-                raise NotClosed("an account that may write through read_only keeps coming back")
+                raise NotClosed(
+                    "an account that may write through read_only keeps coming back"
+                    " (kachecks.read_only_exempt lists them)"
+                )
             self._clock.sleep(0.05)
             self._each_round()
             again = self._cutter.cut(Budget(self._clock, QUIET), QUIET, first=writers)

@@ -6,7 +6,7 @@ failover of the pair.
 
 from __future__ import annotations
 
-from kachecks.lean import NamedTuple
+from kachecks.lean import NamedTuple, shown
 from kachecks.mysql import queries
 from kachecks.mysql.errors import NO_SUCH_THREAD
 from kachecks.mysql.session import ServerError
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from kachecks.mysql.session import Session
+
+
+LONGEST_USER = 128
+"""Characters of an account's name (MariaDB; MySQL: 32) that people are told."""
 
 
 class Stranger(NamedTuple):
@@ -48,7 +52,7 @@ def cut_stranger(
     row = next((each for each in rows if each["Id"] == holder), None)
     if row is None or is_ours(row, spared):
         return None
-    user = row["User"] or ""
+    user = shown(row["User"] or "", LONGEST_USER)
     try:
         session.execute(queries.kill(holder), seconds)
     except ServerError as error:

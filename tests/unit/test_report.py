@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from kachecks import report
+from kachecks.lean import shown
 from tests.unit.doubles.check_process import ROOT
 
 
@@ -110,6 +111,49 @@ def test_a_terminal_that_is_gone_or_poor(
     report.say("ä")
 
 
+HOSTILE = "a\x1b[2J\x9b31m\u202eb\u200b\ufe0f\u3164\udc80\x7f\0\nNov 28 host sshd[1]: hello"
+HARMLESS = "a?[2J?31m?b?????? Nov 28 host sshd[1]: hello"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain text", "plain text"),
+        ("tr\u00e4ubel \u4e2d\u6587 \U0001f600", "tr\u00e4ubel \u4e2d\u6587 \U0001f600"),
+        (HOSTILE, HARMLESS),
+        ("a\tb\rc\u2028d\u00a0e", "a b c?d?e"),
+        ("\u2066\u200e\ufeff\u00ad\u034f\u115f\u2800\ue000\U000e0041\U000e0100", "?" * 10),
+    ],
+)
+def test_what_is_shown(text: str, expected: str) -> None:
+    assert shown(text) == expected
+
+
+def test_only_the_beginning_of_a_long_text_is_shown() -> None:
+    assert shown("x" * 10, 10) == "x" * 10
+    assert shown("x" * 11, 10) == "x" * 7 + "..."
+    assert shown("\x1b" * 1000, 10) == "?" * 7 + "..."
+
+
+def test_syslog_gets_no_line_of_somebody_else(daemon: Daemon) -> None:
+    report.log(HOSTILE)
+    assert daemon.read() == f"<29>kachecks[{os.getpid()}]: {HARMLESS}"
+
+
+def test_syslog_gets_a_long_line_in_part(daemon: Daemon) -> None:
+    """A daemon throws away the whole of a line that is too long for it."""
+    report.log("x" * 1_000_000)
+    assert len(daemon.read()) < 2048
+
+
+def test_nothing_moves_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    report.say(HOSTILE)
+    report.Terminal().say(HOSTILE)
+    report.say_lines(f"one\n{HOSTILE}")
+    table = HARMLESS.replace(" Nov", "\nNov")
+    assert capsys.readouterr().out == f"{HARMLESS}\n{HARMLESS}\none\n{table}\n"
+
+
 def alert_program(tmp_path: Path, script: str) -> str:
     program = tmp_path / "page"
     program.write_text(f"#!/bin/sh\n{script}\n")
@@ -132,6 +176,14 @@ def test_the_alert_program_gets_the_record(tmp_path: Path, why: str) -> None:
     program = alert_program(tmp_path, f"cat > {got}.new; mv {got}.new {got}")
     report.alert(program, {"transition": "promote", "why": why})
     assert json.loads(awaited(got)) == {"transition": "promote", "why": why}
+
+
+def test_the_alert_program_may_print_what_it_gets(tmp_path: Path) -> None:
+    got = tmp_path / "got"
+    program = alert_program(tmp_path, f"cat > {got}.new; mv {got}.new {got}")
+    report.alert(program, {"why": HOSTILE, "steps": [("lock", 0.1), (HOSTILE, 2)], "exit": 20})
+    told = {"why": HARMLESS, "steps": [["lock", 0.1], [HARMLESS, 2]], "exit": 20}
+    assert json.loads(awaited(got)) == told
 
 
 def test_a_python_without_memfd_create(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ from kachecks.commands.doctor.tables import RULES, of_both, of_conf, of_host, of
 from kachecks.config.options import Config, load
 from kachecks.keepalived.instance import canonical
 from kachecks.node import Node
-from kachecks.report import say
+from kachecks.report import say, say_lines
 from kachecks.state.files import PERMIT, path_of
 
 _EPILOG = """\
@@ -58,11 +58,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return UNUSABLE
     status = max((finding.level for finding in seen.findings), default=0)
     if options.json:
-        say(json.dumps(as_json(seen.findings, status, seen.looked_at), indent=2))
+        say_lines(json.dumps(as_json(seen.findings, status, seen.looked_at), indent=2))
     else:
         looked_at = {name.replace("_", " "): value for name, value in seen.looked_at.items()}
         said = [f"{name}: {value}" for name, value in looked_at.items() if value]
-        say(as_text(seen.findings, RULES, said))
+        say_lines(as_text(seen.findings, RULES, said))
     return status
 
 
@@ -169,7 +169,7 @@ def _explain(name: str, as_data: bool) -> int:
         say(f"kachecks doctor: there is no rule {name}; {hint}")
         return UNUSABLE
     if as_data:
-        say(json.dumps([rule_as_json(rule) for rule in chosen], indent=2))
+        say_lines(json.dumps([rule_as_json(rule) for rule in chosen], indent=2))
     else:
-        say(rule_text(chosen[0]) if name else rule_list(chosen))
+        say_lines(rule_text(chosen[0]) if name else rule_list(chosen))
     return 0

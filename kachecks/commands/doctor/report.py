@@ -7,13 +7,14 @@ from typing import Any
 
 from kachecks.commands.doctor.rule import FAILURE, PEER, Finding, Rule
 from kachecks.commands.text import count, wrap
+from kachecks.lean import shown
 
 _INDENT = "    "
 
 
 def as_text(findings: Sequence[Finding], rules: Sequence[Rule], looked_at: Sequence[str]) -> str:
     """Findings, the worst first, and a last line that counts them."""
-    lines = [*looked_at, ""] if looked_at else []
+    lines = [*map(shown, looked_at), ""] if looked_at else []
     found = ordered(findings)
     for same in _grouped(one for one in found if one.checked):
         lines += [*_found(same), ""]
@@ -109,7 +110,9 @@ def _whose(finding: Finding) -> str:
 
 
 def _place(finding: Finding) -> list[str]:
-    where = [f"{_INDENT}{finding.where}"] if finding.where else []  # in one piece, to be copied
+    where = (
+        [f"{_INDENT}{shown(finding.where)}"] if finding.where else []
+    )  # in one piece, to be copied
     return [*where, *_wrapped(finding.sentence)]
 
 

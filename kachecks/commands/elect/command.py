@@ -18,7 +18,7 @@ from kachecks.keepalived.election import higher_address
 from kachecks.keepalived.findings import FAILURE, ElectionFinding, findings
 from kachecks.keepalived.instance import Instance, instances
 from kachecks.keepalived.situations import Sides, situations
-from kachecks.report import say
+from kachecks.report import say, say_lines
 
 _STATUSES = """\
 exit status:
@@ -49,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         default=0,
     )
     told = [(sides, situations(sides), found) for sides, found in elections]
-    say(json.dumps(as_json(told, status), indent=2) if options.json else as_text(told, status))
+    said = json.dumps(as_json(told, status), indent=2) if options.json else as_text(told, status)
+    say_lines(said)
     return status
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+
 from kachecks.commands.rejoin.facts import Gap, Side
+from kachecks.lean import shown
 from kachecks.mysql import queries
 from kachecks.mysql.facts import Channel, Version
 
@@ -72,16 +75,19 @@ def show(gap: Gap, source: Side) -> str:
     """The command that prints the transactions that the replica lacks; it is to be run on the
     source's host.
 
-    "" where the binary log is not known. MySQL chooses with ``--include-gtids``. MariaDB 10.8 and
-    later take a GTID as position; older ones print everything.
+    Whoever pastes it runs that one program, whatever the server has called its binary logs.
+
+    "" where the binary log is not known, or has no absolute path (servers tell nothing else). MySQL
+    chooses with ``--include-gtids``. MariaDB 10.8 and later take a GTID as position; older ones
+    print everything.
     """
     version, base = source.facts.version, source.binlog
-    if not base or not gap.left:
+    if not base.startswith("/") or not gap.left:
         return ""
-    files = f"{base}.[0-9]*"
+    words = ["mariadb-binlog" if version.mariadb else "mysqlbinlog"]
+    words += ["-vv", "--base64-output=decode-rows"]
     if not version.mariadb:
-        return f"mysqlbinlog -vv --base64-output=decode-rows --include-gtids='{gap.left}' {files}"
-    command = "mariadb-binlog -vv --base64-output=decode-rows"
-    if version.number < (10, 8, 0) or not gap.after:
-        return f"{command} {files}"
-    return f"{command} --start-position={gap.after} --stop-position={gap.upto} {files}"
+        words.append(f"--include-gtids={gap.left}")
+    elif version.number >= (10, 8, 0) and gap.after:
+        words += [f"--start-position={gap.after}", f"--stop-position={gap.upto}"]
+    return shown(f"{shlex.join([*words, base])}.[0-9]*")

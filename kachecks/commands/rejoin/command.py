@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from kachecks.command_line import UNUSABLE, operator_parser
 from kachecks.config.options import load
-from kachecks.report import say
+from kachecks.report import say, say_lines
 
 _EPILOG = """\
 Nothing is changed on either node. Run it on the node that is to come back; run on the active node,
@@ -65,5 +65,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     found = findings(seen, config)
     status, _ = conclusion(seen, found)
     told = json.dumps(as_json(seen, found), indent=2) if options.json else as_text(seen, found)
-    say(told)
+    say_lines(told)
     return status

@@ -116,4 +116,4 @@ def _receiver(gap: Gap, channel: Channel, replica: Side) -> Iterator[RejoinFindi
 
 
 def _named(gap: Gap, channel: Channel) -> str:
-    return f"{gap.replica} (channel {channel.name})" if channel.name else gap.replica
+    return f"{gap.replica} (channel {channel.label})" if channel.name else gap.replica

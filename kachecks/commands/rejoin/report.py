@@ -10,6 +10,7 @@ from kachecks.commands.rejoin import advice
 from kachecks.commands.rejoin.facts import HERE, THERE, WORDS, Comparison, Gap, RejoinFinding, Side
 from kachecks.commands.rejoin.rules import COVERED, conclusion, next_steps
 from kachecks.commands.text import WIDTH, count, wrap
+from kachecks.lean import shown
 
 _LISTED = 12
 """The most lines of GTIDs that are shown; --json has them all."""
@@ -90,7 +91,7 @@ def _only(gap: Gap, source: Side) -> Iterator[str]:
         number = count(gap.transactions, "transaction")
     yield f"only on {gap.source}: {number}"
     for part in gap.listed[:_LISTED]:
-        yield f"    {part.strip()}"
+        yield f"    {shown(part.strip())}"
     if len(gap.listed) > _LISTED:
         yield f"    ... and {len(gap.listed) - _LISTED} more (--json)"
     command = advice.show(gap, source)

@@ -131,7 +131,7 @@ _UNKNOWN = Cell("unknown", FAINT)
 
 
 def _channel(channel: Channel, lacks: Lacks | None, room: bool) -> Cell:
-    name = f"{channel.name}: " if channel.name else ""
+    name = f"{channel.label}: " if channel.name else ""
     source = f" from {channel.source_host} port {channel.source_port}" if room else ""
     behind = "lag unknown"
     if channel.lag_seconds is not None:

@@ -6,11 +6,11 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kachecks.command_line import operator_parser
 from kachecks.config.options import load
-from kachecks.report import say
 
 if TYPE_CHECKING:
     from kachecks.commands.status.facts import Status
@@ -69,7 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         watch(seen, drawn, options.watch)
     else:
         lines = drawn(seen(), terminal.window(beside=1), terminal.painter(sys.stdout))
-        say("\n".join(map(terminal.showable, lines)))
+        with suppress(OSError, ValueError):  # a closed pipe does not change the answer
+            terminal.write("\n".join(lines) + "\n")
     return last
 
 

@@ -72,13 +72,13 @@ class Screen:
 
     def __enter__(self) -> Screen:
         if self._on_terminal:
-            _write(_ENTER)
+            write(_ENTER)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._on_terminal:
             with suppress(OSError, ValueError):  # it may have gone
-                _write(_LEAVE)
+                write(_LEAVE)
 
     def draw(self, lines: Sequence[str], height: int | None) -> None:
         """One frame, in one write: each line replaces what stood there, so nothing flickers.
@@ -86,15 +86,17 @@ class Screen:
         Raises OSError: nobody reads it any more.
         """
         if not self._on_terminal:
-            _write("\n".join(lines) + "\n")
+            write("\n".join(lines) + "\n")
             return
         shown = list(lines)
         if height is not None and len(shown) > height:
             hidden = len(shown) - height + 1
             shown[height - 1 :] = [f"... {hidden} more lines: the window is too small"]
-        _write(_HOME + "\n".join(f"{line}{_TO_END_OF_LINE}" for line in shown) + _BELOW)
+        write(_HOME + "\n".join(f"{line}{_TO_END_OF_LINE}" for line in shown) + _BELOW)
 
 
-def _write(text: str) -> None:
+def write(text: str) -> None:
+    """Text that is harmless already, with our own control sequences. Raises OSError, ValueError:
+    nobody reads it any more."""
     sys.stdout.write(showable(text))
     sys.stdout.flush()

@@ -10,7 +10,8 @@ from kachecks.commands.status.cells import BAD, FAINT, GOOD, TITLE, WARN, Cell, 
 from kachecks.commands.status.facts import Status
 from kachecks.commands.status.judgement import FINE, NOT_SERVING, Summary
 from kachecks.commands.status.terminal import Painter, Window
-from kachecks.commands.text import clean, wrap
+from kachecks.commands.text import wrap
+from kachecks.lean import shown
 from kachecks.state.transition import Transition
 
 ROOM = 120
@@ -66,12 +67,12 @@ class _Screen:
         for row in rows(status, room):
             yield from self._row(row)
         yield ""
-        yield paint(f"Last transitions of {clean(status.here.name)}", TITLE)
+        yield paint(f"Last transitions of {shown(status.here.name)}", TITLE)
         for transition in status.transitions or ():
             yield from self._transition(transition)
         if not status.transitions:
             why = status.transitions_said
-            yield paint(f"  unknown: {clean(why)}" if why else "  none in the audit log", FAINT)
+            yield paint(f"  unknown: {shown(why)}" if why else "  none in the audit log", FAINT)
         if room and summary.problems:
             yield ""
             for problem in summary.problems:

@@ -414,6 +414,7 @@ def test_the_adverts_of_keepalived(
 SEND = """
 import socket, sys, time
 with socket.socket(socket.AF_INET, socket.SOCK_RAW, 112) as sender:
+    sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 255)
     while True:
         for advert in sys.argv[1:]:
             sender.sendto(bytes.fromhex(advert), ("224.0.0.18", 0))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -234,7 +236,7 @@ def test_what_happens_next() -> None:
         (
             MYSQL_9,
             {},
-            f"mysqlbinlog -vv --base64-output=decode-rows --include-gtids='{A}:7-9'"
+            f"mysqlbinlog -vv --base64-output=decode-rows --include-gtids={A}:7-9"
             " /var/lib/mysql/binlog.[0-9]*",
         ),
         (
@@ -257,6 +259,33 @@ def test_the_command_that_shows_them(
     assert show(tail(**fields), server(1, False, version)) == expected
 
 
+NASTY = (
+    "'; touch {}; #", "$(touch {})", "`touch {}`", "\ntouch {}\n", "\\\ntouch {}", '"; touch {} "',
+    " | touch {}", "\x1b[201~\rtouch {}\r",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NASTY)
+@pytest.mark.parametrize("version", [MYSQL_9, MARIADB_10])
+def test_who_pastes_the_command_runs_nothing_else(
+    tmp_path: Path, version: Version, name: str
+) -> None:
+    """Whatever a server calls its binary logs and its transactions."""
+    evil = name.format(tmp_path / "ran")
+    source = server(1, False, version)._replace(binlog=f"/var/lib/mysql/x{evil}")
+    command = show(tail(left=f"{A}:7{evil}", after=f"1-1-6{evil}", upto=f"1-1-9{evil}"), source)
+    assert command.isprintable()
+    programs = "".join(f"{each}() {{ echo $#; }}; " for each in ("mysqlbinlog", "mariadb-binlog"))
+    ran = subprocess.run(["bash", "-c", programs + command], capture_output=True, text=True)
+    assert ran.stdout == ("5\n" if version.mariadb else "4\n"), ran.stderr
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("base", ["--result-file=/etc/cron.d/x", "binlog", "-r/x", "$(id)"])
+def test_a_binary_log_without_an_absolute_path_is_no_option(base: str) -> None:
+    assert show(tail(), server(1, False)._replace(binlog=base)) == ""
+
+
 def test_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     what = seen(to_there=tail(channels=(DUPLICATE,)))
@@ -270,7 +299,7 @@ def test_text(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_text_of_many_gtids_is_short_and_of_control_characters_harmless() -> None:
-    listed = tuple(f"{A}:{number}" for number in range(1000))
+    listed = tuple(f"{A}:{number}\x1b" for number in range(1000))
     nasty = RejoinFinding("X", DECIDE, "bad \x1b[2J text")
     text = as_text(seen(to_there=tail(listed=listed)), [nasty])
     assert "... and 988 more (--json)" in text

@@ -36,4 +36,4 @@ def test_a_screen_is_never_wider() -> None:
 
 
 def test_no_text_moves_the_cursor() -> None:
-    assert wrap("it\x1b[2J is\r\ngone") == ["it [2J is  gone"]
+    assert wrap("it\x1b[2J is\r\ngone") == ["it?[2J is  gone"]

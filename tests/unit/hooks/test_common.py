@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+
 import pytest
 
+from kachecks.commands.main import main as kachecks
 from kachecks.hooks import common, notify_backup, notify_master
 from kachecks.hooks.common import Options
 from kachecks.lean import plain_options
@@ -32,6 +36,27 @@ def test_a_wrong_command_line(capsys: pytest.CaptureFixture[str]) -> None:
         notify_master.main(["--stop"])
     assert exit_.value.code == 2
     assert "unrecognized arguments: --stop" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [
+        (notify_master.main, ["--x\x1b[2J\ny"]),
+        (kachecks, ["\x1b[2J\ny"]),
+        (kachecks, ["elect", "a", "b", "--x\x1b[2J\ny"]),
+        (kachecks, ["doctor", "--explain=\x1b[2J\ny"]),
+        (kachecks, ["status", "--defaults-file=/nowhere/\x1b[2J\ny"]),
+    ],
+)
+def test_a_wrong_command_line_moves_no_cursor(
+    program: Callable[[list[str]], int], arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may come from a script, and that has it from elsewhere."""
+    with suppress(SystemExit):
+        program(arguments)
+    told = "".join(capsys.readouterr())
+    assert "?[2J Y" in told.upper()
+    assert told.replace("\n", "").isprintable()
 
 
 def test_the_option_file_named_is_the_one_read(

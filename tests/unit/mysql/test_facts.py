@@ -163,6 +163,19 @@ def test_heartbeats_of_each_mariadb_are_counted(server: str) -> None:
     assert parse_channel({**row, "Slave_received_heartbeats": "104711"}).heartbeats == 104711
 
 
+def test_what_a_server_says_of_itself_is_one_short_line() -> None:
+    row = rows("mysql-9.7", "replica_status_healthy")[0]
+    said = dict.fromkeys(
+        ("Last_IO_Error", "Last_SQL_Error", "Source_Host", "Replicate_Do_DB", "Channel_Name"),
+        "a\x1b[2J\nb" + "x" * 5000,
+    )
+    found = parse_channel({**row, **said})
+    assert found.name == said["Channel_Name"]  # statements need it as it is
+    texts = (found.receiver_error, found.applier_error, found.source_host, found.label)
+    for text in (*texts, *found.filters):
+        assert text.isprintable() and len(text) <= 1024
+
+
 def test_gtid_sets_lose_their_newlines() -> None:
     row = rows("mysql-9.7", "replica_status_healthy")[0]
     found = parse_channel({**row, "Retrieved_Gtid_Set": "a-b:1-5,\nc-d:1-7"})

@@ -102,6 +102,28 @@ def test_threads(version: Version, channel: str, start: str, stop: str) -> None:
     assert queries.stop_applier(version, channel) == start.replace("START", "STOP")
 
 
+def test_a_name_ends_where_its_quotes_do() -> None:
+    """In a session with NO_BACKSLASH_ESCAPES as in one without."""
+    version = Version(True, (10, 11, 19))
+    assert queries.literal("a'; DROP\\") == "'a''; DROP\\\\'"
+    for name in ("a\\", "a\\'; RESET SLAVE ALL; #", "'", "\\'"):
+        for escape in ("\\", ""):
+            assert _rest(queries.start_applier(version, name), escape) == " SQL_THREAD"
+    assert queries.stop_applier(Version(False, (9, 7, 0)), "a\\").endswith(" CHANNEL 'a\\\\'")
+
+
+def _rest(statement: str, escape: str) -> str:
+    """What follows the first literal of the statement, as a server reads it."""
+    at = statement.index("'") + 1
+    while True:
+        if statement[at : at + 2] == "''" or (escape and statement[at] == escape):
+            at += 2
+        elif statement[at] == "'":
+            return statement[at + 1 :]
+        else:
+            at += 1
+
+
 def test_the_relay_log_is_thrown_away_by_a_change_of_nothing() -> None:
     old, new = Version(False, (8, 0, 22)), Version(False, (8, 0, 23))
     assert queries.forget_relay_log(old, "") == "CHANGE MASTER TO MASTER_AUTO_POSITION = 1"

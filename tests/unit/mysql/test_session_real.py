@@ -2,64 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from kachecks.mysql import queries
 from tests.unit.doubles.asker import BUSY, Asker
-
-
-class Server(NamedTuple):
-    """A mariadbd of this session."""
-
-    socket: Path
-    port: int
-    pid: int
-
-
-@pytest.fixture(scope="module")
-def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    if not shutil.which("mariadbd"):
-        pytest.skip("needs mariadbd")
-    directory = tmp_path_factory.mktemp("m")
-    user = ["--user=root"] if os.geteuid() == 0 else []
-    made = subprocess.run(
-        ["mariadb-install-db", "--no-defaults", f"--datadir={directory}/data", "--force",
-         f"--tmpdir={directory}",  # servers that share one remove each other's tables
-         "--skip-test-db", "--auth-root-authentication-method=normal", *user],
-        capture_output=True, text=True, check=False, timeout=60,
-    )  # fmt: skip
-    assert made.returncode == 0, made.stderr
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    path = directory / "s.sock"
-    process = subprocess.Popen(
-        ["mariadbd", "--no-defaults", f"--datadir={directory}/data", f"--socket={path}",
-         f"--tmpdir={directory}",
-         f"--port={port}", "--bind-address=127.0.0.1", "--skip-name-resolve",
-         "--innodb-buffer-pool-size=16M", "--innodb-log-file-size=8M",
-         f"--log-error={directory}/log", *user],
-    )  # fmt: skip
-    try:
-        end = time.monotonic() + 20
-        while not path.exists():
-            assert process.poll() is None and time.monotonic() < end, (
-                directory / "log"
-            ).read_text()
-            time.sleep(0.02)
-        yield Server(path, port, process.pid)
-    finally:
-        process.kill()
-        process.wait()
+from tests.unit.mysql.conftest import Server
 
 
 def root(asker: Asker, where: Path | int) -> int:

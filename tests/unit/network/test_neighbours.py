@@ -23,7 +23,7 @@ NOTHING = (b"", "")
 
 @pytest.mark.parametrize("padding", [b"", bytes(18)])  # to the least length of a frame
 def test_an_arp_reply_tells_who_answers(padding: bytes) -> None:
-    assert arp.answerer(ARP_REPLY + padding) == (IPV4, OTHER)
+    assert arp.answerer(ARP_REPLY + padding, OUR_MAC) == (IPV4, OTHER)
 
 
 @pytest.mark.parametrize(
@@ -35,11 +35,13 @@ def test_an_arp_reply_tells_who_answers(padding: bytes) -> None:
         arp.announcement(IPV4, OTHER_MAC),  # somebody may say it for another
         b"\0\x06" + ARP_REPLY[2:],  # not Ethernet
         ARP_REPLY[:4] + b"\x08\x04" + ARP_REPLY[6:],  # not six bytes of hardware address
+        ARP_REPLY[:18] + b"\xff" * 6 + ARP_REPLY[24:],  # unasked, to everybody
+        ARP_REPLY[:18] + OTHER_MAC + ARP_REPLY[24:],  # to somebody else
     ],
-    ids=["short", "empty", "question", "announcement", "hardware", "lengths"],
+    ids=["short", "empty", "question", "announcement", "hardware", "lengths", "unasked", "other"],
 )
 def test_no_other_arp_packet_is_an_answer(packet: bytes) -> None:
-    assert arp.answerer(packet) == NOTHING
+    assert arp.answerer(packet, OUR_MAC) == NOTHING
 
 
 @pytest.mark.parametrize(
@@ -88,6 +90,8 @@ def test_an_advertisement_tells_who_answers(before: bytes) -> None:
         b"\x87" + ADVERTISEMENT[1:],
         ADVERTISEMENT[:1] + b"\1" + ADVERTISEMENT[2:],
         ndp.question(IPV6, OTHER_MAC),
+        ndp.announcement(IPV6, OTHER_MAC),  # somebody may say it for another
+        ADVERTISEMENT[:4] + b"\xa0" + ADVERTISEMENT[5:],  # by a router, unasked
     ],
 )
 def test_no_other_icmpv6_packet_is_an_answer(packet: bytes) -> None:

@@ -1,6 +1,7 @@
 """ICMP packets: right bytes out, and only the answer to our own question counts."""
 
 import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -106,3 +107,37 @@ def test_no_socket_is_no_silence(monkeypatch: pytest.MonkeyPatch, number: int) -
 def test_a_kernel_without_the_family_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ping, "_Pinger", failing(OSError(errno.EAFNOSUPPORT, "no IPv6")))
     assert not ping.answers(["fd00::1"], 0.1)
+
+
+REPLIES = """
+import socket, subprocess
+from kachecks.network import ping
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+class Asking(ping._Pinger):
+    def send(self):
+        super().send()
+        answer = ping.request(self._request[4:6], self._request[8:], self._is_ipv6)
+        head = bytes([129 if self._is_ipv6 else 0, 0])
+        total = 0xffff - int.from_bytes(head + answer[4:], "big") % 0xffff
+        family, protocol = (10, 58) if self._is_ipv6 else (2, 1)
+        with socket.socket(family, socket.SOCK_RAW, protocol) as other:
+            other.bind(("fd00::66" if self._is_ipv6 else "127.0.0.66", 0))
+            to = "::1" if self._is_ipv6 else "127.0.0.1"
+            other.sendto(head + total.to_bytes(2, "big") + answer[4:], (to, 0))
+ping._Pinger = Asking
+subprocess.run("ip -6 addr add fd00::66/128 dev lo nodad".split(), check=True)
+subprocess.run("ip route add blackhole 10.0.0.9".split(), check=True)
+subprocess.run("ip -6 route add blackhole fd00::9".split(), check=True)
+for asked in ("10.0.0.9", "fd00::9"): print(ping.answers([asked], 0.25))
+for asked in ("127.0.0.66", "fd00::66"): print(ping.answers([asked], 10.0))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a network namespace")
+def test_only_who_was_asked_can_answer() -> None:
+    """Another host answers with all that was in the question, as one on the way could."""
+    ran = subprocess.run(
+        ["unshare", "--net", sys.executable, "-c", REPLIES], cwd=Path(__file__).parents[3],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert ran.stdout.split() == ["False", "False", "True", "True"], ran.stderr

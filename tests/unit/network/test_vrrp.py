@@ -4,7 +4,13 @@ The sender is 10.0.0.2, priority 250, virtual router 51. Captured by a raw socke
 header for IPv4 and without one for IPv6.
 """
 
+import os
+import select
 import socket
+import struct
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -49,8 +55,8 @@ PAYLOADS = [(packet[20:], False) for packet in (V2, V2_PASS, V3)] + [(V3_IPV6, T
     ids=["v2", "v2 with password", "v3", "v3 unicast"],
 )
 def test_an_advert_over_ipv4(packet: bytes, vips: list[str]) -> None:
-    source, advert = without_ip_header(packet)
-    assert source == "10.0.0.2"
+    source, hops, advert = without_ip_header(packet)
+    assert (source, hops) == ("10.0.0.2", 255)
     assert advertised(advert, is_ipv6=False) == vips
 
 
@@ -73,12 +79,12 @@ def test_what_is_advertised(advert: bytes, is_ipv6: bool, vips: list[str]) -> No
 
 def test_ip_options_are_skipped() -> None:
     options = bytes([0x46]) + V3[1:20] + bytes([148, 4, 0, 0])  # router alert, RFC 2113
-    assert without_ip_header(options + V3[20:]) == ("10.0.0.2", V3[20:])
+    assert without_ip_header(options + V3[20:]) == ("10.0.0.2", 255, V3[20:])
 
 
 @pytest.mark.parametrize("packet", [b"", V3[:19], b"\x44" + V3[1:], b"\x4f" + V3[1:]])
 def test_an_ip_header_that_cannot_be(packet: bytes) -> None:
-    assert without_ip_header(packet) == ("", b"")
+    assert without_ip_header(packet) == ("", 0, b"")
 
 
 @pytest.mark.parametrize(("advert", "is_ipv6"), PAYLOADS)
@@ -107,9 +113,158 @@ def test_other_versions_and_types_are_ignored(advert: bytes, is_ipv6: bool) -> N
 def test_only_another_host_is_heard(
     monkeypatch: pytest.MonkeyPatch, own: set[str], vip: str, expected: bool
 ) -> None:
-    near, far = socket.socketpair(type=socket.SOCK_DGRAM)
-    far.send(V2)
     monkeypatch.setattr(interfaces, "own_addresses", lambda: own)
+    assert hears(V2, vip, monkeypatch) == expected
+
+
+def hears(packet: bytes, vip: str, monkeypatch: pytest.MonkeyPatch) -> bool:
+    near, far = socket.socketpair(type=socket.SOCK_DGRAM)
+    far.send(packet)
     monkeypatch.setattr(vrrp, "_ear", lambda _interface, is_ipv6: None if is_ipv6 else near)
     with far:
-        assert heard([vip], "eth0", 0.05) == expected
+        return heard([vip], "eth0", 0.05)
+
+
+@pytest.mark.parametrize("hops", [0, 1, 64, 254])
+@pytest.mark.parametrize("packet", [V2, V3, V3_UNICAST], ids=["v2", "v3", "v3 unicast"])
+def test_what_a_router_has_passed_on_does_not_count(
+    monkeypatch: pytest.MonkeyPatch, packet: bytes, hops: int
+) -> None:
+    monkeypatch.setattr(interfaces, "own_addresses", lambda: {"10.0.0.1"})
+    assert hears(packet, "10.0.0.100", monkeypatch)
+    assert not hears(packet[:8] + bytes([hops]) + packet[9:], "10.0.0.100", monkeypatch)
+
+
+IN_NAMESPACE = """
+import socket, struct, subprocess, threading
+from kachecks.network import interfaces, vrrp
+def ip(command): subprocess.run(["ip", *command.split()], check=True)
+ip("link set lo up"); ip("link add eth0 type veth peer name peer0")
+ip("link set eth0 up"); ip("link set peer0 up")
+ip("-6 addr add fd00::1/64 dev eth0 nodad"); ip("-6 route add default via fd00::9 dev eth0")
+ip("addr add 10.0.0.1/24 dev eth0")
+"""
+
+IPV6 = (
+    IN_NAMESPACE
+    + """
+interfaces.own_addresses = set
+advert = bytes.fromhex(ADVERT)
+def packet(source, hops):
+    both = socket.inet_pton(10, source) + socket.inet_pton(10, "fd00::1")
+    return struct.pack(">IHBB", 6 << 28, len(advert), 112, hops) + both + advert
+def heard(source, hops):
+    with socket.socket(10, socket.SOCK_RAW, socket.IPPROTO_RAW) as out:
+        def send():
+            while not done.wait(0.01): out.sendto(packet(source, hops), ("fd00::1", 0))
+        done = threading.Event(); sending = threading.Thread(target=send); sending.start()
+        try: return vrrp.heard(["fd00::100"], "eth0", 10.0 if (source, hops) in GOOD else 0.3)
+        finally: done.set(); sending.join()
+GOOD = [("fd00::2", 255), ("fd00::2", 64), ("2001:db8::66", 255)]
+for each in (*GOOD, ("2001:db8::66", 64), ("2001:db8::66", 254)): print(*each, heard(*each))
+"""
+)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a network namespace")
+def test_an_advert_over_ipv6_is_from_this_link() -> None:
+    """keepalived sends to a unicast_peer with 64 hops."""
+    assert in_namespace(IPV6.replace("ADVERT", repr(V3_IPV6_UNICAST.hex()))) == [
+        "fd00::2 255 True",
+        "fd00::2 64 True",
+        "2001:db8::66 255 True",
+        "2001:db8::66 64 False",
+        "2001:db8::66 254 False",
+    ]
+
+
+def in_namespace(code: str) -> list[str]:
+    ran = subprocess.run(
+        ["unshare", "--net", sys.executable, "-c", code], cwd=Path(__file__).parents[3],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert not ran.returncode, ran.stderr
+    return ran.stdout.splitlines()
+
+
+# Whether the peer takes VRRP at all --------------------------------------------------------------
+
+SENT = bytes.fromhex("210000000001000000000000" + "0123456789abcdef")
+NO, NO6 = bytes([92, 0, 0, 0, 2, 3, 2, 0]) + bytes(8), bytes([71, 0, 0, 0, 3, 4, 1, 0]) + bytes(8)
+"""struct sock_extended_err of the two errors, as Linux 6.18 fills it."""
+PEER, PEER6 = "10.0.0.2", "fd00::2"
+
+
+def by(address: str) -> bytes:
+    """struct sockaddr_in, or sockaddr_in6."""
+    if ":" in address:
+        return struct.pack("=HHI", 10, 0, 0) + socket.inet_pton(10, address) + bytes(4)
+    return struct.pack("=HH", 2, 0) + socket.inet_aton(address) + bytes(8)
+
+
+@pytest.mark.parametrize(("peer", "error"), [(PEER, NO), (PEER6, NO6)])
+def test_the_peer_says_that_nobody_takes_vrrp(peer: str, error: bytes) -> None:
+    assert vrrp.refuses(SENT, error + by(peer), SENT, peer)
+    guessed = SENT[:12] + bytes(8)
+    for about in (b"", SENT[:8], guessed, SENT + b"\0"):
+        assert not vrrp.refuses(about, error + by(peer), SENT, peer)
+    for other in ("10.0.0.66", "fd00::66", "10.0.0.20"):
+        assert not vrrp.refuses(SENT, error + by(other), SENT, peer)
+    for at, value in ((4, 1), (5, 1), (6, 3)):  # from this host; another message; another code
+        changed = error[:at] + bytes([value]) + error[at + 1 :]
+        assert not vrrp.refuses(SENT, changed + by(peer), SENT, peer)
+    for length in range(16 + 20):
+        assert not vrrp.refuses(SENT, (error + by(peer))[:length], SENT, peer) or length > 19
+
+
+KNOCK = (
+    IN_NAMESPACE
+    + """
+sleeping = subprocess.Popen(
+    ["unshare", "--net", "sh", "-c", "echo; exec sleep 60 >&-"], stdout=subprocess.PIPE
+)
+sleeping.stdout.readline()
+def there(command):
+    subprocess.run(["nsenter", f"--net=/proc/{sleeping.pid}/ns/net", *command.split()], check=True)
+try:
+    ip(f"link set peer0 netns {sleeping.pid}"); there("ip link set peer0 up")
+    there("ip addr add 10.0.0.2/24 dev peer0"); there("ip -6 addr add fd00::2/64 dev peer0 nodad")
+    print("alone", *(vrrp.nobody_listens(each, 10.0) for each in ("10.0.0.2", "fd00::2")))
+finally:
+    sleeping.kill(); sleeping.wait()
+ip("neigh replace 10.0.0.3 lladdr 02:00:00:00:00:03 dev eth0")  # nobody
+both = socket.inet_aton("10.0.0.1") + socket.inet_aton("10.0.0.3")
+quoted = struct.pack(">BBHHHBBH", 0x45, 0, 40, 1, 0, 64, 112, 0) + both + vrrp._ADVERT + bytes(8)
+error = bytes([3, 2, 0, 0]) + bytes(4) + quoted
+total = 0xffff - int.from_bytes(error, "big") % 0xffff
+error = error[:2] + total.to_bytes(2, "big") + error[4:]
+seen, refuses = [], vrrp.refuses
+vrrp.refuses = lambda *said: seen.append(said) or refuses(*said)
+with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as out:
+    def send():
+        while not done.wait(0.002): out.sendto(error, ("10.0.0.1", 0))
+    done = threading.Event(); sending = threading.Thread(target=send); sending.start()
+    try: print("guessed", vrrp.nobody_listens("10.0.0.3", 0.5), any(each[0] for each in seen))
+    finally: done.set(); sending.join()
+"""
+)
+"""The second error is what anybody may send: it names both addresses."""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a network namespace")
+def test_errors_as_the_kernel_gives_them() -> None:
+    assert in_namespace(KNOCK) == ["alone True True", "guessed False True"]
+
+
+def test_an_error_that_is_not_explained_is_waited_for_no_more() -> None:
+    """Or the rest of the time would be spent at full speed."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            asking.connect(nobody.getsockname())
+        asking.send(b"x")
+        poller = select.poll()
+        poller.register(asking, 0)
+        assert poller.poll(10_000)
+        assert vrrp._next_error(asking) == (b"", b"")
+        assert not poller.poll(0)

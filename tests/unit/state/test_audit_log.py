@@ -52,6 +52,15 @@ def test_the_last_three_as_they_were_recorded(tmp_path: Path) -> None:
     )
 
 
+def test_text_of_a_server_is_kept_whole_and_obeyed_by_no_screen(tmp_path: Path) -> None:
+    why = "a\x1b[2J\x9b\u202e\udc80\x7f\nb" + "c" * 5000
+    append(Disk(), str(tmp_path / "main.jsonl"), record(1, why=why))
+    written = (tmp_path / "main.jsonl").read_text(encoding="utf-8")
+    assert written.endswith("\n") and written[:-1].isprintable() and written.isascii()
+    assert json.loads(written)["why"] == why
+    assert last_transitions(str(tmp_path), "main")[0].why[:20] == "a?[2J???? bccccccccc"
+
+
 def test_no_log_yet(tmp_path: Path) -> None:
     assert last(tmp_path) == []
 

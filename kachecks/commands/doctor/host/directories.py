@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from shlex import quote
 
 from kachecks.commands.doctor.conf.setup import vips
 from kachecks.commands.doctor.host.facts import Directory, HostFacts, server
@@ -27,15 +28,15 @@ def _usable(which: Which, lost: str = "") -> Finder[HostFacts]:
 
     def finder(facts: HostFacts) -> Iterator[Found]:
         directory, where = which(facts), facts.config.path
-        path = directory.path
+        path, word = directory.path, quote(directory.path)
         if directory.found is None:
             yield not_checked(f"{path} cannot be looked at: run doctor as root", where)
         elif not directory.found:
             said = f"{path} is no directory{lost if facts.instance else ''}"
-            yield Found(said, where, f"install -d -o root -g root -m 0700 {path}")
+            yield Found(said, where, f"install -d -o root -g root -m 0700 {word}")
         elif directory.uid != 0 or directory.mode & 0o022:
             said = f"{path} belongs to uid {directory.uid}, mode {directory.mode & 0o7777:04o}"
-            yield Found(said, where, f"chown root:root {path} && chmod 0700 {path}")
+            yield Found(said, where, f"chown root:root {word} && chmod 0700 {word}")
         elif directory.writable is False:
             yield Found(f"{path} is read-only", where, f"mount {path}'s file system read-write")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Mapping
+from shlex import quote
 from typing import NamedTuple
 
 from kachecks.commands.doctor.conf.setup import Command, Setup
@@ -40,8 +41,8 @@ class Part(NamedTuple):
     @property
     def mending(self) -> str:
         """The command that makes it safe."""
-        owner = f"chown root:root {self.path}" if self.uid != 0 else ""
-        mode = f"chmod go-w {self.path}" if self.mode & 0o022 else ""
+        owner = f"chown root:root {quote(self.path)}" if self.uid != 0 else ""
+        mode = f"chmod go-w {quote(self.path)}" if self.mode & 0o022 else ""
         return " && ".join(command for command in (owner, mode) if command)
 
 

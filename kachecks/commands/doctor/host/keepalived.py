@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Iterator
+from shlex import quote
 
 from kachecks.commands.doctor.host.facts import HostFacts
 from kachecks.commands.doctor.rule import FAILURE, WARNING, Found, Table, not_checked, row
@@ -79,7 +80,7 @@ def _reads(facts: HostFacts) -> Iterator[Found]:
     used, path = conf_of(arguments), facts.setup.conf.path
     if os.path.normpath(used) != os.path.normpath(path):
         said = f"the running keepalived reads {used}, but doctor looks at {path}"
-        yield Found(said, path, f"call doctor with --keepalived-conf {used}")
+        yield Found(said, path, f"call doctor with --keepalived-conf {quote(used)}")
 
 
 def _releases(facts: HostFacts) -> Iterator[Found]:

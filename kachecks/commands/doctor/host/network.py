@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from shlex import quote
 
 from kachecks.commands.doctor.conf.setup import vips
 from kachecks.commands.doctor.host.facts import HostFacts
@@ -31,7 +32,7 @@ def _interface(facts: HostFacts) -> Iterator[Found]:
     if flags is None:
         said = f"there is no interface {name} here, but {', '.join(sorted(facts.interfaces))}"
     elif not flags & _UP:
-        said, cure = f"interface {name} is down", f"ip link set {name} up"
+        said, cure = f"interface {name} is down", f"ip link set {quote(name)} up"
     elif not instance.peers and not flags & _MULTICAST:
         said = f"interface {name} has no multicast, and no unicast_peer is set"
         cure = "use unicast_peer on both nodes (keepalived.conf.unicast)"

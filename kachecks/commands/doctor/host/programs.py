@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from shlex import quote
 
 from kachecks.commands.doctor.conf.setup import Command
 from kachecks.commands.doctor.host.facts import File, HostFacts
@@ -57,7 +58,7 @@ def _executable(facts: HostFacts) -> Iterator[Found]:
     for command, file in _executed(facts):
         if not file.executable:
             said = f"{command.role} runs {file.path}, which is not executable"
-            yield Found(said, command.where, f"chmod +x {file.path}")
+            yield Found(said, command.where, f"chmod +x {quote(file.path)}")
 
 
 def _interpreter(facts: HostFacts) -> Iterator[Found]:

@@ -62,7 +62,7 @@ class Source(NamedTuple):
     @property
     def label(self) -> str:
         """For people."""
-        name = f"channel {self.channel.name}, " if self.channel.name else ""
+        name = f"channel {self.channel.label}, " if self.channel.name else ""
         return f"{name}source {self.channel.source_host} port {self.channel.source_port}"
 
 
@@ -102,6 +102,7 @@ class ServerFacts(NamedTuple):
     people: tuple[str, ...]  # who have sessions with our accounts, beside kachecks: USER@HOST
     cipher: str  # of our session, "" in clear
     view: bool | None  # kachecks.read_only_exempt can be read; None: not needed
+    by_routine: tuple[str, ...]  # accounts that write through read_only by calling a routine
     idle_events: str | None  # names; None: they could not be asked for
     clock_ahead: float | None  # s before this host's clock
     clock_error: float  # s that clock_ahead may be wrong by

@@ -14,6 +14,9 @@ from kachecks.commands.doctor.server.grants import (
     lacking,
     of_everybody,
 )
+from kachecks.lean import shown
+from kachecks.mysql.facts import LONGEST_NAME
+from kachecks.mysql.queries import literal
 
 
 def _may_do_its_work(server: ServerFacts) -> Iterator[Found]:
@@ -40,12 +43,8 @@ def _may(server: ServerFacts, wanted: Callable[[Need], bool]) -> Iterator[Found]
 
 def _grant(need: Need, account: str) -> str:
     user, _, host = account.rpartition("@")
-    account = f"{_quoted(user)}@{_quoted(host)}"
+    account = f"{literal(user)}@{literal(host)}"
     return f"on the node that takes writes: GRANT {need.any_of[0]} ON *.* TO {account}"
-
-
-def _quoted(name: str) -> str:
-    return "'" + name.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
 def _may_do_nothing_else(server: ServerFacts) -> Iterator[Found]:
@@ -75,6 +74,17 @@ def _not_everybody_writes(server: ServerFacts) -> Iterator[Found]:
     writes = of_everybody(server.grants) & {"READ_ONLY ADMIN", "ALL", "ALL PRIVILEGES"}
     if server.version.lets_admins_write and writes:
         yield Found(f"PUBLIC has {', '.join(sorted(writes))}")
+
+
+_NAMED = 3
+"""Accounts at most that one sentence names."""
+
+
+def _nobody_writes_by_routine(server: ServerFacts) -> Iterator[Found]:
+    if server.by_routine:
+        more = len(server.by_routine) - _NAMED
+        named = ", ".join(shown(each, LONGEST_NAME) for each in server.by_routine[:_NAMED])
+        yield Found(f"this may be done by {named}{f' and {more} more' if more > 0 else ''}")
 
 
 TABLE: Table[ServerFacts] = (
@@ -107,10 +117,20 @@ TABLE: Table[ServerFacts] = (
     row("EXEMPT_VIEW", WARNING, _knows_who_writes,
         "MariaDB before 12: the view kachecks.read_only_exempt can be read",
         "a demotion must cut the accounts that may write through read_only, and without the view"
-        " it knows of none but root",
-        "create the view and grant SELECT on it, as grants.mariadb.sql does"),
+        " it knows of none but root, nor can DEFINER_WRITES be checked",
+        "create the view and grant SELECT on it, as grants.mariadb.sql does; with CREATE OR REPLACE"
+        " where one of an older release is there (error 1054)"),
     row("PUBLIC_WRITES", FAILURE, _not_everybody_writes,
         "MariaDB before 12: PUBLIC may not write through read_only",
         "a closed server takes writes from every account, and no cutting ends that",
         "REVOKE READ_ONLY ADMIN ON *.* FROM PUBLIC"),
+    row("DEFINER_WRITES", FAILURE, _nobody_writes_by_routine,
+        "MariaDB before 12: nobody may call a procedure or package that writes through read_only"
+        " with the rights of its definer",
+        "a closed server takes such writes: whoever may call it is cut until none comes back for"
+        " half a second, and where an application comes back at once, a switchover is rolled back"
+        " and a promotion that must fence this server refused",
+        "as root: SELECT db, name, definer FROM mysql.proc WHERE security_type = 'DEFINER'; then"
+        " ALTER PROCEDURE db.name SQL SECURITY INVOKER, or make it anew with a DEFINER that has"
+        " neither READ_ONLY ADMIN nor SUPER"),
 )  # fmt: skip

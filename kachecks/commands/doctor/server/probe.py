@@ -108,9 +108,9 @@ def _look(node: Node, session: Session, side: str) -> ServerFacts:
     persisted = asking.may("persisted", operator_queries.PERSISTED) if auto else None
     status = asking.may("sources", queries.replication_status(version))
     grants = asking.may("grants", operator_queries.GRANTS) or []
-    view: bool | None = None
-    if version.mariadb and version.number < (12, 0, 0):
-        view = asking.may("view", queries.WRITE_THROUGH_ACCOUNTS) is not None
+    writers = None
+    if version.lets_admins_write:
+        writers = asking.may("view", operator_queries.WRITE_BY_ROUTINE)
     ahead, error = _clock(asking)
     return ServerFacts(
         node=side,
@@ -126,7 +126,8 @@ def _look(node: Node, session: Session, side: str) -> ServerFacts:
         grants=parse_grants(next(iter(row.values())) or "" for row in grants),
         people=_people(asking.may("people", queries.PROCESSLIST) or [], own_users(node)),
         cipher=asking.cell("cipher", queries.CIPHER, "Value"),
-        view=view,
+        view=None if not version.lets_admins_write else writers is not None,
+        by_routine=tuple(f"{row['user']}@{row['host']}" for row in writers or ()),
         clock_ahead=ahead,
         clock_error=error,
         idle_events=_idle_events(asking),  # the last question, as it may wait

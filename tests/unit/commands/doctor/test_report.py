@@ -48,6 +48,13 @@ def test_findings_of_one_rule_say_once_why_and_each_cure_once() -> None:
     assert "cure: or burn it" in text
 
 
+def test_no_file_name_writes_a_line_of_its_own() -> None:
+    name = "/etc/x\x1b[2J\nFAILURE FORGED"
+    lines = as_text([FOUND[2]._replace(where=name)], [BAD], [f"option_file: {name}"]).splitlines()
+    assert "    /etc/x?[2J FAILURE FORGED" in lines
+    assert lines[0] == "option_file: /etc/x?[2J FAILURE FORGED"
+
+
 def test_what_one_thing_stood_in_the_way_of_is_one_paragraph() -> None:
     other = FOUND[0]._replace(rule=BAD)
     assert "not checked: POOR, BAD\n    nobody would say\n" in as_text(

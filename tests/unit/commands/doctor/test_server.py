@@ -269,6 +269,13 @@ WRONG: list[tuple[str, list[str], Break, str, str]] = [
     ("PUBLIC_WRITES", ["mariadb-10.11", "mariadb-11.8"],
         lambda a: a.rows(HERE, "SHOW GRANTS").append({"": f"{READ_ONLY_ADMIN} TO PUBLIC"}),
         "PUBLIC has READ_ONLY ADMIN", "REVOKE"),
+    ("DEFINER_WRITES", ["mariadb-10.5", "mariadb-10.11", "mariadb-11.8"],
+        lambda a: a.rows(HERE, "SET STATEMENT").append({"user": "app", "host": "10.0.0.%"}),
+        "done by app@10.0.0.%", "SQL SECURITY INVOKER"),
+    ("DEFINER_WRITES", ["mariadb-10.11"],
+        lambda a: a.rows(PEER, "SET STATEMENT").extend(
+            {"user": f"app{n}\x1b", "host": "%"} for n in range(5)),
+        "done by app0?@%, app1?@%, app2?@% and 2 more", "neither READ_ONLY ADMIN nor SUPER"),
 ]
 # fmt: on
 

@@ -54,6 +54,22 @@ def there(node: NodeSeen) -> Status:
     return STATUS._replace(there=node)
 
 
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_nothing_that_a_server_says_moves_the_cursor(width: int) -> None:
+    evil = "a\x1b[2J\x9b\u202e\u200b\nwrong: forged"
+    channel = CHANNEL._replace(name=evil, source_host=evil, receiver="No", receiver_error=evil)
+    status = EVERYTHING_WRONG._replace(
+        here=ACTIVE._replace(name=evil, vip_said=evil, server=server(1, True, channels=(channel,))),
+        there=SILENT._replace(trouble=evil, verdict_said=evil),
+        marks=MARKS._replace(gave_way=evil, gave_way_ago=3.0, at_work=evil),
+        transitions=(OPENED._replace(why=evil, cause=evil),),
+    )
+    for line in drawn(status, width):
+        assert line.isprintable() and not line.startswith("wrong: forged")
+    unknown = status._replace(transitions=None, transitions_said=evil)
+    assert all(line.isprintable() for line in drawn(unknown, width))
+
+
 def test_both_nodes_side_by_side() -> None:
     assert drawn(STATUS) == [
         "kachecks main  VIP 10.0.0.100                            2026-11-22 17:10:42 UTC",
