@@ -1,6 +1,6 @@
-"""Both drivers against servers in every kind of trouble.
+"""Both clients against servers in every kind of trouble.
 
-Each test runs with the C extension and with the pure driver, in a process of its own (asking.py).
+Each test runs with the C extension and with the client of our own, in a process of its own (asking.py).
 """
 
 from __future__ import annotations
