@@ -1,6 +1,7 @@
 """Both clients against servers in every kind of trouble.
 
-Each test runs with the C extension and with the client of our own, in a process of its own (asking.py).
+Each test runs with the C extension and with the client of our own, in a process of its own
+(asking.py). Over TCP both are the latter.
 """
 
 from __future__ import annotations
