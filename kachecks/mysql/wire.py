@@ -99,7 +99,9 @@ class Wire:
             return [(_socket.AF_UNIX, self.address.socket)]
         from kachecks.bounded import GivenUp, within
 
-        asked = (self.address.host, self.address.login.port, 0, _socket.SOCK_STREAM, 0)
+        host = self.address.host
+        plain = host.encode() if host.isascii() else host  # a str loads the codec of IDNA: 10 ms
+        asked = (plain, self.address.login.port, 0, _socket.SOCK_STREAM, 0)
         try:
             try:
                 found = _socket.getaddrinfo(*asked, _socket.AI_NUMERICHOST)
@@ -107,10 +109,10 @@ class Wire:
                 found = within(self._left(), _socket.getaddrinfo, *asked)
         except GivenUp:
             raise DriverError(
-                f"the name {self.address.host} is not resolved in time: write its address"
+                f"the name {host} is not resolved in time: write its address"
             ) from None
         except (OSError, UnicodeError) as error:
-            raise DriverError(f"the name {self.address.host} is unknown here: {error}") from None
+            raise DriverError(f"the name {host} is unknown here: {error}") from None
         return [(each[0], each[4]) for each in found[:MOST_ADDRESSES]]
 
     def _left(self) -> float:
