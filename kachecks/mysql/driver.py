@@ -70,6 +70,9 @@ MOST_COLUMNS = 256
 LARGEST_ANSWER = 24 << 20
 """Bytes that its rows take up here; the process list of 20,000 sessions takes 17 MiB."""
 
+FILE_REFUSED = 2068
+"""CR_LOAD_DATA_LOCAL_INFILE_REJECTED: it was never asked to load one."""
+
 # Client errors (2000 to 2999) that nevertheless prove that the server is alive.
 SPOKEN_CLIENT_ERRORS = frozenset({2007, 2012, 2026, 2027, 2049, 2054, 2058, 2059, 2061})
 
@@ -83,6 +86,10 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         return self.socket or f"{self.host} port {self.login.port}"
+
+
+LARGEST_PROCESS = 54 << 20
+"""Bytes of memory that it may have while the extension reads; it begins with 20 MiB."""
 
 
 class Answer:
@@ -114,10 +121,29 @@ class Answer:
     def _grow(self, size: int) -> None:
         self._size += size
         if self._size > LARGEST_ANSWER:
+            self.rows.clear()  # the error's traceback would keep them
             raise BrokenAnswer(
                 f"{self._address} sent an answer of more than {LARGEST_ANSWER >> 20} MiB: look who"
                 " listens there, or what fills its process list"
             )
+
+
+def _watched(seconds: float, work: Callable[..., Any], *arguments: Any) -> Any:
+    return within(seconds, work, *arguments, meanwhile=_watch_memory)
+
+
+def _watch_memory() -> None:
+    """The extension takes whatever is sent, a packet of a GiB too.
+
+    Raises BrokenAnswer: this process has grown too large.
+    """
+    with open("/proc/self/statm", "rb") as file:
+        resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    if resident > LARGEST_PROCESS:
+        raise BrokenAnswer(
+            f"the server behind the socket sent so much that this process has grown to"
+            f" {resident >> 20} MiB: look who listens there, or what fills its process list"
+        )
 
 
 def extension(address: Address, timeout: float) -> Connection | None:
@@ -130,7 +156,7 @@ def extension(address: Address, timeout: float) -> Connection | None:
     if _mysql_connector is None:
         return None
     try:
-        made: Connection = within(timeout + 0.1, _Extension, address, timeout)
+        made: Connection = _watched(timeout + 0.1, _Extension, address, timeout)
     except (AttributeError, TypeError):  # it is private, and has changed
         return None
     return made
@@ -161,6 +187,8 @@ def explained(error: Exception, address: Address) -> SessionError:
         if _system_errno(message) == TIMED_OUT or "timed out" in message:
             return NoAnswer(f"no answer from {address}: {message}")
         return Lost(f"{address} closed the connection: {message}")
+    if errno == FILE_REFUSED:
+        return BrokenAnswer(f"{address} asks for a file of this host, which it does not get")
     if 2000 <= errno < 3000 and errno not in SPOKEN_CLIENT_ERRORS:
         return DriverError(f"cannot ask {address}: error {errno}: {message}")
     return ServerError(errno, message)
@@ -199,12 +227,13 @@ class _Extension:
             database=OUR_SCHEMA,
             unix_socket=address.socket,
             ssl_disabled=True,
+            local_infile=0,
         )
         self.version: str = self._connection.get_server_info()
         self.connection_id: int = self._connection.thread_id()
 
     def within(self, seconds: float, work: Callable[..., Any], *arguments: Any) -> Any:
-        return within(seconds, work, *arguments)
+        return _watched(seconds, work, *arguments)
 
     def run(self, sql: str) -> list[Row]:
         self._connection.query(sql)

@@ -60,7 +60,7 @@ class Client:
             self._ended(packet)
             return []
         if packet[0] == NULL:
-            raise self._wire.broken("asks for a file of this host, which it will not get")
+            raise self._wire.broken("asks for a file of this host, which it does not get")
         columns = Reader(packet).length() or 0
         answer = Answer(self._wire.address, columns)
         for _ in range(columns):

@@ -6,17 +6,22 @@ own (asker).
 
 from __future__ import annotations
 
+import _socket
 import signal
 import socket
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kachecks.mysql.errors import UNASKABLE, BrokenAnswer, Lost, NoAnswer, word_for
-from tests.unit.doubles.asker import BUSY, Asker
+from kachecks.mysql.errors import UNASKABLE, BrokenAnswer, DriverError, Lost, NoAnswer, word_for
+from tests.hostile.behaviours import LIES, Lie, column, packets, says, silent
+from tests.unit.doubles.asker import BUSY, ROOT, Asker
 from tests.unit.doubles.fake_server import (
     EOF,
     OK,
@@ -48,54 +53,50 @@ def refused(behave: Callable[[socket.socket], None], timeout: float = 20.0) -> B
     return raised.value
 
 
-def to_a_question(*packets: bytes) -> Callable[[socket.socket], None]:
-    """Packets numbered from 1 on in answer to a statement; then it waits."""
-    sent = b"".join(packet(number % 256, payload) for number, payload in enumerate(packets, 1))
-    return answer(lambda _sql: sent)
-
-
-def column(name: bytes) -> bytes:
-    size = b"\xfd" + len(name).to_bytes(3, "little")
-    return b"\x03def" + bytes(3) + size + name + b"\0\x0c\xff\0\xff\0\0\0\xfd" + bytes(5)
-
-
-def endless(first: bytes, more: Callable[[], Iterator[bytes]]) -> Callable[[socket.socket], None]:
-    """After ``first``, packets for as long as somebody reads them."""
+def lying(lie: Lie) -> Callable[[socket.socket], None]:
+    """A server that lets anybody in, and answers the first statement with a lie; then it waits."""
 
     def behave(client: socket.socket) -> None:
         log_in(client)
         statement(client)
-        client.sendall(first)
-        for number, payload in enumerate(more(), 4):
-            client.sendall(packet(number % 256, payload))
+        lie(client)
+        while client.recv(4096):
+            pass
 
     return behave
 
 
-HEAD = rows(["one"])[: -len(packet(4, EOF))]
-
-
-def again(payload: bytes) -> Callable[[], Iterator[bytes]]:
-    def more() -> Iterator[bytes]:
-        while True:
-            yield payload
-
-    return more
-
-
-TOO_MUCH: list[tuple[Callable[[socket.socket], None], str]] = [
-    (endless(HEAD, again(b"\x02ab")), "more than 24 MiB"),
-    (endless(HEAD, again(b"\xfd\xff\xff\x0f" + b"x" * 0xFFFFF)), "more than 24 MiB"),
-    (endless(HEAD, again(b"\xfd\xfa\xff\xff" + b"x" * 0xFFFFFA)), "a packet of"),
-    (to_a_question(b"\xfc\xff\xff"), "65535 columns"),
-    (to_a_question(b"\xfe" + b"\xff" * 8), "columns"),
-    (to_a_question(b"\xfc\x00\x01", *[column(b"n" * 500_000)] * 256), "more than 24 MiB"),
+TOO_MUCH = [
+    ("endless rows", "more than 24 MiB"),
+    ("endless rows of 1 MB", "more than 24 MiB"),
+    ("endless rows of wide characters", "more than 24 MiB"),
+    ("endless rows of 256 NULLs", "more than 24 MiB"),
+    ("a row without an end", "a packet of 16777215 bytes"),
+    ("an error of 3 MB", "a packet of 3000009 bytes"),
+    ("65535 columns", "65535 columns"),
+    ("names of 1 MB", "more than 24 MiB"),
+    ("garbage", "out of order"),
 ]
 
 
-@pytest.mark.parametrize(("behave", "words"), TOO_MUCH)
-def test_too_much(behave: Callable[[socket.socket], None], words: str) -> None:
-    assert words in str(refused(behave))
+@pytest.mark.parametrize(("lie", "words"), TOO_MUCH)
+def test_too_much(lie: str, words: str) -> None:
+    assert words in str(refused(lying(LIES[lie])))
+
+
+HUGE = 64 << 10
+"""KiB: no program of ours may be larger, whatever a server sends."""
+
+
+@pytest.mark.parametrize("lie", [lie for lie, _ in TOO_MUCH])
+def test_the_memory_that_too_much_takes(asker: Asker, where: Path | None, lie: str) -> None:
+    """The driver's too, which takes whatever is sent."""
+    with listening(where, lying(LIES[lie])) as port, closing(Asker(asker.driver)) as fresh:
+        made = fresh.connect(where or port)
+        reply = fresh.ask("query", id=made["id"], sql="SELECT 1", timeout=9)
+        assert "raised" in reply
+        status = Path(f"/proc/{fresh.process.pid}/status").read_text()
+    assert int(status.partition("VmHWM:")[2].split()[0]) < HUGE, reply
 
 
 MALFORMED: list[tuple[list[bytes], str]] = [
@@ -112,13 +113,12 @@ MALFORMED: list[tuple[list[bytes], str]] = [
     ([b"\0\0\0\x08\0\0\0"], "a second answer"),
     ([b"\0"], "half a packet"),
     ([b"\0\xfb\xfb"], "half a packet"),
-    ([b"\xfb/etc/shadow"], "asks for a file of this host"),
 ]
 
 
 @pytest.mark.parametrize(("packets", "words"), MALFORMED)
 def test_malformed(packets: list[bytes], words: str) -> None:
-    assert words in str(refused(to_a_question(*packets)))
+    assert words in str(refused(lying(says(*packets))))
 
 
 def test_packets_out_of_order() -> None:
@@ -127,22 +127,23 @@ def test_packets_out_of_order() -> None:
     assert "out of order" in str(refused(answer(lambda _sql: late)))
 
 
-def test_no_file_leaves_this_host() -> None:
+def test_no_file_leaves_this_host(asker: Asker, where: Path | None) -> None:
     heard = bytearray()
-    ended = threading.Event()
 
     def ask(client: socket.socket) -> None:
-        log_in(client)
-        statement(client)
         client.sendall(packet(1, b"\xfb/etc/hostname"))
-        with suppress(OSError):
-            while more := client.recv(4096):
-                heard.extend(more)
-        ended.set()
+        heard.extend(client.recv(4096))
+        client.sendall(packet(3, OK))
+        heard.extend(client.recv(4096))
 
-    refused(ask)
-    assert ended.wait(BUSY)
-    assert heard == b""
+    with listening(where, lying(ask)) as port:
+        made = asker.connect(where or port)
+        reply = asker.ask("query", id=made["id"], sql="SELECT 1", timeout=BUSY)
+        assert reply["raised"] == "BrokenAnswer", reply
+        assert "asks for a file of this host" in reply["text"]
+        again = asker.ask("query", id=made["id"], sql="SELECT 1", timeout=BUSY)
+        assert again["raised"] == "Lost"
+    assert bytes(heard) in (b"", b"\0\0\0\x02")  # an empty packet says that there is none
 
 
 def test_a_process_list_of_20_000_sessions() -> None:
@@ -164,7 +165,7 @@ def _numbered(names: list[str], values: list[str | None], times: int) -> bytes:
         whole = whole[size:]
     *head, row, end = parts
     parts = [*head, *[row] * times, end]
-    return b"".join(packet(number % 256, part) for number, part in enumerate(parts, 1))
+    return packets(*parts)
 
 
 @pytest.mark.parametrize("sent", [one_row("one", "1"), b"\xff\xff\x1f\x01" + bytes(4000)])
@@ -228,23 +229,19 @@ class Watched:
             self.gone.set()
 
 
-def never(_sql: str) -> bytes:
-    return b""
-
-
-GIVEN_UP: list[tuple[Callable[[socket.socket], None], str]] = [
-    (answer(never), "NoAnswer"),
-    (endless(HEAD, again(b"\x02ab")), "BrokenAnswer"),
-    (to_a_question(b"\xfc\x2c\x01", *[column(b"n")] * 300, EOF, EOF), "BrokenAnswer"),
+GIVEN_UP: list[tuple[Lie, str]] = [
+    (silent, "NoAnswer"),
+    (LIES["endless rows"], "BrokenAnswer"),
+    (says(b"\xfc\x2c\x01", *[column(b"n")] * 300, EOF, EOF), "BrokenAnswer"),
 ]
 
 
-@pytest.mark.parametrize(("behave", "raised"), GIVEN_UP)
+@pytest.mark.parametrize(("lie", "raised"), GIVEN_UP)
 def test_what_is_given_up_is_shut_down(
-    asker: Asker, where: Path | None, behave: Callable[[socket.socket], None], raised: str
+    asker: Asker, where: Path | None, lie: Lie, raised: str
 ) -> None:
     """Or a thread that nobody waits for would go on reading for ever."""
-    watched = Watched(behave)
+    watched = Watched(lying(lie))
     with listening(where, watched) as port:
         made = asker.connect(where or port)
         reply = asker.ask(
@@ -259,6 +256,53 @@ def test_a_login_that_is_given_up_is_shut_down(asker: Asker, where: Path | None)
     with listening(where, watched) as port:
         assert asker.connect(where or port, 0.2)["raised"] == "NoAnswer"
         assert watched.gone.wait(BUSY)
+
+
+def test_a_resolver_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    hanging = threading.Event()
+
+    def look_up(*asked: Any) -> Any:
+        if asked[-1] == _socket.AI_NUMERICHOST:
+            raise _socket.gaierror(-2, "not an address")
+        hanging.wait(BUSY)
+
+    monkeypatch.setattr(_socket, "getaddrinfo", look_up)
+    try:
+        with pytest.raises(DriverError, match="the name db is not resolved in time"):
+            session(3306, host="db", timeout=0.2)
+    finally:
+        hanging.set()
+
+
+def test_names() -> None:
+    with listening(None, answer(lambda _sql: one_row("one", "1"))) as port:
+        made = session(port, host="localhost")
+        assert made.query("SELECT 1", 2) == [{"one": "1"}]
+        for name in ("nowhere.invalid", "grüße.invalid", "x" * 300):
+            with pytest.raises(DriverError, match="is unknown here"):
+                session(port, host=name)
+
+
+CONNECT = """
+import sys
+from kachecks.config.options import Login
+from kachecks.mysql.session import Address, Session
+login = Login("k", "p", None, int(sys.argv[1]), None, None, None, None, "PREFERRED")
+Session(Address(login, "127.0.0.1", None), 5).query("SELECT 1", 5)
+print(*sys.modules)
+"""
+
+
+def test_a_session_over_tcp_loads_little() -> None:
+    """What only TLS, or a name beyond ASCII, needs costs 10 ms each."""
+    with listening(None, answer(lambda _sql: one_row("one", "1"))) as port:
+        command = [sys.executable, "-S", "-c", f"import sys; sys.path += {sys.path!r}{CONNECT}"]
+        ran = subprocess.run(
+            [*command, str(port)], cwd=ROOT, capture_output=True, text=True, check=True, timeout=30
+        )
+    loaded = set(ran.stdout.split())
+    assert {"kachecks.mysql.wire_client", "hashlib"} <= loaded
+    assert not loaded & {"ssl", "socket", "re", "encodings.idna"}
 
 
 def test_others_sessions_are_left_alone(asker: Asker, where: Path | None) -> None:

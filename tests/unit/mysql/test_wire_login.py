@@ -28,13 +28,19 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, Path]
     return certificate(directory), directory / "tls.pem"
 
 
-def session(port: int, where: Path | None = None, **login: Any) -> Session:
+def session(
+    port: int,
+    where: Path | None = None,
+    host: str = "127.0.0.1",
+    timeout: float = 2.0,
+    **login: Any,
+) -> Session:
     given: dict[str, Any] = {
         "user": "kachecks", "password": PASSWORD, "host": None, "port": port, "socket": None,
         "ssl_mode": "PREFERRED", "ssl_ca": None, "ssl_cert": None, "ssl_key": None, **login,
     }  # fmt: skip
-    address = Address(Login(**given), "127.0.0.1", str(where) if where else None)
-    return Session(address, 2.0, "wire")
+    address = Address(Login(**given), host, str(where) if where else None)
+    return Session(address, timeout, "wire")
 
 
 def right(account: Account) -> Callable[[socket.socket], None]:
