@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 
 from tests.hostile.login import CACHING, NATIVE, greeting, hear
 from tests.unit.doubles import fake_server
@@ -13,6 +12,7 @@ from tests.unit.doubles.check_process import answers
 from tests.unit.doubles.fake_server import (
     EOF,
     OK,
+    Answer,
     Behaviour,
     error,
     log_in,
@@ -151,18 +151,31 @@ LIES: dict[str, Lie] = {
 }
 
 
+WHO = ("2", "21304b60-e66a-11f1-92d4-02000a000001")
+"""server_id and server_uuid; tests/rows replicates from it."""
+
+
 def instead_of(words: str, lie: Lie) -> Behaviour:
     """A right server, until a statement has these words."""
-    honest = answers("closed")
+    return _answering(words, lie, answers(who=WHO))
 
+
+def right(access: str, who: tuple[str, str] = WHO) -> Behaviour:
+    """One that does not lie, as far as it knows what it is asked."""
+    return _answering("no such words", silent, answers(access, who=who))
+
+
+def _answering(words: str, lie: Lie, honest: Answer) -> Behaviour:
     def behave(client: socket.socket) -> None:
         log_in(client)
         while words not in (sql := statement(client)):
-            with suppress(AssertionError):  # it knows no more than a check asks
-                done = sql.startswith(("SET", "KILL", "STOP", "START"))
-                client.sendall(packet(1, OK) if done else honest(sql))
+            if sql.startswith(("SET", "KILL", "STOP", "START")):
+                client.sendall(packet(1, OK))
                 continue
-            client.sendall(error(1064, "what?", "42000", 1))
+            try:
+                client.sendall(honest(sql))
+            except AssertionError:  # it knows what a check asks, and no more
+                client.sendall(error(1064, "what?", "42000", 1))
         lie(client)
         while client.recv(4096):
             pass
@@ -232,13 +245,11 @@ BEFORE: dict[str, Behaviour] = {
     "a short salt": asks(switch(NATIVE, b"s")),
 }
 
-FIRST, LATER = "@@global.read_only", "REPLICA STATUS"
-
 BEHAVIOURS: dict[str, Behaviour] = {
     **BEFORE,
-    **{f"{name}, first statement": instead_of(FIRST, lie) for name, lie in LIES.items()},
-    **{f"{name}, replica status": instead_of(LATER, lie) for name, lie in LIES.items()},
-    "right": instead_of("no such words", silent),
-    "right, open": fake_server.answer(answers("open")),
+    **{f"{name}, first statement": instead_of("", lie) for name, lie in LIES.items()},
+    **{f"{name}, replica status": instead_of("REPLICA STATUS", lie) for name, lie in LIES.items()},
+    "right": right("closed"),
+    "right, open": right("open"),
 }
 """All by name, and two that do not lie."""

@@ -75,11 +75,15 @@ def server(
 
 
 def answers(
-    access: str = "closed", state: str = "healthy", asked: list[str] | None = None, **columns: str
+    access: str = "closed",
+    state: str = "healthy",
+    asked: list[str] | None = None,
+    who: tuple[str, str] = ("2", "9a39d64d"),
+    **columns: str,
 ) -> fake_server.Answer:
-    """What that server says."""
+    """What that server says; ``who`` has its server_id and server_uuid."""
     value = "0" if access == "open" else "1"
-    identity = ("server_id", "2", "server_uuid", "9a39d64d")
+    identity = ("server_id", who[0], "server_uuid", who[1])
     (row,) = rows("mysql-9.7", f"replica_status_{state}")
     row.update(columns)
 
