@@ -118,18 +118,17 @@ def _wants_tls(wire: Wire, login: Login, greeting: Greeting) -> bool:
     if not offered and login.ssl_mode != "PREFERRED":
         raise _no_tls(
             wire,
-            "the server offers no TLS",
+            f"{wire.address} offers no TLS",
             "give it a certificate (ssl_cert and ssl_key in its my.cnf), or find out who takes TLS"
             " away on the network",
         )
     return offered
 
 
-def _no_tls(wire: Wire, reason: str, cure: str) -> ServerError:
+def _no_tls(wire: Wire, what: str, cure: str) -> ServerError:
     return ServerError(
         BAD_TLS,
-        f"no TLS with {wire.address} (ssl-mode is {wire.address.login.ssl_mode}), and no password"
-        f" was sent: {reason}; {cure}",
+        f"ssl-mode is {wire.address.login.ssl_mode} but {what}, so no password was sent: {cure}",
     )
 
 
@@ -140,17 +139,20 @@ def _encrypt(wire: Wire, login: Login) -> None:
         context = _context(login)
     except OSError as error:
         files = "ssl-ca, ssl-cert and ssl-key"
-        raise _no_tls(wire, str(error), f"look at {files} in the option file") from None
+        what = f"its files cannot be used ({error})"
+        raise _no_tls(wire, what, f"look at {files} in the option file") from None
     try:
         wire.encrypt(context, wire.address.host)
     except ssl.SSLCertVerificationError as error:
         cure = f"give it one that an authority in {login.ssl_ca} has signed"
         if login.ssl_mode == "VERIFY_IDENTITY":
             cure += f" for the name {wire.address.host}"
-        raise _no_tls(wire, f"its certificate: {error.verify_message}", cure) from None
+        what = f"the certificate of {wire.address} is not the right one ({error.verify_message})"
+        raise _no_tls(wire, what, cure) from None
     except ssl.SSLError as error:
         cure = "both need a protocol (TLS 1.2 or later) and a cipher in common"
-        raise _no_tls(wire, error.reason or str(error), cure) from None
+        what = f"TLS with {wire.address} fails ({error.reason or error})"
+        raise _no_tls(wire, what, cure) from None
 
 
 def _context(login: Login) -> SSLContext:
@@ -246,7 +248,6 @@ def _in_clear(wire: Wire, plugin: str) -> bytes:
         raise ServerError(
             NO_PROOF,
             f"{wire.address} asks for the whole password ({plugin}) on a connection without TLS,"
-            " so it was not sent: use TLS (ssl-mode = REQUIRED, and a certificate on that server),"
-            f" or give {wire.address.login.user} {NATIVE}",
+            " so it was not sent: use TLS (ssl-mode = REQUIRED, and a certificate on that server)",
         )
     return (wire.address.login.password or "").encode() + b"\0"
