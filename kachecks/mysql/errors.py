@@ -37,6 +37,9 @@ NOT_SENT_ERRNOS = frozenset({1, 99, 100, 101})
 """Not permitted (a firewall of this host's), cannot assign address, network down, no route: of
 this host's own side (connect(2)), except that 101 may also come from a router."""
 
+BAD_TLS, NO_PLUGIN, NO_PROOF = 2026, 2059, 2061
+"""Client errors of the manual, by which callers tell why there is no login."""
+
 ENDED_BY_THE_SERVER = frozenset({1053, 1080, 1927})
 """Errors with which a server says goodbye: it shuts down, or an administrator has killed the
 connection."""
@@ -85,8 +88,8 @@ class BrokenAnswer(ServerError):
     The session cannot be used any more, as nobody knows where the next answer would begin.
     """
 
-    def __init__(self, message: str) -> None:
-        super().__init__(0, message)
+    def __init__(self, message: str, errno: int = 0) -> None:
+        super().__init__(errno, message)
 
 
 class NoGtids(ServerError):

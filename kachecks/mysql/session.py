@@ -121,7 +121,7 @@ class Session:
                     within(2 * KNOCK, _knock, self.address.host, self.address.login.port)
             raise NoAnswer(f"no answer from {self.address} within {timeout:g} s") from None
         except Exception as error:  # noqa: BLE001 - the driver's own kinds, put in our terms
-            raise explained(error, self.address) from None
+            raise explained(error, self.address).with_traceback(None) from None
         return made
 
     @property
@@ -192,7 +192,8 @@ class Session:
         except Exception as error:  # noqa: BLE001 - as above
             trouble = explained(error, self.address)
             self._gone = not isinstance(trouble, ServerError) or isinstance(trouble, BrokenAnswer)
-            raise trouble from None
+            # Its traceback would keep what has been read, as long as anybody keeps the error.
+            raise trouble.with_traceback(None) from None
         finally:
             if self._gone:
                 self._shut_down()

@@ -11,6 +11,7 @@ import _socket  # socket, the module around it, costs 9 ms more
 from time import monotonic
 
 from kachecks.mysql.errors import (
+    BAD_TLS,
     ENDED_BY_THE_SERVER,
     TIMED_OUT,
     BrokenAnswer,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from kachecks.mysql.driver import Address
 
-LONGEST_PACKET = 2 << 20
+LONGEST_PACKET = 1 << 20
 """Bytes. The longest that an honest server sends us is a row with sets of GTIDs."""
 
 LONGEST_AT_LOGIN = 4096
@@ -65,6 +66,9 @@ class Wire:
         self.longest = LONGEST_AT_LOGIN
         self.private = address.socket is not None
         """Nobody between here and the server reads what is sent."""
+        self._encrypted = False
+        self._shown = False
+        """Our certificate was, and nothing has come back yet."""
         self._socket: _socket.socket | SSLSocket = self._connected()
         self._received = bytearray()
         self._number = 0
@@ -132,8 +136,6 @@ class Wire:
             SessionError: Lost, NoAnswer or BrokenAnswer.
             ssl.SSLError: TLS comes to nothing.
         """
-        import ssl
-
         if self._received:  # somebody on the way wants it to be taken for what TLS protects
             raise self.broken("sent something before TLS began")
         try:
@@ -143,10 +145,11 @@ class Wire:
         except _socket.timeout:
             raise self._no_answer() from None
         except OSError as error:
-            if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
+            if _is_of_tls(error):
                 raise
             raise self._lost(error) from None
-        self.private = True
+        self.private = self._encrypted = True
+        self._shown = bool(self.address.login.ssl_cert)
 
     def ask(self, payload: bytes) -> None:
         """Send a command: packets are numbered anew."""
@@ -176,6 +179,7 @@ class Wire:
             SessionError: another of its subclasses.
         """
         header = self._take(4)
+        self._shown = False
         size = int.from_bytes(header[:3], "little")
         if size > self.longest:
             raise self.broken(f"sent a packet of {size} bytes, {self.longest} are the most")
@@ -197,7 +201,7 @@ class Wire:
             except OSError as error:
                 raise self._lost(error) from None
             if not more:
-                raise Lost(f"{self.address} closed the connection")
+                raise self._lost(ConnectionResetError("end of file"))
             self._received += more
         taken = bytes(self._received[:size])
         del self._received[:size]
@@ -214,9 +218,17 @@ class Wire:
         return ServerError(errno, text)
 
     def _lost(self, error: OSError) -> SessionError:
+        if self._shown or (self._encrypted and _is_of_tls(error)):
+            # TLS 1.3 is refused by a living server after the handshake, and then it hangs up.
+            reason = getattr(error, "reason", "") or error
+            return BrokenAnswer(
+                f"{self.address} ends TLS ({reason}): look at ssl-cert and ssl-key here, and at"
+                " ssl_ca of that server",
+                BAD_TLS,
+            )
         if error.errno == TIMED_OUT:
             return NoAnswer(f"no answer from {self.address}: {error}")
-        return Lost(f"the connection to {self.address} is lost: {error}")
+        return Lost(f"{self.address} closed the connection: {error}")
 
     def broken(self, what: str) -> BrokenAnswer:
         """An error that says what no honest server does."""
@@ -228,6 +240,14 @@ class Wire:
     def close(self) -> None:
         """Close, and say nothing. Raises nothing."""
         self._socket.close()
+
+
+def _is_of_tls(error: OSError) -> bool:
+    """An error of TLS itself, and not the end of the connection."""
+    import ssl
+
+    ends = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+    return isinstance(error, ssl.SSLError) and not isinstance(error, ends)
 
 
 class Reader:

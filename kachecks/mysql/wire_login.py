@@ -9,7 +9,7 @@ sent before there is.
 from __future__ import annotations
 
 from kachecks.lean import NamedTuple
-from kachecks.mysql.errors import ServerError
+from kachecks.mysql.errors import BAD_TLS, NO_PLUGIN, NO_PROOF, ServerError
 from kachecks.mysql.queries import OUR_SCHEMA
 from kachecks.mysql.wire import LONGEST_PACKET, Reader, Wire
 
@@ -40,9 +40,6 @@ SALT = 20
 
 MOST_STEPS = 5
 """Packets of the server's between our name and its OK; an honest one needs three."""
-
-BAD_TLS, NO_PLUGIN, NO_PROOF = 2026, 2059, 2061
-"""Client errors of the manual, by which callers tell what is wrong."""
 
 
 class Greeting(NamedTuple):

@@ -94,7 +94,7 @@ def main() -> int:
         apart = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         inside = [sys.executable, "-m", "tests.hostile", *sys.argv[1:]]
         return subprocess.run([*apart, "sh", "-c", INSIDE, "sh", *inside], check=False).returncode
-    print(f"{'behaviour':46}{'of the':7}{'program':15}{'exit':>5}{'s':>7}{'MiB':>6}")
+    print(f"{'behaviour':50}{'of the':7}{'program':15}{'exit':>5}{'s':>7}{'MiB':>6}")
     wrong = 0
     for name in (name for name in BEHAVIOURS if re.search(asked.behaviour, name)):
         for side in [asked.side] if asked.side else SIDES:
@@ -103,7 +103,7 @@ def main() -> int:
                 wrong += bool(outcome.wrong)
                 status = "-" if outcome.status is None else outcome.status
                 print(
-                    f"{name:46}{side:7}{program:15}{status:>5}{outcome.seconds:7.2f}"
+                    f"{name:50}{side:7}{program:15}{status:>5}{outcome.seconds:7.2f}"
                     f"{outcome.mebibytes:6.0f}  {outcome.wrong}",
                     flush=True,
                 )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kachecks.config.options import Login
-from kachecks.mysql.errors import BrokenAnswer, Lost, NoAnswer, ServerError
+from kachecks.mysql.errors import BrokenAnswer, NoAnswer, ServerError
 from kachecks.mysql.session import Address, Session
 from tests.hostile.login import CACHING, NATIVE, Account, certificate, greeting, hear, let_in
 from tests.unit.doubles.fake_server import OK, error, listening, one_row, packet
@@ -187,8 +187,11 @@ def test_our_own_certificate(tls: tuple[ssl.SSLContext, Path], tmp_path: Path) -
     own = {"ssl_cert": str(tls[1]), "ssl_key": str(tls[1].with_suffix(".key"))}
     with listening(None, right(Account(PASSWORD.encode(), tls=asking))) as port:
         session(port, **own).query("SELECT 1 AS one", 2)
-        with pytest.raises((Lost, ServerError)):
-            session(port).query("SELECT 1 AS one", 2)
+        other = {"ssl_cert": str(tmp_path / "tls.pem"), "ssl_key": str(tmp_path / "tls.key")}
+        with pytest.raises(ServerError) as raised:  # it lives, and is no silent peer
+            session(port, **other)
+        assert raised.value.errno == 2026
+        assert "look at ssl-cert and ssl-key here" in str(raised.value)
 
 
 def test_what_is_slipped_in_before_tls() -> None:
