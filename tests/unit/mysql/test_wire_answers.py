@@ -41,7 +41,7 @@ def process(number: int) -> list[str]:
     """One of many sessions that wait for the same lock."""
     return [
         f"{number}", "application", f"10.20.30.40:{number % 65536}", "shop", "Query", "17",
-        "Waiting for table metadata lock", f"UPDATE orders SET paid = 1 WHERE id = {number:060}",
+        "Waiting for table metadata lock", f"CALL orders.mark_as_paid({number:070})",
         "0.000",
     ]  # fmt: skip
 
