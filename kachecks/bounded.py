@@ -67,8 +67,21 @@ class GivenUp(Exception):
     """The work has not ended in time and was abandoned."""
 
 
-def within(seconds: float, work: Callable[..., Any], *arguments: Any) -> Any:
-    """What ``work`` returns or raises, or GivenUp after ``seconds``; it is then abandoned."""
+SLOW = 0.004
+"""Seconds after which work is no longer as quick as that of a healthy server."""
+
+
+def within(
+    seconds: float,
+    work: Callable[..., Any],
+    *arguments: Any,
+    meanwhile: Callable[[], None] | None = None,
+) -> Any:
+    """What ``work`` returns or raises, or GivenUp after ``seconds``; it is then abandoned.
+
+    Args:
+        meanwhile: called every SLOW seconds while it works; what it raises abandons the work too.
+    """
     outcome: list[tuple[bool, Any]] = []
     done = allocate_lock()
     done.acquire()
@@ -82,8 +95,13 @@ def within(seconds: float, work: Callable[..., Any], *arguments: Any) -> Any:
             done.release()
 
     start_new_thread(run, ())
-    if not done.acquire(True, max(seconds, 0.001)):
-        raise GivenUp(f"no answer within {seconds:g} s")
+    until = time.monotonic() + max(seconds, 0.001)
+    pause = SLOW if meanwhile else seconds
+    while not done.acquire(True, max(0.0, min(pause, until - time.monotonic()))):
+        if time.monotonic() >= until:
+            raise GivenUp(f"no answer within {seconds:g} s")
+        if meanwhile:
+            meanwhile()
     succeeded, result = outcome[0]
     if succeeded:
         return result

@@ -28,8 +28,31 @@ LOCK_WAIT_TIMEOUT = 1205
 NO_SUCH_THREAD, NOT_OURS_TO_KILL = 1094, 1095
 
 
+CONNECTION_REFUSED = 111
+NO_SUCH_FILE = 2
+TIMED_OUT = 110
+TRY_AGAIN = 11  # connect(2) on a unix socket whose queue of a stopped server is full
+UNREACHABLE_ERRNOS = frozenset({110, 112, 113})  # timed out, host down, no route to host
+NOT_SENT_ERRNOS = frozenset({1, 99, 100, 101})
+"""Not permitted (a firewall of this host's), cannot assign address, network down, no route: of
+this host's own side (connect(2)), except that 101 may also come from a router."""
+
+BAD_TLS, NO_PLUGIN, NO_PROOF = 2026, 2059, 2061
+"""Client errors of the manual, by which callers tell why there is no login."""
+
+ENDED_BY_THE_SERVER = frozenset({1053, 1080, 1927})
+"""Errors with which a server says goodbye: it shuts down, or an administrator has killed the
+connection."""
+
+
 class SessionError(Exception):
-    """A server could not be asked; the subclass says how far the attempt got."""
+    """A server could not be asked; the subclass says how far the attempt got.
+
+    The text is one line without control characters, since a server may have sent a part of it.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(each if each.isprintable() else " " for each in message))
 
 
 class Refused(SessionError):
@@ -59,6 +82,16 @@ class ServerError(SessionError):
         self.errno = errno
 
 
+class BrokenAnswer(ServerError):
+    """A server that is alive sent what no honest server sends, or more than an answer may hold.
+
+    The session cannot be used any more, as nobody knows where the next answer would begin.
+    """
+
+    def __init__(self, message: str, errno: int = 0) -> None:
+        super().__init__(errno, message)
+
+
 class NoGtids(ServerError):
     """The server answers, and its GTIDs are switched off: nobody can tell what it lacks."""
 
@@ -79,6 +112,24 @@ class NotSent(DriverError):
 
     It is a sign neither of the other one's life nor of its death.
     """
+
+
+def not_connected(errno: int, where: object, message: str, local: bool = False) -> SessionError:
+    """What connect(2) failed with, in our terms.
+
+    Args:
+        where: the server's address, as people shall read it.
+        local: it is a unix socket.
+    """
+    if errno in (CONNECTION_REFUSED, NO_SUCH_FILE):
+        return Refused(f"nobody listens on {where}: {message}")
+    if errno in UNREACHABLE_ERRNOS:
+        return Unreachable(f"nothing answers at {where}: {message}")
+    if errno in NOT_SENT_ERRNOS and not local:
+        return NotSent(f"cannot reach {where}: {message}")
+    if errno == TRY_AGAIN:
+        return NoAnswer(f"{where} accepts no more connections: {message}")
+    return DriverError(f"cannot connect to {where}: {message}")
 
 
 def word_for(error: SessionError) -> str:

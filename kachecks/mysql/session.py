@@ -1,8 +1,8 @@
 """A connection to a server, with a deadline for every call.
 
-The time-outs of every MySQL client apply to each read, so a server that sends one byte a second
-holds it for ever. Therefore each call into the driver is given up when its time is over (bounded),
-and a session that was given up once is never used again.
+A server that sends one byte a second, or more than anybody asked for, holds nobody: each call is
+given up when its time is over, or its answer too large. A session that was given up once is shut
+down and never used again.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import sys
 
 from kachecks.bounded import GivenUp, within
 from kachecks.lean import suppress
-from kachecks.mysql.driver import Address, connect, explained
+from kachecks.mysql.driver import Address, explained, extension
 from kachecks.mysql.errors import (
+    BrokenAnswer,
     DriverError,
     Lost,
     NoAnswer,
@@ -28,6 +29,8 @@ from kachecks.mysql.facts import supported_version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _socket import socket
+    from collections.abc import Iterator
     from typing import Any, Callable
 
     from kachecks.config.options import Login
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Address",
+    "BrokenAnswer",
     "DriverError",
     "Lost",
     "NoAnswer",
@@ -77,6 +81,9 @@ class Session:
     def __init__(self, address: Address, timeout: float, driver: str | None = None) -> None:
         """Connect within ``timeout`` seconds.
 
+        Args:
+            driver: "wire" for the client of our own over a unix socket too.
+
         Raises:
             SessionError: one of its subclasses, as described there.
         """
@@ -85,19 +92,37 @@ class Session:
         self._server_pid: int | None = None
         self.bound_socket = ""
         """The path that the server has bound, as it spells it; known once server_pid was asked."""
-        self._sockets_before = _sockets() if address.socket else {}
+        before = _sockets() if address.socket else {}
+        connection: Connection | None = None
         try:
-            self._connection: Connection = within(timeout + 0.1, connect, address, timeout, driver)
-        except GivenUp:
-            if address.socket is None:
-                _knock(address.host, address.login.port)
-            raise NoAnswer(f"no answer from {address} within {timeout:g} s") from None
-        except Exception as error:  # noqa: BLE001 - the drivers' own kinds, put in our terms
-            raise explained(error, address) from None
+            connection = self._connect(timeout, driver)
+        finally:
+            now = _sockets() if address.socket else {}
+            self._descriptors = {name: now[name] for name in now if name not in before}
+            if connection is None:
+                self._shut_down()
+        self._connection = connection
         self._version: Version | None = None
         self.server_version: str = self._connection.version
         """As in the server's greeting."""
         self.connection_id: int = self._connection.connection_id
+
+    def _connect(self, timeout: float, driver: str | None) -> Connection:
+        over_tcp = self.address.socket is None
+        try:
+            made = None if over_tcp or driver == "wire" else extension(self.address, timeout)
+            if made is None:
+                from kachecks.mysql.wire_client import Client
+
+                made = Client(self.address, timeout)
+        except (GivenUp, NoAnswer):
+            if over_tcp:
+                with suppress(GivenUp, OSError):  # of a name that is not resolved
+                    within(2 * KNOCK, _knock, self.address.host, self.address.login.port)
+            raise NoAnswer(f"no answer from {self.address} within {timeout:g} s") from None
+        except Exception as error:  # noqa: BLE001 - the driver's own kinds, put in our terms
+            raise explained(error, self.address).with_traceback(None) from None
+        return made
 
     @property
     def version(self) -> Version:
@@ -126,8 +151,8 @@ class Session:
     ) -> list[ServerError | None]:
         """Run statements that change something; the error that each was refused with, or None.
 
-        Each gets ``timeout`` as in ``execute``, but one thread runs them all. After ``seconds`` no
-        further statement begins (the first always does), so the list may be shorter than
+        Each gets ``timeout`` as in ``execute``, but all are one piece of work. After ``seconds``
+        no further statement begins (the first always does), so the list may be shorter than
         ``statements``.
         """
         return self._given(seconds + timeout, self._each, (statements, seconds))
@@ -145,7 +170,7 @@ class Session:
                 self._connection.run(sql)
             except Exception as error:
                 trouble = explained(error, self.address)
-                if not isinstance(trouble, ServerError):
+                if not isinstance(trouble, ServerError) or isinstance(trouble, BrokenAnswer):
                     raise
                 found.append(trouble)
             else:
@@ -158,15 +183,21 @@ class Session:
     def _given(self, timeout: float, work: Callable[[Any], list[Any]], what: Any) -> list[Any]:
         if self._gone:
             raise Lost(f"the session with {self.address} was given up before")
+        self._gone = True  # until it is known that nothing of the answer is still to come
         try:
-            rows: list[Any] = within(timeout, work, what)
-        except GivenUp:
-            self._gone = True
+            rows: list[Any] = self._connection.within(timeout, work, what)
+            self._gone = False
+        except (GivenUp, NoAnswer):
             raise NoAnswer(f"no answer from {self.address} within {timeout:g} s") from None
         except Exception as error:  # noqa: BLE001 - as above
             trouble = explained(error, self.address)
-            self._gone = not isinstance(trouble, ServerError)
-            raise trouble from None
+            self._gone = not isinstance(trouble, ServerError) or isinstance(trouble, BrokenAnswer)
+            # Its traceback would keep what has been read, as long as anybody keeps the error.
+            raise trouble.with_traceback(None) from None
+        finally:
+            if self._gone:
+                self._shut_down()
+                self._connection.abandon()
         return rows
 
     def close(self) -> None:
@@ -174,7 +205,7 @@ class Session:
         if not self._gone:
             self._gone = True
             with suppress(Exception):  # it is gone either way
-                within(0.2, self._connection.close)
+                self._connection.within(0.2, self._connection.close)
 
     def server_pid(self) -> int | None:
         """The process that listens on the unix socket, or None where the kernel cannot tell.
@@ -187,25 +218,38 @@ class Session:
         return self._server_pid
 
     def _pid_at_the_other_end(self) -> int | None:
-        import _socket  # socket, the module around it, costs 9 ms more
+        from _socket import SO_PEERCRED, SOL_SOCKET  # socket, the module around it, costs 9 ms more
 
-        for name, descriptor in _sockets().items():
-            if name in self._sockets_before:
-                continue
-            try:
-                connection = _socket.socket(fileno=os.dup(descriptor))
-            except OSError:
-                continue
-            try:
-                if connection.family == _socket.AF_UNIX and connection.getpeername():
-                    self.bound_socket = str(connection.getpeername())
-                    raw = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
-                    return int.from_bytes(raw[:4], sys.byteorder) or None
-            except OSError:
-                continue
-            finally:
-                connection.close()
+        for connection in self._own_sockets():
+            self.bound_socket = str(connection.getpeername())
+            raw = connection.getsockopt(SOL_SOCKET, SO_PEERCRED, 12)
+            return int.from_bytes(raw[:4], sys.byteorder) or None
         return None
+
+    def _shut_down(self) -> None:
+        """End what is given up: the thread that is in the driver ends, and reads no more."""
+        from _socket import SHUT_RDWR
+
+        for connection in self._own_sockets():
+            with suppress(OSError):
+                connection.shutdown(SHUT_RDWR)
+
+    def _own_sockets(self) -> Iterator[socket]:
+        """The unix socket of this connection, which is the driver's, under a descriptor of ours.
+
+        None where it cannot be found.
+        """
+        import _socket
+
+        for name, descriptor in self._descriptors.items():
+            with suppress(OSError):  # closed by now
+                if os.readlink(f"/proc/self/fd/{descriptor}") == name:
+                    own = _socket.socket(fileno=os.dup(descriptor))
+                    try:
+                        if own.family == _socket.AF_UNIX and own.getpeername():
+                            yield own
+                    finally:
+                        own.close()
 
 
 def _sockets() -> dict[str, int]:

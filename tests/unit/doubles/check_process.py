@@ -71,12 +71,23 @@ def server(
     access: str = "closed", state: str = "healthy", asked: list[str] | None = None, **columns: str
 ) -> fake_server.Behaviour:
     """A MySQL 8.4 in one of the states of tests/rows; ``asked`` is filled with its statements."""
+    return answer(answers(access, state, asked, **columns))
+
+
+def answers(
+    access: str = "closed",
+    state: str = "healthy",
+    asked: list[str] | None = None,
+    who: tuple[str, str] = ("2", "9a39d64d"),
+    **columns: str,
+) -> fake_server.Answer:
+    """What that server says; ``who`` has its server_id and server_uuid."""
     value = "0" if access == "open" else "1"
-    identity = ("server_id", "2", "server_uuid", "9a39d64d")
+    identity = ("server_id", who[0], "server_uuid", who[1])
     (row,) = rows("mysql-9.7", f"replica_status_{state}")
     row.update(columns)
 
-    def answers(sql: str) -> bytes:
+    def says(sql: str) -> bytes:
         if asked is not None:
             asked.append(sql)
         if "@@global.read_only" in sql:
@@ -102,7 +113,7 @@ def server(
         assert sql == "SHOW REPLICA STATUS", sql
         return one_row(*(part for item in row.items() for part in item))
 
-    return answer(answers)
+    return says
 
 
 MYSQLD = """

@@ -24,11 +24,11 @@ EOF = b"\xfe\x00\x00\x02\x00"
 
 
 @contextmanager
-def listening(where: Path | None, behaviour: Behaviour) -> Iterator[int]:
+def listening(where: Path | None, behaviour: Behaviour, host: str = "127.0.0.1") -> Iterator[int]:
     """Each client meets ``behaviour``, in a thread of its own; the port, 0 for a unix socket."""
     clients: list[socket.socket] = []
     with socket.socket(socket.AF_UNIX if where else socket.AF_INET) as listener:
-        listener.bind(str(where) if where else ("127.0.0.1", 0))
+        listener.bind(str(where) if where else (host, 0))
         listener.listen(16)
 
         def serve() -> None:

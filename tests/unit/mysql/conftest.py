@@ -1,4 +1,4 @@
-"""Both drivers, each in a process of its own, and where its server listens; a real server."""
+"""Both clients, each in a process of its own, and where its server listens; a real server."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.unit.doubles.asker import Asker
 
 @pytest.fixture(scope="module")
 def askers() -> Iterator[list[Asker]]:
-    """Both drivers, or the pure one where there is no C extension."""
-    with closing(Asker("c")) as extension, closing(Asker("pure")) as pure:
-        yield [extension, pure] if extension.extension else [pure]
+    """The C extension where it can be loaded, and the client of our own."""
+    with closing(Asker("c")) as extension, closing(Asker("wire")) as wire:
+        yield [extension, wire] if extension.extension else [wire]
 
 
-@pytest.fixture(params=["c", "pure"])
+@pytest.fixture(params=["c", "wire"])
 def asker(request: pytest.FixtureRequest, askers: list[Asker]) -> Asker:
     found = [each for each in askers if each.driver == request.param]
     if not found:

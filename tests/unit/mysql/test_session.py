@@ -1,6 +1,7 @@
-"""Both drivers against servers in every kind of trouble.
+"""Both clients against servers in every kind of trouble.
 
-Each test runs with the C extension and with the pure driver, in a process of its own (asking.py).
+Each test runs with the C extension and with the client of our own, in a process of its own
+(asking.py). Over TCP both are the latter.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import socket
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -267,3 +269,21 @@ def test_within() -> None:
         with pytest.raises(GivenUp):
             within(seconds, time.sleep, 9)
         assert time.monotonic() - begin < 0.1 + BUSY
+
+
+def test_within_looks_after_slow_work() -> None:
+    """And not after work that is done at once, as that of a healthy server."""
+    looks: list[float] = []
+
+    def look() -> None:
+        looks.append(time.monotonic())
+        if len(looks) == 3:
+            raise InterruptedError
+
+    done = Event()
+    assert within(9, lambda: 1, meanwhile=lambda: 1 // 0) == 1
+    with pytest.raises(InterruptedError):
+        within(9, done.wait, 9, meanwhile=look)
+    done.set()
+    with pytest.raises(GivenUp):
+        within(0.1, Event().wait, 1, meanwhile=lambda: None)

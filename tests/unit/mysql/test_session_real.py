@@ -1,4 +1,4 @@
-"""Both drivers against a real server."""
+"""Both clients against a real server."""
 
 from __future__ import annotations
 

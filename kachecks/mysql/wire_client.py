@@ -1,0 +1,115 @@
+"""A client of our own for servers over TCP, where the peer is, or whoever has its address.
+
+libmysqlclient hands the password to a server that asks for it by RSA, cannot be told to insist on
+TLS, and takes as much of an answer as is sent. Over a unix socket, which is the server's own, the
+driver is used where it is installed, since it loads faster (mysql.driver).
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from kachecks.lean import suppress
+from kachecks.mysql.driver import Answer
+from kachecks.mysql.errors import SessionError
+from kachecks.mysql.wire import NULL, Reader, Wire
+from kachecks.mysql.wire_login import log_in
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    from kachecks.mysql.driver import Address
+    from kachecks.mysql.facts import Row
+
+QUIT, QUERY = b"\x01", b"\x03"
+MORE_ANSWERS = 8
+"""In a status: another answer follows, though only one statement was sent."""
+
+
+class Client:
+    """A session with a server; see ``mysql.driver.Connection``."""
+
+    def __init__(self, address: Address, timeout: float) -> None:
+        """Connect and log in within ``timeout`` seconds. Raises SessionError."""
+        self._wire = Wire(address, monotonic() + timeout)
+        try:
+            greeting = log_in(self._wire)
+        except BaseException:
+            self._wire.close()
+            raise
+        self.version = greeting.version
+        self.connection_id = greeting.connection_id
+
+    def within(self, seconds: float, work: Callable[..., Any], *arguments: Any) -> Any:
+        """What ``work`` makes of this client's calls. Raises SessionError."""
+        self._wire.until = monotonic() + seconds
+        return work(*arguments)
+
+    def run(self, sql: str) -> list[Row]:
+        """Send one statement; its rows. Raises SessionError."""
+        self._wire.ask(QUERY + sql.encode())
+        try:
+            return self._answer()
+        except (IndexError, TypeError):
+            raise self._wire.broken("sent half a packet") from None
+
+    def _answer(self) -> list[Row]:
+        packet = self._wire.packet()
+        if packet[:1] == b"\0":
+            self._ended(packet)
+            return []
+        if packet[0] == NULL:
+            raise self._wire.broken("asks for a file of this host, which it does not get")
+        columns = Reader(packet).length() or 0
+        answer = Answer(self._wire.address, columns)
+        for _ in range(columns):
+            answer.name(_name(self._wire.packet()))
+        self._ended(self._wire.packet())
+        while not _is_end(packet := self._wire.packet()):
+            answer.add(_values(packet, columns))
+        self._ended(packet)
+        return answer.rows
+
+    def _ended(self, packet: bytes) -> None:
+        """Raises BrokenAnswer: it is no end, or not that of the only answer."""
+        reader = Reader(packet)
+        if reader.number(1) == 0:
+            reader.length()  # rows changed
+            reader.length()  # the last id
+            status = reader.number(2)
+        elif _is_end(packet):
+            reader.number(2)  # warnings
+            status = reader.number(2)
+        else:
+            raise self._wire.broken("sent something else than the end of an answer")
+        if status & MORE_ANSWERS:
+            raise self._wire.broken("sends a second answer to one statement")
+
+    def close(self) -> None:
+        """Say goodbye and close."""
+        with suppress(SessionError):
+            self._wire.ask(QUIT)
+        self._wire.close()
+
+    def abandon(self) -> None:
+        """Close, and say nothing."""
+        self._wire.close()
+
+
+def _is_end(packet: bytes) -> bool:
+    return packet[:1] == b"\xfe" and len(packet) < 9
+
+
+def _name(packet: bytes) -> str:
+    """Of a column: after its catalogue, schema, table and that table's real name."""
+    reader = Reader(packet)
+    return [(reader.value() or b"").decode("utf-8", "replace") for _ in range(5)][4]
+
+
+def _values(packet: bytes, columns: int) -> list[str | None]:
+    reader = Reader(packet)
+    found = [reader.value() for _ in range(columns)]
+    if not reader.at_end:
+        raise IndexError
+    return [None if value is None else value.decode("utf-8", "replace") for value in found]

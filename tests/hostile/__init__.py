@@ -1,0 +1,1 @@
+"""Servers that lie, and what every program does when it meets them (python -m tests.hostile)."""
