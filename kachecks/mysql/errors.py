@@ -81,6 +81,29 @@ class NotSent(DriverError):
     """
 
 
+class Nonsense(ValueError):
+    """A value that no server has; the text names it, and holds nothing of what was sent."""
+
+
+class BrokenAnswer(ServerError):
+    """The server has answered with rows that make no sense: as good as an error that it sent."""
+
+    def __init__(self, address: str, sql: str, error: Exception) -> None:
+        """Args: ``error``: what whoever read the rows has met."""
+        why = f"unexpected {type(error).__name__}"  # its text may hold what was sent
+        if isinstance(error, Nonsense):
+            why = str(error)
+        elif isinstance(error, KeyError):
+            why = f"no column {error.args[0]}"
+        elif isinstance(error, IndexError):
+            why = "no row"
+        asked = sql if len(sql) <= 64 else f"{sql[:64]}..."
+        super().__init__(
+            0,
+            f"{address} gave a broken answer to {asked}: {why}; check what listens there",
+        )
+
+
 def word_for(error: SessionError) -> str:
     """One of the words above for a server that could not be asked."""
     if isinstance(error, Refused):

@@ -15,6 +15,7 @@ from kachecks.bounded import GivenUp, within
 from kachecks.lean import suppress
 from kachecks.mysql.driver import Address, connect, explained
 from kachecks.mysql.errors import (
+    BrokenAnswer,
     DriverError,
     Lost,
     NoAnswer,
@@ -28,11 +29,13 @@ from kachecks.mysql.facts import supported_version
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from typing import Any, Callable, TypeVar
 
     from kachecks.config.options import Login
     from kachecks.mysql.driver import Connection
     from kachecks.mysql.facts import Row, Version
+
+    Meaning = TypeVar("Meaning")
 
 __all__ = [
     "Address",
@@ -45,6 +48,7 @@ __all__ = [
     "Session",
     "SessionError",
     "Unreachable",
+    "ask",
     "local_address",
     "peer_address",
 ]
@@ -58,6 +62,25 @@ def local_address(login: Login) -> Address:
 def peer_address(login: Login, peer: str) -> Address:
     """Where the other node's server listens."""
     return Address(login, peer, None)
+
+
+def ask(
+    session: Session, sql: str, timeout: float, read: Callable[[list[Row]], Meaning]
+) -> Meaning:
+    """What ``read`` makes of the rows of a statement that changes nothing.
+
+    All rows are read here: a peer, or whatever answers in its place, may send anything, and that
+    must be one of the errors that everybody who asks a server is prepared for.
+
+    Raises:
+        BrokenAnswer: ``read`` could make nothing of them.
+        SessionError: as ``Session.query``.
+    """
+    rows = session.query(sql, timeout)
+    try:
+        return read(rows)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise BrokenAnswer(str(session.address), sql, error) from None
 
 
 KNOCK = 0.3

@@ -72,7 +72,7 @@ def server(
 ) -> fake_server.Behaviour:
     """A MySQL 8.4 in one of the states of tests/rows; ``asked`` is filled with its statements."""
     value = "0" if access == "open" else "1"
-    identity = ("server_id", "2", "server_uuid", "9a39d64d")
+    identity = ("server_id", "2", "server_uuid", "9a387c66-e665-11f1-b3c0-02000a000002")
     (row,) = rows("mysql-9.7", f"replica_status_{state}")
     row.update(columns)
 
@@ -82,8 +82,8 @@ def server(
         if "@@global.read_only" in sql:
             return one_row("read_only", value, "super_read_only", value, *identity)
         if sql == queries.PROCESSLIST:
-            names = ("Id", "User", "Command", "Time", "State", "Info")
-            values = ("1", "app", "Sleep", "1", "", "")
+            names = ("Id", "User", "Host", "db", "Command", "Time", "State", "Info")
+            values = ("1", "app", "10.0.0.10:40000", "", "Sleep", "1", "", "")
             return one_row(*(part for item in zip(names, values) for part in item))
         if "innodb_force_recovery" in sql:
             names = ("force_recovery", "read_only"), ("offline_mode", "transaction_read_only")

@@ -281,6 +281,7 @@ class Session:
     def __init__(self, world: World, server: Server) -> None:
         self.world, self.server = world, server
         self.version = supported_version(server.version)
+        self.address = f"the server of {server.name}"
         server.last_id += 1
         self.connection_id = server.last_id
         server.clients[self.connection_id] = Client("kachecks", "Query", db=queries.OUR_SCHEMA)
