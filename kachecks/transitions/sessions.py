@@ -103,7 +103,7 @@ class Sessions:
             try:
                 self.facts = probe(self.local, STATEMENT)
                 self.local.execute(queries.LET_GO_WHEN_SILENT, STATEMENT)
-            except SessionError:
+            except BaseException:
                 self.local.close()
                 raise
 
