@@ -97,7 +97,7 @@ def reopen(node: Node, cause: str, patience: float) -> Outcome:
 
 
 def _promotion(node: Node, steps: Steps) -> Outcome:
-    """Promote; what nobody has thought of is an outcome, too. Else the VIP would stay on a node that
+    """Promote; what nobody has thought of is an outcome, too, or the VIP would stay on a node that
     is closed. Raises StandAside."""
     try:
         return promote(node, steps)

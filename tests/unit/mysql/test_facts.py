@@ -81,7 +81,7 @@ def test_what_is_not_off_is_not_writable(value: str) -> None:
 def test_a_word_that_no_server_has_is_neither_open_nor_closed(version: str, value: str) -> None:
     """MariaDB 10.11 would else count as closed by any word."""
     row = {"read_only": value, "super_read_only": "1"}
-    with pytest.raises(Nonsense, match="^read_only is "):
+    with pytest.raises(Nonsense, match="read_only is"):
         parse_access(parse_version(version), row)
 
 
