@@ -105,7 +105,7 @@ def close_server(node: Node, steps: Steps, budget: Budget, connect: float) -> Cl
                 switch_on_again(node, session)
             return ClosedServer(None, "")
         if access.writable:
-            with suppress(StateError):  # what cannot be noted must still be closed
+            with suppress(StateError, OSError):  # what cannot be noted must still be closed
                 node.marks.mark_open(node.servers.process_of(session))
         closing = Closing(
             session, node.clock, budget, own_users(node), lambda: node.servers.connect_local(1.0)

@@ -7,9 +7,11 @@ be. Never is it closed with the VIP, and a check with nothing to say against it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
+from kachecks.check.one_run import run_check
 from kachecks.mysql.facts import Row
 from kachecks.state.files import StateError
 from kachecks.transitions.reconcile import reconcile, reopen
@@ -142,3 +144,46 @@ def test_a_run_directory_that_cannot_be_used_is_still_told_as_that() -> None:
     with pytest.raises(StateError):
         reconcile(world.node, "a hook", 5.0)
     assert world.b.access == CLOSED
+
+
+@pytest.mark.parametrize("bug", [MemoryError(), OSError(24, "too many open files")], ids=repr)
+@pytest.mark.parametrize("worlds", WORLDS)
+def test_at_everything_that_happens(worlds: Worlds, bug: Exception) -> None:
+    """Connections, marks, the lock, the network too. What escapes is told by the hook; the next
+    checks see to the rest."""
+    whole = Happenings(undisturbed := worlds())
+    promote(undisturbed)
+    for at, what in enumerate(whole.seen):
+        world = worlds()
+        Happenings(world, bug, at)
+        with suppress(type(bug)):
+            reconcile(world.node, "a hook", 5.0)
+        alone = world.a.access == CLOSED or world.a.trouble is not None
+        assert world.b.access == CLOSED or (world.vip and alone), what
+        if world.b.access == CLOSED and world.vip:
+            assert seen_to_by_checks(world), what
+
+
+def seen_to_by_checks(world: World) -> bool:
+    """One of the next checks starts a promotion, or lets go of the VIP."""
+    for _ in range(8):
+        if run_check(world.node, act=True).status or "start promotion" in world.log:
+            return True
+        world.pass_time(1.0)
+    return False
+
+
+class Happenings:
+    """All that happens in a world, at one of which a bug is met."""
+
+    def __init__(self, world: World, bug: Exception | None = None, at: int = -1) -> None:
+        self.seen: list[str] = []
+        happening = world.happening
+
+        def meet(what: str) -> None:
+            self.seen.append(what)
+            if len(self.seen) - 1 == at and bug is not None:
+                raise bug
+            happening(what)
+
+        world.happening = meet  # type: ignore[method-assign]
