@@ -53,13 +53,14 @@ def uuid_of(row: Row, column: str) -> str:
 
 
 def gtids_of(row: Row, column: str, mariadb: bool) -> str:
-    """A GTID set (MySQL), without its newlines, or a list of GTIDs (MariaDB); "" if there are none.
+    """A GTID set (MySQL) or a list of GTIDs (MariaDB), without newlines and spaces; "" if there are
+    none.
 
     Raises KeyError, Nonsense.
     """
-    text = text_of(row, column).replace("\n", "")
+    text = text_of(row, column).replace("\n", "").replace(" ", "")
     good = _is_gtid if mariadb else _is_part
-    if not all(good(part.strip(" ")) for part in text.split(",") if part):
+    if not all(map(good, filter(None, text.split(",")))):
         raise Nonsense(f"{column} holds no GTIDs")
     return text
 
@@ -67,21 +68,20 @@ def gtids_of(row: Row, column: str, mariadb: bool) -> str:
 def _is_gtid(text: str) -> bool:
     """Such as ``1-2-345``."""
     numbers = text.split("-")
-    return len(numbers) == 3 and all(_is_number(each) for each in numbers)
+    return len(numbers) == 3 and all(map(_is_number, numbers))
 
 
 def _is_part(text: str) -> bool:
     """Such as ``UUID:1-5:7``; MySQL 8.3 and later also ``UUID:1-5:tag:1-3``."""
     uuid, *rest = text.split(":")
-    return _is_uuid(uuid.strip(" ")) and bool(rest) and all(_is_interval(each) for each in rest)
+    return _is_uuid(uuid) and bool(rest) and all(map(_is_interval, rest))
 
 
 def _is_interval(text: str) -> bool:
     """A number, two of them, or the tag of the intervals that follow."""
-    word = text.strip(" ")
-    if word[:1] not in DIGITS:
-        return bool(word) and TAG.issuperset(word)
-    return all(_is_number(each) for each in word.split("-", 1))
+    if text[:1] not in DIGITS:
+        return bool(text) and TAG.issuperset(text)
+    return all(map(_is_number, text.split("-", 1)))
 
 
 def _is_number(text: str) -> bool:
