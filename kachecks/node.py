@@ -12,9 +12,9 @@ import time
 from kachecks import mysqld_process, report
 from kachecks.bounded import Clock, let_go
 from kachecks.config.options import Config
-from kachecks.mysql import queries
 from kachecks.mysql.errors import SessionError
 from kachecks.mysql.facts import Facts, channels_by_address
+from kachecks.mysql.probe import uptime
 from kachecks.mysql.session import Session, local_address, peer_address
 from kachecks.mysqld_process import Process
 from kachecks.network.link import Network
@@ -148,11 +148,10 @@ class Servers:
 
 def _by_uptime(session: Session) -> Process | None:
     try:
-        rows = session.query(queries.UPTIME, UPTIME_PATIENCE)
+        seconds = uptime(session, UPTIME_PATIENCE)
     except SessionError:
         return None
-    uptime = (rows[0]["Value"] or "") if rows else ""
-    return Process(0, round(time.time()) - int(uptime)) if uptime.isdecimal() else None
+    return None if seconds is None else Process(0, round(time.time()) - seconds)
 
 
 UPTIME_PATIENCE = 1.0

@@ -33,8 +33,9 @@ from kachecks.mysql.probe import (
     probe_access,
     probe_identity,
     probe_replication,
+    processlist,
 )
-from kachecks.mysql.session import Session
+from kachecks.mysql.session import Session, ask
 from kachecks.node import Node
 from kachecks.state.marks import Known, Look
 from kachecks.state.signs import Progress, Sign, Signs
@@ -207,7 +208,7 @@ def _look_at_server(
     rows: list[Row] = []
     if holder:
         try:
-            rows = session.query(queries.PROCESSLIST, STATEMENT)
+            rows = processlist(session, STATEMENT)
             seen += stalled.waiting(rows, now) + held_up.waiting(rows, now)
         except SessionError:  # it has just answered the check, and that counts
             return found._replace(signs=before)
@@ -388,7 +389,7 @@ def _errant(
 def _commits_wait(node: Node, peer: Session) -> bool:
     """A commit hangs at the peer. MySQL sends one that waits for a semi-sync acknowledgement
     (AFTER_SYNC) before its own GTIDs name it, so a replica has more than its source."""
-    rows = peer.query(queries.PROCESSLIST, PEER_PATIENCE)
+    rows = processlist(peer, PEER_PATIENCE)
     return bool(stalled.waiting(rows, node.clock.now()))
 
 
@@ -398,12 +399,17 @@ def _look_at_disks(node: Node, session: Session, before: Signs) -> Disks:
     process = node.servers.process_of(session)
     if process is None or not process.known:
         return Disks()
-    row = session.query(queries.DIRECTORIES, STATEMENT)[0]
-    temporary = (row["tmpdir"] or "").split(":")  # a list is used in turn
-    binlog = row["binlog"] or ""
-    named = (row["datadir"] or "", os.path.dirname(binlog), *temporary)
+    binlog, named = ask(session, queries.DIRECTORIES, STATEMENT, _directories)
     directories = tuple(each for each in dict.fromkeys(named) if each.startswith("/"))
     return node.servers.look_at_disks(process, directories, binlog, stalled.child_of(before))
+
+
+def _directories(rows: list[Row]) -> tuple[str, tuple[str, ...]]:
+    """The path of the binary logs without their numbers, and all directories."""
+    row = rows[0]
+    temporary = (row["tmpdir"] or "").split(":")  # a list is used in turn
+    binlog = row["binlog"] or ""
+    return binlog, (row["datadir"] or "", os.path.dirname(binlog), *temporary)
 
 
 def _up_to_date(node: Node, session: Session, facts: Facts, peer: Session, theirs: Facts) -> bool:

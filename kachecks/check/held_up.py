@@ -14,6 +14,7 @@ from kachecks.check.stalled import LOCKED, SERVER_THREADS
 from kachecks.lean import shown, suppress
 from kachecks.mysql import lock_waits, queries
 from kachecks.mysql.errors import SessionError
+from kachecks.mysql.session import Session, ask
 from kachecks.state.signs import Sign
 
 TYPE_CHECKING = False
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from kachecks.mysql.facts import Row
-    from kachecks.mysql.session import Session
 
 LONGEST = 64
 """Characters of a server's text that are shown."""
@@ -65,8 +65,7 @@ def _holder(session: Session, rows: list[Row], ours: Collection[str]) -> str:
     """As far as it can be told. performance_schema may be off, or not ours to read."""
     known = ""
     with suppress(SessionError):
-        holders = session.query(queries.LOCK_HOLDER, 1.0)
-        known = (holders[0]["id"] or "") if holders else ""
+        known = ask(session, queries.LOCK_HOLDER, 1.0, _first)
     others = [row for row in rows if _may_hold(row, ours)]
     for row in others:
         if row["Id"] == known:
@@ -80,6 +79,10 @@ def _holder(session: Session, rows: list[Row], ours: Collection[str]) -> str:
         f"who of {len(others)} others holds the lock cannot be told without SELECT on"
         f" performance_schema.metadata_locks and threads; {_named(oldest)} has been so the longest"
     )
+
+
+def _first(rows: list[Row]) -> str:
+    return (rows[0]["id"] or "") if rows else ""
 
 
 def _may_hold(row: Row, ours: Collection[str]) -> bool:

@@ -100,7 +100,7 @@ class Run:
                 verdict = finish_promotion(node, seen, verdict)
             verdict = self._fence(seen, verdict)
         except Exception as error:  # noqa: BLE001 - what was seen still counts
-            sentence = f"{verdict.sentence}; unexpected {type(error).__name__}: {error}"
+            sentence = f"{verdict.sentence}; {_told(error)}"
             verdict = verdict._replace(status=verdict.status_if_open, sentence=sentence)
         if seen.holder and verdict.status and verdict.reason in GIVES_WAY:
             why = f"{verdict.reason}: {verdict.sentence}"
@@ -133,6 +133,19 @@ class Run:
         if isolated:  # the two clocks run, so closing comes first
             return Observation(node.network.vip_here(), False, None, isolated=isolated)
         seen, self._session = observe(node)
+        try:
+            seen = self._look_further(seen, hanging)
+        except Exception as error:
+            if not self._act:
+                raise
+            self._trouble = _told(error)
+        if isolation.stale:
+            seen = seen._replace(isolated=self._isolated(isolation))
+        return seen
+
+    def _look_further(self, seen: Observation, hanging: Sign | None) -> Observation:
+        """At the marks, the disks, the peer."""
+        node = self._node
         seen = seen._replace(
             gave_way=self._gave_way(seen), maintenance=node.current_maintenance(keep_copy=self._act)
         )
@@ -142,8 +155,6 @@ class Run:
             from kachecks.transitions.giving_way import ask_peer
 
             seen = seen._replace(peer=ask_peer(node))
-        if isolation.stale:
-            seen = seen._replace(isolated=self._isolated(isolation))
         return seen
 
     def _isolated(self, isolation: Isolation) -> str:
@@ -211,11 +222,8 @@ class Run:
             elsewhere = (
                 bool(found.degraded) and not holder and bool(node.network.holder_elsewhere())
             )
-        except (StateError, OSError) as error:
-            self._trouble = str(error)
-            return seen
-        except Exception as error:  # noqa: BLE001 - a server's answer that makes no sense
-            self._trouble = f"unexpected {type(error).__name__}: {error}"
+        except Exception as error:  # noqa: BLE001 - what this server has said still counts
+            self._trouble = _told(error)
             return seen
         return seen._replace(found=found, peer=found.peer, vip_elsewhere=elsewhere)
 
@@ -343,5 +351,10 @@ class Run:
         verdict says so."""
         try:
             work()
-        except StateError as error:
-            self._trouble = str(error)
+        except Exception as error:  # noqa: BLE001 - a server may have to be closed all the same
+            self._trouble = _told(error)
+
+
+def _told(error: Exception) -> str:
+    known = isinstance(error, (StateError, OSError))
+    return str(error) if known else f"unexpected {type(error).__name__}: {error}"

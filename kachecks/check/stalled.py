@@ -14,14 +14,14 @@ from kachecks.check.verdict import STALLED_AFTER
 from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql import positions, queries
 from kachecks.mysql.errors import SessionError
+from kachecks.mysql.facts import Row, number_of
+from kachecks.mysql.session import Session, ask
 from kachecks.mysqld_process import Process
 from kachecks.state.signs import Progress, Sign, Signs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kachecks.mysql.disks import Disks
-    from kachecks.mysql.facts import Row
-    from kachecks.mysql.session import Session
 
 LOOKS = 5
 """Looks in a row that must have seen it. They come every second; on a host that has no CPU to spare
@@ -106,9 +106,12 @@ def progress_of(session: Session, seconds: float, disks: Disks) -> Progress:
         position = positions.executed(session, seconds)
         committed = f"{crc32(f'{position.gtids} {position.applied}'.encode()):08x}"
     with suppress(SessionError):
-        rows = session.query(queries.SEMI_SYNC_ACKNOWLEDGED, seconds)
-        acknowledged = "".join(filter(str.isdigit, "".join(row["Value"] or "" for row in rows)))
+        acknowledged = ask(session, queries.SEMI_SYNC_ACKNOWLEDGED, seconds, _acknowledged)
     return Progress(committed, acknowledged, disks.binlog.replace("\t", ""), disks.device)
+
+
+def _acknowledged(rows: list[Row]) -> str:
+    return "".join(str(number_of(row, "Value")) for row in rows)
 
 
 def judged(before: Signs, seen: tuple[Sign, ...], progress: Progress, now: float) -> Stall:

@@ -6,8 +6,8 @@ read_only says what we let it do; this is what it was started or told to do by s
 from __future__ import annotations
 
 from kachecks.mysql import queries
-from kachecks.mysql.facts import Facts
-from kachecks.mysql.session import Session
+from kachecks.mysql.facts import Facts, Row, is_on, number_of
+from kachecks.mysql.session import Session, ask
 
 
 def why_unable(session: Session, facts: Facts, seconds: float) -> str:
@@ -20,20 +20,29 @@ def why_unable(session: Session, facts: Facts, seconds: float) -> str:
 
     Raises SessionError.
     """
-    (row,) = session.query(queries.ability(session.version), seconds)
-    forced = row["innodb_force_recovery"] or "0"
-    if forced != "0":
+
+    def hindrance(rows: list[Row]) -> str:
+        return _hindrance(rows[0], session.version.mariadb)
+
+    why = ask(session, queries.ability(session.version), seconds, hindrance)
+    if why or not facts.group_member:
+        return why
+    return "it is a member of Group Replication, which decides by itself who may write"
+
+
+def _hindrance(row: Row, mariadb: bool) -> str:
+    """Raises KeyError, Nonsense."""
+    forced = number_of(row, "innodb_force_recovery")
+    if forced:
         return f"innodb_force_recovery is {forced}: it was started to save what can be read"
-    if (row["innodb_read_only"] or "") in ("1", "ON"):
+    if is_on(row, "innodb_read_only"):
         return "innodb_read_only is ON: InnoDB refuses all writes"
-    if (row["offline_mode"] or "") in ("1", "ON"):
+    if is_on(row, "offline_mode"):
         return "offline_mode is ON: it lets no client in but administrators"
-    if (row["transaction_read_only"] or "") in ("1", "ON"):
-        name = "tx_read_only" if session.version.mariadb else "transaction_read_only"
+    if is_on(row, "transaction_read_only"):
+        name = "tx_read_only" if mariadb else "transaction_read_only"
         return (
             f"{name} is ON, so new clients may only read (1792): SET GLOBAL {name} = 0, and the"
             " clients must connect anew"
         )
-    if facts.group_member:
-        return "it is a member of Group Replication, which decides by itself who may write"
     return ""

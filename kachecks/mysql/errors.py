@@ -85,7 +85,8 @@ class ServerError(SessionError):
 class BrokenAnswer(ServerError):
     """A server that is alive sent what no honest server sends, or more than an answer may hold.
 
-    The session cannot be used any more, as nobody knows where the next answer would begin.
+    Where it is the connection that broke, nobody knows where the next answer would begin, so the
+    session cannot be used any more.
     """
 
     def __init__(self, message: str, errno: int = 0) -> None:
@@ -130,6 +131,30 @@ def not_connected(errno: int, where: object, message: str, local: bool = False) 
     if errno == TRY_AGAIN:
         return NoAnswer(f"{where} accepts no more connections: {message}")
     return DriverError(f"cannot connect to {where}: {message}")
+
+
+class Nonsense(ValueError):
+    """A value that no server has; the text names it, and holds nothing of what was sent."""
+
+
+def broken_answer(address: str, sql: str, error: Exception) -> BrokenAnswer:
+    """The server has answered with rows that make no sense: as good as an error that it sent. Its
+    session can still be used.
+
+    Args:
+        error: what whoever read the rows has met.
+    """
+    why = f"unexpected {type(error).__name__}"  # its text may hold what was sent
+    if isinstance(error, Nonsense):
+        why = str(error)
+    elif isinstance(error, KeyError):
+        why = f"no column {error.args[0]}"
+    elif isinstance(error, IndexError):
+        why = "no row"
+    asked = sql if len(sql) <= 64 else f"{sql[:64]}..."
+    return BrokenAnswer(
+        f"{address} gave a broken answer to {asked}: {why}; check what listens there"
+    )
 
 
 def word_for(error: SessionError) -> str:

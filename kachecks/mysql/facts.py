@@ -7,9 +7,91 @@ before 8.0.22 and all MariaDB say Master and Slave, newer MySQL says Source and 
 from __future__ import annotations
 
 from kachecks.lean import NamedTuple, shown
-from kachecks.mysql.errors import CONNECTIONS_USED_UP
+from kachecks.mysql.errors import CONNECTIONS_USED_UP, Nonsense
 
 Row = dict[str, "str | None"]
+
+LONGEST_NUMBER = 20
+"""Digits of 2^64; a server has no longer ones."""
+
+DIGITS = frozenset("0123456789")
+HEXADECIMAL = DIGITS | frozenset("abcdefABCDEF")
+TAG = frozenset("_abcdefghijklmnopqrstuvwxyz") | DIGITS
+
+
+def text_of(row: Row, column: str) -> str:
+    """What must not be NULL. Raises KeyError, Nonsense."""
+    text = row[column]
+    if text is None:
+        raise Nonsense(f"{column} is NULL")
+    return text
+
+
+def number_of(row: Row, column: str) -> int:
+    """A whole number. Raises KeyError, Nonsense."""
+    text = text_of(row, column)
+    digits = text[1:] if text[:1] == "-" else text
+    if not _is_number(digits):
+        raise Nonsense(f"{column} is no number")
+    return int(text)
+
+
+def is_on(row: Row, column: str) -> bool:
+    """A switch. Raises KeyError, Nonsense."""
+    word = text_of(row, column).upper()
+    if word not in ("0", "OFF", "1", "ON"):
+        raise Nonsense(f"{column} is neither ON nor OFF")
+    return word in ("1", "ON")
+
+
+def uuid_of(row: Row, column: str) -> str:
+    """A server_uuid. Raises KeyError, Nonsense."""
+    text = text_of(row, column)
+    if not _is_uuid(text):
+        raise Nonsense(f"{column} is no UUID")
+    return text
+
+
+def gtids_of(row: Row, column: str, mariadb: bool) -> str:
+    """A GTID set (MySQL) or a list of GTIDs (MariaDB), without newlines and spaces; "" if there are
+    none.
+
+    Raises KeyError, Nonsense.
+    """
+    text = text_of(row, column).replace("\n", "").replace(" ", "")
+    good = _is_gtid if mariadb else _is_part
+    if not all(map(good, filter(None, text.split(",")))):
+        raise Nonsense(f"{column} holds no GTIDs")
+    return text
+
+
+def _is_gtid(text: str) -> bool:
+    """Such as ``1-2-345``."""
+    numbers = text.split("-")
+    return len(numbers) == 3 and all(map(_is_number, numbers))
+
+
+def _is_part(text: str) -> bool:
+    """Such as ``UUID:1-5:7``; MySQL 8.3 and later also ``UUID:1-5:tag:1-3``."""
+    uuid, *rest = text.split(":")
+    return _is_uuid(uuid) and bool(rest) and all(map(_is_interval, rest))
+
+
+def _is_interval(text: str) -> bool:
+    """A number, two of them, or the tag of the intervals that follow."""
+    if text[:1] not in DIGITS:
+        return bool(text) and TAG.issuperset(text)
+    return all(map(_is_number, text.split("-", 1)))
+
+
+def _is_number(text: str) -> bool:
+    return 0 < len(text) <= LONGEST_NUMBER and DIGITS.issuperset(text)
+
+
+def _is_uuid(text: str) -> bool:
+    return tuple(map(len, text.split("-"))) == (8, 4, 4, 4, 12) and HEXADECIMAL.issuperset(
+        text.replace("-", "")
+    )
 
 
 class Version(NamedTuple):
@@ -151,9 +233,9 @@ LONGEST_LAG = 2**31
 """Seconds, 68 years. 4294967295 is a difference below 0 that a server has taken for a huge one."""
 
 
-def _lag(text: str | None) -> int | None:
+def _lag(row: Row, column: str) -> int | None:
     """None also for what is no time: less than 0 (a source's clock that is ahead), or for ever."""
-    seconds = -1 if text is None else int(text)
+    seconds = -1 if row[column] is None else number_of(row, column)
     return seconds if 0 <= seconds < LONGEST_LAG else None
 
 
@@ -176,39 +258,35 @@ def parse_channel(row: Row) -> Channel:
 
     Raises:
         KeyError: a column that every supported version has is missing; it is named.
+        Nonsense: a value that none has.
     """
 
+    def named(new: str, old: str) -> str:
+        return new if new in row else old
+
     def text(new: str, old: str = "") -> str:
-        if new in row:
-            return row[new] or ""
-        return row[old or new] or ""
+        return row[named(new, old or new)] or ""
 
-    def number(new: str, old: str = "") -> int:
-        return int(text(new, old) or 0)
-
-    def either(new: str, old: str) -> str | None:
-        return row[new] if new in row else row[old]
-
-    lag = either("Seconds_Behind_Source", "Seconds_Behind_Master")
     gtid, received_gtid, source_id = _by_gtid(row)
+    heartbeats = "Slave_received_heartbeats"
     return Channel(
         name=row.get("Channel_Name") or row.get("Connection_name") or "",
         source_host=shown(text("Source_Host", "Master_Host"), LONGEST_NAME),
-        source_port=number("Source_Port", "Master_Port"),
-        receiver=text("Replica_IO_Running", "Slave_IO_Running"),
-        applier=text("Replica_SQL_Running", "Slave_SQL_Running") == "Yes",
-        receiver_errno=number("Last_IO_Errno"),
+        source_port=number_of(row, named("Source_Port", "Master_Port")),
+        receiver=text_of(row, named("Replica_IO_Running", "Slave_IO_Running")),
+        applier=text_of(row, named("Replica_SQL_Running", "Slave_SQL_Running")) == "Yes",
+        receiver_errno=number_of(row, "Last_IO_Errno"),
         receiver_error=shown(text("Last_IO_Error"), LONGEST_ERROR),
-        applier_errno=number("Last_SQL_Errno"),
+        applier_errno=number_of(row, "Last_SQL_Errno"),
         applier_error=shown(text("Last_SQL_Error"), LONGEST_ERROR),
-        lag_seconds=_lag(lag),
+        lag_seconds=_lag(row, named("Seconds_Behind_Source", "Seconds_Behind_Master")),
         gtid=gtid,
         received_gtid=received_gtid,
         read_up_to=(
             f"{text('Source_Log_File', 'Master_Log_File')}"
             f":{text('Read_Source_Log_Pos', 'Read_Master_Log_Pos')}"
         ),
-        heartbeats=int(row.get("Slave_received_heartbeats") or 0),
+        heartbeats=number_of(row, heartbeats) if heartbeats in row else 0,
         source_id=source_id,
         filters=tuple(
             shown(f"{name} = {row[name]}", LONGEST_NAME) for name in FILTERS if row.get(name)
@@ -218,13 +296,13 @@ def parse_channel(row: Row) -> Channel:
 
 def _by_gtid(row: Row) -> tuple[bool, str, str]:
     """Whether positions are GTIDs; the GTIDs received; the identity of the source."""
-    using = row.get("Using_Gtid")
-    if using is None:
-        received = (row.get("Retrieved_Gtid_Set") or "").replace("\n", "")
-        source = row.get("Source_UUID") or row.get("Master_UUID") or ""
-        return row.get("Auto_Position") == "1", received, source
-    source = row.get("Source_Server_Id") or row.get("Master_Server_Id") or "0"
-    return using != "No", row.get("Gtid_IO_Pos") or "", "" if source == "0" else source
+    mariadb = "Using_Gtid" in row
+    received = gtids_of(row, "Gtid_IO_Pos" if mariadb else "Retrieved_Gtid_Set", mariadb)
+    if mariadb:
+        source = row.get("Source_Server_Id") or row.get("Master_Server_Id") or "0"
+        return text_of(row, "Using_Gtid") != "No", received, "" if source == "0" else source
+    source = row.get("Source_UUID") or row.get("Master_UUID") or ""
+    return is_on(row, "Auto_Position"), received, source
 
 
 GROUP_CHANNEL = "group_replication_applier"
@@ -263,14 +341,19 @@ def parse_access(version: Version, row: Row) -> Access:
     Closed means super_read_only on MySQL (5.7.8 and later), which nobody can write through. On
     MariaDB 12.0 and later, where read_only is a word, it means NO_LOCK_NO_ADMIN. Older MariaDB has
     nothing stronger than read_only (MariaDB manual, read_only).
+
+    Raises:
+        KeyError, Nonsense: not known.
     """
-    read_only = (row["read_only"] or "").upper()
-    writable = read_only in ("0", "OFF")
-    if not version.mariadb:
-        return Access(writable, not writable and (row["super_read_only"] or "") in ("1", "ON"))
-    if version.number >= (12, 0, 0):
-        return Access(writable, read_only in ("NO_LOCK_NO_ADMIN", "3"))
-    return Access(writable, not writable)
+    if version.mariadb and version.number >= (12, 0, 0):
+        word = text_of(row, "read_only").upper()
+        if word in ("NO_LOCK", "2", "NO_LOCK_NO_ADMIN", "3"):
+            return Access(writable=False, closed=word in ("NO_LOCK_NO_ADMIN", "3"))
+        return Access(not is_on(row, "read_only"), closed=False)
+    writable = not is_on(row, "read_only")
+    if version.mariadb:
+        return Access(writable, not writable)
+    return Access(writable, is_on(row, "super_read_only") and not writable)
 
 
 def channels_by_identity(channels: tuple[Channel, ...], identity: str) -> tuple[Channel, ...]:

@@ -6,8 +6,8 @@ MySQL's GTID sets are subtracted by the server, MariaDB's are compared by mysql.
 from __future__ import annotations
 
 from kachecks.mysql import queries
-from kachecks.mysql.errors import NoGtids
-from kachecks.mysql.facts import Channel
+from kachecks.mysql.errors import NoGtids, Nonsense
+from kachecks.mysql.facts import Channel, Row, gtids_of, text_of
 from kachecks.mysql.gtid import (
     Position,
     lost_of,
@@ -16,7 +16,7 @@ from kachecks.mysql.gtid import (
     parse_gtid,
     split_gtids,
 )
-from kachecks.mysql.session import Session
+from kachecks.mysql.session import Session, ask
 
 
 def executed(session: Session, seconds: float) -> Position:
@@ -26,11 +26,17 @@ def executed(session: Session, seconds: float) -> Position:
         NoGtids: GTIDs are switched off there (MySQL), so nobody can tell.
         SessionError: as the server or the network has it.
     """
-    row = session.query(queries.executed(session.version), seconds)[0]
-    mode = row["gtid_mode"] or ""
-    if not session.version.mariadb and not mode.startswith("ON"):
-        raise NoGtids(mode)
-    return Position((row["executed"] or "").replace("\n", ""), row["applied"] or "")
+    mariadb = session.version.mariadb
+
+    def position(rows: list[Row]) -> Position:
+        mode = text_of(rows[0], "gtid_mode")
+        if not mariadb and mode in ("OFF", "OFF_PERMISSIVE"):
+            raise NoGtids(mode)
+        if not mariadb and mode not in ("ON", "ON_PERMISSIVE"):
+            raise Nonsense("gtid_mode is none that MySQL has")
+        return Position(*(gtids_of(rows[0], each, mariadb) for each in ("executed", "applied")))
+
+    return ask(session, queries.executed(session.version), seconds, position)
 
 
 def missing(session: Session, wanted: Position, seconds: float) -> str:
@@ -40,7 +46,7 @@ def missing(session: Session, wanted: Position, seconds: float) -> str:
     own = executed(session, seconds)
     if session.version.mariadb:
         return ",".join(mariadb_missing(wanted.gtids, own))
-    return _subtracted(session, wanted.gtids, own.gtids, seconds)
+    return subtracted(session, wanted.gtids, own.gtids, seconds)
 
 
 def beyond(session: Session, theirs: Position, identity: str, seconds: float) -> str:
@@ -49,7 +55,7 @@ def beyond(session: Session, theirs: Position, identity: str, seconds: float) ->
     own = executed(session, seconds)
     if session.version.mariadb:  # a position that was set by hand is in no binary log
         return lost_of(identity, ",".join(mariadb_missing(f"{own.gtids},{own.applied}", theirs)))
-    return lost_of(identity, _subtracted(session, own.gtids, theirs.gtids, seconds))
+    return lost_of(identity, subtracted(session, own.gtids, theirs.gtids, seconds))
 
 
 def not_received(
@@ -67,7 +73,7 @@ def not_received(
             relayed = Position(channel.received_gtid)
             left = ",".join(mariadb_missing(left, relayed))
         else:
-            left = _subtracted(session, left, channel.received_gtid, seconds)
+            left = subtracted(session, left, channel.received_gtid, seconds)
     return left
 
 
@@ -83,7 +89,7 @@ def unapplied(session: Session, channel: Channel, server_id: int, seconds: float
         )
         return ",".join(mariadb_missing(others, executed(session, seconds)))
     own = executed(session, seconds).gtids
-    return _subtracted(session, channel.received_gtid, own, seconds)
+    return subtracted(session, channel.received_gtid, own, seconds)
 
 
 def others_of(session: Session, identity: str, seconds: float) -> str:
@@ -91,6 +97,11 @@ def others_of(session: Session, identity: str, seconds: float) -> str:
     return of_others(executed(session, seconds), identity)
 
 
-def _subtracted(session: Session, gtids: str, others: str, seconds: float) -> str:
-    row = session.query(queries.gtid_missing(gtids, others), seconds)[0]
-    return (row["missing"] or "").replace("\n", "")
+def subtracted(session: Session, gtids: str, others: str, seconds: float) -> str:
+    """MySQL: what of one GTID set is not in another. Raises SessionError."""
+    return ask(
+        session,
+        queries.gtid_missing(gtids, others),
+        seconds,
+        lambda rows: gtids_of(rows[0], "missing", mariadb=False),
+    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from kachecks.mysql import queries
 from kachecks.mysql.errors import ServerError
-from kachecks.mysql.session import Session
+from kachecks.mysql.session import Session, ask
 
 
 def prepared(session: Session, timeout: float) -> int | None:
@@ -20,7 +20,7 @@ def prepared(session: Session, timeout: float) -> int | None:
         SessionError: the server did not answer.
     """
     try:
-        return len(session.query(queries.PREPARED, timeout))
+        return ask(session, queries.PREPARED, timeout, len)
     except ServerError:
         return None
 

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from kachecks.mysql import queries
 from kachecks.mysql.errors import CLOSED, OPEN, NoAnswer, ServerError, SessionError, word_for
-from kachecks.mysql.facts import GROUP_CHANNEL, Access, Facts, parse_access, parse_channel
-from kachecks.mysql.session import Session
+from kachecks.mysql.facts import (
+    GROUP_CHANNEL,
+    Access,
+    Facts,
+    Row,
+    number_of,
+    parse_access,
+    parse_channel,
+    uuid_of,
+)
+from kachecks.mysql.session import Session, ask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,8 +23,10 @@ if TYPE_CHECKING:
 
 def probe_access(session: Session, timeout: float) -> Access:
     """Open or closed: one statement, no privilege. Raises SessionError."""
-    row = session.query(queries.globals_of(session.version), timeout)[0]
-    return parse_access(session.version, row)
+    version = session.version
+    return ask(
+        session, queries.globals_of(version), timeout, lambda rows: parse_access(version, rows[0])
+    )
 
 
 def condition(connect: Callable[[float], Session], seconds: float) -> str:
@@ -49,27 +60,56 @@ def probe_identity(session: Session, timeout: float) -> Facts:
     """Identity and access: one statement, no privilege. Nothing is known of the channels then.
     Raises SessionError."""
     version = session.version
-    row = session.query(queries.globals_of(version), timeout)[0]
-    access = parse_access(version, row)
-    return Facts(
-        version=version,
-        server_id=int(row["server_id"] or 0),
-        server_uuid=row.get("server_uuid") or "",
-        writable=access.writable,
-        closed=access.closed,
-        channels=(),
-        channels_known=False,
-    )
+
+    def identity(rows: list[Row]) -> Facts:
+        access = parse_access(version, rows[0])
+        return Facts(
+            version=version,
+            server_id=number_of(rows[0], "server_id"),
+            server_uuid="" if version.mariadb else uuid_of(rows[0], "server_uuid"),
+            writable=access.writable,
+            closed=access.closed,
+            channels=(),
+            channels_known=False,
+        )
+
+    return ask(session, queries.globals_of(version), timeout, identity)
 
 
 def probe_replication(session: Session, facts: Facts, timeout: float) -> Facts:
     """The same server with its channels. Raises SessionError as ``probe``."""
-    rows = session.query(queries.replication_status(session.version), timeout)
-    channels = tuple(parse_channel(channel) for channel in rows)
+    statement = queries.replication_status(session.version)
+    channels = ask(session, statement, timeout, lambda rows: tuple(map(parse_channel, rows)))
     return facts._replace(
         channels=channels,
         group_member=any(each.name == GROUP_CHANNEL and each.applier for each in channels),
         channels_known=True,
+    )
+
+
+def processlist(session: Session, timeout: float) -> list[Row]:
+    """All sessions of a server. Id is a number, Time is one or NULL, and no column is missing.
+    Raises SessionError."""
+    return ask(session, queries.PROCESSLIST, timeout, _processes)
+
+
+def _processes(rows: list[Row]) -> list[Row]:
+    for row in rows:
+        number_of(row, "Id")
+        if row["Time"] is not None:
+            number_of(row, "Time")
+        for column in ("User", "Host", "Command", "State", "db", "Info"):
+            row[column]
+    return rows
+
+
+def uptime(session: Session, timeout: float) -> int | None:
+    """Whole seconds since the server's start; None where it does not tell. Raises SessionError."""
+    return ask(
+        session,
+        queries.UPTIME,
+        timeout,
+        lambda rows: number_of(rows[0], "Value") if rows else None,
     )
 
 
@@ -88,7 +128,7 @@ def must_not_be_stuck(session: Session, timeout: float) -> None:
     """
     statement = queries.replication_status(session.version)
     try:
-        rows = session.query(queries.PROCESSLIST, timeout)
+        rows = processlist(session, timeout)
     except ServerError:
         return
     ages = (row["Time"] or "" for row in rows if row["Info"] == statement)

@@ -62,14 +62,17 @@ def executed(version: Version) -> str:
 
 
 def gtid_missing(wanted: str, present: str) -> str:
-    """MySQL: the transactions of one set that another lacks. Both are checked to be GTID sets."""
+    """MySQL: the transactions of one set that another lacks. Both are checked to be GTID sets.
+
+    Raises ValueError: one is none. What a server sends was checked when it was read.
+    """
     return f"SELECT GTID_SUBTRACT('{_gtid_set(wanted)}', '{_gtid_set(present)}') AS missing"
 
 
 def _gtid_set(text: str) -> str:
     compact = text.replace("\n", "").replace(" ", "")
     if any(not (character.isalnum() or character in "-:,_") for character in compact):
-        raise ValueError(f"not a GTID set: {text!r}")
+        raise ValueError("this is not a GTID set")
     return compact
 
 
@@ -190,14 +193,26 @@ def kill(connection_id: str) -> str:
     return f"KILL {int(connection_id)}"
 
 
+SEMI_SYNC_SWITCHES = ("rpl_semi_sync_master_enabled", "rpl_semi_sync_source_enabled")
+"""The names that servers give it: MySQL before 8.0.26 and MariaDB, and MySQL since then."""
+
+
 def switch_off(variable: str) -> str:
-    """Switch semi-sync off: commits that wait for an acknowledgement go on without it."""
-    return f"SET GLOBAL {variable} = 0"
+    """Switch semi-sync off: commits that wait for an acknowledgement go on without it. Raises
+    ValueError: it is none of the switches."""
+    return f"SET GLOBAL {_semi_sync(variable)} = 0"
 
 
 def switch_on(variable: str) -> str:
-    """Switch semi-sync on again, once nobody can write."""
-    return f"SET GLOBAL {variable} = 1"
+    """Switch semi-sync on again, once nobody can write. Raises ValueError: it is none of the
+    switches."""
+    return f"SET GLOBAL {_semi_sync(variable)} = 1"
+
+
+def _semi_sync(variable: str) -> str:
+    if variable not in SEMI_SYNC_SWITCHES:
+        raise ValueError("this is no switch of semi-sync")
+    return variable
 
 
 def take_lock(name: str, seconds: int) -> str:

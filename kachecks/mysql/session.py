@@ -24,6 +24,7 @@ from kachecks.mysql.errors import (
     ServerError,
     SessionError,
     Unreachable,
+    broken_answer,
 )
 from kachecks.mysql.facts import supported_version
 
@@ -31,11 +32,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
     from collections.abc import Iterator
-    from typing import Any, Callable
+    from typing import Any, Callable, TypeVar
 
     from kachecks.config.options import Login
     from kachecks.mysql.driver import Connection
     from kachecks.mysql.facts import Row, Version
+
+    Meaning = TypeVar("Meaning")
 
 __all__ = [
     "Address",
@@ -49,6 +52,7 @@ __all__ = [
     "Session",
     "SessionError",
     "Unreachable",
+    "ask",
     "local_address",
     "peer_address",
 ]
@@ -62,6 +66,25 @@ def local_address(login: Login) -> Address:
 def peer_address(login: Login, peer: str) -> Address:
     """Where the other node's server listens."""
     return Address(login, peer, None)
+
+
+def ask(
+    session: Session, sql: str, timeout: float, read: Callable[[list[Row]], Meaning]
+) -> Meaning:
+    """What ``read`` makes of the rows of a statement that changes nothing.
+
+    All rows are read here: a peer, or whatever answers in its place, may send anything, and that
+    must be one of the errors that everybody who asks a server is prepared for.
+
+    Raises:
+        BrokenAnswer: ``read`` could make nothing of them.
+        SessionError: as ``Session.query``.
+    """
+    rows = session.query(sql, timeout)
+    try:
+        return read(rows)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise broken_answer(str(session.address), sql, error) from None
 
 
 KNOCK = 0.3

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple, suppress
-from kachecks.mysql import lock_waits, positions, queries
+from kachecks.mysql import lock_waits, positions
 from kachecks.mysql.gtid import Position
 from kachecks.mysql.gtid_count import count, mariadb_count
+from kachecks.mysql.probe import processlist
 from kachecks.mysql.session import Session, SessionError
 from kachecks.node import Node
 
@@ -73,7 +74,7 @@ def held_up(node: Node, peer: Session) -> str:
     for look in range(2):
         if look:
             node.clock.sleep(STILL)
-        lock = lock_waits.of_the_applier(peer.query(queries.PROCESSLIST, STATEMENT))
+        lock = lock_waits.of_the_applier(processlist(peer, STATEMENT))
         if not lock:
             break
     return lock

@@ -7,6 +7,7 @@ from kachecks.bounded import Budget, Clock
 from kachecks.lean import NamedTuple
 from kachecks.mysql import queries
 from kachecks.mysql.errors import NO_SUCH_THREAD, NOT_OURS_TO_KILL
+from kachecks.mysql.probe import processlist
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Cutter:
             SessionError: as the server or the network has it.
         """
         spend = Budget(self._clock, seconds)
-        rows = self._session.query(queries.PROCESSLIST, budget.left(at_most=2.0))
+        rows = processlist(self._session, budget.left(at_most=2.0))
         clients = [row for row in rows if self._is_client(row)]
         ending = [row["User"] or "" for row in clients if row["Command"] == "Killed"]
         left = [row for row in clients if row["Command"] != "Killed"]

@@ -8,9 +8,10 @@ from __future__ import annotations
 from kachecks.bounded import Budget, Clock
 from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql import queries
-from kachecks.mysql.errors import LOCK_WAIT_TIMEOUT, NOT_ALLOWED
+from kachecks.mysql.errors import LOCK_WAIT_TIMEOUT, NOT_ALLOWED, BrokenAnswer, Nonsense
+from kachecks.mysql.facts import Row, text_of
 from kachecks.mysql.probe import probe_access
-from kachecks.mysql.session import Lost, NoAnswer, ServerError, Session, SessionError
+from kachecks.mysql.session import Lost, NoAnswer, ServerError, Session, SessionError, ask
 from kachecks.transitions.clients import Cutter
 
 TYPE_CHECKING = False
@@ -47,6 +48,14 @@ class Closed(NamedTuple):
     remark: str = ""  # what could not be done after closing
     quiet: bool = True  # False: an account that may write through read_only keeps coming back
     answers: bool = True  # False: it was lost, or mute, before its last clients were cut
+
+
+def _switches(rows: list[Row]) -> list[str]:
+    """Raises Nonsense: these are others than were asked for."""
+    names = [text_of(row, "Variable_name") for row in rows]
+    if not set(names) <= set(queries.SEMI_SYNC_SWITCHES):
+        raise Nonsense("another variable")
+    return names
 
 
 class Closing:
@@ -103,7 +112,8 @@ class Closing:
         """
         budget, self._note = self._budget, note
         self._session.execute(queries.PREPARE_TO_CLOSE, budget.left(at_most=1.0))
-        self._cutter.cut(budget, min(CUT_FIRST, budget.left() / 3))
+        with suppress(BrokenAnswer):  # who is connected is not told; what can be closed is closed
+            self._cutter.cut(budget, min(CUT_FIRST, budget.left() / 3))
         try:
             self._close()
         except (NotClosed, SessionError):
@@ -177,16 +187,20 @@ class Closing:
             return frozenset()
         seconds = self._budget.left(at_most=1.0)
         try:
-            rows = self._session.query(queries.WRITE_THROUGH_ACCOUNTS, seconds)
+            return ask(
+                self._session,
+                queries.WRITE_THROUGH_ACCOUNTS,
+                seconds,
+                lambda rows: frozenset(row["user"] or "" for row in rows),
+            )
         except ServerError:
             return frozenset({"root"})
-        return frozenset(row["user"] or "" for row in rows)
 
     def _switch_off_semi_sync(self) -> None:
         """Release commits that wait for an acknowledgement."""
         session, budget = self._session, self._budget
-        for row in session.query(queries.SEMI_SYNC_SOURCE, budget.left(at_most=1.0)):
-            variable = row["Variable_name"] or ""
+        seconds = budget.left(at_most=1.0)
+        for variable in ask(session, queries.SEMI_SYNC_SOURCE, seconds, _switches):
             self._note([*self._semi_sync, variable])
             try:
                 session.execute(queries.switch_off(variable), budget.left(at_most=1.0))

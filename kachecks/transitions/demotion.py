@@ -9,9 +9,18 @@ from __future__ import annotations
 from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql import positions, prepared, queries
-from kachecks.mysql.errors import CONNECTIONS_USED_UP, NOT_ALLOWED
-from kachecks.mysql.probe import probe_access
-from kachecks.mysql.session import DriverError, Lost, Refused, ServerError, Session, SessionError
+from kachecks.mysql.errors import CONNECTIONS_USED_UP, NOT_ALLOWED, BrokenAnswer
+from kachecks.mysql.facts import Access
+from kachecks.mysql.probe import probe_access, processlist
+from kachecks.mysql.session import (
+    DriverError,
+    Lost,
+    Refused,
+    ServerError,
+    Session,
+    SessionError,
+    ask,
+)
 from kachecks.mysqld_process import Process
 from kachecks.node import Node
 from kachecks.state.files import StateError
@@ -87,7 +96,7 @@ def close_server(node: Node, steps: Steps, budget: Budget, connect: float) -> Cl
     session = _connect(node, budget, connect)
     steps.done("connect")
     try:
-        access = probe_access(session, budget.left(at_most=1.0))
+        access = _access(session, budget.left(at_most=1.0))
         if access.closed and mark is None:
             with suppress(OSError):
                 if not node.network.vip_here():
@@ -96,7 +105,7 @@ def close_server(node: Node, steps: Steps, budget: Budget, connect: float) -> Cl
                 switch_on_again(node, session)
             return ClosedServer(None, "")
         if access.writable:
-            with suppress(StateError):  # what cannot be noted must still be closed
+            with suppress(StateError, OSError):  # what cannot be noted must still be closed
                 node.marks.mark_open(node.servers.process_of(session))
         closing = Closing(
             session, node.clock, budget, own_users(node), lambda: node.servers.connect_local(1.0)
@@ -119,6 +128,15 @@ def close_server(node: Node, steps: Steps, budget: Budget, connect: float) -> Cl
         session.close()
 
 
+def _access(session: Session, seconds: float) -> Access:
+    """Neither open nor closed where the answer is broken: then it is closed all the same, and what
+    counts is how it is read back. Raises SessionError."""
+    try:
+        return probe_access(session, seconds)
+    except BrokenAnswer:
+        return Access(writable=False, closed=False)
+
+
 def cut_readers(node: Node, session: Session, budget: Budget) -> int:
     """Cut those who read this closed server's binary log through the VIP, such as change data
     capture; how many.
@@ -131,7 +149,7 @@ def cut_readers(node: Node, session: Session, budget: Budget) -> int:
         ports = node.servers.connections_through_vip()
         if not ports:
             return 0
-        rows = session.query(queries.PROCESSLIST, budget.left(at_most=1.0))
+        rows = processlist(session, budget.left(at_most=1.0))
         kills = [queries.kill(row["Id"] or "0") for row in rows if _reads_from(row, ports)]
         errors = session.execute_each(
             kills, budget.left(at_most=CUT_READERS), budget.left(at_most=1.0)
@@ -143,7 +161,7 @@ def cut_readers(node: Node, session: Session, budget: Budget) -> int:
 def _reads_from(row: Row, ports: set[int]) -> bool:
     port = (row["Host"] or "").rpartition(":")[2]
     reads = (row["Command"] or "").startswith("Binlog Dump")
-    return reads and port.isdigit() and int(port) in ports
+    return reads and port.isdecimal() and int(port) in ports
 
 
 def _close(node: Node, steps: Steps, budget: Budget, connect: float) -> Outcome:
@@ -334,7 +352,8 @@ def _stop_events(node: Node, session: Session, budget: Budget) -> None:
     """
     if not session.version.lets_admins_write:
         return
-    if session.query(queries.EVENTS, budget.left(at_most=1.0))[0]["event_scheduler"] != "ON":
+    seconds = budget.left(at_most=1.0)
+    if not ask(session, queries.EVENTS, seconds, lambda rows: rows[0]["event_scheduler"] == "ON"):
         return
     try:
         session.execute(queries.SWITCH_OFF_EVENTS, budget.left(at_most=1.0))

@@ -16,8 +16,8 @@ from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple
 from kachecks.mysql import positions, queries
 from kachecks.mysql.facts import Channel
-from kachecks.mysql.probe import probe
-from kachecks.mysql.session import Session, SessionError
+from kachecks.mysql.probe import probe, processlist
+from kachecks.mysql.session import Session, SessionError, ask
 from kachecks.transitions.sessions import STATEMENT, Sessions
 
 SECOND_LOOK = 0.3
@@ -73,14 +73,15 @@ def let_go_of_half_sent(sessions: Sessions) -> None:
 def _part(sessions: Sessions, session: Session) -> _Part | None:
     """An applier has changed rows, although all that has come whole is applied. Raises
     SessionError."""
-    changing = {
-        row["id"]
-        for row in session.query(queries.TRANSACTIONS, STATEMENT)
-        if row["modified"] not in (None, "0")
-    }
+    changing = ask(
+        session,
+        queries.TRANSACTIONS,
+        STATEMENT,
+        lambda rows: {row["id"] for row in rows if row["modified"] not in (None, "0")},
+    )
     threads = tuple(
         row["Id"] or "0"
-        for row in session.query(queries.PROCESSLIST, STATEMENT)
+        for row in processlist(session, STATEMENT)
         if row["Id"] in changing and row["User"] == "system user"
     )
     if not threads:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from kachecks.lean import NamedTuple, shown
 from kachecks.mysql import queries
 from kachecks.mysql.errors import NO_SUCH_THREAD
-from kachecks.mysql.session import ServerError
+from kachecks.mysql.facts import Row, number_of
+from kachecks.mysql.probe import processlist
+from kachecks.mysql.session import ServerError, ask
 from kachecks.transitions.clients import is_ours
 
 TYPE_CHECKING = False
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
 
 LONGEST_USER = 128
 """Characters of an account's name (MariaDB; MySQL: 32) that people are told."""
+
+
+def _holder(rows: list[Row]) -> str | None:
+    return None if rows[0]["id"] is None else str(number_of(rows[0], "id"))
 
 
 class Stranger(NamedTuple):
@@ -45,10 +51,10 @@ def cut_stranger(
     Raises:
         SessionError: as the server or the network has it, but not what the KILL is answered.
     """
-    holder = session.query(queries.lock_is_used_by(name), seconds)[0]["id"]
+    holder = ask(session, queries.lock_is_used_by(name), seconds, _holder)
     if holder is None:
         return None
-    rows = session.query(queries.PROCESSLIST, seconds)
+    rows = processlist(session, seconds)
     row = next((each for each in rows if each["Id"] == holder), None)
     if row is None or is_ours(row, spared):
         return None

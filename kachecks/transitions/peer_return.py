@@ -6,8 +6,9 @@ only been started again and could serve at once.
 
 from __future__ import annotations
 
-from kachecks.mysql import positions, queries
+from kachecks.mysql import positions
 from kachecks.mysql.gtid import Position
+from kachecks.mysql.probe import uptime
 from kachecks.mysql.session import SessionError
 from kachecks.transitions.peer import PeerChanged
 from kachecks.transitions.peer_search import Settled
@@ -104,8 +105,8 @@ class PeerReturn:
         if peer is None:
             return float("inf")
         with peer_answers():
-            row = peer.session.query(queries.UPTIME, PEER_STATEMENT)[0]
-        return float(row["Value"] or "inf")
+            seconds = uptime(peer.session, PEER_STATEMENT)
+        return float("inf") if seconds is None else seconds
 
     def _look_for_the_peer(self) -> None:
         """Raises PeerChanged."""

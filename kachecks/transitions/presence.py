@@ -8,8 +8,8 @@ one that cannot be asked.
 
 from __future__ import annotations
 
-from kachecks.mysql import queries
 from kachecks.mysql.facts import Channel
+from kachecks.mysql.probe import processlist
 from kachecks.mysql.session import Session
 from kachecks.node import Node
 from kachecks.transitions.refusal import Refusal
@@ -94,13 +94,13 @@ def still_connected(node: Node, session: Session, channels: tuple[Channel, ...])
 
     Raises SessionError, OSError.
     """
-    rows = session.query(queries.PROCESSLIST, STATEMENT)
+    rows = processlist(session, STATEMENT)
     dumping = [
         (row["Host"] or "").rpartition(":")[2]
         for row in rows
         if (row["Command"] or "").startswith("Binlog Dump")
     ]
-    ports = {int(port) for port in dumping if port.isdigit()}  # none over a unix socket
+    ports = {int(port) for port in dumping if port.isdecimal()}  # none over a unix socket
     if ports and ports & node.servers.connections_from_peer():
         return True
     return any(channel.receiving for channel in channels)

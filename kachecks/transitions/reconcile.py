@@ -11,6 +11,7 @@ from kachecks.bounded import Budget
 from kachecks.mysql.errors import CLOSED
 from kachecks.mysql.probe import condition
 from kachecks.node import Node
+from kachecks.state.files import StateError
 from kachecks.transitions.demotion import demote
 from kachecks.transitions.giving_way import (
     give_way,
@@ -60,7 +61,7 @@ def reconcile(node: Node, cause: str, patience: float) -> Outcome:
                 return waiting
             node.lock.try_to_take("promote")  # held already; says what it is now held for
             try:
-                outcome = promote(node, steps)
+                outcome = _promotion(node, steps)
             except StandAside:
                 steps.done("the VIP has left, or is about to")
                 return demotion(node, steps, cause, patience)
@@ -86,13 +87,26 @@ def reopen(node: Node, cause: str, patience: float) -> Outcome:
         steps = Steps(node)
         node.lock.try_to_take("promote")
         try:
-            outcome = promote(node, steps)
+            outcome = _promotion(node, steps)
         except StandAside:
             steps.done("the VIP has left, or is about to")
             return demotion(node, steps, cause, node.config.fence_timeout)
         if outcome.done or budget.over:
             return _promoted(node, steps, outcome, cause)
         node.clock.sleep(0.2)
+
+
+def _promotion(node: Node, steps: Steps) -> Outcome:
+    """Promote; what nobody has thought of is an outcome, too, or the VIP would stay on a node that
+    is closed. Raises StandAside."""
+    try:
+        return promote(node, steps)
+    except StandAside:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, somebody must serve
+        known = isinstance(error, (StateError, OSError))
+        why = str(error) if known else f"unexpected {type(error).__name__}: {error}"
+        return Outcome("promote", "failed", why, done=False, changed=False)
 
 
 def _not_now(node: Node) -> Outcome | None:
@@ -118,15 +132,16 @@ def _promoted(node: Node, steps: Steps, outcome: Outcome, cause: str) -> Outcome
         return outcome
     if node.marks.refusal_changed(outcome.why):  # it will be tried again: one alert for each reason
         steps.record(outcome, cause)
-    if outcome.outcome == "refused" or not _may_be_open(node):
+    if outcome.outcome == "refused" or not _may_be_open(node, outcome):
         give_way(node, outcome.why)
     return outcome
 
 
-def _may_be_open(node: Node) -> bool:
-    """After an interrupted promotion. Such a server keeps the VIP, since the other node could only
-    open beside it. If it is dead or hung, the next check fails and gives the VIP away."""
-    if node.marks.open_mark() is None:
+def _may_be_open(node: Node, outcome: Outcome) -> bool:
+    """After a promotion that was interrupted, or has failed. Such a server keeps the VIP, since the
+    other node could only open beside it. If it is dead or hung, the next check fails and gives the
+    VIP away. One that has failed may have been open before."""
+    if outcome.outcome == "interrupted" and node.marks.open_mark() is None:
         return False
     return condition(node.servers.connect_local, READ_BACK) != CLOSED
 

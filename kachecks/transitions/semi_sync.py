@@ -36,7 +36,8 @@ def switch_on_again(node: Node, session: Session) -> str:
     """
     if not node.marks.semi_sync_noted():
         return ""
-    variables = node.marks.semi_sync_off(node.servers.process_of(session))
+    noted = node.marks.semi_sync_off(node.servers.process_of(session))
+    variables = [each for each in noted if each in queries.SEMI_SYNC_SWITCHES]
     try:
         for variable in variables:
             session.execute(queries.switch_on(variable), STATEMENT)

@@ -11,10 +11,10 @@ from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql import positions, queries
 from kachecks.mysql.errors import NoGtids
-from kachecks.mysql.facts import Channel, Facts, channels_by_address
+from kachecks.mysql.facts import Channel, Facts, Row, channels_by_address
 from kachecks.mysql.gtid import Position
 from kachecks.mysql.probe import probe
-from kachecks.mysql.session import Session, SessionError
+from kachecks.mysql.session import Session, SessionError, ask
 from kachecks.node import Node
 from kachecks.state.files import StateError
 from kachecks.transitions.demotion import own_users
@@ -39,6 +39,11 @@ WAIT_FOR_LOCK = 1
 
 STRANGER_ENDS = 0.01
 """Seconds for the session of a stranger to end that was told to."""
+
+
+def _taken(rows: list[Row]) -> bool:
+    """NULL: GET_LOCK has failed there."""
+    return rows[0]["taken"] == "1"
 
 
 class Peer(NamedTuple):
@@ -98,7 +103,7 @@ class Sessions:
             try:
                 self.facts = probe(self.local, STATEMENT)
                 self.local.execute(queries.LET_GO_WHEN_SILENT, STATEMENT)
-            except SessionError:
+            except BaseException:
                 self.local.close()
                 raise
 
@@ -214,7 +219,7 @@ class Sessions:
         name, users = self.node.config.name, own_users(self.node)
         cut: set[str] = set()
         seconds = WAIT_FOR_LOCK
-        while session.query(queries.take_lock(name, seconds), STATEMENT)[0]["taken"] != "1":
+        while not ask(session, queries.take_lock(name, seconds), STATEMENT, _taken):
             stranger = cut_stranger(session, name, users, PEER_STATEMENT)
             if stranger is None:
                 self.had_to_wait = True

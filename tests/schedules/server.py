@@ -93,7 +93,7 @@ class Server:
     def __init__(self, node: Node, number: int) -> None:
         self.node, self.number = node, number
         self.scheduler = node.scheduler
-        self.uuid = f"{'aabb'[2 * number - 2 : 2 * number]}-{number}"
+        self.uuid = f"{number * 11:08}-e665-11f1-b3c0-{number:012}"
         self.pid = 0
         self.booted_at = 0.0
         self.alive = self.listening = self.shutting = False
@@ -558,5 +558,5 @@ WRITES = frozenset({queries.OPEN_WRITES, queries.close_writes(VERSION)})
 def _row(number: int, user: str, host: str, command: str, seconds: str, state: str) -> Row:
     return {
         "Id": str(number), "User": user, "Host": host, "Command": command, "Time": seconds,
-        "State": state, "Info": None,
+        "State": state, "db": None, "Info": None,
     }  # fmt: skip

@@ -22,6 +22,8 @@ from tests.unit.test_mysqld_process import listening_on
 class Answering:
     """A session with a server whose process has this pid."""
 
+    address = "/s.sock"
+
     def __init__(self, pid: int | None, uptime: str | SessionError = "93784") -> None:
         self.pid, self.uptime = pid, uptime
 

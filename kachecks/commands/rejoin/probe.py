@@ -6,12 +6,12 @@ from kachecks.bounded import Budget
 from kachecks.check.one_run import run_check
 from kachecks.commands.rejoin.facts import HERE, THERE, Comparison, Gap, Side
 from kachecks.mysql import operator_queries, positions, queries
-from kachecks.mysql.facts import Channel, channels_by_address, channels_by_identity
+from kachecks.mysql.facts import Channel, channels_by_address, channels_by_identity, gtids_of
 from kachecks.mysql.gtid import Position, lost_of
 from kachecks.mysql.gtid_count import count, mariadb_count, mariadb_spans
 from kachecks.mysql.pair import not_our_pair
 from kachecks.mysql.probe import probe
-from kachecks.mysql.session import ServerError, Session, SessionError
+from kachecks.mysql.session import ServerError, Session, SessionError, ask
 from kachecks.node import Node
 from kachecks.transitions.peer import PEER_CONNECT
 from kachecks.transitions.staleness import why_stale
@@ -79,11 +79,15 @@ def _server(session: Session) -> Side:
     facts = probe(session, STATEMENT)
     purged = ""
     if not facts.version.mariadb:
-        row = session.query(operator_queries.PURGED, STATEMENT)[0]
-        purged = (row["purged"] or "").replace("\n", "")
-    where = session.query(queries.DIRECTORIES, STATEMENT)[0]
+        purged = ask(
+            session,
+            operator_queries.PURGED,
+            STATEMENT,
+            lambda rows: gtids_of(rows[0], "purged", mariadb=False),
+        )
+    binlog = ask(session, queries.DIRECTORIES, STATEMENT, lambda rows: rows[0]["binlog"] or "")
     position = positions.executed(session, STATEMENT)
-    return Side(facts, position, purged, where["binlog"] or "")
+    return Side(facts, position, purged, binlog)
 
 
 def _compared(
@@ -179,9 +183,5 @@ class _Watched:
             return ""
         wanted = Position(self._left)
         coming = positions.not_received(self._session, wanted, channels, STATEMENT)
-        held = self._without(coming, self._source.purged)
-        return self._without(coming, held)
-
-    def _without(self, gtids: str, others: str) -> str:
-        row = self._session.query(queries.gtid_missing(gtids, others), STATEMENT)[0]
-        return (row["missing"] or "").replace("\n", "")
+        held = positions.subtracted(self._session, coming, self._source.purged, STATEMENT)
+        return positions.subtracted(self._session, coming, held, STATEMENT)

@@ -6,13 +6,13 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from kachecks.commands.status.facts import Lacks, ServerSeen
-from kachecks.mysql import operator_queries, positions, queries
+from kachecks.mysql import operator_queries, positions
 from kachecks.mysql.facts import Row, channels_by_address
 from kachecks.mysql.gtid import Position, mariadb_missing
 from kachecks.mysql.gtid_count import count, mariadb_count
 from kachecks.mysql.prepared import prepared
-from kachecks.mysql.probe import must_not_be_stuck, probe_identity, probe_replication
-from kachecks.mysql.session import ServerError, Session, SessionError
+from kachecks.mysql.probe import must_not_be_stuck, probe_identity, probe_replication, uptime
+from kachecks.mysql.session import ServerError, Session, SessionError, ask
 
 STATEMENT = 0.3
 """Seconds for one statement on a server that has just answered others."""
@@ -34,8 +34,8 @@ def reach(session: Session) -> Reached:
         must_not_be_stuck(session, STATEMENT)
         facts = probe_replication(session, facts, STATEMENT)
         position = _position(session)
-        names = session.query(operator_queries.HOST_NAME, STATEMENT)
-        uptimes = _uptimes(session)
+        host = ask(session, operator_queries.HOST_NAME, STATEMENT, _host)
+        seconds = _uptime(session)
         number = None
         with suppress(SessionError):
             number = prepared(session, STATEMENT)
@@ -43,11 +43,10 @@ def reach(session: Session) -> Reached:
     except BaseException:
         session.close()
         raise
-    uptime = uptimes[0]["Value"] if uptimes else None
     server = ServerSeen(
         facts=facts,
-        host=names[0]["hostname"] if names else None,
-        uptime=int(uptime) if uptime and uptime.isdecimal() else None,
+        host=host,
+        uptime=seconds,
         position=(position.gtids or None) if position is not None else None,
         idle_events=events,
         prepared=number,
@@ -55,12 +54,16 @@ def reach(session: Session) -> Reached:
     return Reached(session, server, position)
 
 
-def _uptimes(session: Session) -> list[Row]:
-    """None where it is refused: max_join_size = 1 forbids SHOW STATUS (1104)."""
+def _host(rows: list[Row]) -> str | None:
+    return rows[0]["hostname"] if rows else None
+
+
+def _uptime(session: Session) -> int | None:
+    """None also where it is refused: max_join_size = 1 forbids SHOW STATUS (1104)."""
     try:
-        return session.query(queries.UPTIME, STATEMENT)
+        return uptime(session, STATEMENT)
     except ServerError:
-        return []
+        return None
 
 
 def _position(session: Session) -> Position | None:
@@ -75,7 +78,9 @@ def _idle_events(session: Session) -> str:
     reads mysql.event for it, which somebody may have locked, or which lies on a disk that
     hangs."""
     try:
-        return session.query(operator_queries.IDLE_EVENTS, STATEMENT)[0]["events"] or ""
+        return ask(
+            session, operator_queries.IDLE_EVENTS, STATEMENT, lambda rows: rows[0]["events"] or ""
+        )
     except SessionError:
         return ""
 
@@ -104,5 +109,5 @@ def _lacks(one: Reached, other: Reached) -> Lacks | None:
         own = positions.executed(session, STATEMENT)
         left = ",".join(mariadb_missing(wanted.gtids, own))
         return Lacks(left, mariadb_count(wanted.gtids, own) if left else 0)
-    except (SessionError, ValueError):
+    except SessionError:
         return None

@@ -14,10 +14,17 @@ from kachecks.keepalived.process import KeepalivedError
 from kachecks.mysql import pair, positions, queries
 from kachecks.mysql.ability import why_unable
 from kachecks.mysql.errors import OPEN, NoGtids
-from kachecks.mysql.facts import Channel, Facts, channels_by_identity
+from kachecks.mysql.facts import (
+    Channel,
+    Facts,
+    Row,
+    channels_by_identity,
+    number_of,
+    text_of,
+)
 from kachecks.mysql.pair import not_our_pair
-from kachecks.mysql.probe import probe
-from kachecks.mysql.session import Session, SessionError
+from kachecks.mysql.probe import probe, processlist
+from kachecks.mysql.session import Session, SessionError, ask
 from kachecks.node import Node
 from kachecks.transitions.catching_up import held_up
 from kachecks.transitions.clients import SYSTEM_USERS, is_ours
@@ -118,15 +125,19 @@ def _transactions(node: Node, session: Session) -> tuple[Transaction, ...]:
     """The open transactions of clients that would be cut. Raises SessionError."""
     users = {
         row["Id"]: row["User"] or ""
-        for row in session.query(queries.PROCESSLIST, CONNECT)
+        for row in processlist(session, CONNECT)
         if not (row["Command"] or "").startswith(("Binlog Dump", "Daemon"))
         and not is_ours(row, own_users(node))
     }
-    return tuple(
-        Transaction(row["id"] or "", users[row["id"]], int(row["seconds"] or 0))
-        for row in session.query(queries.TRANSACTIONS, CONNECT)
-        if row["id"] in users and users[row["id"]] not in SYSTEM_USERS
-    )
+
+    def of_clients(rows: list[Row]) -> tuple[Transaction, ...]:
+        return tuple(
+            Transaction(text_of(row, "id"), users[row["id"]], number_of(row, "seconds"))
+            for row in rows
+            if row["id"] in users and users[row["id"]] not in SYSTEM_USERS
+        )
+
+    return ask(session, queries.TRANSACTIONS, CONNECT, of_clients)
 
 
 LONGEST_LAG = 2.0

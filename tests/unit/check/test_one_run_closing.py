@@ -530,6 +530,24 @@ def test_an_answer_that_makes_no_sense_does_not_leave_a_server_open() -> None:
     assert world.b.access == CLOSED
 
 
+@pytest.mark.parametrize(
+    "part", ["node__marks__gave_way", "node__current_maintenance", "node__marks__remember_server"]
+)
+def test_what_nobody_has_thought_of_does_not_either(part: str) -> None:
+    """In what is looked at besides the server, and in what is remembered of it."""
+    world = holder().but(vip=False, **{part: BUG})
+    verdict = check(world)
+    assert verdict.reason == "UNKNOWN"
+    assert "unexpected RuntimeError: a bug" in verdict.sentence
+    assert world.b.access == CLOSED
+
+
+def test_who_only_looks_gets_the_error_itself() -> None:
+    """With -v it shows where it has come from."""
+    with pytest.raises(RuntimeError, match="a bug"):
+        check(holder().but(node__marks__gave_way=BUG), act=False)
+
+
 def test_one_that_comes_while_a_promotion_is_finished() -> None:
     world = closed_holder()
     world.when("sleep", servers__connect_peer=failing(ValueError("1-1-x")))

@@ -31,7 +31,7 @@ class Changing:
 def failing(error: BaseException) -> Callable[..., Any]:
     """Stands for a function that fails, whatever it is asked."""
 
-    def fails(*_: object) -> None:
+    def fails(*_: object, **__: object) -> None:
         raise error
 
     return fails

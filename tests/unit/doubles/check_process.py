@@ -78,7 +78,7 @@ def answers(
     access: str = "closed",
     state: str = "healthy",
     asked: list[str] | None = None,
-    who: tuple[str, str] = ("2", "9a39d64d"),
+    who: tuple[str, str] = ("2", "9a387c66-e665-11f1-b3c0-02000a000002"),
     **columns: str,
 ) -> fake_server.Answer:
     """What that server says; ``who`` has its server_id and server_uuid."""
@@ -93,8 +93,8 @@ def answers(
         if "@@global.read_only" in sql:
             return one_row("read_only", value, "super_read_only", value, *identity)
         if sql == queries.PROCESSLIST:
-            names = ("Id", "User", "Command", "Time", "State", "Info")
-            values = ("1", "app", "Sleep", "1", "", "")
+            names = ("Id", "User", "Host", "db", "Command", "Time", "State", "Info")
+            values = ("1", "app", "10.0.0.10:40000", "", "Sleep", "1", "", "")
             return one_row(*(part for item in zip(names, values) for part in item))
         if "innodb_force_recovery" in sql:
             names = ("force_recovery", "read_only"), ("offline_mode", "transaction_read_only")

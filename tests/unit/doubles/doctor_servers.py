@@ -46,6 +46,7 @@ class Answers:
         self.options = [Option(*option) for option in self.servers[HERE].pop("options")]
         self.config = parse(OPTION_FILE, "k.cnf")
         self.troubles: dict[str, SessionError] = {}
+        self.spoiled: Callable[[str, str, list[Row]], list[Row]] = lambda _node, _sql, rows: rows
         for server in self.servers.values():
             server["version"] = version or server["version"]
             server["rows"].setdefault(operator_queries.IDLE_EVENTS, [{"events": None}])
@@ -155,6 +156,8 @@ class _Session:
 
     def __init__(self, answers: Answers, node: str) -> None:
         self.server_version: str = answers.servers[node]["version"]
+        self.address = f"the server of {node}"
+        self._node, self._answers = node, answers
         self._rows = answers.servers[node]["rows"]
 
     @property
@@ -165,6 +168,9 @@ class _Session:
             raise ServerError(0, str(error)) from None
 
     def query(self, sql: str, _timeout: float) -> list[Row]:
+        return self._answers.spoiled(self._node, sql, self._answer(sql))
+
+    def _answer(self, sql: str) -> list[Row]:
         if sql == operator_queries.CLOCK and not isinstance(self._rows[sql], ServerError):
             ahead = float(self._rows[sql][0].get("ahead") or 0)
             now = datetime.fromtimestamp(datetime.now().timestamp() + ahead, timezone.utc)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +104,7 @@ class Server(Changing):
     view: bool = True  # kachecks.read_only_exempt is there
     trouble: SessionError | None = None  # met by whoever connects
     troubles: dict[str, SessionError] = field(default_factory=dict)  # by statement
+    spoiled: Callable[[str, list[Row]], list[Row]] = lambda _, rows: rows  # what it sends instead
     uptime: int = 93784  # s, when the world began
     pid: int = 4711
     last_id: int = 100
@@ -281,6 +283,7 @@ class Session:
     def __init__(self, world: World, server: Server) -> None:
         self.world, self.server = world, server
         self.version = supported_version(server.version)
+        self.address = f"the server of {server.name}"
         server.last_id += 1
         self.connection_id = server.last_id
         server.clients[self.connection_id] = Client("kachecks", "Query", db=queries.OUR_SCHEMA)
@@ -290,7 +293,7 @@ class Session:
 
     def query(self, sql: str, timeout: float) -> list[Row]:
         self.meet(sql, timeout)
-        return self.answer(sql, timeout)
+        return self.server.spoiled(sql, self.answer(sql, timeout))
 
     def execute(self, sql: str, timeout: float) -> None:
         self.query(sql, timeout)

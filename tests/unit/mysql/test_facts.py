@@ -2,6 +2,7 @@
 
 import pytest
 
+from kachecks.mysql.errors import Nonsense
 from kachecks.mysql.facts import (
     Access,
     Channel,
@@ -69,10 +70,19 @@ def test_access(server: str, version: str, name: str, writable: bool, closed: bo
     assert parse_access(parse_version(version), row) == Access(writable, closed)
 
 
-@pytest.mark.parametrize("value", ["1", "ON", "on", "2", "anything", None])
+@pytest.mark.parametrize("value", ["1", "ON", "on"])
 def test_what_is_not_off_is_not_writable(value: str) -> None:
     for version in (parse_version("12.0.2-MariaDB"), parse_version("10.11.2-MariaDB")):
         assert not parse_access(version, {"read_only": value}).writable
+
+
+@pytest.mark.parametrize("value", ["2", "anything", "", None])
+@pytest.mark.parametrize("version", ["9.7.4", "10.11.2-MariaDB"])
+def test_a_word_that_no_server_has_is_neither_open_nor_closed(version: str, value: str) -> None:
+    """MariaDB 10.11 would else count as closed by any word."""
+    row = {"read_only": value, "super_read_only": "1"}
+    with pytest.raises(Nonsense, match="read_only is"):
+        parse_access(parse_version(version), row)
 
 
 @pytest.mark.parametrize("server", [*MYSQL, *MARIADB])
@@ -178,8 +188,9 @@ def test_what_a_server_says_of_itself_is_one_short_line() -> None:
 
 def test_gtid_sets_lose_their_newlines() -> None:
     row = rows("mysql-9.7", "replica_status_healthy")[0]
-    found = parse_channel({**row, "Retrieved_Gtid_Set": "a-b:1-5,\nc-d:1-7"})
-    assert found.received_gtid == "a-b:1-5,c-d:1-7"
+    one, other = (f"9a387c66-e665-11f1-b3c0-02000a00000{number}" for number in (1, 2))
+    found = parse_channel({**row, "Retrieved_Gtid_Set": f"{one}:1-5,\n{other}:1-7"})
+    assert found.received_gtid == f"{one}:1-5,{other}:1-7"
 
 
 @pytest.mark.parametrize(("server", "seen"), [("mysql-9.7", ""), ("mariadb-11.8", "0")])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import NamedTuple
 
 from kachecks.commands.doctor.rule import PEER
 from kachecks.commands.doctor.server.grants import Grant
 from kachecks.commands.doctor.server.my_cnf import Option
 from kachecks.config.options import Config
-from kachecks.mysql.facts import Access, Channel, Row, Version, parse_channel
+from kachecks.mysql.facts import Access, Channel, Row, Version, number_of, parse_channel
 
 
 class Origin(NamedTuple):
@@ -67,8 +68,9 @@ class Source(NamedTuple):
 
 
 def parse_source(row: Row) -> Source:
-    """One row of the replication status. Raises KeyError as parse_channel does."""
-    retry_count = row.get("Source_Retry_Count") or row.get("Master_Retry_Count")
+    """One row of the replication status. Raises KeyError and Nonsense as parse_channel does, and
+    ValueError."""
+    counts = [name for name in ("Source_Retry_Count", "Master_Retry_Count") if row.get(name)]
     period = row.get("Slave_heartbeat_period")
     key_columns = [name for name in row if name.lower().endswith("_public_key")]
     key_paths = [name for name in row if name.endswith("_public_key_path")]
@@ -76,10 +78,10 @@ def parse_source(row: Row) -> Source:
     allowed = row.get("Source_SSL_Allowed") or row.get("Master_SSL_Allowed") or "No"
     return Source(
         channel=parse_channel(row),
-        connect_retry=int(row["Connect_Retry"] or 0),
-        retry_count=int(retry_count) if retry_count else None,
+        connect_retry=number_of(row, "Connect_Retry"),
+        retry_count=number_of(row, counts[0]) if counts else None,
         heartbeat_period=float(period) if period else None,
-        delay=int(row.get("SQL_Delay") or 0),
+        delay=number_of(row, "SQL_Delay") if row.get("SQL_Delay") else 0,
         encrypted=allowed != "No",
         has_key=has_key if key_columns else None,
     )
@@ -120,9 +122,10 @@ class ServerFacts(NamedTuple):
     def number(self, *names: str) -> float | None:
         """A variable that is a number; None where there is none."""
         try:
-            return float(self.value(*names) or "")
+            found = float(self.value(*names) or "")
         except ValueError:
             return None
+        return found if isfinite(found) else None
 
     def is_on(self, *names: str) -> bool:
         """A switch. One that this server does not have is off."""

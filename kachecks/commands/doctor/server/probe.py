@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
+from typing import TypeVar
 
 from kachecks.bounded import Budget, GivenUp, within
 from kachecks.commands.doctor.rule import HERE, PEER
@@ -12,20 +13,23 @@ from kachecks.commands.doctor.server import my_cnf
 from kachecks.commands.doctor.server.facts import (
     PairFacts,
     ServerFacts,
+    Source,
     parse_origins,
     parse_source,
 )
-from kachecks.commands.doctor.server.grants import parse_grants
+from kachecks.commands.doctor.server.grants import Grant, parse_grants
 from kachecks.commands.doctor.server.my_cnf import Option
 from kachecks.mysql import operator_queries, positions, queries
-from kachecks.mysql.facts import Channel, Row, parse_access
+from kachecks.mysql.facts import Channel, Row, parse_access, text_of
 from kachecks.mysql.gtid import lost_of
 from kachecks.mysql.probe import probe
-from kachecks.mysql.session import ServerError, Session, SessionError
+from kachecks.mysql.session import ServerError, Session, SessionError, ask
 from kachecks.network import interfaces
 from kachecks.node import Node
 from kachecks.transitions.clients import is_ours
 from kachecks.transitions.demotion import own_users
+
+Meaning = TypeVar("Meaning")
 
 _LOCAL = 2.0  # s to connect to this node's server, and for each statement on it
 _PEER_CONNECT = 0.6  # s to connect to the peer's server; an unreachable one costs about one second
@@ -75,59 +79,55 @@ class _Asking:
         self._seconds = seconds
         self.troubles: dict[str, str] = {}  # why, by the field's name
 
-    def must(self, sql: str) -> list[Row]:
+    def must(self, sql: str, read: Callable[[list[Row]], Meaning]) -> Meaning:
         """Raises SessionError."""
-        return self._session.query(sql, self._seconds)
+        return ask(self._session, sql, self._seconds, read)
 
-    def may(self, field: str, sql: str) -> list[Row] | None:
+    def may(self, field: str, sql: str, read: Callable[[list[Row]], Meaning]) -> Meaning | None:
         """None where the server refuses this one statement. Raises SessionError for all else."""
         try:
-            return self.must(sql)
+            return self.must(sql, read)
         except ServerError as error:
             self.troubles[field] = str(error)
             return None
 
     def cell(self, field: str, sql: str, column: str) -> str:
         """Of the first row; "" where there is none."""
-        rows = self.may(field, sql)
-        return (rows[0].get(column) or "") if rows else ""
+        return self.may(field, sql, lambda rows: (rows[0][column] or "") if rows else "") or ""
 
 
 def _look(node: Node, session: Session, side: str) -> ServerFacts:
     """Everything about one server. Raises SessionError: it does not answer, or is none of ours."""
     version = session.version
     asking = _Asking(session, _LOCAL if side == HERE else _STATEMENT)
-    access = parse_access(version, asking.must(queries.globals_of(version))[0])
-    variables = {
-        (row["Variable_name"] or "").lower(): row["Value"] or ""
-        for row in asking.must(operator_queries.VARIABLES)
-    }
+    access = asking.must(queries.globals_of(version), lambda rows: parse_access(version, rows[0]))
     origins = operator_queries.origins(version)
-    told = asking.may("origins", origins) if origins else None
     auto = origins and not version.mariadb
-    persisted = asking.may("persisted", operator_queries.PERSISTED) if auto else None
-    status = asking.may("sources", queries.replication_status(version))
-    grants = asking.may("grants", operator_queries.GRANTS) or []
-    writers = None
+    persisted = asking.may("persisted", operator_queries.PERSISTED, _persisted) if auto else None
+    writers: tuple[str, ...] | None = None
     if version.lets_admins_write:
-        writers = asking.may("view", operator_queries.WRITE_BY_ROUTINE)
+        writers = asking.may("view", operator_queries.WRITE_BY_ROUTINE, _accounts)
     ahead, error = _clock(asking)
+
+    def people(rows: list[Row]) -> tuple[str, ...]:
+        return _people(rows, own_users(node))
+
     return ServerFacts(
         node=side,
         address=node.config.peer if side == PEER else interfaces.own_address(node.config.peer),
         version=version,
         access=access,
-        variables=variables,
-        origins=None if told is None else parse_origins(told),
-        persisted={row["name"] or "": row["value"] or "" for row in persisted or []},
+        variables=asking.must(operator_queries.VARIABLES, _variables),
+        origins=asking.may("origins", origins, parse_origins) if origins else None,
+        persisted=persisted or {},
         options=_options(node, session, asking.troubles) if side == HERE else None,
-        sources=None if status is None else tuple(map(parse_source, status)),
+        sources=asking.may("sources", queries.replication_status(version), _sources),
         account=asking.cell("account", operator_queries.ACCOUNT, "account"),
-        grants=parse_grants(next(iter(row.values())) or "" for row in grants),
-        people=_people(asking.may("people", queries.PROCESSLIST) or [], own_users(node)),
+        grants=asking.may("grants", operator_queries.GRANTS, _grants) or (),
+        people=asking.may("people", queries.PROCESSLIST, people) or (),
         cipher=asking.cell("cipher", queries.CIPHER, "Value"),
         view=None if not version.lets_admins_write else writers is not None,
-        by_routine=tuple(f"{row['user']}@{row['host']}" for row in writers or ()),
+        by_routine=writers or (),
         clock_ahead=ahead,
         clock_error=error,
         idle_events=_idle_events(asking),  # the last question, as it may wait
@@ -139,11 +139,32 @@ def _idle_events(asking: _Asking) -> str | None:
     """None also where it waits: MariaDB reads mysql.event for it, which somebody may have locked,
     or which lies on a disk that hangs."""
     try:
-        rows = asking.may("idle_events", operator_queries.IDLE_EVENTS)
+        return asking.may(
+            "idle_events", operator_queries.IDLE_EVENTS, lambda rows: rows[0]["events"] or ""
+        )
     except SessionError as error:
         asking.troubles["idle_events"] = str(error)
         return None
-    return None if rows is None else rows[0]["events"] or ""
+
+
+def _variables(rows: list[Row]) -> dict[str, str]:
+    return {text_of(row, "Variable_name").lower(): row["Value"] or "" for row in rows}
+
+
+def _persisted(rows: list[Row]) -> dict[str, str]:
+    return {text_of(row, "name"): row["value"] or "" for row in rows}
+
+
+def _sources(rows: list[Row]) -> tuple[Source, ...]:
+    return tuple(map(parse_source, rows))
+
+
+def _grants(rows: list[Row]) -> tuple[Grant, ...]:
+    return parse_grants(next(iter(row.values())) or "" for row in rows)
+
+
+def _accounts(rows: list[Row]) -> tuple[str, ...]:
+    return tuple(f"{row['user']}@{row['host']}" for row in rows)
 
 
 def _people(rows: list[Row], users: frozenset[str]) -> tuple[str, ...]:
@@ -154,13 +175,17 @@ def _people(rows: list[Row], users: frozenset[str]) -> tuple[str, ...]:
 def _clock(asking: _Asking) -> tuple[float | None, float]:
     """Seconds that the server's clock is ahead of ours, and how wrong that may be at most."""
     sent = time.time()
-    text = asking.must(operator_queries.CLOCK)[0]["now"] or ""
+    theirs = asking.may("clock", operator_queries.CLOCK, _time)
     answered = time.time()
-    try:
-        theirs = datetime.fromisoformat(text).replace(tzinfo=timezone.utc).timestamp()
-    except ValueError:
+    if theirs is None:
         return None, 0.0
     return theirs - (sent + answered) / 2, (answered - sent) / 2
+
+
+def _time(rows: list[Row]) -> float:
+    """Of a server's clock, in seconds since 1970."""
+    text = text_of(rows[0], "now")
+    return datetime.fromisoformat(text).replace(tzinfo=timezone.utc).timestamp()
 
 
 def _options(node: Node, session: Session, troubles: dict[str, str]) -> tuple[Option, ...] | None:
@@ -200,7 +225,7 @@ def _errant(
             continue
         try:
             errant[side] = _lacking(node, sessions[side], maker, sessions[other], lacking)
-        except (SessionError, ValueError) as error:  # ValueError: GTIDs of no known form
+        except SessionError as error:
             return errant, str(error)
     return errant, ""
 
