@@ -271,7 +271,7 @@ class Voice:
 
     def alert(self, program: str, record: dict[str, object]) -> None:
         """Start the alert program with this record."""
-        report.alert(program, record)
+        report.alert(program, record, exposed)
 
     def progress(self, text: str) -> None:
         """For the person at the terminal; says nothing here, as there is none."""

@@ -110,6 +110,10 @@ def test_a_terminal_that_is_gone_or_poor(
     report.say("ä")
 
 
+def nobody_else(_path: str) -> str:
+    return ""
+
+
 def alert_program(tmp_path: Path, script: str) -> str:
     program = tmp_path / "page"
     program.write_text(f"#!/bin/sh\n{script}\n")
@@ -130,7 +134,7 @@ def test_the_alert_program_gets_the_record(tmp_path: Path, why: str) -> None:
     """More than a pipe holds, too."""
     got = tmp_path / "got"
     program = alert_program(tmp_path, f"cat > {got}.new; mv {got}.new {got}")
-    report.alert(program, {"transition": "promote", "why": why})
+    report.alert(program, {"transition": "promote", "why": why}, nobody_else)
     assert json.loads(awaited(got)) == {"transition": "promote", "why": why}
 
 
@@ -147,7 +151,7 @@ def test_the_alert_program_has_nothing_of_ours(tmp_path: Path) -> None:
     script += f"; grep SigIgn /proc/$$/status >> {got}.new; echo $$ >> {got}.new; pwd >> {got}.new"
     with (tmp_path / "lock").open("w") as lock:
         os.set_inheritable(lock.fileno(), True)
-        report.alert(alert_program(tmp_path, f"{script}; mv {got}.new {got}"), {})
+        report.alert(alert_program(tmp_path, f"{script}; mv {got}.new {got}"), {}, nobody_else)
         *files, session, _, ignored, pid, directory = awaited(got).split()
     assert files == ["0", "1", "2", "3"]  # 3: that of ls
     assert (session, directory) == (pid, "/")
@@ -156,10 +160,27 @@ def test_the_alert_program_has_nothing_of_ours(tmp_path: Path) -> None:
 
 
 def test_an_alert_program_that_is_not_there(daemon: Daemon) -> None:
-    report.alert("/nowhere/page", {})
+    report.alert("/nowhere/page", {}, nobody_else)
     said = daemon.read()
     assert said.startswith("<28>kachecks[")
     assert "alert program /nowhere/page cannot be run: " in said
+
+
+def test_an_alert_program_that_others_may_change(tmp_path: Path, daemon: Daemon) -> None:
+    """It is told, and not run."""
+    got, asked = tmp_path / "got", tmp_path / "asked"
+
+    def exposed(path: str) -> str:
+        asked.write_text(path)
+        return f"anybody may write to {tmp_path} (mode 0777)"
+
+    program = alert_program(tmp_path, f"touch {got}")
+    report.alert(program, {}, exposed)
+    said = daemon.read()
+    assert f"alert program {program} cannot be run: anybody may write to {tmp_path}" in said
+    assert "chown root:root and chmod go-w" in said
+    assert asked.read_text() == program
+    assert not got.exists()
 
 
 def test_no_process_can_be_made(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +188,7 @@ def test_no_process_can_be_made(daemon: Daemon, monkeypatch: pytest.MonkeyPatch)
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(os, "fork", none)
-    report.alert("/bin/true", {})
+    report.alert("/bin/true", {}, nobody_else)
     assert "cannot be run" in daemon.read()
 
 
@@ -177,7 +198,7 @@ def test_an_alert_program_that_is_never_loaded(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(os, "execv", lambda *_: os.read(reader, 1))
     monkeypatch.setattr(os, "closerange", lambda *_: None)  # the pipe stays
     begin = time.monotonic()
-    report.alert("/bin/true", {})
+    report.alert("/bin/true", {}, nobody_else)
     assert time.monotonic() - begin < 5
     os.write(writer, b"x")  # now it ends
     os.close(reader)
