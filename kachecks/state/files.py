@@ -282,7 +282,7 @@ class Disk:
             must_be_roots(os.path.dirname(path))
             log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | _OURS, 0o640)
             _must_be_ours(log)
-            os.write(log, f"{line}\n".encode())
+            os.write(log, f"{line}\n".encode("utf-8", "replace"))
             return ""
 
         _by_a_child(append, f"cannot write {path}", patience)

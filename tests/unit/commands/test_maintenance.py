@@ -245,6 +245,18 @@ def test_on_show_off(
     ]
 
 
+def test_a_reason_that_is_no_text(
+    option_file: Path, node: Directories, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a terminal with another character set: it is in force, shown and recorded all the same."""
+    reason, owner = (os.fsdecode(each) for each in (b"neue Pl\xe4tze", b"J\xfcrgen"))
+    assert run(option_file, "on", "--for", "2h", "--reason", reason, "--owner", owner) == 0
+    assert "by J?rgen: neue Pl?tze" in capsys.readouterr().out
+    assert run(option_file) == 1
+    assert "by J?rgen: neue Pl?tze" in capsys.readouterr().out
+    assert "Pl?tze" in (node.state / "main.jsonl").read_text()
+
+
 @pytest.mark.parametrize(("status", "declared"), [(0, True), (1, False), (2, False)])
 def test_with_leave_it_hands_over_first(
     option_file: Path,
