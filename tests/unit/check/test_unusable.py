@@ -197,7 +197,7 @@ def test_an_open_holder_keeps_the_vip(tmp_path: Path, make: Callable[[Path], Non
     and whom it would have told."""
     told = tmp_path / "told"
     page = tmp_path / "page"
-    page.write_text(f"#!/bin/sh\ncat > {told}.new; mv {told}.new {told}\n")
+    page.write_text(f"#!/bin/sh\ngrep '\"path\"' > {told}.new && mv {told}.new {told}\n")
     page.chmod(0o755)
     node = Node(tmp_path)
     node.options(f"alert = {page}")

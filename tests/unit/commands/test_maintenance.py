@@ -20,6 +20,7 @@ from kachecks.node import Node
 from kachecks.state.files import Disk, Files, StateError
 from kachecks.state.maintenance import Maintenance
 from kachecks.state.maintenance_mark import MaintenanceMark, in_local_time
+from tests.unit.doubles.option_files import OsOf
 from tests.unit.doubles.simulation import CLOSED, OPEN, REFUSED, World
 
 HOUR = 3600.0
@@ -208,7 +209,7 @@ def test_what_is_no_duration(text: str) -> None:
 
 @pytest.fixture
 def option_file(node: Directories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(maintenance, "os", OsOf(0))
     file = tmp_path / "k.cnf"
     file.write_text(
         "[kachecks]\nvip = 10.254.254.254\npeer = 10.254.254.2\n"
@@ -313,7 +314,7 @@ def test_wrong_command_lines(option_file: Path, arguments: list[str]) -> None:
 
 
 def test_not_root(option_file: Path, node: Directories, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr(maintenance, "os", OsOf(1000))
     assert run(option_file, "on", "--for", "2h", "--reason", "disks") == 3
     assert node.now() is None
 

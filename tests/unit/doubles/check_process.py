@@ -56,6 +56,10 @@ class Node:
     def command(self, *arguments: str, holder: bool = False, tree: Path = ROOT) -> list[str]:
         file, path = f"--defaults-file={self.file}", f"PYTHONPATH={tree}"
         command = ["env", path, sys.executable, str(PROGRAM), file, *arguments]
+        return self.on_its_host(command, holder)
+
+    def on_its_host(self, command: list[str], holder: bool) -> list[str]:
+        """The same with a /run of its own where that can be, and with the VIP on a holder."""
         command = [*HOLDER, *command] if holder else command
         return [*OWN_RUN, str(self.shared), *command] if HAS_OWN_RUN else command
 
