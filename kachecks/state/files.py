@@ -367,6 +367,8 @@ def _make_durable(path: str) -> None:
 
 def _cure(path: str) -> str:
     directory = os.path.dirname(path)
+    if os.path.isdir(path):
+        return ": remove it"
     if os.path.isdir(directory) and os.access(directory, os.W_OK):
         return ""
     return f"; the directory {directory} must exist and be root's (install kachecks.tmpfiles.conf)"
