@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from kachecks import report
+from kachecks.node import Voice
 from tests.unit.doubles.check_process import ROOT
 
 
@@ -180,6 +181,24 @@ def test_an_alert_program_that_others_may_change(tmp_path: Path, daemon: Daemon)
     assert f"alert program {program} cannot be run: anybody may write to {tmp_path}" in said
     assert "chown root:root and chmod go-w" in said
     assert asked.read_text() == program
+    assert not got.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")
+@pytest.mark.parametrize("whose", ["program", "directory", "nobody else's"])
+def test_the_alert_program_of_a_node_is_roots(tmp_path: Path, daemon: Daemon, whose: str) -> None:
+    directory, got = tmp_path / "bin", tmp_path / "got"
+    directory.mkdir()
+    program = alert_program(directory, f"cat > {got}.new; mv {got}.new {got}")
+    if whose == "nobody else's":
+        Voice().alert(program, {"why": "disks"})
+        assert json.loads(awaited(got)) == {"why": "disks"}
+        return
+    changed = program if whose == "program" else directory
+    os.chown(changed, 65534, 65534)
+    Voice().alert(program, {"why": "disks"})
+    said = f"alert program {program} cannot be run: {changed} belongs to uid 65534: chown root"
+    assert said in daemon.read()
     assert not got.exists()
 
 
