@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,3 +74,19 @@ def test_a_run_directory_that_anybody_may_write(node: Node) -> None:
     with listening(node.socket, server("closed")):
         assert node.check("--fence")[0] == 30
     assert list(node.run_dir.iterdir()) == []
+
+
+@needs_root
+def test_where_nothing_is_to_be_written_it_is_noticed_too(node: Node) -> None:
+    now = time.clock_gettime(time.CLOCK_BOOTTIME)
+    look = f"{now:.3f} 0 0 no 0 0.000 0.000 no 0.000 0.000 0.000  0 "
+    started = round(time.time()) - 93784  # by its uptime
+    (node.run_dir / "main.look").write_text(look)
+    (node.run_dir / "main.mysqld").write_text(f"0 {started} contact\n{node.socket}\n{node.socket}")
+    (node.run_dir / "main.maintenance").write_text("none")
+    with listening(node.socket, server()):
+        assert node.check("--fence")[0] == 0
+        node.run_dir.chmod(0o777)
+        status, printed = node.check("--fence")
+    assert status == 30
+    assert f"UNKNOWN: {node.run_dir} is not used" in printed
