@@ -182,7 +182,12 @@ def _wait_for(child: int, reader: int, until: float) -> Answer:
     return Answer(None, child, ended=False)
 
 
-def let_go(command: list[str], text: str, cannot: Callable[[BaseException], object]) -> None:
+def let_go(
+    command: list[str],
+    text: str,
+    cannot: Callable[[BaseException], object],
+    first: Callable[[], object] = lambda: None,
+) -> None:
     """Start a program with this text as its stdin, and wait neither for its end nor for its start.
 
     It runs in a session of its own, so that neither keepalived's signals nor our end reach it. Of
@@ -193,6 +198,7 @@ def let_go(command: list[str], text: str, cannot: Callable[[BaseException], obje
 
     Args:
         cannot: called in the new process where the program cannot be run.
+        first: called there before it is; raises where it must not be.
 
     Raises OSError: no process can be made.
     """
@@ -202,6 +208,7 @@ def let_go(command: list[str], text: str, cannot: Callable[[BaseException], obje
         os.lseek(stdin, 0, os.SEEK_SET)
         if os.fork() == 0:
             try:
+                first()
                 _become(command, stdin)
             except BaseException as error:  # noqa: BLE001 - nothing may escape from this child
                 cannot(error)

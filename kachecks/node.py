@@ -10,9 +10,10 @@ import os
 import time
 
 from kachecks import mysqld_process, report
-from kachecks.bounded import Clock, let_go
+from kachecks.bounded import Clock, GivenUp, let_go, within
+from kachecks.config.file_format import exposed
 from kachecks.config.options import Config
-from kachecks.mysql.errors import SessionError
+from kachecks.mysql.errors import DriverError, NoAnswer, Refused, SessionError
 from kachecks.mysql.facts import Facts, channels_by_address
 from kachecks.mysql.probe import uptime
 from kachecks.mysql.session import Session, local_address, peer_address
@@ -58,7 +59,38 @@ class Servers:
         if self._config.socket_by_default:
             note = Files().read(path_of(self._config.run_dir, name, MYSQLD)).split("\n")
             login = login._replace(socket="".join(note[1:2]) or login.socket)
+        if login.socket:
+            begun = time.monotonic()
+            self._must_be_mysqlds(login.socket, timeout)
+            timeout = max(timeout - (time.monotonic() - begun), 0.05)
         return Session(local_address(login), timeout)
+
+    def _must_be_mysqlds(self, socket: str, timeout: float) -> None:
+        """Nobody but mysqld can listen there; raises SessionError.
+
+        That is known before the login, which sends the password, and before an answer of somebody
+        else could be taken for that of a server that is dead.
+        """
+        try:
+            others = within(timeout, _who_else_may_listen, socket)  # its disk may hang
+        except GivenUp:
+            raise NoAnswer(f"no answer from {socket} within {timeout:g} s") from None
+        except FileNotFoundError as error:
+            raise Refused(f"nobody listens on {socket}: {error.strerror}") from None
+        except OSError as error:
+            raise DriverError(f"cannot connect to {socket}: {error.strerror}") from None
+        if not others:
+            return
+        sentence = (
+            f"nobody is asked on {socket}: {others}, so another account may listen there and be"
+            " sent our password; let mysqld's socket lie in a directory of its own account, such"
+            " as /run/mysqld"
+        )
+        marks = Marks(self._config.run_dir, self._config.name, Files(), Clock())
+        last = marks.last_server()
+        if last is not None and last.known and not self.alive(last):
+            raise Refused(f"mysqld (pid {last.pid}) has ended, and {sentence}")
+        raise DriverError(sentence)
 
     def connect_peer(self, timeout: float) -> Session:
         """A new session with the other node's server, over its own address. Raises SessionError."""
@@ -146,6 +178,18 @@ class Servers:
         return found
 
 
+def _who_else_may_listen(socket: str) -> str:
+    """Than mysqld; "" if nobody. Raises OSError.
+
+    Who has bound a socket owns its file. Whoever else may bind one is told by the way to it, which
+    must be root's and that account's alone: then nobody can take its place when mysqld is gone.
+    """
+    info = os.stat(socket)
+    if not info.st_uid:  # of systemd, or of a mysqld that runs as root
+        info = os.stat(os.path.dirname(socket))
+    return exposed(socket, info.st_uid, info.st_gid)
+
+
 def _by_uptime(session: Session) -> Process | None:
     try:
         seconds = uptime(session, UPTIME_PATIENCE)
@@ -226,7 +270,7 @@ class Voice:
 
     def alert(self, program: str, record: dict[str, object]) -> None:
         """Start the alert program with this record."""
-        report.alert(program, record)
+        report.alert(program, record, exposed)
 
     def progress(self, text: str) -> None:
         """For the person at the terminal; says nothing here, as there is none."""

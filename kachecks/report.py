@@ -14,6 +14,10 @@ from errno import EPROTOTYPE
 
 from kachecks.lean import shown, suppress
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 DEV_LOG = "/dev/log"
 """The log daemon's socket: journald's, rsyslogd's."""
 
@@ -121,12 +125,16 @@ class Terminal:
             return True
 
 
-def alert(program: str, record: dict[str, object]) -> None:
+def alert(program: str, record: dict[str, object], exposed: Callable[[str], str]) -> None:
     """Start the operator's program with the record as JSON on its stdin, and let it go.
 
     Its texts are as ``shown``, in full, since the program may send them to a screen.
 
     If it cannot be started, syslog says so.
+
+    Args:
+        exposed: says who else than root may change what is at a path; what anybody may change is
+            not run. It is asked in the new process, since the program's disk may hang.
     """
     import json
 
@@ -135,9 +143,14 @@ def alert(program: str, record: dict[str, object]) -> None:
     def cannot(error: BaseException) -> None:
         log(f"alert program {program} cannot be run: {error}", problem=True)
 
+    def must_be_roots() -> None:
+        others = exposed(program)
+        if others:
+            raise PermissionError(f"{others}: chown root:root and chmod go-w")
+
     told = {key: _all_shown(each) for key, each in record.items()}
     try:
-        let_go([program], json.dumps(told, ensure_ascii=False), cannot)
+        let_go([program], json.dumps(told, ensure_ascii=False), cannot, must_be_roots)
     except OSError as error:
         cannot(error)
 

@@ -110,6 +110,7 @@ class Run:
     def _look_and_judge(self, hanging: Sign | None) -> tuple[Observation, Verdict]:
         seen = self._look(hanging)
         if self._act:
+            self._attempt(lambda: self._node.files.must_be_roots(self._node.config.run_dir))
             self._attempt(lambda: self._keep_marks(seen))
             self._attempt(lambda: self._note_silence(seen))
             self._attempt(lambda: self._note_loss(seen))

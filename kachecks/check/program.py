@@ -14,7 +14,16 @@ from kachecks.config.options import DEFAULT_PATH, LONGEST_RUN, Config, ConfigErr
 from kachecks.lean import NamedTuple, plain_options, suppress
 from kachecks.node import Node
 from kachecks.report import Terminal, log, say
-from kachecks.state.files import CHECK, SHARED_RUN_DIR, UNUSABLE, Files, Lock, StateError, path_of
+from kachecks.state.files import (
+    CHECK,
+    SHARED_RUN_DIR,
+    UNUSABLE,
+    USABLE,
+    Files,
+    Lock,
+    StateError,
+    path_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +71,10 @@ def main(arguments: list[str], vip_is_here: Callable[[str], bool]) -> int:
     try:
         config = load(options.defaults_file)
         if options.fence:
-            Files().forget(_unusable_note(options))
+            Files().is_news(
+                _note(options, USABLE), f"{','.join(config.vips)}\n{config.alert or ''}"
+            )
+            Files().forget(_note(options, UNUSABLE))
         return check(config, options)
     except ConfigError as error:
         return _unusable(options, str(error), vip_is_here)
@@ -165,9 +177,11 @@ def _first_copy(node: Node, path: str) -> tuple[float, int]:
     """When the first copy began, and its pid."""
     begun, _, pid = node.files.read(path).partition(" ")
     try:
-        return float(begun), int(pid)
+        if float(begun) <= node.clock.now():
+            return float(begun), int(pid)
     except ValueError:
-        return node.clock.now(), 0  # it has just begun, or just ended
+        pass
+    return node.clock.now(), 0  # it has just begun, or just ended
 
 
 def _hanging(begun: float, pid: int) -> Sign | None:
@@ -184,22 +198,24 @@ def _hanging(begun: float, pid: int) -> Sign | None:
 def _status_of_first_copy(node: Node) -> int:
     """What the last finished run said."""
     status = node.marks.last_verdict().rpartition(" ")[2]
-    if status.isdigit():
+    if status.isdecimal() and len(status) < 3:
         return int(status)
     return 0 if node.network.vip_here() else UNKNOWN
 
 
 def _unusable(options: Options, why: str, vip_is_here: Callable[[str], bool]) -> int:
-    """Answer UNKNOWN without a usable option file: exit 0 if the VIP that it names is here, else
-    30."""
-    from kachecks.check.unusable import FENCING_IS_OFF, tell
+    """Answer UNKNOWN without a usable option file: exit 0 if the VIP that it names is here, or one
+    that it has named when it was last usable, else 30."""
+    from kachecks.check.unusable import FENCING_IS_OFF, is_here, tell
 
-    status = 0 if vip_is_here(options.defaults_file) else UNKNOWN
+    vips, _, program = Files().read(_note(options, USABLE)).partition("\n")
+    here = vip_is_here(options.defaults_file) or is_here(vips)
+    status = 0 if here else UNKNOWN
     sentence = f"UNKNOWN: {why}{FENCING_IS_OFF}"
     entry: dict[str, object] = {"reason": "UNKNOWN", "exit": status, "sentence": sentence}
-    if options.fence and Files().is_news(_unusable_note(options), sentence):
+    if options.fence and Files().is_news(_note(options, UNUSABLE), sentence):
         log(sentence, problem=True)
-        tell(options.defaults_file, entry)
+        tell(options.defaults_file, program, entry)
     if options.json:
         import json
 
@@ -208,11 +224,11 @@ def _unusable(options: Options, why: str, vip_is_here: Callable[[str], bool]) ->
     return status
 
 
-def _unusable_note(options: Options) -> str:
-    """The file that remembers what syslog was last told about this option file, since without its
-    content the pair has no name."""
+def _note(options: Options, kind: str) -> str:
+    """A file about this option file, since without its content the pair has no name: what syslog
+    was last told of it, and what it said when it was last usable (VIPs, alert program)."""
     name = options.defaults_file.strip("/").replace("/", "_")
-    return path_of(SHARED_RUN_DIR, name, UNUSABLE)
+    return path_of(SHARED_RUN_DIR, name, kind)
 
 
 class _End:

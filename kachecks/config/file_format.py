@@ -49,12 +49,16 @@ class Line(NamedTuple):
 
 
 def read(path: str) -> tuple[str, int]:
-    """Text and mode of the file, both of the same open file; never waits (a FIFO would block)."""
+    """Text and mode of the file, both of the same open file; never waits (a FIFO would block).
+
+    Raises: ConfigError, also for a file that somebody else may have written: it says which server
+        root's checks close or kill, and what is run as `alert`.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            mode = os.fstat(descriptor).st_mode
-            if not stat.S_ISREG(mode):
+            info = os.fstat(descriptor)
+            if not stat.S_ISREG(info.st_mode):
                 raise ConfigError(f"{path}: is not a regular file, expected an option file")
             data = os.read(descriptor, _LARGEST_FILE + 1)
         finally:
@@ -63,6 +67,7 @@ def read(path: str) -> tuple[str, int]:
         raise ConfigError(
             f"{path}: cannot be read: {error.strerror}; --defaults-file=FILE names another"
         ) from None
+    _must_be_ours(path, info)
     if not data:
         raise ConfigError(f"{path}: is empty, expected an option file with [kachecks]")
     if len(data) > _LARGEST_FILE:
@@ -70,10 +75,87 @@ def read(path: str) -> tuple[str, int]:
     if data.startswith(b"\xef\xbb\xbf"):  # the byte order mark of a Windows editor
         data = data[3:]
     try:
-        return data.decode(), mode
+        return data.decode(), info.st_mode
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
     raise ConfigError(f"{path}:{line}: is not UTF-8, expected text in UTF-8")
+
+
+def _must_be_ours(path: str, info: os.stat_result) -> None:
+    """Raises ConfigError: not only root, or whoever runs this, could have written the file."""
+    uid, mode = info.st_uid, info.st_mode & 0o777
+    try:
+        others = exposed(path)
+    except OSError as error:
+        others = f"the way to it cannot be looked at: {error.strerror}"
+    if uid not in (0, os.geteuid()):
+        raise ConfigError(
+            f"{path}: belongs to uid {uid}, expected root or who runs this: chown root {path}"
+        )
+    if mode & 0o022:
+        raise ConfigError(
+            f"{path}: its mode is {mode:04o}, so others can write to it: chmod 600 {path}"
+        )
+    if others:
+        raise ConfigError(
+            f"{path}: {others}, expected a way to it that only root, or who runs this, can change"
+        )
+
+
+def exposed(path: str, uid: int = 0, gid: int = 0) -> str:
+    """Who else may decide what lies at this path, and where; "" if nobody may.
+
+    Else than root, whoever runs this, and the account ``uid`` with its group ``gid``: each
+    directory, link and file on the way must belong to one of them and be writable by them alone.
+    In a directory with the sticky bit anybody may write, and then what lies in it must be root's or
+    ours: for ``uid`` another account could have come first. (What permissions a socket has says
+    nothing about who listens.)
+
+    Raises OSError: something on the way is missing, or may not be looked at.
+    """
+    us = os.geteuid()
+    uids, gids = (0, us, uid), (0, os.getegid(), gid)
+    shared = ""
+    for here, info in _way_to(path):
+        if info.st_uid not in uids:
+            return f"{here} belongs to uid {info.st_uid}"
+        if shared and info.st_uid not in (0, us):
+            return shared
+        shared, mode = "", info.st_mode
+        if stat.S_ISDIR(mode) or stat.S_ISREG(mode):
+            anybody, group = mode & 0o002, mode & 0o020 and info.st_gid not in gids
+            if anybody or group:
+                who = "anybody" if anybody else f"gid {info.st_gid}"
+                shared = f"{who} may write to {here} (mode {mode & 0o7777:04o})"
+                if not (stat.S_ISDIR(mode) and mode & stat.S_ISVTX):
+                    return shared
+    return shared
+
+
+_MOST_LINKS = 40  # as many as the kernel follows: path_resolution(7)
+
+
+def _way_to(path: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Each directory, link and file that leads to what lies at a path. Raises OSError."""
+    names = (path if path[:1] == "/" else f"{os.getcwd()}/{path}").split("/")[::-1]
+    here, links = "", 0
+    while names:
+        name = names.pop()
+        if name == "..":
+            here = here.rpartition("/")[0]
+        if name in ("", ".", ".."):
+            continue
+        info = os.lstat(f"{here}/{name}")
+        yield f"{here}/{name}", info
+        if not stat.S_ISLNK(info.st_mode):
+            here = f"{here}/{name}"
+            continue
+        links += 1
+        if links > _MOST_LINKS:
+            raise OSError(40, os.strerror(40))  # ELOOP
+        target = os.readlink(f"{here}/{name}")
+        here = "" if target[:1] == "/" else here
+        names += target.split("/")[::-1]
 
 
 def lines(text: str, path: str, groups: Sequence[str]) -> Iterator[Line]:

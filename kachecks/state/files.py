@@ -10,8 +10,10 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 import time
 
+from kachecks.config.file_format import exposed
 from kachecks.lean import suppress
 
 TYPE_CHECKING = False
@@ -28,7 +30,8 @@ GAVE_WAY, LEAVING, FAILING, PERMIT = "gave_way", "leaving", "failing", "permit"
 LOOK, VERDICT, TROUBLE, REFUSAL = "look", "verdict", "trouble", "refusal"
 PEER_SILENT, LOST, CUT_OFF, PEER = "peer_silent", "lost", "cut_off", "peer"
 HEARD = "heard"
-UNUSABLE, UNOPENED, SEMI_SYNC = "unusable", "unopened", "semi_sync"
+UNUSABLE, USABLE = "unusable", "usable"
+UNOPENED, SEMI_SYNC = "unopened", "semi_sync"
 """The endings of the files in the run directory: ``NAME.lock`` ..."""
 
 MAINTENANCE, ALONE, LATE, AUDIT_LOG = "maintenance", "alone", "late", "jsonl"
@@ -53,22 +56,70 @@ class Late(StateError):
     """The disk has not answered in time, and may still do what it was told."""
 
 
+_OURS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+"""How a file of ours is opened: through no link, and with no wait where it is a FIFO."""
+
+LARGEST = 4 << 20
+"""Bytes of a file of ours that are read: GTID sets are long, but not like that."""
+
+
+def must_be_roots(directory: str) -> None:
+    """Nobody but root, or whoever runs this, may write there, or has a directory on the way to it.
+
+    What another account has put there, or taken away, would decide who opens. One that is missing
+    is told by who needs it.
+
+    Raises StateError.
+    """
+    try:
+        others = exposed(directory)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        others = f"the way to it cannot be looked at: {error.strerror}"
+    if others:
+        raise StateError(
+            f"{directory} is not used: {others}; look at what is in it, then"
+            f" chown root:root and chmod 0700 {directory}"
+        )
+
+
+def _read(path: str) -> str:
+    """The content of a file of ours. Raises OSError, also where it is none: a FIFO, a link, a
+    device, or somebody else's."""
+    file = os.open(path, os.O_RDONLY | _OURS)
+    try:
+        _must_be_ours(file)
+        return os.read(file, LARGEST).decode("utf-8", "replace")
+    finally:
+        os.close(file)
+
+
+def _must_be_ours(file: int) -> None:
+    """Raises OSError."""
+    info = os.fstat(file)
+    if not stat.S_ISREG(info.st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file: remove it")
+    if info.st_uid not in (0, os.geteuid()):
+        raise OSError(errno.EPERM, f"it belongs to uid {info.st_uid}: remove it")
+
+
 class Files:
     """Files on a tmpfs, read and replaced whole."""
 
     def read(self, path: str) -> str:
-        """The content, "" when there is no such file."""
+        """The content, "" when there is no such file of ours."""
         try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                return file.read()
+            return _read(path)
         except OSError:
             return ""
 
     def write(self, path: str, text: str) -> None:
         """Replace it atomically: no reader ever sees half of it. Raises StateError."""
-        temporary, content = f"{path}.{os.getpid()}", text.encode()
+        temporary, content = f"{path}.{os.getpid()}", text.encode("utf-8", "replace")
+        must_be_roots(os.path.dirname(path))
         try:
-            file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _OURS, 0o600)
             try:
                 if os.write(file, content) < len(content):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -88,6 +139,10 @@ class Files:
             if os.path.exists(path):
                 raise StateError(f"cannot remove {path}") from None
 
+    def must_be_roots(self, directory: str) -> None:
+        """See above. Raises StateError."""
+        must_be_roots(directory)
+
     def age(self, path: str) -> float:
         """Seconds since it was written, by the wall clock; 0 when there is none.
 
@@ -103,8 +158,14 @@ class Files:
 
         Raises StateError: it cannot be opened.
         """
+        must_be_roots(os.path.dirname(path))
         try:
-            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            file = os.open(path, os.O_RDWR | os.O_CREAT | _OURS, 0o600)
+            try:
+                _must_be_ours(file)
+            except OSError:
+                os.close(file)
+                raise
         except OSError as error:
             raise StateError(
                 f"cannot open the lock {path}: {error.strerror}{_cure(path)}"
@@ -130,7 +191,7 @@ class Files:
         """What the process that holds the lock has written into the file; None when nobody holds
         it."""
         try:
-            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            file = os.open(path, os.O_RDONLY | _OURS)
         except OSError:
             return None
         try:
@@ -177,9 +238,9 @@ class Disk:
         found = ""
 
         def read() -> str:
+            must_be_roots(os.path.dirname(path))
             try:
-                with open(path, encoding="utf-8", errors="replace") as file:
-                    return file.read()[len(found) :][:PIECE]
+                return _read(path)[len(found) :][:PIECE]
             except FileNotFoundError:
                 return ""
 
@@ -218,8 +279,10 @@ class Disk:
         """Add a line to a log. Raises StateError, Late."""
 
         def append() -> str:
-            log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
-            os.write(log, f"{line}\n".encode())
+            must_be_roots(os.path.dirname(path))
+            log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | _OURS, 0o640)
+            _must_be_ours(log)
+            os.write(log, f"{line}\n".encode("utf-8", "replace"))
             return ""
 
         _by_a_child(append, f"cannot write {path}", patience)
@@ -304,6 +367,8 @@ def _make_durable(path: str) -> None:
 
 def _cure(path: str) -> str:
     directory = os.path.dirname(path)
+    if os.path.isdir(path):
+        return ": remove it"
     if os.path.isdir(directory) and os.access(directory, os.W_OK):
         return ""
     return f"; the directory {directory} must exist and be root's (install kachecks.tmpfiles.conf)"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from kachecks.lean import suppress
 from kachecks.state.files import LATE, Disk, StateError, path_of
-from kachecks.state.marks import Known
+from kachecks.state.marks import Known, number
 
 PATIENCE = 1.0
 """Seconds for a disk that is busy; a healthy one needs a millisecond."""
@@ -28,7 +28,7 @@ class KnownLate:
             text = self._disk.read(self._path, PATIENCE)
             lacking, unasked, wanted, *more = text.split(" ")
             blind, received = more or ("0", "")  # an earlier version has not written these
-            since = now - float(unasked), now, now - float(lacking)
+            since = now - number(unasked), now, now - number(lacking)
             return Known(*since, wanted, blind == "1", received)
         except (StateError, ValueError):
             return None

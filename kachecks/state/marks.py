@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from kachecks.bounded import Clock
     from kachecks.state.signs import Signs
 
+MOST_PIDS = 1 << 22
+"""No pid is greater: PID_MAX_LIMIT of Linux."""
+
 LEAVING_IS_FRESH = 2.0
 """Seconds for which a leaving mark holds after it was last written. That is longer than keepalived
 needs to remove the VIP, and short enough that a killed notify_down does not keep the node
@@ -78,6 +81,14 @@ class Look(NamedTuple):
     known: Known = Known()
 
 
+def number(text: str) -> float:
+    """Raises ValueError, also for inf and nan, which no comparison would ever end."""
+    value = float(text)
+    if value - value != 0:
+        raise ValueError
+    return value
+
+
 _THREE = {"yes": True, "no": False, "unknown": None}
 
 
@@ -110,11 +121,18 @@ class Marks:
         """The process that a mark names, or None without a mark (or with a damaged one)."""
         try:
             pid, started, *word = self._read(kind).partition("\n")[0].split()
-            if word not in ([], ["contact"]):
-                return None
-            return Process(int(pid), int(started))
+            process = Process(int(pid), int(started))
         except ValueError:
             return None
+        damaged = word not in ([], ["contact"]) or not 0 <= process.pid <= MOST_PIDS
+        return None if damaged else process
+
+    def _moment(self, text: str) -> float:
+        """A moment of our clock, which has never been set back. Raises ValueError."""
+        value = number(text)
+        if not 0 <= value <= self._clock.now() + 1:
+            raise ValueError
+        return value
 
     def _write_process(self, kind: str, process: Process) -> None:
         before = self._read_process(kind)
@@ -230,7 +248,7 @@ class Marks:
         said, _, why = self._read(files.GAVE_WAY).partition(" ")
         at, _, word = said.partition(",")
         try:
-            return GaveWay(float(at), why, word == "unheeded")
+            return GaveWay(self._moment(at), why, word == "unheeded")
         except ValueError:
             return None
 
@@ -260,7 +278,7 @@ class Marks:
     def heard_for(self) -> float | None:
         """Seconds since it last did; None if it never did since boot."""
         try:
-            return self._clock.now() - float(self._read(files.HEARD))
+            return self._clock.now() - self._moment(self._read(files.HEARD))
         except ValueError:
             return None
 
@@ -291,7 +309,7 @@ class Marks:
 
     def _is_fresh(self, kind: str) -> bool:
         try:
-            age = self._clock.now() - float(self._read(kind))
+            age = self._clock.now() - self._moment(self._read(kind))
         except ValueError:
             return False
         return age < LEAVING_IS_FRESH
@@ -314,7 +332,7 @@ class Marks:
         """Since when this node has had the VIP without being open; None: it was not seen so."""
         since, _, promotions = self._read(files.UNOPENED).partition(" ")
         try:
-            return Unopened(float(since), int(promotions))
+            return Unopened(self._moment(since), int(promotions))
         except ValueError:
             return None
 
@@ -353,7 +371,7 @@ class Marks:
     def lost_since(self) -> float | None:
         """When that was first noticed; None if it is not so."""
         try:
-            return float(self._read(files.LOST))
+            return self._moment(self._read(files.LOST))
         except ValueError:
             return None
 
@@ -369,7 +387,7 @@ class Marks:
     def cut_off_for(self) -> float:
         """Seconds for which each run has found it so; 0 where the last one did not."""
         try:
-            since, last = map(float, self._read(files.CUT_OFF).split())
+            since, last = map(self._moment, self._read(files.CUT_OFF).split())
         except ValueError:
             return 0.0
         now = self._clock.now()
@@ -378,7 +396,7 @@ class Marks:
     def peer_silent_since(self) -> float | None:
         """When the peer's silence was first noticed; None if it was not silent at the last look."""
         try:
-            return float(self._read(files.PEER_SILENT))
+            return self._moment(self._read(files.PEER_SILENT))
         except ValueError:
             return None
 
@@ -399,18 +417,18 @@ class Marks:
             )
             asked_at, served_at, wanted_at, wanted, blind, received = known.split(" ")
             return Look(
-                at=float(at),
+                at=self._moment(at),
                 wrong=wrong == "1",
                 two_writers=int(writers),
                 alone=_THREE.get(alone),
                 degraded_before=before == "1",
-                fit_since=float(fit),
-                off_since=float(off),
+                fit_since=self._moment(fit),
+                off_since=self._moment(off),
                 late=_THREE.get(late),
                 known=Known(
-                    float(asked_at),
-                    float(served_at),
-                    float(wanted_at),
+                    number(asked_at),
+                    number(served_at),
+                    number(wanted_at),
                     wanted,
                     blind == "1",
                     received,

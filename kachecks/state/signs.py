@@ -7,6 +7,7 @@ What counts is decided by check.stalled; here is only how one look tells the nex
 from __future__ import annotations
 
 from kachecks.lean import NamedTuple
+from kachecks.state.marks import number
 
 
 class Progress(NamedTuple):
@@ -46,7 +47,7 @@ def parse(text: str) -> Signs:
         fields = [line.split(" ", 3) for line in lines]
         return Signs(
             tuple(
-                Sign(what, float(since), int(looks), float(began))
+                Sign(what, number(since), int(looks), number(began))
                 for since, looks, began, what in fields
             ),
             Progress(*(first.split("\t") if text else ())),

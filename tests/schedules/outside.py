@@ -92,6 +92,9 @@ class SimulatedFiles(Part, Files):
         if self._node.tmpfs.pop(path, "") and path.endswith(GAVE_WAY):
             self._node.say("may return", self._program)
 
+    def must_be_roots(self, directory: str) -> None:
+        """It is."""
+
     def age(self, path: str) -> float:  # noqa: ARG002
         """Old enough for everybody who asks."""
         return float("inf")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -10,12 +12,14 @@ from typing import Any
 import pytest
 
 from kachecks import node as node_module
+from kachecks.config import options
 from kachecks.config.options import Config, parse
 from kachecks.mysql import queries
-from kachecks.mysql.errors import NoAnswer, SessionError
+from kachecks.mysql.errors import DriverError, NoAnswer, Refused, SessionError
 from kachecks.mysqld_process import Process
 from kachecks.node import Node, Servers
 from kachecks.state.marks import Marks
+from tests.unit.doubles.check_process import needs_root
 from tests.unit.test_mysqld_process import listening_on
 
 
@@ -76,17 +80,24 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def remember(directory: Path, socket: str) -> None:
+def remember(directory: Path, at: str) -> None:
     marks = Node(config(directory)).marks
     assert isinstance(marks, Marks)
-    marks.remember_server(Process(4711, 1), sockets=(socket, socket))
+    marks.remember_server(Process(4711, 1), sockets=(at, at))
+
+
+def listening_at(path: Path) -> str:
+    """A socket there, at which nobody listens any more."""
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(path))
+    return str(path)
 
 
 @pytest.mark.parametrize(
     ("client", "expected"),
     [
-        ("", "/var/lib/mysql/mysql.sock"),
-        ("socket = /run/own.sock", "/run/own.sock"),
+        ("", "{0}/remembered.sock"),
+        ("socket = {0}/own.sock", "{0}/own.sock"),
         ("host = 127.0.0.1", "127.0.0.1 port 3306"),
     ],
 )
@@ -94,18 +105,144 @@ def test_only_the_remembered_socket_is_tried(
     tmp_path: Path, tried: list[str], client: str, expected: str
 ) -> None:
     """Whichever of the defaults exists by now: it may be another server's."""
-    remember(tmp_path, "/var/lib/mysql/mysql.sock")
-    Servers(config(tmp_path, client)).connect_local(1.0)
-    assert tried == [expected]
+    listening_at(tmp_path / "own.sock")
+    remember(tmp_path, listening_at(tmp_path / "remembered.sock"))
+    Servers(config(tmp_path, client.format(tmp_path))).connect_local(1.0)
+    assert tried == [expected.format(tmp_path)]
 
 
 @pytest.mark.parametrize("before", [None, ""])  # nothing, or by TCP
-def test_nothing_is_remembered(tmp_path: Path, tried: list[str], before: str | None) -> None:
+def test_nothing_is_remembered(
+    tmp_path: Path, tried: list[str], monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    monkeypatch.setattr(options, "SOCKETS", (listening_at(tmp_path / "default.sock"),))
     if before is not None:
         remember(tmp_path, before)
-    given = config(tmp_path)
-    Servers(given).connect_local(1.0)
-    assert tried == [given.local.socket]
+    Servers(config(tmp_path)).connect_local(1.0)
+    assert tried == [str(tmp_path / "default.sock")]
+
+
+# Who listens there ----------------------------------------------------------------------------
+
+MYSQL, ALICE = 27, 65534
+"""Accounts: that of the server, and one that has no business here."""
+
+
+def said_at(path: Path, tried: list[str], expected: type[SessionError]) -> str:
+    """Why nobody is asked there; nothing was sent to anybody."""
+    run_dir = path.parents[1]
+    with pytest.raises(SessionError) as caught:
+        Servers(config(run_dir, f"socket = {path}")).connect_local(1.0)
+    assert type(caught.value) is expected
+    assert tried == []
+    return str(caught.value)
+
+
+def test_where_nobody_listens_nobody_is_asked(tmp_path: Path, tried: list[str]) -> None:
+    """Who comes a moment later would get the password."""
+    said = said_at(tmp_path / "s.sock", tried, Refused)
+    assert said == f"nobody listens on {tmp_path}/s.sock: No such file or directory"
+
+
+def test_a_path_that_leads_nowhere(tmp_path: Path, tried: list[str]) -> None:
+    (tmp_path / "file").touch()
+    assert "Not a directory" in said_at(tmp_path / "file/s.sock", tried, DriverError)
+
+
+def test_the_disk_of_the_socket_hangs(
+    tmp_path: Path, tried: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = threading.Event()
+    monkeypatch.setattr(node_module, "_who_else_may_listen", lambda _: never.wait(60))
+    with pytest.raises(NoAnswer, match=r"no answer from .*/s.sock within 0.05 s"):
+        Servers(config(tmp_path, f"socket = {tmp_path}/s.sock")).connect_local(0.05)
+    never.set()
+    assert tried == []
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("owner", "directory", "mode", "trusted"),
+    [
+        # the way distributions have it
+        (MYSQL, (MYSQL, 0), 0o755, True),
+        (MYSQL, (MYSQL, MYSQL), 0o775, True),
+        (MYSQL, (0, MYSQL), 0o775, True),  # root lets that group listen
+        (0, (0, 0), 0o755, True),
+        (0, (MYSQL, MYSQL), 0o755, True),  # bound by systemd, for mysqld
+        # others could have come first, or could come in its place
+        (MYSQL, (0, 0), 0o1777, False),
+        (ALICE, (0, 0), 0o1777, False),
+        (MYSQL, (0, 0), 0o777, False),
+        (0, (0, 0), 0o777, False),
+        (MYSQL, (0, ALICE), 0o775, False),
+        (MYSQL, (ALICE, ALICE), 0o755, False),
+        (ALICE, (MYSQL, MYSQL), 0o755, False),
+    ],
+)
+def test_who_may_listen(
+    tmp_path: Path,
+    tried: list[str],
+    owner: int,
+    directory: tuple[int, int],
+    mode: int,
+    trusted: bool,
+) -> None:
+    path = tmp_path / "mysqld" / "s.sock"
+    path.parent.mkdir()
+    os.chown(listening_at(path), owner, owner)
+    os.chown(path.parent, *directory)
+    path.parent.chmod(mode)
+    if trusted:
+        Servers(config(tmp_path, f"socket = {path}")).connect_local(1.0)
+        assert tried == [str(path)]
+    else:
+        said = said_at(path, tried, DriverError)
+        assert str(path.parent) in said
+        assert "let mysqld's socket lie in a directory of its own account" in said
+
+
+@needs_root
+def test_a_directory_that_somebody_has_made_in_tmp(tmp_path: Path, tried: list[str]) -> None:
+    """After a reboot: that of mysqld is gone, and who comes first makes it."""
+    anybodys = tmp_path / "tmp"
+    anybodys.mkdir()
+    anybodys.chmod(0o1777)
+    path = anybodys / "mysqld" / "s.sock"
+    path.parent.mkdir()
+    os.chown(listening_at(path), ALICE, ALICE)
+    os.chown(path.parent, ALICE, ALICE)
+    assert f"anybody may write to {anybodys} (mode 1777)" in said_at(path, tried, DriverError)
+
+
+@needs_root
+def test_a_link_that_somebody_has_made_in_tmp(tmp_path: Path, tried: list[str]) -> None:
+    anybodys = tmp_path / "tmp"
+    anybodys.mkdir()
+    anybodys.chmod(0o1777)
+    path = anybodys / "link"
+    path.symlink_to(listening_at(tmp_path / "s.sock"))
+    os.lchown(path, ALICE, ALICE)
+    assert f"{path} belongs to uid {ALICE}" in said_at(path, tried, DriverError)
+
+
+@needs_root
+@pytest.mark.parametrize("alive", [True, False])
+def test_where_anybody_may_listen_a_dead_server_stays_dead(
+    tmp_path: Path, tried: list[str], alive: bool
+) -> None:
+    """A squatter must not keep a dead node in office. While mysqld lives, the option file is in
+    error, and that is no reason to move."""
+    path = tmp_path / "anybody" / "s.sock"
+    path.parent.mkdir()
+    path.parent.chmod(0o1777)
+    os.chown(listening_at(path), ALICE, ALICE)
+    with listening_on(tmp_path / "mysqld.sock") as server:
+        Node(config(tmp_path)).marks.remember_server(server)
+        if alive:
+            said_at(path, tried, DriverError)
+    if not alive:
+        assert f"mysqld (pid {server.pid}) has ended" in said_at(path, tried, Refused)
 
 
 # It lives, and cannot be reached ------------------------------------------------------------------

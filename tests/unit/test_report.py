@@ -16,6 +16,7 @@ import pytest
 
 from kachecks import report
 from kachecks.lean import shown
+from kachecks.node import Voice
 from tests.unit.doubles.check_process import ROOT
 
 
@@ -154,6 +155,10 @@ def test_nothing_moves_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"{HARMLESS}\n{HARMLESS}\none\n{table}\n"
 
 
+def nobody_else(_path: str) -> str:
+    return ""
+
+
 def alert_program(tmp_path: Path, script: str) -> str:
     program = tmp_path / "page"
     program.write_text(f"#!/bin/sh\n{script}\n")
@@ -174,14 +179,16 @@ def test_the_alert_program_gets_the_record(tmp_path: Path, why: str) -> None:
     """More than a pipe holds, too."""
     got = tmp_path / "got"
     program = alert_program(tmp_path, f"cat > {got}.new; mv {got}.new {got}")
-    report.alert(program, {"transition": "promote", "why": why})
+    report.alert(program, {"transition": "promote", "why": why}, nobody_else)
     assert json.loads(awaited(got)) == {"transition": "promote", "why": why}
 
 
 def test_the_alert_program_may_print_what_it_gets(tmp_path: Path) -> None:
     got = tmp_path / "got"
     program = alert_program(tmp_path, f"cat > {got}.new; mv {got}.new {got}")
-    report.alert(program, {"why": HOSTILE, "steps": [("lock", 0.1), (HOSTILE, 2)], "exit": 20})
+    report.alert(
+        program, {"why": HOSTILE, "steps": [("lock", 0.1), (HOSTILE, 2)], "exit": 20}, nobody_else
+    )
     told = {"why": HARMLESS, "steps": [["lock", 0.1], [HARMLESS, 2]], "exit": 20}
     assert json.loads(awaited(got)) == told
 
@@ -199,7 +206,7 @@ def test_the_alert_program_has_nothing_of_ours(tmp_path: Path) -> None:
     script += f"; grep SigIgn /proc/$$/status >> {got}.new; echo $$ >> {got}.new; pwd >> {got}.new"
     with (tmp_path / "lock").open("w") as lock:
         os.set_inheritable(lock.fileno(), True)
-        report.alert(alert_program(tmp_path, f"{script}; mv {got}.new {got}"), {})
+        report.alert(alert_program(tmp_path, f"{script}; mv {got}.new {got}"), {}, nobody_else)
         *files, session, _, ignored, pid, directory = awaited(got).split()
     assert files == ["0", "1", "2", "3"]  # 3: that of ls
     assert (session, directory) == (pid, "/")
@@ -208,10 +215,45 @@ def test_the_alert_program_has_nothing_of_ours(tmp_path: Path) -> None:
 
 
 def test_an_alert_program_that_is_not_there(daemon: Daemon) -> None:
-    report.alert("/nowhere/page", {})
+    report.alert("/nowhere/page", {}, nobody_else)
     said = daemon.read()
     assert said.startswith("<28>kachecks[")
     assert "alert program /nowhere/page cannot be run: " in said
+
+
+def test_an_alert_program_that_others_may_change(tmp_path: Path, daemon: Daemon) -> None:
+    """It is told, and not run."""
+    got, asked = tmp_path / "got", tmp_path / "asked"
+
+    def exposed(path: str) -> str:
+        asked.write_text(path)
+        return f"anybody may write to {tmp_path} (mode 0777)"
+
+    program = alert_program(tmp_path, f"touch {got}")
+    report.alert(program, {}, exposed)
+    said = daemon.read()
+    assert f"alert program {program} cannot be run: anybody may write to {tmp_path}" in said
+    assert "chown root:root and chmod go-w" in said
+    assert asked.read_text() == program
+    assert not got.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")
+@pytest.mark.parametrize("whose", ["program", "directory", "nobody else's"])
+def test_the_alert_program_of_a_node_is_roots(tmp_path: Path, daemon: Daemon, whose: str) -> None:
+    directory, got = tmp_path / "bin", tmp_path / "got"
+    directory.mkdir()
+    program = alert_program(directory, f"cat > {got}.new; mv {got}.new {got}")
+    if whose == "nobody else's":
+        Voice().alert(program, {"why": "disks"})
+        assert json.loads(awaited(got)) == {"why": "disks"}
+        return
+    changed = program if whose == "program" else directory
+    os.chown(changed, 65534, 65534)
+    Voice().alert(program, {"why": "disks"})
+    said = f"alert program {program} cannot be run: {changed} belongs to uid 65534: chown root"
+    assert said in daemon.read()
+    assert not got.exists()
 
 
 def test_no_process_can_be_made(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,7 +261,7 @@ def test_no_process_can_be_made(daemon: Daemon, monkeypatch: pytest.MonkeyPatch)
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(os, "fork", none)
-    report.alert("/bin/true", {})
+    report.alert("/bin/true", {}, nobody_else)
     assert "cannot be run" in daemon.read()
 
 
@@ -229,7 +271,7 @@ def test_an_alert_program_that_is_never_loaded(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(os, "execv", lambda *_: os.read(reader, 1))
     monkeypatch.setattr(os, "closerange", lambda *_: None)  # the pipe stays
     begin = time.monotonic()
-    report.alert("/bin/true", {})
+    report.alert("/bin/true", {}, nobody_else)
     assert time.monotonic() - begin < 5
     os.write(writer, b"x")  # now it ends
     os.close(reader)

@@ -113,8 +113,8 @@ def _declare(node: Node, options: argparse.Namespace) -> int:
             say("not in maintenance: this node has not handed over")
             return status
     now = float(int(time.time()))
-    owner = "".join(_owner(options.owner).split())
-    reason = " ".join(options.reason.split())
+    owner = "".join(_as_text(_owner(options.owner)).split())
+    reason = " ".join(_as_text(options.reason).split())
     mark = in_local_time(now, now + options.seconds, owner or "unknown", reason)
     node.maintenance_mark.declare(mark)
     _record(node, "begun", mark.sentence)
@@ -148,6 +148,11 @@ def _record(node: Node, outcome: str, why: str) -> None:
         "cause": "kachecks maintenance",
     }
     node.telling.record(entry, problem=False)
+
+
+def _as_text(given: str) -> str:
+    """What a terminal sent that is no UTF-8 could be neither printed nor kept: ? in its place."""
+    return given.encode("utf-8", "replace").decode()
 
 
 def _owner(given: str | None) -> str:

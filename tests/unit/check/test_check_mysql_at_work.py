@@ -26,7 +26,7 @@ from kachecks.state.files import Files
 from kachecks.state.marks import Marks
 from kachecks.state.signs import Sign
 from tests.unit.doubles import fake_server
-from tests.unit.doubles.check_process import BUSY, HOLDER, ROOT, Node, mysqld, needs_root, server
+from tests.unit.doubles.check_process import BUSY, ROOT, Node, mysqld, needs_root, server
 from tests.unit.doubles.fake_server import listening
 
 # Under keepalived --------------------------------------------------------------------------------
@@ -106,6 +106,7 @@ def test_a_first_copy_that_has_been_at_work_too_long_is_not_trusted(node: Node) 
         assert node.check()[0] == 10  # by hand, copies are none of its business
 
 
+@needs_root
 def test_a_first_copy_that_is_only_late_stalls_nothing(node: Node) -> None:
     """Its host may have had no CPU: this one looks for itself."""
     asked: list[str] = []
@@ -179,7 +180,7 @@ def watching(node: Node) -> Iterator[subprocess.Popen[str]]:
     """A holder's check that has found all well and watches mysqld."""
     assert node.check("--fence", holder=True)[0] == 0
     options = [f"--defaults-file={node.file}", "--fence", "-v"]
-    command = [*HOLDER, sys.executable, "-c", PATIENT, *options]
+    command = node.on_its_host([sys.executable, "-c", PATIENT, *options], holder=True)
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

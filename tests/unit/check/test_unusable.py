@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from kachecks.check import program
-from kachecks.check.unusable import alert_program
+from kachecks.check.unusable import alert_program, is_here
+from tests.unit.doubles.check_process import BUSY, HAS_OWN_RUN, Node, mysqld, needs_root
 
 PATIENCE = 5.0
 """Seconds for a program of one line to run."""
@@ -91,3 +93,132 @@ def test_a_file_of_somebody_else_names_nobody(tmp_path: Path) -> None:
     path = option_file(tmp_path, "alert = /bin/page")
     os.chown(path, 65534, 65534)
     assert alert_program(path) == ""
+
+
+# As a process: whatever the file is, one sentence and a defined status ---------------------------
+
+
+def a_fifo(file: Path) -> None:
+    os.mkfifo(file, 0o600)
+
+
+def a_directory(file: Path) -> None:
+    file.mkdir()
+
+
+def a_device(file: Path) -> None:
+    file.symlink_to("/dev/zero")
+
+
+def a_large_file(file: Path) -> None:
+    with file.open("wb") as stream:
+        stream.truncate(300 << 20)
+
+
+def a_nul(file: Path) -> None:
+    file.write_bytes(b"[kachecks]\nvip = ::\0x\n")
+
+
+def no_text(file: Path) -> None:
+    file.write_bytes(b"[kachecks]\nvip = \xff\xfe\n")
+
+
+def a_name_that_is_no_text(file: Path) -> None:
+    file.write_bytes(b"[kachecks]\nvip\xff = 10.0.0.100\n")
+
+
+def emptied(file: Path) -> None:
+    file.touch()
+
+
+def removed(file: Path) -> None:
+    """It was."""
+
+
+def without_vip(file: Path) -> None:
+    file.write_text("[kachecks]\npeer = 10.99.88.1\n")
+
+
+def with_another_vip(file: Path) -> None:
+    file.write_text("[kachecks]\nvip = 10.99.88.78\n")
+
+
+def of_somebody_else(file: Path) -> None:
+    file.write_text("[kachecks]\nvip = 10.99.88.78\npeer = 10.99.88.1\nalert = /bin/false\n")
+    os.chown(file, 65534, 65534)
+
+
+BAD = {
+    a_fifo: "is not a regular file",
+    a_directory: "is not a regular file",
+    a_device: "is not a regular file",
+    a_large_file: "is larger than 1048576 bytes",
+    a_nul: ":2: holds a NUL byte",
+    no_text: ":2: is not UTF-8",
+    a_name_that_is_no_text: ":2: is not UTF-8",
+    emptied: "is empty",
+    removed: "cannot be read: No such file",
+    without_vip: "[kachecks] has no vip",
+    with_another_vip: "[kachecks] has no peer",
+}
+
+
+@pytest.mark.parametrize("make", BAD)
+@pytest.mark.parametrize("arguments", [(), ("--fence",)])
+def test_it_is_told_and_not_waited_for(
+    tmp_path: Path, make: Callable[[Path], None], arguments: tuple[str, ...]
+) -> None:
+    node = Node(tmp_path)
+    node.file.unlink()
+    make(node.file)
+    status, said = node.check(*arguments)
+    assert status == program.UNKNOWN
+    assert said.count("\n") == 1
+    assert said.startswith(f"UNKNOWN: {node.file}")
+    assert BAD[make] in said
+
+
+@pytest.mark.parametrize("arguments", [(), ("--fence",)])
+def test_a_name_of_the_file_that_is_no_text(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    node = Node(tmp_path)
+    node.file = tmp_path / os.fsdecode(b"\xff.cnf")
+    status, said = node.check(*arguments, errors="surrogateescape")
+    assert status == program.UNKNOWN
+    assert "cannot be read: No such file" in said
+
+
+@needs_root
+@pytest.mark.skipif(not HAS_OWN_RUN, reason="needs a mount namespace")
+@pytest.mark.parametrize(
+    "make", [a_fifo, emptied, removed, without_vip, with_another_vip, of_somebody_else]
+)
+def test_an_open_holder_keeps_the_vip(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """Nothing can close its server, so the VIP must not leave: that of the last good check counts,
+    and whom it would have told."""
+    told = tmp_path / "told"
+    page = tmp_path / "page"
+    page.write_text(f"#!/bin/sh\ngrep '\"path\"' > {told}.new && mv {told}.new {told}\n")
+    page.chmod(0o755)
+    node = Node(tmp_path)
+    node.options(f"alert = {page}")
+    with mysqld(node) as process:
+        assert node.check("--fence", holder=True)[0] == 0
+        node.file.unlink()
+        make(node.file)
+        status, said = node.check("--fence", holder=True)
+        assert (status, said.partition(":")[0]) == (0, "UNKNOWN")
+        assert node.check("--fence")[0] == program.UNKNOWN  # the VIP has gone
+        assert process.poll() is None
+    end = time.monotonic() + BUSY
+    while not told.exists():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert json.loads(told.read_text())["path"] == str(node.file)
+    assert not (node.run_dir / "main.failing").exists()
+
+
+@needs_root
+def test_several_vips_and_a_damaged_note() -> None:
+    assert is_here("10.99.88.77,127.0.0.1")
+    for text in ("", ",", "10.99.88.77", "nonsense", "\0", "::zz", "fd00::7"):
+        assert not is_here(text)

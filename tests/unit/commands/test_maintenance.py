@@ -20,6 +20,7 @@ from kachecks.node import Node
 from kachecks.state.files import Disk, Files, StateError
 from kachecks.state.maintenance import Maintenance
 from kachecks.state.maintenance_mark import MaintenanceMark, in_local_time
+from tests.unit.doubles.option_files import OsOf
 from tests.unit.doubles.simulation import CLOSED, OPEN, REFUSED, World
 
 HOUR = 3600.0
@@ -208,7 +209,7 @@ def test_what_is_no_duration(text: str) -> None:
 
 @pytest.fixture
 def option_file(node: Directories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(maintenance, "os", OsOf(0))
     file = tmp_path / "k.cnf"
     file.write_text(
         "[kachecks]\nvip = 10.254.254.254\npeer = 10.254.254.2\n"
@@ -243,6 +244,18 @@ def test_on_show_off(
         ("maintenance", "begun"),
         ("maintenance", "ended"),
     ]
+
+
+def test_a_reason_that_is_no_text(
+    option_file: Path, node: Directories, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a terminal with another character set: it is in force, shown and recorded all the same."""
+    reason, owner = (os.fsdecode(each) for each in (b"neue Pl\xe4tze", b"J\xfcrgen"))
+    assert run(option_file, "on", "--for", "2h", "--reason", reason, "--owner", owner) == 0
+    assert "by J?rgen: neue Pl?tze" in capsys.readouterr().out
+    assert run(option_file) == 1
+    assert "by J?rgen: neue Pl?tze" in capsys.readouterr().out
+    assert "Pl?tze" in (node.state / "main.jsonl").read_text()
 
 
 @pytest.mark.parametrize(("status", "declared"), [(0, True), (1, False), (2, False)])
@@ -301,7 +314,7 @@ def test_wrong_command_lines(option_file: Path, arguments: list[str]) -> None:
 
 
 def test_not_root(option_file: Path, node: Directories, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr(maintenance, "os", OsOf(1000))
     assert run(option_file, "on", "--for", "2h", "--reason", "disks") == 3
     assert node.now() is None
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -105,10 +107,104 @@ def test_a_password_that_others_may_read(tmp_path: Path, mode: int, group: str) 
     assert SECRET not in str(caught.value)
 
 
-def test_without_a_password_others_may_read_but_not_write(tmp_path: Path) -> None:
-    assert load(written(tmp_path, NEEDED, 0o664)).peer == "10.0.0.2"
-    with pytest.raises(ConfigError, match=r"anybody can write to it \(mode 0666\): chmod 600 "):
-        load(written(tmp_path, NEEDED, 0o666))
+@pytest.mark.parametrize("mode", [0o664, 0o646, 0o622])
+def test_without_a_password_others_may_read_but_not_write(tmp_path: Path, mode: int) -> None:
+    assert load(written(tmp_path, NEEDED, 0o644)).peer == "10.0.0.2"
+    path = written(tmp_path, NEEDED, mode)
+    expected = f"its mode is 0{mode:o}, so others can write to it: chmod 600 {path}"
+    with pytest.raises(ConfigError, match=re.escape(expected)):
+        load(path)
+
+
+# Whose it is ------------------------------------------------------------------------------------
+
+ALICE = 65534
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(str(path))
+    return str(caught.value)
+
+
+@needs_root
+def test_root_does_not_read_what_is_somebody_elses(tmp_path: Path) -> None:
+    path = written(tmp_path, NEEDED)
+    os.chown(path, ALICE, ALICE)
+    expected = f"{path}: belongs to uid {ALICE}, expected root or who runs this: chown root {path}"
+    assert refused(Path(path)) == expected
+
+
+@needs_root
+def test_whoever_runs_this_may_have_a_file_of_their_own() -> None:
+    with TemporaryDirectory(dir="/tmp") as name:
+        path = written(Path(name), SAMPLE)
+        for each in (path, name):
+            os.chown(each, ALICE, ALICE)
+        os.setegid(ALICE)
+        os.seteuid(ALICE)
+        try:
+            assert load(path).local.password == SECRET
+        finally:
+            os.seteuid(0)
+            os.setegid(0)
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("owner", "mode", "why"),
+    [
+        ((0, 0), 0o755, ""),
+        ((0, 0), 0o775, ""),
+        ((0, 0), 0o1777, ""),  # what is root's there can only be replaced by root
+        ((0, 0), 0o777, "anybody may write to {} (mode 0777)"),
+        ((0, ALICE), 0o775, f"gid {ALICE} may write to {{}} (mode 0775)"),
+        ((ALICE, 0), 0o755, f"{{}} belongs to uid {ALICE}"),
+    ],
+)
+@pytest.mark.parametrize("through", ["", "link", "relative link", "link on the way"])
+def test_who_may_replace_it(
+    tmp_path: Path, owner: tuple[int, int], mode: int, why: str, through: str
+) -> None:
+    directory = tmp_path / "etc"
+    directory.mkdir()
+    path = named = Path(written(directory, NEEDED))
+    os.chown(directory, *owner)
+    directory.chmod(mode)
+    if through:
+        named = tmp_path / "linked"
+        target = {"link": path, "relative link": "./../" + "/".join(path.parts[-3:])}
+        named.symlink_to(target.get(through, directory))
+        named = named / path.name if through == "link on the way" else named
+    if why:
+        assert refused(named).startswith(f"{named}: {why.format(directory)}, expected a way to it")
+    else:
+        assert load(str(named)).peer == "10.0.0.2"
+
+
+@needs_root
+def test_a_link_of_somebody_else(tmp_path: Path) -> None:
+    """Whoever owns it leads root to any file of root's."""
+    path = Path(written(tmp_path, NEEDED))
+    tmp_path.chmod(0o1777)
+    link = tmp_path / "link.cnf"
+    link.symlink_to(path)
+    os.lchown(link, ALICE, ALICE)
+    assert f"{link} belongs to uid {ALICE}" in refused(link)
+
+
+def test_a_path_from_where_we_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(tmp_path, NEEDED)
+    monkeypatch.chdir(tmp_path)
+    assert load("k.cnf").path == load("./k.cnf").path[2:] == "k.cnf"
+
+
+def test_links_that_lead_in_a_circle(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(link)
+    with pytest.raises(OSError, match="Too many levels"):
+        file_format.exposed(str(link))
 
 
 @pytest.mark.parametrize(
@@ -147,7 +243,7 @@ def test_what_is_not_a_readable_file(tmp_path: Path) -> None:
         assert str(caught.value).startswith(f"{path}: {words}")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+@needs_root
 def test_a_file_of_somebody_else(tmp_path: Path) -> None:
     path = written(tmp_path, SAMPLE)
     os.seteuid(65534)

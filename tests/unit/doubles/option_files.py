@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from kachecks.config.options import Config, ConfigError, parse
@@ -44,6 +46,16 @@ user = kachecks
 password = {SECRET}
 port = 3306
 """
+
+
+class OsOf:
+    """The module os of one module, which takes this process for that of another account."""
+
+    def __init__(self, uid: int) -> None:
+        self.geteuid = lambda: uid
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(os, name)
 
 
 def with_lines(kachecks: str = "", client: str = "", peer: str = "") -> Config:

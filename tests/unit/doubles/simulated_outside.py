@@ -97,6 +97,9 @@ class Files(Part, files.Files):
             self.world.event(REMOVED.get(path.rpartition(".")[2], ""))
             del self.texts[path]
 
+    def must_be_roots(self, directory: str) -> None:
+        """It is."""
+
     def age(self, path: str) -> float:
         return self.seconds_old
 

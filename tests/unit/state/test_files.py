@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from kachecks.state import audit_log
+from kachecks.state import audit_log, files
 from kachecks.state.files import Disk, Files, Late, Lock, StateError
 
 ROOT = Path(__file__).parents[3]
@@ -234,11 +235,20 @@ def append(directory: Path, record: dict[str, object]) -> None:
     audit_log.append(Disk(), str(directory / "main.jsonl"), record)
 
 
-APPENDS = """
+HANGS_THERE = """
+import os
+from kachecks.state import files
+def hang(directory):
+    if os.path.exists(f"{directory}/hangs"):  # a FIFO: whoever opens it waits for a writer
+        open(f"{directory}/hangs").close()
+files.must_be_roots = hang
+"""
+APPENDS = f"""
 import sys
+{HANGS_THERE}
 from kachecks.state import audit_log
 from kachecks.state.files import Disk, Files, Lock
-def append(): audit_log.append(Disk(), f"{sys.argv[1]}/main.jsonl", {})
+def append(): audit_log.append(Disk(), sys.argv[1] + "/main.jsonl", dict())
 """
 
 
@@ -257,16 +267,18 @@ def test_audit_without_its_directory(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def hanging(tmp_path: Path) -> Iterator[Path]:
-    """A directory whose audit log hangs whoever opens it, as on a dead disk."""
+def hanging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A directory that hangs whoever looks at it, as on a dead disk."""
     directory = tmp_path / "state"
     directory.mkdir()
-    os.mkfifo(directory / "main.jsonl")
+    os.mkfifo(directory / "hangs")
+    monkeypatch.setattr(files, "must_be_roots", files.must_be_roots)  # restored at the end
+    exec(HANGS_THERE, {})  # noqa: S102 - the same as in a process of its own
 
     def release() -> None:
-        reader = os.open(directory / "main.jsonl", os.O_RDONLY | os.O_NONBLOCK)
+        writer = os.open(directory / "hangs", os.O_RDWR | os.O_NONBLOCK)
         time.sleep(0.02)
-        os.close(reader)
+        os.close(writer)
 
     late = threading.Timer(HANGS, release)
     late.start()
@@ -345,7 +357,7 @@ USES: dict[str, Callable[[Disk, str], object]] = {
 def test_a_disk_that_cannot_be_used(tmp_path: Path, use: str) -> None:
     """The path is a directory, and not an empty one."""
     (tmp_path / "main.alone" / "inside").mkdir(parents=True)
-    with pytest.raises(StateError, match=r"cannot .*main\.alone: Is a directory"):
+    with pytest.raises(StateError, match=r"cannot .*main\.alone: (Is a directory|it is not a reg)"):
         USES[use](Disk(), str(tmp_path / "main.alone"))
 
 
@@ -357,6 +369,123 @@ def test_no_child_can_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, u
     monkeypatch.setattr(os, "fork", fails)
     with pytest.raises(StateError, match="no child can be made: Resource temporarily"):
         USES[use](Disk(), str(tmp_path / "main.alone"))
+
+
+# What is not ours ------------------------------------------------------------------------------
+
+ALICE = 65534
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")
+
+
+def a_fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def a_directory(path: Path) -> None:
+    path.mkdir()
+
+
+def a_link(path: Path) -> None:
+    (path.parent / "elsewhere").write_text("text of elsewhere")
+    path.symlink_to(path.parent / "elsewhere")
+
+
+def alices(path: Path) -> None:
+    path.write_text("text of alice")
+    os.chown(path, ALICE, ALICE)
+
+
+def a_device(path: Path) -> None:
+    os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 5))  # /dev/zero, which has no end
+
+
+NOT_OURS = [
+    a_fifo,
+    a_directory,
+    a_link,
+    pytest.param(alices, marks=needs_root),
+    pytest.param(a_device, marks=needs_root),
+]
+not_ours = pytest.mark.parametrize("make", NOT_OURS)
+
+
+@not_ours
+def test_what_is_not_ours_is_not_read(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """And nobody waits for it."""
+    path = tmp_path / "main.open"
+    make(path)
+    assert Files().read(str(path)) == ""
+    assert Files().inscription(str(path)) is None
+    with pytest.raises(StateError, match=r"cannot read .*main\.open: "):
+        Disk().read(str(path), BUSY)
+    with pytest.raises(StateError, match=r"cannot write .*main\.open: "):
+        Disk().append(str(path), "line", BUSY)
+    if make is alices:
+        assert path.read_text() == "text of alice"
+    if make is a_link:
+        assert path.read_text() == "text of elsewhere"
+
+
+@not_ours
+def test_what_is_not_ours_is_no_lock(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "main.lock"
+    make(path)
+    with pytest.raises(StateError, match=r"cannot open the lock .*main\.lock: "):
+        lock_at(str(path)).try_to_take("demote")
+    assert lock_at(str(path)).purpose_of_holder() == ""
+
+
+@not_ours
+def test_what_is_not_ours_is_replaced(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "main.open"
+    make(path)
+    if make is a_directory:
+        with pytest.raises(StateError, match=r"cannot write .*main\.open: Is a directory"):
+            Files().write(str(path), "4711 1")
+        return
+    Files().write(str(path), "4711 1")
+    assert Files().read(str(path)) == "4711 1"
+    if make is a_link:
+        assert (tmp_path / "elsewhere").read_text() == "text of elsewhere"
+
+
+def test_a_link_in_place_of_the_new_file_is_not_followed(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / f"main.open.{os.getpid()}").symlink_to(victim)
+    with pytest.raises(StateError, match=r"cannot write .*main\.open"):
+        Files().write(str(tmp_path / "main.open"), "4711 1")
+    assert victim.read_text() == "precious"
+    Files().write(str(tmp_path / "main.open"), "4711 1")  # it is gone now
+
+
+def test_a_file_without_an_end(tmp_path: Path) -> None:
+    path = tmp_path / "main.look"
+    with path.open("wb") as file:
+        file.truncate(300 << 20)
+    assert len(Files().read(str(path))) == files.LARGEST
+
+
+@needs_root
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o757])
+def test_a_directory_that_others_may_write(tmp_path: Path, mode: int) -> None:
+    """What is there, and what is not, may be theirs."""
+    directory = tmp_path / "run"
+    directory.mkdir()
+    directory.chmod(mode)
+    path = str(directory / "main.lock")
+    said = rf"{directory} is not used: anybody may write to {directory} \(mode {mode:04o}\); look"
+    for use in (
+        lambda: Files().write(path, "x"),
+        lambda: lock_at(path).try_to_take("promote"),
+        lambda: Disk().read(path, BUSY),
+        lambda: Disk().write(path, "x", BUSY),
+        lambda: Disk().append(path, "x", BUSY),
+        lambda: Files().must_be_roots(str(directory)),
+    ):
+        with pytest.raises(StateError, match=said):
+            use()
+    assert list(directory.iterdir()) == []
 
 
 def test_age_of_a_file(tmp_path: Path) -> None:

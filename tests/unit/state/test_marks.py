@@ -304,6 +304,60 @@ def test_a_damaged_mark_is_none(tmp_path: Path, marks: TimedMarks, kind: str, te
     assert not read.get(kind, marks.is_leaving)()
 
 
+NO_MOMENTS = ["inf", "-inf", "nan", "-1", "1e9", "1e400", "1002.000", "", "\0", "\udcff\udcfe", "x"]
+"""The clock says 1000."""
+
+
+@pytest.mark.parametrize("moment", NO_MOMENTS)
+def test_what_is_no_moment_is_no_mark(tmp_path: Path, marks: TimedMarks, moment: str) -> None:
+    """One in the future would be fresh for ever."""
+    for kind, text in {
+        "gave_way": f"{moment} refused",
+        "leaving": moment,
+        "failing": moment,
+        "heard": moment,
+        "lost": moment,
+        "peer_silent": moment,
+        "unopened": f"{moment} 1",
+        "cut_off": f"{moment} {moment}",
+        "look": f"{moment} 0 0 no 0 0.000 0.000 no 0.000 0.000 0.000  0 ",
+    }.items():
+        (tmp_path / f"main.{kind}").write_bytes(text.encode(errors="surrogateescape"))
+    assert marks.gave_way() is marks.heard_for() is marks.lost_since() is None
+    assert marks.peer_silent_since() is marks.unopened() is marks.last_look() is None
+    assert not marks.is_leaving()
+    assert marks.cut_off_for() == 0.0
+
+
+def test_these_are_moments(tmp_path: Path, marks: TimedMarks) -> None:
+    """So that the test above cannot pass for a reason of its own."""
+    for moment in ("0", "999.5", "1000.400"):
+        (tmp_path / "main.lost").write_text(moment)
+        (tmp_path / "main.leaving").write_text(moment)
+        assert marks.lost_since() == float(moment)
+        assert marks.is_leaving() == (moment != "0")
+
+
+@pytest.mark.parametrize("pid", ["-1", "4194305", "9" * 30, "9" * 5000, "nan", "\0"])
+def test_what_is_no_pid_is_no_process(tmp_path: Path, marks: TimedMarks, pid: str) -> None:
+    for kind in ("open", "mysqld", "events"):
+        (tmp_path / f"main.{kind}").write_text(f"{pid} 1000")
+    assert marks.open_mark() is marks.last_server() is None
+    assert not marks.take_events_note(Process(0, 1000))
+
+
+@pytest.mark.parametrize("field", range(3))
+@pytest.mark.parametrize("text", ["inf", "nan"])
+def test_known_without_an_end(tmp_path: Path, marks: TimedMarks, field: int, text: str) -> None:
+    times = ["-5.000", "-4.000", "-3.000"]  # before this boot
+    look = "990 0 0 no 0 0.000 0.000 no {} {} {}  0 "
+    (tmp_path / "main.look").write_text(look.format(*times))
+    assert marks.last_look() == Look(990.0, alone=False, late=False, known=Known(-5, -4, -3))
+    times[field] = text
+    (tmp_path / "main.look").write_text(look.format(*times))
+    assert marks.last_look() is None
+
+
 def test_verdict(marks: TimedMarks) -> None:
     assert marks.last_verdict() == ""
     assert marks.verdict_changed("OK 0")

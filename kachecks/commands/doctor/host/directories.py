@@ -37,6 +37,9 @@ def _usable(which: Which, lost: str = "") -> Finder[HostFacts]:
         elif directory.uid != 0 or directory.mode & 0o022:
             said = f"{path} belongs to uid {directory.uid}, mode {directory.mode & 0o7777:04o}"
             yield Found(said, where, f"chown root:root {word} && chmod 0700 {word}")
+        elif directory.granted:
+            said = f"an ACL lets {' and '.join(directory.granted)} write to {path}"
+            yield Found(said, where, f"setfacl -b {word}")
         elif directory.writable is False:
             yield Found(f"{path} is read-only", where, f"mount {path}'s file system read-write")
 

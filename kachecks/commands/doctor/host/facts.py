@@ -19,6 +19,7 @@ class Part(NamedTuple):
     uid: int
     gid: int
     mode: int  # type and permissions
+    granted: tuple[str, ...] = ()  # whom an ACL lets write there, such as `uid 1000`
 
     @property
     def unsafe(self) -> str:
@@ -34,6 +35,8 @@ class Part(NamedTuple):
             return ""
         if self.mode & 0o002:
             return f"anybody may write to {self.path} (mode {self.mode & 0o7777:04o})"
+        if self.granted:  # then the mode's bits of the group are those of the ACL's mask
+            return f"an ACL lets {' and '.join(self.granted)} write to {self.path}"
         if self.mode & 0o020 and self.gid != 0:
             return f"gid {self.gid} may write to {self.path} (mode {self.mode & 0o7777:04o})"
         return ""
@@ -41,9 +44,11 @@ class Part(NamedTuple):
     @property
     def mending(self) -> str:
         """The command that makes it safe."""
-        owner = f"chown root:root {quote(self.path)}" if self.uid != 0 else ""
-        mode = f"chmod go-w {quote(self.path)}" if self.mode & 0o022 else ""
-        return " && ".join(command for command in (owner, mode) if command)
+        word = quote(self.path)
+        owner = f"chown root:root {word}" if self.uid != 0 else ""
+        acl = f"setfacl -b {word}" if self.granted else ""
+        mode = f"chmod go-w {word}" if self.mode & 0o022 else ""
+        return " && ".join(command for command in (owner, acl, mode) if command)
 
 
 class File(NamedTuple):
@@ -67,6 +72,7 @@ class Directory(NamedTuple):
     uid: int = 0
     mode: int = 0o40700
     writable: bool | None = True  # None: not root, who alone has to write there
+    granted: tuple[str, ...] = ()  # as of a Part
     file_system: str = ""  # type as in /proc/mounts, such as tmpfs; "" not known
 
     @property

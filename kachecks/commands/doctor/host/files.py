@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import struct
 import time
 from contextlib import suppress
 
@@ -61,7 +62,32 @@ def look_at_directory(path: str) -> Directory:
     if not stat.S_ISDIR(info.st_mode):
         return Directory(path, False)
     writable = os.access(path, os.W_OK | os.X_OK) if os.geteuid() == 0 else None
-    return Directory(path, True, info.st_uid, info.st_mode, writable, file_system(path))
+    return Directory(
+        path, True, info.st_uid, info.st_mode, writable, granted(path), file_system(path)
+    )
+
+
+_USER, _GROUP, _MASK, _WRITE = 0x02, 0x08, 0x10, 2  # acl(5), as the kernel keeps it
+
+
+def granted(path: str) -> tuple[str, ...]:
+    """Whom an ACL lets write there, besides root and the owner; () also without ACLs.
+
+    It is kept as a version, and for each entry its tag, permissions and id
+    (linux/posix_acl_xattr.h).
+    """
+    try:
+        acl = os.getxattr(path, "system.posix_acl_access")
+        entries = list(struct.iter_unpack("<HHI", acl[4:]))
+    except (OSError, struct.error):
+        return ()
+    mask = next((allowed for tag, allowed, _ in entries if tag == _MASK), 0)
+    names = {_USER: "uid", _GROUP: "gid"}
+    return tuple(
+        f"{names[tag]} {number}"
+        for tag, allowed, number in entries
+        if tag in names and number and allowed & mask & _WRITE
+    )
 
 
 def age(path: str) -> float | None:
@@ -95,7 +121,7 @@ def _parts(path: str) -> tuple[Part, ...]:
     for each in (os.path.abspath(path), os.path.realpath(path)):
         while each not in found:
             info = os.stat(each)
-            found[each] = Part(each, info.st_uid, info.st_gid, info.st_mode)
+            found[each] = Part(each, info.st_uid, info.st_gid, info.st_mode, granted(each))
             each = os.path.dirname(each)
     return tuple(sorted(found.values()))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import stat
+import struct
 import subprocess
 from pathlib import Path
 
@@ -13,7 +14,12 @@ import pytest
 from kachecks.commands.doctor.conf.setup import Command
 from kachecks.commands.doctor.host import kernel, run
 from kachecks.commands.doctor.host.facts import Part
-from kachecks.commands.doctor.host.files import file_system, look_at_directory, look_at_file
+from kachecks.commands.doctor.host.files import (
+    file_system,
+    granted,
+    look_at_directory,
+    look_at_file,
+)
 from kachecks.commands.doctor.host.keepalived import conf_of, config_id_of
 from kachecks.commands.doctor.host.run import capabilities_of
 from kachecks.commands.doctor.host.systemd import timespan
@@ -91,6 +97,7 @@ def test_the_way_to_a_file_and_to_where_its_links_lead(tmp_path: Path) -> None:
         (Part("/x", 0, 0, stat.S_IFREG | 0o757), "anybody may write"),
         (Part("/tmp", 0, 0, stat.S_IFDIR | 0o1777), ""),  # noqa: S108 - sticky
         (Part("/tmp", 7, 0, stat.S_IFDIR | 0o1777), "belongs to uid 7"),  # noqa: S108
+        (Part("/x", 0, 0, stat.S_IFDIR | 0o775, ("uid 7",)), "an ACL lets uid 7 write to /x"),
     ],
 )
 def test_who_may_change_it(part: Part, word: str) -> None:
@@ -240,3 +247,49 @@ def test_capabilities_of_a_process(lacking: str) -> None:
     assert found is not None
     assert bool(found >> 5 & 1) == (lacking != "kill")
     assert bool(found >> 19 & 1) == (lacking != "sys_ptrace")
+
+
+# Access control lists ---------------------------------------------------------------------------
+
+OWNER, USER, OWN_GROUP, GROUP, MASK, OTHER = 1, 2, 4, 8, 16, 32
+NOBODY = 0xFFFFFFFF  # the id of an entry that has none
+
+
+def with_acl(path: Path, mask: int, *named: tuple[int, int, int]) -> Path:
+    """Give it an ACL: of the mask, and (tag, permissions, id) of each named account."""
+    entries = [(OWNER, 7, NOBODY), (OWN_GROUP, 5, NOBODY), (MASK, mask, NOBODY)]
+    entries += [(OTHER, 0, NOBODY), *named]
+    packed = b"".join(struct.pack("<HHI", *entry) for entry in sorted(entries))
+    try:
+        os.setxattr(path, "system.posix_acl_access", b"\2\0\0\0" + packed)
+    except OSError as error:
+        pytest.skip(f"this file system has no ACLs: {error}")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("mask", "named", "expected"),
+    [
+        (7, [(USER, 7, 1000)], ("uid 1000",)),
+        (7, [(USER, 2, 1000), (GROUP, 6, 50)], ("uid 1000", "gid 50")),
+        (7, [(USER, 5, 1000)], ()),  # it may read
+        (5, [(USER, 7, 1000)], ()),  # the mask takes it away
+        (7, [(USER, 7, 0), (GROUP, 7, 0)], ()),  # root
+    ],
+)
+def test_whom_an_acl_lets_write(
+    tmp_path: Path, mask: int, named: list[tuple[int, int, int]], expected: tuple[str, ...]
+) -> None:
+    directory = tmp_path / "etc"
+    directory.mkdir()
+    with_acl(directory, mask, *named)
+    assert granted(str(directory)) == look_at_directory(str(directory)).granted == expected
+    file = program(directory, "#!/bin/sh\n")
+    parts = {part.path: part.granted for part in look_at_file(str(file)).parts}
+    assert parts[str(directory)] == expected
+    assert parts[str(file)] == ()
+
+
+def test_a_damaged_acl(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getxattr", lambda *_: b"\2\0\0\0\1\0")
+    assert granted("/") == ()

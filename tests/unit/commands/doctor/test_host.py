@@ -167,6 +167,9 @@ WRONG: list[tuple[str, str, str, Break]] = [
     ("the option file is somebody's", "OPTION_FILE", OPTION_FILE,
         lambda w: w.with_host(
             option_file=File(OPTION_FILE, True, "", (Part(OPTION_FILE, 1000, 0, 0o100600),)))),
+    ("an ACL on the way to the option file", "OPTION_FILE", "setfacl -b /etc/kachecks",
+        lambda w: w.with_host(option_file=File(OPTION_FILE, True, "", (
+            Part("/etc/kachecks", 0, 0, 0o40775, ("uid 1000",)), *good(OPTION_FILE).parts[-1:])))),
     ("two option files with one name", "OTHER_PAIRS", "/etc/kachecks/two.cnf",
         lambda w: w.with_host(other_pairs=(_pair(name="main"),))),
     ("two option files with one server", "OTHER_PAIRS", "/etc/kachecks/two.cnf",
@@ -175,6 +178,8 @@ WRONG: list[tuple[str, str, str, Break]] = [
         lambda w: w.with_host(run_dir=Directory("/run/kachecks", False))),
     ("anybody may write into the run directory", "RUN_DIR", "chmod 0700 /run/kachecks",
         lambda w: w.with_host(run_dir=Directory("/run/kachecks", True, 0, 0o40777))),
+    ("an ACL of the run directory", "RUN_DIR", "setfacl -b /run/kachecks",
+        lambda w: w.with_host(run_dir=Directory("/run/kachecks", True, granted=("gid 50",)))),
     ("the run directory outlives a reboot", "RUN_DIR_VOLATILE", "/run",
         lambda w: w.with_host(run_dir=Directory("/srv/k", True, file_system="ext4"))),
     ("nothing makes the run directory at boot", "RUN_DIR_AT_BOOT", "/run/kachecks",

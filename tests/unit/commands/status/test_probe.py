@@ -241,6 +241,7 @@ def test_what_goes_wrong_on_one_side_does_not_hide_the_other(
 
 def test_marks_of_this_node(tmp_path: Path) -> None:
     world = standby(tmp_path).but(network__adverts=False, a__access=CLOSED, permit=False)
+    world.time = 100.0
     status = seen(world.but(gave_way=GaveWay(world.time - 12, "superseded")))
     assert status.marks and status.marks.gave_way == "superseded"
     assert status.marks.permit is False

@@ -9,6 +9,7 @@ import pytest
 
 from kachecks.commands.switchover import command as switchover
 from kachecks.transitions.record import Outcome
+from tests.unit.doubles.option_files import OsOf
 from tests.unit.doubles.simulation import OPEN
 from tests.unit.doubles.switchovers import active
 
@@ -17,7 +18,7 @@ from tests.unit.doubles.switchovers import active
 def option_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     file = tmp_path / "k.cnf"
     file.write_text("[kachecks]\nvip = 10.0.0.100\npeer = 10.0.0.1\n")
-    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr(switchover, "os", OsOf(0))
     return f"--defaults-file={file}"
 
 
@@ -69,5 +70,5 @@ def test_how_long_to_wait(option_file: str, seconds: str) -> None:
 
 
 def test_not_root(option_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr(switchover, "os", OsOf(1000))
     assert switchover.main([option_file]) == 3
