@@ -51,7 +51,7 @@ class Client:
         self._wire.ask(QUERY + sql.encode())
         try:
             return self._answer()
-        except (IndexError, TypeError):
+        except IndexError:
             raise self._wire.broken("sent half a packet") from None
 
     def _answer(self) -> list[Row]:

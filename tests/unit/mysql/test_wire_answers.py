@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 import pytest
@@ -89,6 +90,15 @@ TOO_MUCH = [
 @pytest.mark.parametrize(("lie", "words"), TOO_MUCH)
 def test_too_much(lie: str, words: str) -> None:
     assert words in str(refused(lying(LIES[lie])))
+
+
+def test_the_error_keeps_nothing_of_what_was_read() -> None:
+    """status remembers its errors, and asks again."""
+    frames = [
+        frame.name for frame in extract_tb(refused(lying(LIES["endless rows"])).__traceback__)
+    ]
+    assert "_given" in frames
+    assert not {"_answer", "add"} & set(frames)
 
 
 HUGE = 64 << 10

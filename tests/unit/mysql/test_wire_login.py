@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -203,6 +204,20 @@ def test_what_is_slipped_in_before_tls() -> None:
 
     raised, _ = heard_by(slip)
     assert isinstance(raised, BrokenAnswer)
+
+
+def test_what_is_slipped_in_behind_tls(tls: tuple[ssl.SSLContext, Path]) -> None:
+    def slip(client: socket.socket) -> None:
+        client = let_in(client, Account(PASSWORD.encode(), tls=tls[0]))
+        hear(client)
+        with socket.socket(fileno=os.dup(client.fileno())) as below:
+            below.sendall(one_row("one", "1") * 9)
+            below.recv(4096)
+
+    with listening(None, slip) as port:
+        made = session(port)
+        with pytest.raises(BrokenAnswer, match="ends TLS"):
+            made.query("SELECT 1 AS one", 2)
 
 
 def test_a_handshake_byte_by_byte() -> None:
