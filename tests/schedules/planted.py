@@ -181,7 +181,7 @@ BUGS: dict[str, tuple[str, list[tuple[Any, str, Any]]]] = {
         "an opening that ends with the server's error, and is tried again for ever",
         [
             (promotion, "_open_after_all", _end_by_its_error),
-            (reconcile, "_may_be_open", lambda node: node.marks.open_mark() is not None),
+            (reconcile, "_may_be_open", lambda node, _: node.marks.open_mark() is not None),
             (unopened, "MOST_PROMOTIONS", 1000),
             (verdict, "NOT_OPEN_AFTER", 1000.0),
         ],
