@@ -70,7 +70,7 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
          f"--log-error={directory}/log", *user],
     )  # fmt: skip
     try:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not path.exists():
             assert process.poll() is None and time.monotonic() < end, (
                 directory / "log"
