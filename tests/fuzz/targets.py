@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kachecks.bounded import Clock
 from kachecks.commands.doctor.server import my_cnf
 from kachecks.commands.doctor.server.grants import beyond, inactive_roles, lacking, parse_grants
 from kachecks.config import options
 from kachecks.config.file_format import ConfigError
+from kachecks.config.options import Login
 from kachecks.keepalived import conf, vrrp_state
 from kachecks.keepalived.conf_lines import ConfError
-from kachecks.mysql import gtid, gtid_count
-from kachecks.mysql.facts import Version, supported_version
+from kachecks.mysql import ability, gtid, gtid_count, positions, prepared, probe
+from kachecks.mysql.errors import SessionError
+from kachecks.mysql.facts import Row, Version, supported_version
 from kachecks.mysql.gtid import Position
+from kachecks.mysql.session import Session, local_address
 from kachecks.mysqld_process import Process
 from kachecks.network import arp, ndp, ping, vrrp
 from kachecks.state import files
@@ -28,6 +33,8 @@ from kachecks.state.maintenance_mark import MaintenanceMark
 from kachecks.state.marks import Marks
 from kachecks.state.served_alone import ServedAlone
 from tests.lab.pairs.snippets import SNIPPETS
+from tests.rows import rows
+from tests.unit.doubles import fake_server
 
 
 class Target(NamedTuple):
@@ -227,6 +234,93 @@ def server_files() -> Iterator[Target]:
         yield Target([each.read_bytes() for each in SNIPPETS.glob("my.cnf*")], feed)
 
 
+@contextlib.contextmanager
+def wire() -> Iterator[Target]:
+    """All that a server over TCP says from its greeting on, to a client that asks two questions."""
+    said = [b""]
+
+    def behave(client: socket.socket) -> None:
+        client.sendall(said[0])
+        client.shutdown(socket.SHUT_WR)
+        while client.recv(65536):
+            pass
+
+    with fake_server.listening(None, behave) as port:
+        login = Login("kachecks", "secret", "127.0.0.1", port, None)
+
+        def feed(data: bytes) -> None:
+            said[0] = data
+            with contextlib.suppress(SessionError):
+                session = Session(local_address(login), 2.0)
+                try:
+                    ask_everything(session)
+                finally:
+                    session.close()
+
+        greeting = fake_server.packet(0, fake_server.GREETING)
+        let_in = fake_server.packet(2, fake_server.OK)
+        row = fake_server.one_row("read_only", "1", "server_id", "2", "server_uuid", None)
+        trouble = fake_server.error(1227, "you need more", "42000", 1)
+        yield Target([greeting + let_in + row * 2, greeting + let_in + trouble, greeting], feed)
+
+
+@contextlib.contextmanager
+def answers() -> Iterator[Target]:
+    """The rows of every statement, as names and values of any kind. One answer for all of them."""
+
+    def feed(data: bytes) -> None:
+        try:
+            said = json.loads(data)
+        except (ValueError, RecursionError):
+            return
+        if isinstance(said, list) and all(isinstance(row, dict) for row in said):
+            ask_everything(_Saying([{k: _cell(v) for k, v in row.items()} for row in said]))
+
+    captured = [
+        json.dumps(rows(generation, f"replica_status_{state}")).encode()
+        for generation in ("mysql-9.7", "mariadb-10.11")
+        for state in ("healthy", "applier_stopped")
+    ]
+    identity = {"read_only": "1", "super_read_only": "1", "server_id": "2", "server_uuid": UUID}
+    position = {"executed": f"{UUID}:1-5", "applied": "0-1-5", "gtid_mode": "ON", "missing": ""}
+    yield Target([*captured, json.dumps([{**identity, **position}]).encode()], feed)
+
+
+UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
+
+
+def _cell(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+class _Saying:
+    """A session with a server that says the same to everything."""
+
+    address = "10.0.0.2 port 3306"
+
+    def __init__(self, said: list[Row]) -> None:
+        self._said = said
+        self.version = Version(False, (9, 7, 0))
+
+    def query(self, _sql: str, _timeout: float) -> list[Row]:
+        return [dict(row) for row in self._said]
+
+
+def ask_everything(session: Any) -> None:
+    """What check, promotion and demotion ask. A SessionError is an answer."""
+    for work in (
+        lambda: probe.probe(session, 1.0),
+        lambda: positions.executed(session, 1.0),
+        lambda: positions.missing(session, Position("0-1-5"), 1.0),
+        lambda: ability.why_unable(session, probe.probe_identity(session, 1.0), 1.0),
+        lambda: prepared.left_to_end(session, 1.0),
+        lambda: probe.processlist(session, 1.0),
+        lambda: probe.uptime(session, 1.0),
+    ):
+        with contextlib.suppress(SessionError):
+            work()
+
+
 TARGETS: dict[str, Callable[[], contextlib.AbstractContextManager[Target]]] = {
     "option-file": option_file,
     "keepalived-conf": keepalived_conf,
@@ -236,4 +330,6 @@ TARGETS: dict[str, Callable[[], contextlib.AbstractContextManager[Target]]] = {
     "gtids": gtids,
     "grants": grants,
     "server-files": server_files,
+    "answers": answers,
+    "wire": wire,
 }
