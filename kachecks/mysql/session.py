@@ -144,7 +144,10 @@ class Session:
                     within(2 * KNOCK, _knock, self.address.host, self.address.login.port)
             raise NoAnswer(f"no answer from {self.address} within {timeout:g} s") from None
         except Exception as error:  # noqa: BLE001 - the driver's own kinds, put in our terms
-            raise explained(error, self.address).with_traceback(None) from None
+            trouble = explained(error, self.address)
+            if isinstance(trouble, Refused) and _listens(self.address.socket):
+                trouble = BrokenAnswer(f"{self.address} is listened on, and sends a client's error")
+            raise trouble.with_traceback(None) from None
         return made
 
     @property
@@ -273,6 +276,27 @@ class Session:
                             yield own
                     finally:
                         own.close()
+
+
+def _listens(path: str | None) -> bool:
+    """Somebody listens on this unix socket. A server may send the error numbers by which a client
+    says that nobody does (2002, 2003), and would be taken for dead."""
+    if path is None:
+        return False
+    import _socket
+
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        connection.setblocking(False)
+        connection.connect(path)
+    except BlockingIOError:  # its queue is full
+        return True
+    except OSError:
+        return False
+    else:
+        return True
+    finally:
+        connection.close()
 
 
 def _sockets() -> dict[str, int]:

@@ -53,6 +53,16 @@ def test_greeting(
     assert reply["seconds"] < 0.5 + BUSY
 
 
+@pytest.mark.parametrize("errno", [2002, 2003])
+def test_a_server_that_sends_a_clients_error_is_alive(
+    asker: Asker, where: Path | None, errno: int
+) -> None:
+    """By these numbers a client says that nobody listens."""
+    for behaviour in (fake_server.refuse(errno, "refused (111)"), fake_server.deny(errno, "(2)")):
+        with listening(where, behaviour) as port:
+            assert asker.connect(where or port, 2.0)["raised"] in ("ServerError", "BrokenAnswer")
+
+
 @pytest.mark.parametrize("behaviour", [fake_server.mute, fake_server.drip])
 def test_no_greeting(askers: list[Asker], where: Path | None, behaviour: Behaviour) -> None:
     with listening(where, behaviour) as port:
