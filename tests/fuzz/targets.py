@@ -156,7 +156,8 @@ def packets() -> Iterator[Target]:
             vrrp.advertised(data, is_ipv6)
             ping.is_answer(data, request, is_ipv6)
         vrrp.without_ip_header(data)
-        arp.answerer(data)
+        vrrp.refuses(data[:16], data[16:], data[8:], "10.0.0.2")
+        arp.answerer(data, b"\2" * 6)
         ndp.answerer(data)
 
     yield Target(seeds, feed)
