@@ -20,7 +20,7 @@ from kachecks.mysqld_process import start_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, NoReturn
+    from typing import Any
 
 
 class Clock:
@@ -198,7 +198,7 @@ def let_go(
 
     Args:
         cannot: called in the new process where the program cannot be run.
-        first: called there before it is; raises where it must not be.
+        first: called there before it is, without our files; raises where it must not be.
 
     Raises OSError: no process can be made.
     """
@@ -208,8 +208,9 @@ def let_go(
         os.lseek(stdin, 0, os.SEEK_SET)
         if os.fork() == 0:
             try:
+                _let_go_of_all(stdin)
                 first()
-                _become(command, stdin)
+                os.execv(command[0], command)  # noqa: S606 - no shell is wanted
             except BaseException as error:  # noqa: BLE001 - nothing may escape from this child
                 cannot(error)
             finally:
@@ -229,7 +230,9 @@ def _in_memory() -> int:
     return file
 
 
-def _become(command: list[str], stdin: int) -> NoReturn:
+def _let_go_of_all(stdin: int) -> None:
+    """Of session, directory, signals and files: a lock would stay locked for as long as what comes
+    next hangs."""
     import signal
 
     os.setsid()
@@ -241,7 +244,6 @@ def _become(command: list[str], stdin: int) -> NoReturn:
     os.dup2(null, 1)
     os.dup2(null, 2)
     os.closerange(3, 1024)
-    os.execv(command[0], command)  # noqa: S606 - no shell is wanted
 
 
 class _Question:

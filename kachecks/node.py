@@ -83,8 +83,8 @@ class Servers:
             return
         sentence = (
             f"nobody is asked on {socket}: {others}, so another account may listen there and be"
-            " sent our password; let mysqld's socket lie in a directory of its own account, such"
-            " as /run/mysqld"
+            " sent our password; chmod (mount) it so that only root and mysqld's account may, or"
+            " let the socket lie in a directory where that is so"
         )
         marks = Marks(self._config.run_dir, self._config.name, Files(), Clock())
         last = marks.last_server()

@@ -36,7 +36,8 @@ WITH RECURSIVE routine AS (     -- that run with the rights of who made them
     FROM mysql.proc
     WHERE security_type = 'DEFINER' AND type IN ('PROCEDURE', 'PACKAGE BODY')
 ), lent AS (                    -- the definer's rights, to whoever may call a routine
-    SELECT routine.definer, granted.user, granted.host, granted.host = '' AS is_role
+    SELECT routine.definer, IF(granted.user = '', 'PUBLIC', granted.user) AS user, granted.host,
+           '' IN (granted.user, granted.host) AS is_role    -- user '': everybody
     FROM (SELECT DISTINCT definer, db FROM routine) AS routine
     JOIN mysql.db AS granted ON routine.db LIKE granted.db AND granted.execute_priv = 'Y'
     UNION

@@ -15,7 +15,7 @@ from contextlib import suppress
 
 from kachecks.check.verdict import Findings
 from kachecks.mysql import positions
-from kachecks.mysql.errors import OPEN, SessionError
+from kachecks.mysql.errors import OPEN, ServerError, SessionError
 from kachecks.mysql.facts import Facts, channels_by_address
 from kachecks.mysql.gtid import Position
 from kachecks.mysql.session import Session
@@ -69,7 +69,11 @@ def compared(
     if known.received and positions.missing(peer, Position(known.received), patience):
         known = known._replace(received="")  # it has lost some of it itself
     known = known._replace(asked_at=now, served_at=now if is_open else known.served_at)
-    left = positions.missing(session, Position(known.wanted), STATEMENT)
+    try:
+        left = positions.missing(session, Position(known.wanted), STATEMENT)
+    except (ServerError, ValueError):  # what was remembered is no position; the clock runs on
+        known = known._replace(wanted=positions.executed(peer, patience).gtids)
+        left = positions.missing(session, Position(known.wanted), STATEMENT)
     if left and positions.missing(peer, Position(left), patience):
         # It has lost them itself: rebuilt, or a crash with the log not on its disk. The clock runs.
         known = known._replace(wanted=positions.executed(peer, patience).gtids)

@@ -150,6 +150,8 @@ class Run:
         seen = seen._replace(
             gave_way=self._gave_way(seen), maintenance=node.current_maintenance(keep_copy=self._act)
         )
+        if self._closing_comes_first(seen):
+            return seen
         if self._session is not None and seen.facts is not None:
             seen = self._look_closer(self._session, seen, seen.facts, hanging)
         if needs_peer(seen, node.config):
@@ -157,6 +159,16 @@ class Run:
 
             seen = seen._replace(peer=ask_peer(node))
         return seen
+
+    def _closing_comes_first(self, seen: Observation) -> bool:
+        """This server may be open, and the VIP is elsewhere: whatever the peer says, and however
+        long it takes, changes nothing in that. The next run looks closer."""
+        if not self._act or seen.vip_here or seen.facts is None or seen.facts.closed:
+            return False
+        last = self._node.marks.last_look()
+        if last is None or last.wrong:
+            self._trouble = "found open without the VIP, and not looked at closely yet"
+        return True
 
     def _isolated(self, isolation: Isolation) -> str:
         try:

@@ -71,6 +71,9 @@ def main(arguments: list[str], vip_is_here: Callable[[str], bool]) -> int:
     try:
         config = load(options.defaults_file)
         if options.fence:
+            if config.run_dir != SHARED_RUN_DIR:  # without tmpfiles.d nobody has made it
+                with suppress(OSError):
+                    os.mkdir(SHARED_RUN_DIR, 0o700)
             Files().is_news(
                 _note(options, USABLE), f"{','.join(config.vips)}\n{config.alert or ''}"
             )

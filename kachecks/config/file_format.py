@@ -105,8 +105,9 @@ def _must_be_ours(path: str, info: os.stat_result) -> None:
 def exposed(path: str, uid: int = 0, gid: int = 0) -> str:
     """Who else may decide what lies at this path, and where; "" if nobody may.
 
-    Else than root, whoever runs this, and the account ``uid`` with its group ``gid``: each
-    directory, link and file on the way must belong to one of them and be writable by them alone.
+    Else than root, whoever runs this, and the account ``uid`` with its group ``gid`` in directories
+    of its own: each directory, link and file on the way must belong to one of them and be writable
+    by them alone.
     In a directory with the sticky bit anybody may write, and then what lies in it must be root's or
     ours: for ``uid`` another account could have come first. (What permissions a socket has says
     nothing about who listens.)
@@ -114,7 +115,7 @@ def exposed(path: str, uid: int = 0, gid: int = 0) -> str:
     Raises OSError: something on the way is missing, or may not be looked at.
     """
     us = os.geteuid()
-    uids, gids = (0, us, uid), (0, os.getegid(), gid)
+    uids, gids = (0, us, uid), (0, os.getegid())
     shared = ""
     for here, info in _way_to(path):
         if info.st_uid not in uids:
@@ -124,12 +125,24 @@ def exposed(path: str, uid: int = 0, gid: int = 0) -> str:
         shared, mode = "", info.st_mode
         if stat.S_ISDIR(mode) or stat.S_ISREG(mode):
             anybody, group = mode & 0o002, mode & 0o020 and info.st_gid not in gids
+            if mode & 0o020 and info.st_gid == gid and info.st_uid == uid:
+                group = 0  # the account's own: its group is let in by it, not by root
+            if mode & 0o020 and not (anybody or group) and _has_acl(here):
+                return f"an ACL may let others write to {here}: setfacl -b"
             if anybody or group:
                 who = "anybody" if anybody else f"gid {info.st_gid}"
                 shared = f"{who} may write to {here} (mode {mode & 0o7777:04o})"
                 if not (stat.S_ISDIR(mode) and mode & stat.S_ISVTX):
                     return shared
     return shared
+
+
+def _has_acl(path: str) -> bool:
+    """The group's permissions are those of an ACL at most: acl(5)."""
+    try:
+        return bool(os.getxattr(path, "system.posix_acl_access"))
+    except OSError:  # none, or a file system that has none
+        return False
 
 
 _MOST_LINKS = 40  # as many as the kernel follows: path_resolution(7)

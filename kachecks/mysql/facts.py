@@ -14,6 +14,12 @@ Row = dict[str, "str | None"]
 LONGEST_NUMBER = 20
 """Digits of 2^64; a server has no longer ones."""
 
+LAST_TRANSACTION = (1 << 63) - 2
+"""Of one server (MySQL)."""
+
+LONGEST_TAG, LONGEST_SET = 32, 256 << 10
+"""Characters of a GTID's tag (MySQL), and of a set; some thousand servers and gaps."""
+
 DIGITS = frozenset("0123456789")
 HEXADECIMAL = DIGITS | frozenset("abcdefABCDEF")
 TAG = frozenset("_abcdefghijklmnopqrstuvwxyz") | DIGITS
@@ -58,7 +64,10 @@ def gtids_of(row: Row, column: str, mariadb: bool) -> str:
 
     Raises KeyError, Nonsense.
     """
-    text = text_of(row, column).replace("\n", "").replace(" ", "")
+    text = text_of(row, column)
+    if len(text) > LONGEST_SET:
+        raise Nonsense(f"{column} has {len(text)} characters, {LONGEST_SET} are the most")
+    text = text.replace("\n", "").replace(" ", "")
     good = _is_gtid if mariadb else _is_part
     if not all(map(good, filter(None, text.split(",")))):
         raise Nonsense(f"{column} holds no GTIDs")
@@ -66,22 +75,42 @@ def gtids_of(row: Row, column: str, mariadb: bool) -> str:
 
 
 def _is_gtid(text: str) -> bool:
-    """Such as ``1-2-345``."""
+    """Such as ``1-2-345``: domain and server of 32 bits, a sequence number of 64."""
     numbers = text.split("-")
-    return len(numbers) == 3 and all(map(_is_number, numbers))
+    most = (1 << 32, 1 << 32, 1 << 64)
+    return (
+        len(numbers) == 3
+        and all(_is_number(number) for number in numbers)
+        and (all(int(number) < limit for number, limit in zip(numbers, most)))
+    )
 
 
 def _is_part(text: str) -> bool:
     """Such as ``UUID:1-5:7``; MySQL 8.3 and later also ``UUID:1-5:tag:1-3``."""
     uuid, *rest = text.split(":")
-    return _is_uuid(uuid) and bool(rest) and all(map(_is_interval, rest))
+    some = tag = False
+    for word in rest:
+        if _is_interval(word):
+            some, tag = True, False
+        elif tag or not _is_tag(word):
+            return False
+        else:
+            tag = True
+    return _is_uuid(uuid) and some and not tag
 
 
 def _is_interval(text: str) -> bool:
-    """A number, two of them, or the tag of the intervals that follow."""
-    if text[:1] not in DIGITS:
-        return bool(text) and TAG.issuperset(text)
-    return all(map(_is_number, text.split("-", 1)))
+    """A number or two of them, in their order. What MySQL does not take for one it answers with
+    1772 when it is asked to compare it."""
+    numbers = text.split("-", 1)
+    if not all(_is_number(number) for number in numbers):
+        return False
+    return 1 <= int(numbers[0]) <= int(numbers[-1]) <= LAST_TRANSACTION
+
+
+def _is_tag(text: str) -> bool:
+    """Of the intervals that follow."""
+    return 0 < len(text) <= LONGEST_TAG and text[0] not in DIGITS and TAG.issuperset(text)
 
 
 def _is_number(text: str) -> bool:

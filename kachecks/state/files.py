@@ -184,7 +184,9 @@ class Files:
             os.pwrite(lock, text.encode(), 0)
 
     def unlock(self, lock: int) -> None:
-        """Free it."""
+        """Free it, also where a child has it open still."""
+        with suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_UN)
         os.close(lock)
 
     def inscription(self, path: str) -> str | None:

@@ -78,11 +78,7 @@ def settle_peer(sessions: Sessions) -> Settled:
         except PeerChanged as change:
             settled, half_closed = None, isinstance(change, HalfClosed)
             rounds += half_closed
-            if rounds == HALF_CLOSED:
-                raise Refusal(
-                    "the peer is not closed to everybody: each time it was lost before its last"
-                    " clients were cut"
-                ) from None
+            _must_come_to_an_end(search, rounds)
         except NoGtids as error:
             raise Refusal(f"the peer {sessions.node.config.peer}: {error}") from None
         except (ServerError, DriverError) as error:
@@ -96,6 +92,17 @@ def settle_peer(sessions: Sessions) -> Settled:
             return settled
         sessions.pause(pause)
         pause = min(2 * pause, 0.05)
+
+
+def _must_come_to_an_end(search: Search, half_closed: int) -> None:
+    """Raises Refusal: the peer changes again and again."""
+    if search.has_no_end:
+        raise Refusal("the peer is alive, and cannot be closed: each time it says something else")
+    if half_closed == HALF_CLOSED:
+        raise Refusal(
+            "the peer is not closed to everybody: each time it was lost before its last clients"
+            " were cut"
+        )
 
 
 def peer_is_back(sessions: Sessions, settled: Settled) -> bool:

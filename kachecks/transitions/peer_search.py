@@ -73,6 +73,11 @@ class Search:
         self._sessions.saw_peer()
         self._look_on = Budget(self._sessions.node.clock, self._patience)
 
+    @property
+    def has_no_end(self) -> bool:
+        """It answers again and again, and never to the end."""
+        return self._in_all.over
+
     def refused(self, refusal: Refused) -> Settled | None:
         """The peer is down if its mysqld has ended; one that shuts down closes its port first.
 

@@ -57,6 +57,11 @@ def promote(node: Node, steps: Steps) -> Outcome:
             sessions.close()
 
 
+MOST_TURNS = 10
+"""Times that one promotion settles with a peer that comes and goes, as long as it applies or at the
+last look before opening."""
+
+
 def _promote(sessions: Sessions) -> Outcome:
     steps = sessions.steps
     with own_server():  # before the peer, which may be serving, is fenced: NoGtids
@@ -68,7 +73,7 @@ def _promote(sessions: Sessions) -> Outcome:
     must_leave_nothing_out(sessions)
     _remember_received(sessions)
     back = PeerReturn(sessions)
-    while True:
+    for _ in range(MOST_TURNS):
         settled = settle_peer(sessions)
         steps.done("peer")
         back.settled(settled)
@@ -84,6 +89,8 @@ def _promote(sessions: Sessions) -> Outcome:
         _must_not_be_stale(sessions, settled)
         if sessions.peer is not None or not peer_is_back(sessions, settled):
             break
+    else:
+        raise Refusal("the peer is gone, and back when it is looked for again, each time")
     with own_server():
         position = positions.executed(sessions.local, STATEMENT).gtids
         left = prepared.left_to_end(sessions.local, STATEMENT)

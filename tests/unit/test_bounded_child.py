@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kachecks import bounded as module
-from kachecks.bounded import LONGEST_TEXT, Answer, in_child
+from kachecks.bounded import LONGEST_TEXT, Answer, in_child, let_go
 from tests.unit.doubles.changing import failing
 
 
@@ -136,3 +136,26 @@ def test_no_child_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.os, "fork", failing(unavailable))
     with pytest.raises(OSError, match="temporarily unavailable"):
         in_child(lambda: "", 1.0)
+
+
+def test_a_program_whose_disk_hangs_holds_no_lock_of_ours(tmp_path: Path) -> None:
+    """Whoever may have changed it is looked up on that very disk, in the new process."""
+    pipe = tmp_path / "pid"
+    os.mkfifo(pipe)
+
+    def first() -> None:
+        with pipe.open("w") as told:
+            told.write(str(os.getpid()))
+        time.sleep(30)
+
+    lock = tmp_path / "lock"
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        let_go(["/bin/true"], "", lambda _: None, first)
+        child = int(pipe.read_text())
+    try:
+        with lock.open("w") as again:
+            fcntl.flock(again, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)

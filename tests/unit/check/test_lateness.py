@@ -11,7 +11,7 @@ from tests.unit.doubles.check_runs import check, result
 from tests.unit.doubles.check_runs import standby as standing_by
 from tests.unit.doubles.deep_looks import look_in_full
 from tests.unit.doubles.promotions import run
-from tests.unit.doubles.simulated_server import CLOSED, OPEN, Client
+from tests.unit.doubles.simulated_server import CLOSED, OPEN, UUID, Client
 from tests.unit.doubles.simulation import (
     MAC,
     MARIADB,
@@ -409,3 +409,14 @@ def test_a_stale_standby_is_unfit(policy: str, status: int) -> None:
     assert result(world) == ("STALE", status, "standby")
     world.pass_time(1.0)
     assert result(world) == ("STALE", status, "standby")
+
+
+def test_what_was_remembered_and_is_no_position_is_asked_for_anew() -> None:
+    """This server answers with 1772 when it is compared; it is late from then on all the same."""
+    world = deaf()
+    last = world.node.marks.last_look()
+    assert last is not None
+    nonsense = last.known._replace(wanted=f"{UUID[1]}:0")
+    world.node.marks.remember_look(last._replace(known=nonsense))
+    assert looks(world, *[5.0] * 8).behind
+    assert looks(world.but(a__trouble=REFUSED), 1.0).stale

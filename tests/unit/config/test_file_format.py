@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -271,3 +272,23 @@ def test_reading_it_imports_nothing_that_costs(tmp_path: Path) -> None:
     ours = ["config", "config.file_format", "config.kinds", "config.options", "lean", "network"]
     named = [f"kachecks.{name}" for name in [*ours, "network.vip"]]
     assert ran.stdout.split() == ["__future__", "_operator", "_socket", "kachecks", *named]
+
+
+@needs_root
+def test_whom_an_acl_lets_in(tmp_path: Path) -> None:
+    """Its mask shows in the place of the group's permissions."""
+    entries = ((1, 7, -1), (2, 7, ALICE), (4, 5, -1), (16, 7, -1), (32, 5, -1))
+    acl = struct.pack("<I", 2) + b"".join(
+        struct.pack("<HHI", tag, may, who & 0xFFFFFFFF) for tag, may, who in entries
+    )
+    directory = tmp_path / "d"
+    directory.mkdir(0o755)
+    try:
+        os.setxattr(directory, "system.posix_acl_access", acl)
+    except OSError:
+        pytest.skip("this file system has no ACLs")
+    assert directory.stat().st_mode & 0o777 == 0o775
+    path = written(directory, SAMPLE)
+    assert f"an ACL may let others write to {directory}" in file_format.exposed(str(path))
+    os.removexattr(directory, "system.posix_acl_access")
+    assert "ACL" not in file_format.exposed(str(path))

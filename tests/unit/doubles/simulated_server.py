@@ -346,6 +346,8 @@ class Session:
             applied = server.gtids(server.applied, own=False) if server.mariadb else ""
             mode = "OFF" if server.by_file else "ON"
             return [{"executed": server.executed(), "applied": applied, "gtid_mode": mode}]
+        if "GTID_SUBTRACT" in sql and ":0'" in sql:
+            raise ServerError(1772, "Malformed GTID set specification")
         if "GTID_SUBTRACT" in sql:
             wanted, present = re.findall(r"'([^']*)'", sql)
             return [{"missing": subtract(wanted, present)}]

@@ -135,6 +135,16 @@ def test_gtids(text: str, mariadb: bool) -> None:
         ("abc", False),
         (UUID, False),
         (f"{UUID}:", False),
+        (f"{UUID}:0", False),  # this one and the next four: 1772 from MySQL 9.7
+        (f"{UUID}:1-9223372036854775807", False),
+        (f"{UUID}:99999999999999999999", False),
+        (f"{UUID}:{'t' * 33}:1-3", False),
+        (f"{UUID}:1-3:tag", False),
+        (f"{UUID}:one:two:1", False),
+        (f"{UUID}:5-3", False),
+        ("0-1-18446744073709551616", True),
+        ("4294967296-1-1", True),
+        ("0-4294967296-1", True),
         (f"{UUID}:1-", False),
         (f"{UUID}:1-2-3", False),
         (f"{UUID}:1'", False),
@@ -177,3 +187,10 @@ def test_no_channel_ends_its_string(channel: str, quoted: str) -> None:
 def test_what_is_no_switch_and_no_connection_is_not_sent(make: Callable[[str], str]) -> None:
     with pytest.raises(ValueError, match=r"switch of semi-sync|int"):
         make("read_only = 0 -- ")
+
+
+def test_a_set_that_is_too_long() -> None:
+    """It would have to be parsed, and kept, at every look."""
+    text = ",".join([f"{UUID}:1"] * 10_000)
+    with pytest.raises(Nonsense, match=r"g has 389999 characters, 262144 are the most"):
+        gtids_of({"g": text}, "g", mariadb=False)

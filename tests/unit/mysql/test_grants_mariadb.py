@@ -102,6 +102,17 @@ def test_whoever_writes_through_read_only_is_named(granted: Server) -> None:
     assert not users & {"functions", "invoker", "harmless", "tables", "poor"}
 
 
+def test_what_the_account_without_a_name_may_call(granted: Server) -> None:
+    """Its rights on a database are those of everybody who has none there."""
+    row = "INSERT INTO mysql.db (host, db, user, execute_priv) VALUES ('%', 'app', '', 'Y')"
+    said(granted, f"CREATE USER newcomer@localhost; {row}; FLUSH PRIVILEGES")
+    try:
+        assert writes(granted, "newcomer")
+        assert "newcomer" in said(granted, queries.WRITE_THROUGH_ACCOUNTS)
+    finally:
+        said(granted, "DELETE FROM mysql.db WHERE user = ''; DROP USER newcomer@localhost")
+
+
 def test_what_everybody_may_call(granted: Server) -> None:
     version = said(granted, "SELECT VERSION()")[0]
     if tuple(map(int, version.split("-")[0].split(".")[:2])) < (10, 11):

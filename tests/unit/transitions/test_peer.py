@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from kachecks.mysql.session import DriverError, Lost, ServerError, SessionError
-from kachecks.transitions.peer import peer_is_back, settle_peer
+from kachecks.transitions import peer
+from kachecks.transitions.peer import PeerChanged, peer_is_back, settle_peer
 from kachecks.transitions.peer_search import STILL_FRESH, Settled
 from kachecks.transitions.record import Steps
 from kachecks.transitions.refusal import Interrupted, Refusal, StandAside
@@ -554,3 +557,16 @@ def test_is_it_back(trouble: Exception | None, is_back: bool, is_back_from_mute:
 
 def test_a_look_of_a_moment_ago_is_still_good() -> None:
     assert not back(None, after=STILL_FRESH - 0.01)
+
+
+def test_a_peer_that_says_something_else_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It never lets itself be closed, and is never caught open."""
+
+    def changes(_sessions: Sessions, session: Any, _half_closed: bool) -> None:
+        session.close()
+        raise PeerChanged
+
+    monkeypatch.setattr(peer, "_close_peer", changes)
+    looking = Looking(World())
+    looking.refused("alive, and cannot be closed")
+    assert looking.took < 4 * LOOK_ON
