@@ -19,7 +19,7 @@ from tests.unit.mysql.test_wire_login import session
 
 ENDLESS = "sends TLS without an end and no data in it"
 
-TOO_MANY = 6000
+FLOOD = 6000
 """Session tickets of 255 bytes: more than may come without data."""
 
 MANY = 3000
@@ -64,10 +64,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_session_tickets_without_an_end(tls: ssl.SSLContext) -> None:
-    with (
-        listening(None, Tickets(tls, TOO_MANY)) as port,
-        pytest.raises(BrokenAnswer, match=ENDLESS),
-    ):
+    with listening(None, Tickets(tls, FLOOD)) as port, pytest.raises(BrokenAnswer, match=ENDLESS):
         session(port, timeout=20)
 
 
