@@ -148,11 +148,14 @@ class Wire:
             raise self.broken("sent something before TLS began")
         from ssl import MemoryBIO
 
+        from kachecks.bounded import GivenUp, within
+
         self._incoming, self._outgoing = MemoryBIO(), MemoryBIO()
         tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
         try:
-            self._stepped(tls.do_handshake)
-        except _socket.timeout:
+            # A server that picks a group of 10,000 bits (DHE) keeps OpenSSL at it for a second.
+            within(self._left(), self._stepped, tls.do_handshake)
+        except (_socket.timeout, GivenUp):
             raise self._no_answer() from None
         except OSError as error:
             if _is_of_tls(error):

@@ -5,15 +5,19 @@ from __future__ import annotations
 import itertools
 import socket
 import ssl
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from kachecks.config.options import Login
 from kachecks.mysql import wire
 from kachecks.mysql.errors import BrokenAnswer, NoAnswer
-from tests.hostile.behaviours import wants_hello_again
+from kachecks.mysql.wire_login import _context
+from tests.hostile.behaviours import greets, wants_hello_again
 from tests.hostile.login import NATIVE, certificate, greeting, hear
+from tests.unit.doubles.asker import BUSY
 from tests.unit.doubles.fake_server import OK, listening, packet
 from tests.unit.mysql.test_wire_login import session
 
@@ -88,3 +92,25 @@ def test_a_handshake_without_an_end() -> None:
 def test_the_deadline_is_looked_at_in_the_handshake() -> None:
     with listening(None, wants_hello_again) as port, pytest.raises(NoAnswer):
         session(port, timeout=3)
+
+
+def test_there_is_one_handshake() -> None:
+    """TLS 1.2 lets a server ask for another one in the midst of an answer."""
+    context = _context(Login("kachecks", None, None, 3306, None, ssl_mode="REQUIRED"))
+    assert context.options & ssl.OP_NO_RENEGOTIATION
+
+
+def test_a_step_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a server chooses may cost OpenSSL seconds, in which it looks at no clock."""
+    computed = threading.Event()
+
+    class Computing:
+        def do_handshake(self) -> None:
+            computed.wait(BUSY)
+
+    monkeypatch.setattr(ssl.SSLContext, "wrap_bio", lambda *_, **__: Computing())
+    try:
+        with listening(None, greets(greeting(NATIVE, tls=True))) as port, pytest.raises(NoAnswer):
+            session(port, timeout=0.2)
+    finally:
+        computed.set()
