@@ -10,6 +10,7 @@ from __future__ import annotations
 import _socket  # socket, the module around it, costs 9 ms more
 from time import monotonic
 
+from kachecks.lean import suppress
 from kachecks.mysql.errors import (
     BAD_TLS,
     ENDED_BY_THE_SERVER,
@@ -25,8 +26,8 @@ from kachecks.mysql.errors import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ssl import SSLContext, SSLSocket
-    from typing import Any
+    from ssl import SSLContext, SSLObject
+    from typing import Any, Callable
 
     from kachecks.mysql.driver import Address
 
@@ -41,6 +42,13 @@ LONGEST_STATEMENT = 0xFFFFFF - 1
 
 LONGEST_ERROR = 512
 """Bytes of an error's text (MYSQL_ERRMSG_SIZE)."""
+
+MOST_AT_ONCE = 16384
+"""Bytes that are taken before the deadline is looked at again."""
+
+MOST_WITHOUT_DATA = 1 << 20
+"""Bytes of TLS for one step: a handshake, or data. The longest honest ones are chains of
+certificates, of which OpenSSL takes 100 KB."""
 
 MOST_ADDRESSES = 4
 """Of one name, to be tried one after the other."""
@@ -66,10 +74,10 @@ class Wire:
         self.longest = LONGEST_AT_LOGIN
         self.private = address.socket is not None
         """Nobody between here and the server reads what is sent."""
-        self._encrypted = False
+        self._tls: SSLObject | None = None
         self._shown = False
         """Our certificate was, and nothing has come back yet."""
-        self._socket: _socket.socket | SSLSocket = self._connected()
+        self._socket = self._connected()
         self._received = bytearray()
         self._number = 0
 
@@ -138,21 +146,69 @@ class Wire:
         """
         if self._received:  # somebody on the way wants it to be taken for what TLS protects
             raise self.broken("sent something before TLS began")
+        from ssl import MemoryBIO
+
+        from kachecks.bounded import GivenUp, within
+
+        self._incoming, self._outgoing = MemoryBIO(), MemoryBIO()
+        tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
         try:
-            self._socket.settimeout(self._left())
-            # The time-out is that of the whole handshake.
-            self._socket = context.wrap_socket(self._socket, server_hostname=name)  # type: ignore[arg-type]
-        except _socket.timeout:
+            # A server that picks a group of 10,000 bits (DHE) keeps OpenSSL at it for a second.
+            within(self._left(), self._stepped, tls.do_handshake)
+        except (_socket.timeout, GivenUp):
             raise self._no_answer() from None
         except OSError as error:
             if _is_of_tls(error):
                 raise
             raise self._lost(error) from None
-        self.private = self._encrypted = True
+        self._tls, self.private = tls, True
         self._shown = bool(self.address.login.ssl_cert)
 
+    def _stepped(self, step: Callable[..., Any], *arguments: Any) -> Any:
+        """What a step of TLS returns, which is fed bit by bit.
+
+        OpenSSL goes on by itself for as long as there is more to read: from a socket, whoever sends
+        session tickets fast enough would hold us beyond any deadline.
+        """
+        from ssl import SSLError, SSLWantReadError
+
+        fed = 0
+        while True:
+            try:
+                given = step(*arguments)
+                self._put(self._outgoing.read())
+                return given
+            except SSLWantReadError:
+                self._put(self._outgoing.read())
+            except SSLError:
+                with suppress(OSError, SessionError):  # tells the server why
+                    self._put(self._outgoing.read())
+                raise
+            more = self._come()
+            if not more:
+                raise ConnectionResetError("end of file")
+            fed += len(more)
+            if fed > MOST_WITHOUT_DATA:
+                raise self.broken("sends TLS without an end and no data in it")
+            self._incoming.write(more)
+
+    def _come(self) -> bytes:
+        """What has come, TLS or not; b"" is the end. Raises OSError or NoAnswer."""
+        self._socket.settimeout(self._left())
+        return self._socket.recv(MOST_AT_ONCE)
+
+    def _put(self, data: bytes) -> None:
+        """Send all of it, TLS or not. Raises OSError or NoAnswer."""
+        rest = memoryview(data)
+        while rest:
+            self._socket.settimeout(self._left())
+            rest = rest[self._socket.send(rest) :]
+
     def ask(self, payload: bytes) -> None:
-        """Send a command: packets are numbered anew."""
+        """Send a command: packets are numbered anew. Raises SessionError."""
+        if self._received:  # it would be taken for the answer, and each answer for the next one's
+            self.packet()  # a server that ends says so unasked
+            raise self.broken("sent an answer that nobody asked for")
         self._number = 0
         self.send(payload)
 
@@ -160,12 +216,13 @@ class Wire:
         """Send one packet. Raises SessionError."""
         if len(payload) > LONGEST_STATEMENT:
             raise DriverError(f"a statement of {len(payload)} bytes is too long to be sent")
-        rest = memoryview(len(payload).to_bytes(3, "little") + bytes([self._number]) + payload)
+        data = len(payload).to_bytes(3, "little") + bytes([self._number]) + payload
         self._number = (self._number + 1) % 256
         try:
-            while rest:
-                self._socket.settimeout(self._left())
-                rest = rest[self._socket.send(rest) :]
+            if self._tls:
+                self._stepped(self._tls.write, data)  # all of it
+            else:
+                self._put(data)
         except _socket.timeout:
             raise self._no_answer() from None
         except OSError as error:
@@ -194,8 +251,7 @@ class Wire:
     def _take(self, size: int) -> bytes:
         while len(self._received) < size:
             try:
-                self._socket.settimeout(self._left())
-                more = self._socket.recv(65536)
+                more = self._stepped(self._tls.read, MOST_AT_ONCE) if self._tls else self._come()
             except _socket.timeout:
                 raise self._no_answer() from None
             except OSError as error:
@@ -218,7 +274,7 @@ class Wire:
         return ServerError(errno, text)
 
     def _lost(self, error: OSError) -> SessionError:
-        if self._shown or (self._encrypted and _is_of_tls(error)):
+        if self._shown or (self._tls and _is_of_tls(error)):
             # TLS 1.3 is refused by a living server after the handshake, and then it hangs up.
             reason = getattr(error, "reason", "") or error
             return BrokenAnswer(

@@ -158,6 +158,7 @@ def _context(login: Login) -> SSLContext:
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION  # or it may be asked for without an end
     context.check_hostname = login.ssl_mode == "VERIFY_IDENTITY"
     if login.ssl_mode in ("VERIFY_CA", "VERIFY_IDENTITY"):
         context.load_verify_locations(login.ssl_ca)

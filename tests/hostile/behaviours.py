@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
-from tests.hostile.login import CACHING, NATIVE, greeting, hear
+from tests.hostile.login import CACHING, NATIVE, certificate, greeting, hear
 from tests.unit.doubles import fake_server
 from tests.unit.doubles.check_process import answers
 from tests.unit.doubles.fake_server import (
@@ -216,6 +218,28 @@ def switch(plugin: str, salt: bytes = b"s" * 20) -> bytes:
     return b"\xfe" + plugin.encode() + b"\0" + salt + b"\0"
 
 
+HELLO_REQUESTS = b"\x16\x03\x03\x40\x00" + bytes(0x4000)
+"""A record of TLS; each message in it is four bytes, and is passed over in a handshake."""
+
+
+def wants_hello_again(client: socket.socket) -> None:
+    """Asks for a handshake in the handshake, as long as somebody listens."""
+    client.sendall(packet(0, greeting(NATIVE, tls=True)))
+    hear(client)
+    while True:
+        client.sendall(HELLO_REQUESTS)
+
+
+def tickets(client: socket.socket) -> None:
+    """TLS, and then session tickets as long as somebody reads them."""
+    with tempfile.TemporaryDirectory() as directory:
+        tls = certificate(Path(directory))
+    tls.num_tickets = (1 << 31) - 1
+    client.sendall(packet(0, greeting(NATIVE, tls=True)))
+    hear(client)
+    tls.wrap_socket(client, server_side=True)
+
+
 BEFORE: dict[str, Behaviour] = {
     "mute": fake_server.mute,
     "closes": fake_server.close,
@@ -234,6 +258,8 @@ BEFORE: dict[str, Behaviour] = {
     "an error with odd text": greets(b"\xff\x6a\x04" + ODD.encode()),
     "takes TLS away": greets(greeting(NATIVE)),
     "offers TLS, has none": greets(greeting(NATIVE, tls=True)),
+    "a handshake without an end": wants_hello_again,
+    "session tickets without an end": tickets,
     "access denied": fake_server.deny(1045, ODD),
     "clear password": asks(switch("mysql_clear_password"), OK),
     "old password": asks(b"\xfe", OK),

@@ -20,13 +20,22 @@ from typing import Any
 
 import pytest
 
-from kachecks.mysql.errors import UNASKABLE, BrokenAnswer, DriverError, Lost, NoAnswer, word_for
+from kachecks.mysql.errors import (
+    UNASKABLE,
+    BrokenAnswer,
+    DriverError,
+    Lost,
+    NoAnswer,
+    SessionError,
+    word_for,
+)
 from tests.hostile.behaviours import LIES, Lie, column, packets, says, silent
 from tests.unit.doubles.asker import BUSY, ROOT, Asker
 from tests.unit.doubles.fake_server import (
     EOF,
     OK,
     answer,
+    error,
     listening,
     log_in,
     one_row,
@@ -142,6 +151,26 @@ def test_packets_out_of_order() -> None:
     """The answer to another question would be the next thing to be told as this one's."""
     late = packet(7, b"\x01")
     assert "out of order" in str(refused(answer(lambda _sql: late)))
+
+
+UNASKED: list[tuple[bytes, type[SessionError], str]] = [
+    (one_row("one", "2"), BrokenAnswer, "out of order"),
+    (packet(6, OK), BrokenAnswer, "an answer that nobody asked for"),
+    (error(1927, "Connection was killed", "70100"), Lost, "Connection was killed"),
+]
+
+
+@pytest.mark.parametrize(
+    ("behind", "raised", "words"), UNASKED, ids=["its like", "the next", "an error"]
+)
+def test_what_comes_behind_an_answer(behind: bytes, raised: type[SessionError], words: str) -> None:
+    """It is not told as the answer to the next question."""
+    with listening(None, answer(lambda _sql: one_row("one", "1") + behind)) as port:
+        made = session(port)
+        assert made.query("SELECT 1", 20) == [{"one": "1"}]
+        with pytest.raises(raised, match=words) as found:
+            made.query("SELECT 2", 20)
+        assert type(found.value) is raised
 
 
 def test_no_file_leaves_this_host(asker: Asker, where: Path | None) -> None:
