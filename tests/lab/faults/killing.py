@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from tests.lab.error import LabError
+from tests.lab.error import LabError, NotProvenError
 from tests.lab.pairs.node import Node
 
 _LOOK = 0.0005
@@ -40,7 +40,7 @@ class Killing:
         self._point = point
         self._fault = fault
         self._done: float | None = None
-        self._problem = ""
+        self._missed = False
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
 
@@ -56,11 +56,14 @@ class Killing:
         """Until it is dead; the moment it was at the point, CLOCK_MONOTONIC.
 
         Raises:
-            LabError: it has not come, or has ended before it got to the point.
+            LabError: it has not come.
+            NotProvenError: it has ended, and was not seen at the point.
         """
         self._thread.join(timeout)
+        if self._done is None and self._missed:
+            raise NotProvenError(f"{self._program} ended before it was seen at the point")
         if self._done is None:
-            raise LabError(self._problem or f"waited {timeout:g} s to kill {self._program}")
+            raise LabError(f"waited {timeout:g} s to kill {self._program}")
         return self._done
 
     def _work(self) -> None:
@@ -82,7 +85,7 @@ class Killing:
                 kill = reached and self._fault is None
                 signal.pidfd_send_signal(process, signal.SIGKILL if kill else 0)
             except ProcessLookupError:
-                self._problem = f"{self._program} ended before it got to the point"
+                self._missed = True
                 return
             if reached:
                 self._done = time.monotonic()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from tests.lab.error import LabError
+from tests.lab.error import LabError, NotProvenError
 from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import VIP, Pair
 from tests.lab.pictures.figures import figures, table
@@ -23,10 +23,6 @@ ATTEMPTS = 3
 """Times that a scenario is played when the machine is too busy to watch it."""
 
 Played = TypeVar("Played")
-
-
-class NotProvenError(AssertionError):
-    """Nothing was wrong, but the watchers came late: a run that proves nothing."""
 
 
 def proven(play: Callable[[], Played]) -> Played:

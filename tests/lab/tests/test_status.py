@@ -6,8 +6,10 @@ import contextlib
 import json
 import os
 import pty
+import select
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -132,7 +134,7 @@ def test_watch_goes_on_when_a_server_goes_away_and_ends_when_told(pair: Pair) ->
         pair.b.start_mysqld()
         read_until(screen, "OK: a serves")
         programs = pair.a.run(["pgrep", "-f", "status --watch"]).stdout.split()
-        pair.a.kill(int(programs[-1]), signal.SIGTERM)
+        pair.a.kill(int(programs[0]), signal.SIGTERM)  # the others are children of its looks
         left = read_until(screen, "\x1b[?1049l")
         assert "Traceback" not in left
         assert watching.wait(10) == 0
@@ -169,8 +171,10 @@ def terminal() -> Iterator[tuple[int, int]]:
 
 
 def read_until(screen: int, text: str) -> str:
-    """What a terminal is sent, up to ``text``."""
-    seen = ""
+    """What a terminal is sent, up to ``text``, within 30 s."""
+    seen, end = "", time.monotonic() + 30
     while text not in seen:
+        ready = select.select([screen], [], [], max(0.0, end - time.monotonic()))[0]
+        assert ready, f"no {text!r} in {seen[-2000:]!r}"
         seen += os.read(screen, 65536).decode()
     return seen
