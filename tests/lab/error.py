@@ -2,8 +2,7 @@
 
 
 class LabError(RuntimeError):
-    """The lab cannot go on; a sentence a person can act on says why and, where there is one, the way
-    out."""
+    """The lab cannot go on: why and, where there is one, the way out, in one sentence."""
 
 
 class NotProvenError(AssertionError):
