@@ -345,11 +345,15 @@ class Run:
         outcome = close_for(node, verdict, mute, patience)
         if leaves:
             self._attempt(node.marks.mark_failing)
-        if not verdict.status and served and outcome and outcome.changed:
+        if not verdict.status and served and outcome and outcome.done and outcome.changed:
             return give_way_where_nobody_serves(node, seen, verdict)
-        still_holds = self._look_again_for_vip(seen).holder
-        kept = verdict.reason != "ISOLATED" and outcome and outcome.outcome == "not closed"
-        if verdict.status and outcome and kept and still_holds:
+        seen = self._look_again_for_vip(seen)
+        if outcome is None or outcome.done:
+            return verdict
+        if not verdict.status and not seen.vip_here:  # no other look has been taken in this run
+            return judge(seen._replace(failure=UNKNOWN, detail=outcome.why), node.config)
+        kept = outcome.outcome == "not closed" and verdict.reason != "ISOLATED"
+        if verdict.status and kept and seen.holder:
             node.marks.unmark_failing()
             sentence = f"{verdict.sentence}; kept, because {outcome.why}"
             return verdict._replace(status=0, sentence=sentence)

@@ -28,6 +28,7 @@ from tests.unit.doubles.check_runs import (
     result,
     standby,
 )
+from tests.unit.doubles.simulated_server import Client
 from tests.unit.doubles.simulation import (
     CLOSED,
     MAC,
@@ -554,3 +555,11 @@ def test_one_that_comes_while_a_promotion_is_finished() -> None:
     world = closed_holder()
     world.when("sleep", servers__connect_peer=failing(ValueError("1-1-x")))
     assert "unexpected ValueError: 1-1-x" in check(world).sentence
+
+
+def test_a_standby_that_cannot_be_closed_is_not_well() -> None:
+    """The VIP is elsewhere, and the server is open: that is all that this run has looked at."""
+    world = standby(stuck_mysqld="leave").but(b__access=OPEN)
+    world.b.add(Client("app", blocks=True, unkillable=True))
+    verdict = check(world)
+    assert (world.b.access, verdict.status) == (OPEN, 30)
