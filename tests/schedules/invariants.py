@@ -46,6 +46,10 @@ AT_LAST = 0.03
 """Seconds between the last look at a peer with prepared XA transactions, and opening, besides those
 that it takes to fetch what that look has found."""
 
+LETS_GO = 1.0
+"""Seconds within which a holder that yielded to the other one has closed itself, as its hook does:
+known to be too late where that one takes a firewall's refusals for its death (docs/failures.md)."""
+
 FRESH = 0.9
 """Seconds that a notify_master has to begin before its node may count as superseded."""
 
@@ -142,6 +146,8 @@ class Watch:
             self._allow(f"{old.name} is cut off, and its programs were hindered", FOUND_OUT)
         elif now - self._sql_failed_at < just and hindered:
             self._allow(f"{old.name} cannot be asked, and its programs were hindered", FOUND_OUT)
+        elif self.world.links.rejects(opened, old) and 0 < now - old.vip_left < LETS_GO:
+            self._allow(f"{old.name} seems dead behind a firewall, and lets go by itself", LETS_GO)
         else:
             self._allow("", 0.0)
 
@@ -293,11 +299,12 @@ class Watch:
         self._woke_at[node.index] = self.scheduler.now
         self.look()
 
-    def gave_way(self, node: Node, why: str) -> None:
-        """The mark is written."""
+    def gave_way(self, node: Node, why: str, program: Program) -> None:
+        """The mark is written. Who stood still may have missed that the VIP left and came back."""
         self.duties.moved(f"{node.name} gives way: {why}")
         age = self.scheduler.now - node.vip_since
         fresh = node.vip and age < FRESH and node.server.opened_at < node.vip_since
+        fresh = fresh and program.stalled < age
         if "took over" in why and fresh:
             self.fail(f"{node.name} is superseded {age:.2f} s after the VIP came: too early")
 

@@ -83,7 +83,7 @@ class SimulatedFiles(Part, Files):
         elif kind == GAVE_WAY:
             why = text.partition(" ")[2]
             node.say(f"gives way: {why}", program)
-            node.world.watch.gave_way(node, why)
+            node.world.watch.gave_way(node, why, program)
         elif kind == MYSQLD and text.endswith("contact"):
             node.say("contact with the peer", program)
 
