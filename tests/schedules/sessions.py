@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kachecks.mysql import queries
 from kachecks.mysql.facts import Row
 from kachecks.mysql.session import Lost, NoAnswer, Refused, ServerError, Unreachable
 from tests.schedules.server import VERSION, Pending, Server
@@ -166,6 +167,8 @@ class SimulatedSession:
             # else: it waits on, and nobody is told; the client's own deadline is near anyway
 
         self.server.missed.append(act)
+        if sql == queries.OPEN_WRITES:
+            self.server.ever_open = True  # for all that anybody can know
         return self._wait_for(pending, timeout)
 
     def _wait_for(self, pending: Pending, timeout: float) -> list[Row]:
