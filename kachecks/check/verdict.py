@@ -123,9 +123,9 @@ class Effect(NamedTuple):
         return self.fails != swapped
 
     def __str__(self) -> str:
-        if self.only_if is not None:
-            return f"fail {self.words}, else keep, alert"
         text = "fail" if self.fails else "keep, alert"
+        if self.only_if is not None:
+            text = f"fail {self.words}, else keep, alert"
         if not self.option:
             return text
         other = "keep, alert" if self.fails else "fail"
@@ -146,6 +146,13 @@ IF_OURS_TO_CLOSE = Effect(
     True,
     only_if=lambda seen: seen.found.ours_to_close,
     words="with the higher server_id, or at the third look",
+)
+IF_BROKEN = Effect(
+    True,
+    "on_broken_replica",
+    "open",
+    only_if=lambda seen: seen.peer == OPEN or not _gave_up_waiting(seen),
+    words="if the peer is open, or its error is none of waiting for a lock (1205, 1213)",
 )
 
 
@@ -211,7 +218,7 @@ def needs_peer(seen: Observation, config: Config) -> bool:
     if seen.holder or seen.peer or seen.facts is None:
         return False
     asked = seen._replace(peer=OPEN)
-    return judge(asked, config).reason in ("RECEIVER_STOPPED", "LAG")
+    return judge(asked, config) != judge(seen, config)
 
 
 def explain() -> str:
@@ -253,6 +260,15 @@ def _applier_stopped(seen: Observation, config: Config) -> str:
             said = f"{channel.applier_said}{'' if channel.applier_errno else cure}"
             return f"the applier{_named(channel)} has stopped: {said}"
     return ""
+
+
+def _gave_up_waiting(seen: Observation) -> bool:
+    """No applier has stopped but for a lock that a client holds (1205, 1213): a promotion cuts that
+    client and starts it again."""
+    facts = seen.facts
+    return facts is not None and all(
+        each.applier or each.applier_gave_up_waiting for each in facts.channels
+    )
 
 
 def _receiver_stopped(seen: Observation, config: Config) -> str:
@@ -406,7 +422,7 @@ RULES = (
         "APPLIER_STOPPED",
         20,
         KEEP,
-        Effect(True, "on_broken_replica", "open"),
+        IF_BROKEN,
         "what the peer writes is not applied here",
         _applier_stopped,
     ),

@@ -189,6 +189,12 @@ CLIENT_SAYS_NO = frozenset({2005, 2026, 2054, 2058, 2059, 2061})
 TLS, authentication plugin."""
 
 
+HELD_UP_TOO_LONG = frozenset({1205, 1213})
+"""Errors with which an applier stops although nothing is wrong with what it applies: it has waited
+for a client's row lock, or in a deadlock, as often as slave_transaction_retries says (MySQL 9.7 and
+MariaDB 10.11 show 1205 for the applier; by default after ten times 50 s)."""
+
+
 class Channel(NamedTuple):
     """One replication channel (MariaDB: connection) of a replica."""
 
@@ -242,6 +248,11 @@ class Channel(NamedTuple):
     def receiver_said(self) -> str:
         """Its last error in one line, or that there is none."""
         return _said(self.receiver_errno, self.receiver_error)
+
+    @property
+    def applier_gave_up_waiting(self) -> bool:
+        """The applier has stopped although nothing is wrong with what it applies."""
+        return not self.applier and self.applier_errno in HELD_UP_TOO_LONG
 
     @property
     def applier_said(self) -> str:

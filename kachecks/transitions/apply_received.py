@@ -20,12 +20,6 @@ if TYPE_CHECKING:
     EachRound = Callable[[str], None]
 
 
-HELD_UP_TOO_LONG = frozenset({1205, 1213})
-"""Errors with which an applier stops although nothing is wrong with what it applies: it has waited
-for a client's row lock, or in a deadlock, as often as slave_transaction_retries says (MySQL 9.7 and
-MariaDB 10.11 show 1205 for the applier; by default after ten times 50 s)."""
-
-
 TURNED_AWAY = 3.0
 """Seconds without progress after which a receiver that was started again, and shows an error that
 does not go by, is not waited for any longer: its source has had time for two more attempts."""
@@ -59,7 +53,7 @@ def apply_received(
         channels = sessions.channels()
         if _give_up_on(sessions, channels, restarted):
             return
-        held_up.cut_if_due(at_once=any(map(_was_held_up, channels)))
+        held_up.cut_if_due(at_once=any(each.applier_gave_up_waiting for each in channels))
         left = _left_to_apply(sessions, channels, target)
         if not left:
             return
@@ -140,7 +134,8 @@ def _give_up_on(
     broken = "" if channels else "this server does not replicate from the peer"
     for channel in channels:
         retried = ("applier", channel.name) in restarted
-        if not channel.applier and channel.applier_errno and (retried or not _was_held_up(channel)):
+        stopped = not channel.applier and channel.applier_errno
+        if stopped and (retried or not channel.applier_gave_up_waiting):
             broken = f"the applier has stopped with {channel.applier_said}"
     if broken and sessions.node.config.on_broken_replica == "refuse":
         raise Refusal(f"{broken}; on_broken_replica = refuse")
@@ -155,10 +150,6 @@ def _is_sent_the_rest(
         failed = channel.receiver == "No" and channel.receiver_errno
         if ("receiver", channel.name) in restarted and (failed or channel.turned_away):
             raise Refusal(f"this server lacks {left}; its receiver gets {channel.receiver_said}")
-
-
-def _was_held_up(channel: Channel) -> bool:
-    return not channel.applier and channel.applier_errno in HELD_UP_TOO_LONG
 
 
 def _left_to_apply(

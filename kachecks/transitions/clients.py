@@ -24,6 +24,11 @@ ROUND = 0.2
 since it is still tidying up after the earlier ones."""
 
 
+LINGERS = 2
+"""Seconds in the same state after which even who has come through the VIP is no writer that only
+waits for its first statement, but may hold a lock."""
+
+
 class Cut(NamedTuple):
     """Client connections, by the name of the user of each."""
 
@@ -46,7 +51,7 @@ class Cutter:
         """
         Args:
             spared: users whose sessions are never cut if kachecks has made them.
-            before: a connection's number: only who connected before it is cut.
+            before: a connection's number: only who connected before it is cut, or LINGERS.
         """
         self.users: list[str] = []  # cut so far
         self._clock = clock
@@ -97,8 +102,13 @@ class Cutter:
             or is_ours(row, self._spared)
             or command.startswith(("Binlog Dump", "Daemon"))
             or row["Id"] == str(self._session.connection_id)
-            or (self._before is not None and int(row["Id"] or 0) > self._before)
+            or self._is_new(row)
         )
+
+    def _is_new(self, row: Row) -> bool:
+        if self._before is None or int(row["Id"] or 0) <= self._before:
+            return False
+        return int(row["Time"] or 0) < LINGERS
 
 
 def is_ours(row: Row, users: Collection[str]) -> bool:

@@ -61,7 +61,8 @@ class HeldUp:
 def cut_before_opening(sessions: Sessions) -> bool:
     """Cut whoever was connected before this promotion began; whether there was time for all.
 
-    Who has come later comes through the VIP, most likely, in order to write.
+    Who has come later comes through the VIP, most likely, in order to write. But a promotion may
+    look for its peer for many seconds, so who does nothing for a while is cut like the others.
 
     Raises:
         VipGone, Leaving, Interrupted.

@@ -284,3 +284,13 @@ def test_who_is_not_promoted(changes: dict[str, object], expected: tuple[str, in
     assert result(world) == expected
     assert "start promotion" not in world.log
     assert world.time < 100.5
+
+
+@pytest.mark.parametrize(
+    ("peer", "status"),
+    [({"a__trouble": None}, 20), ({"a__access": CLOSED}, 0), ({"a__trouble": SILENT}, 0)],
+)
+def test_an_applier_that_waited_for_a_lock_too_long(peer: dict[str, object], status: int) -> None:
+    """The peer is asked whether it is open, although nothing of the closer look is due."""
+    world = standby().but(b__applier="No", b__applier_errno=1205, **peer)
+    assert result(world)[:2] == ("APPLIER_STOPPED", status)

@@ -84,12 +84,17 @@ def test_a_failure_without_words_is_still_a_failure() -> None:
     assert judge(standby(None, failure="mute"), config()).status == 11
 
 
+LOCK_WAIT = {"Last_SQL_Errno": "1205"}
+"""A promotion cuts who holds the lock, and starts the applier again."""
+
 STATES = [
     # reason, status at the standby, state, columns changed, peer, the sentence has
     ("WITHOUT_GTIDS", 26, "by_file", {}, "", "10.0.0.1 goes by file and offset"),
     ("APPLIER_STOPPED", 20, "applier_1062", {}, "", "error 1062: "),
     ("APPLIER_STOPPED", 20, "applier_stopped", {}, "", "was it stopped by hand?"),
     ("APPLIER_STOPPED", 20, "stopped", {}, "closed", "was it stopped by hand?"),
+    ("APPLIER_STOPPED", 20, "applier_1062", LOCK_WAIT, "open", "error 1205: "),
+    ("APPLIER_STOPPED", 0, "applier_1062", LOCK_WAIT, "closed", "error 1205: "),
     ("NOT_REPLICATING", 21, "none", {}, "", "does not replicate from 10.0.0.1"),
     (
         "NOT_REPLICATING",
@@ -431,7 +436,8 @@ UNABLE_TO_SERVE       19  fail if the peer is fit to take over, else keep, alert
 MAINTENANCE           18  keep, alert | fail
 WRITES_HELD_UP        28  keep, alert | fail
 WITHOUT_GTIDS         26  keep, alert | fail
-APPLIER_STOPPED       20  keep, alert | fail (on_broken_replica = open: keep, alert)
+APPLIER_STOPPED       20  keep, alert | fail if the peer is open, or its error is none of waiting \
+for a lock (1205, 1213), else keep, alert (on_broken_replica = open: keep, alert)
 NOT_REPLICATING       21  keep, alert | fail (on_broken_replica = open: keep, alert)
 ERRANT_TRANSACTIONS   22  keep, alert | fail
 RECEIVER_STOPPED      23  keep, alert | fail

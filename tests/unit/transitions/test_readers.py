@@ -81,6 +81,14 @@ def test_who_has_come_through_the_vip_is_not_cut() -> None:
     assert not cuts(world)
 
 
+def test_who_lingers_is_cut_however_it_came() -> None:
+    """A backup that began while the promotion looked for its peer."""
+    world = World().but(**GONE_PEER)
+    world.when("GET_LOCK", lambda: world.b.add(a_backup(seconds=2)))
+    assert run(world).done
+    world.order("B: backup cut", OPENED)
+
+
 def test_too_many_to_be_cut_before_opening() -> None:
     """The others are cut after it, and before it is said to be open."""
     world = World().but(**GONE_PEER)
