@@ -12,7 +12,7 @@ import time
 from kachecks import mysqld_process, report
 from kachecks.bounded import Clock, GivenUp, let_go, within
 from kachecks.config.file_format import exposed
-from kachecks.config.options import Config
+from kachecks.config.options import Config, Login
 from kachecks.mysql.errors import DriverError, NoAnswer, Refused, SessionError
 from kachecks.mysql.facts import Facts, channels_by_address
 from kachecks.mysql.probe import uptime
@@ -42,6 +42,10 @@ if TYPE_CHECKING:
     from kachecks.state.served_alone import ServedAlone
 
 
+MORE = 0.1
+"""Seconds besides its own deadline that a login is waited for: only who hangs needs them."""
+
+
 class Servers:
     """The two servers of a pair, and the mysqld process of this node."""
 
@@ -59,28 +63,29 @@ class Servers:
         if self._config.socket_by_default:
             note = Files().read(path_of(self._config.run_dir, name, MYSQLD)).split("\n")
             login = login._replace(socket="".join(note[1:2]) or login.socket)
-        if login.socket:
-            begun = time.monotonic()
-            self._must_be_mysqlds(login.socket, timeout)
-            timeout = max(timeout - (time.monotonic() - begun), 0.05)
-        return Session(local_address(login), timeout)
+        if not login.socket:
+            return Session(local_address(login), timeout)
+        try:  # the disk that the socket is on may hang
+            session: Session = within(timeout + MORE, self._connect_by_socket, login, timeout)
+        except GivenUp:
+            raise NoAnswer(f"no answer from {login.socket} within {timeout:g} s") from None
+        return session
 
-    def _must_be_mysqlds(self, socket: str, timeout: float) -> None:
-        """Nobody but mysqld can listen there; raises SessionError.
+    def _connect_by_socket(self, login: Login, timeout: float) -> Session:
+        """Where nobody but mysqld can listen. Raises SessionError.
 
         That is known before the login, which sends the password, and before an answer of somebody
         else could be taken for that of a server that is dead.
         """
+        socket = login.socket or ""
         try:
-            others = within(timeout, _who_else_may_listen, socket)  # its disk may hang
-        except GivenUp:
-            raise NoAnswer(f"no answer from {socket} within {timeout:g} s") from None
+            others = _who_else_may_listen(socket)
         except FileNotFoundError as error:
             raise Refused(f"nobody listens on {socket}: {error.strerror}") from None
         except OSError as error:
             raise DriverError(f"cannot connect to {socket}: {error.strerror}") from None
         if not others:
-            return
+            return Session(local_address(login), timeout)
         sentence = (
             f"nobody is asked on {socket}: {others}, so another account may listen there and be"
             " sent our password; chmod (mount) it so that only root and mysqld's account may, or"

@@ -31,7 +31,6 @@ NO_SUCH_THREAD, NOT_OURS_TO_KILL = 1094, 1095
 CONNECTION_REFUSED = 111
 NO_SUCH_FILE = 2
 TIMED_OUT = 110
-TRY_AGAIN = 11  # connect(2) on a unix socket whose queue of a stopped server is full
 UNREACHABLE_ERRNOS = frozenset({110, 112, 113})  # timed out, host down, no route to host
 NOT_SENT_ERRNOS = frozenset({1, 99, 100, 101})
 """Not permitted (a firewall of this host's), cannot assign address, network down, no route: of
@@ -82,6 +81,14 @@ class ServerError(SessionError):
         self.errno = errno
 
 
+class OtherPlugin(ServerError):
+    """The account is authenticated by a plugin that our own client does not have."""
+
+    def __init__(self, message: str, plugin: str) -> None:
+        super().__init__(NO_PLUGIN, message)
+        self.plugin = plugin
+
+
 class BrokenAnswer(ServerError):
     """A server that is alive sent what no honest server sends, or more than an answer may hold.
 
@@ -128,8 +135,6 @@ def not_connected(errno: int, where: object, message: str, local: bool = False) 
         return Unreachable(f"nothing answers at {where}: {message}")
     if errno in NOT_SENT_ERRNOS and not local:
         return NotSent(f"cannot reach {where}: {message}")
-    if errno == TRY_AGAIN:
-        return NoAnswer(f"{where} accepts no more connections: {message}")
     return DriverError(f"cannot connect to {where}: {message}")
 
 

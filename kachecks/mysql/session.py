@@ -8,18 +8,16 @@ down and never used again.
 from __future__ import annotations
 
 import errno
-import os
-import sys
 
 from kachecks.bounded import GivenUp, within
 from kachecks.lean import suppress
-from kachecks.mysql.driver import Address, explained, extension
 from kachecks.mysql.errors import (
     BrokenAnswer,
     DriverError,
     Lost,
     NoAnswer,
     NotSent,
+    OtherPlugin,
     Refused,
     ServerError,
     SessionError,
@@ -27,18 +25,42 @@ from kachecks.mysql.errors import (
     broken_answer,
 )
 from kachecks.mysql.facts import supported_version
+from kachecks.mysql.wire import Address
+from kachecks.mysql.wire_client import Client
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from _socket import socket
-    from collections.abc import Iterator
-    from typing import Any, Callable, TypeVar
+    from typing import Any, Callable, Protocol, TypeVar
 
     from kachecks.config.options import Login
-    from kachecks.mysql.driver import Connection
     from kachecks.mysql.facts import Row, Version
 
     Meaning = TypeVar("Meaning")
+
+    class Connection(Protocol):
+        """One connection: by our own client, or by the driver. Its methods raise SessionError."""
+
+        version: str
+        connection_id: int
+
+        def within(self, seconds: float, work: Callable[..., Any], *arguments: Any) -> Any:
+            """What ``work`` returns, which calls the methods below.
+
+            Raises GivenUp or NoAnswer: it took longer than that.
+            """
+
+        def run(self, sql: str) -> list[Row]:
+            """Send one statement; its rows."""
+
+        def listener(self) -> tuple[int | None, str]:
+            """See ``mysql.wire.Wire.listener``. Raises OSError."""
+
+        def close(self) -> None:
+            """Say goodbye and close."""
+
+        def abandon(self) -> None:
+            """Close at once; it is of no more use."""
+
 
 __all__ = [
     "Address",
@@ -105,7 +127,8 @@ class Session:
         """Connect within ``timeout`` seconds.
 
         Args:
-            driver: "wire" for the client of our own over a unix socket too.
+            driver: "c" for the driver alone, which is asked otherwise where our client does not
+                know how this account is authenticated.
 
         Raises:
             SessionError: one of its subclasses, as described there.
@@ -115,40 +138,42 @@ class Session:
         self._server_pid: int | None = None
         self.bound_socket = ""
         """The path that the server has bound, as it spells it; known once server_pid was asked."""
-        before = _sockets() if address.socket else {}
-        connection: Connection | None = None
-        try:
-            connection = self._connect(timeout, driver)
-        finally:
-            now = _sockets() if address.socket else {}
-            self._descriptors = {name: now[name] for name in now if name not in before}
-            if connection is None:
-                self._shut_down()
-        self._connection = connection
+        self._connection = self._connect(timeout, driver)
         self._version: Version | None = None
         self.server_version: str = self._connection.version
         """As in the server's greeting."""
         self.connection_id: int = self._connection.connection_id
 
     def _connect(self, timeout: float, driver: str | None) -> Connection:
-        over_tcp = self.address.socket is None
         try:
-            made = None if over_tcp or driver == "wire" else extension(self.address, timeout)
-            if made is None:
-                from kachecks.mysql.wire_client import Client
+            if driver == "c":
+                from kachecks.mysql.driver import Extension
 
-                made = Client(self.address, timeout)
+                return Extension(self.address, timeout)
+            try:
+                return Client(self.address, timeout)
+            except OtherPlugin as error:
+                if self.address.socket is None:
+                    raise
+                return self._by_the_driver(timeout, error)
         except (GivenUp, NoAnswer):
-            if over_tcp:
+            if self.address.socket is None:
                 with suppress(GivenUp, OSError):  # of a name that is not resolved
                     within(2 * KNOCK, _knock, self.address.host, self.address.login.port)
             raise NoAnswer(f"no answer from {self.address} within {timeout:g} s") from None
-        except Exception as error:  # noqa: BLE001 - the driver's own kinds, put in our terms
-            trouble = explained(error, self.address)
-            if isinstance(trouble, Refused) and _listens(self.address.socket):
-                trouble = BrokenAnswer(f"{self.address} is listened on, and sends a client's error")
-            raise trouble.with_traceback(None) from None
-        return made
+        except Exception as error:  # noqa: BLE001 - all become a SessionError
+            raise _explained(error, self.address) from None
+
+    def _by_the_driver(self, timeout: float, asked: OtherPlugin) -> Connection:
+        """Raises ``asked`` where the driver cannot do it either."""
+        from kachecks.mysql.driver import PLUGINS, Extension
+
+        if asked.plugin not in PLUGINS:
+            raise asked
+        try:
+            return Extension(self.address, timeout)
+        except ImportError:
+            raise asked from None
 
     @property
     def version(self) -> Version:
@@ -194,11 +219,10 @@ class Session:
                 break
             try:
                 self._connection.run(sql)
-            except Exception as error:
-                trouble = explained(error, self.address)
-                if not isinstance(trouble, ServerError) or isinstance(trouble, BrokenAnswer):
+            except ServerError as error:
+                if isinstance(error, BrokenAnswer):
                     raise
-                found.append(trouble)
+                found.append(error)
             else:
                 found.append(None)
         return found
@@ -216,13 +240,11 @@ class Session:
         except (GivenUp, NoAnswer):
             raise NoAnswer(f"no answer from {self.address} within {timeout:g} s") from None
         except Exception as error:  # noqa: BLE001 - as above
-            trouble = explained(error, self.address)
+            trouble = _explained(error, self.address)
             self._gone = not isinstance(trouble, ServerError) or isinstance(trouble, BrokenAnswer)
-            # Its traceback would keep what has been read, as long as anybody keeps the error.
-            raise trouble.with_traceback(None) from None
+            raise trouble from None
         finally:
             if self._gone:
-                self._shut_down()
                 self._connection.abandon()
         return rows
 
@@ -239,75 +261,17 @@ class Session:
         It comes from SO_PEERCRED, so it is the very process that answered. None over TCP, for a
         server in another pid namespace, and where the driver's descriptor cannot be found.
         """
-        if self._server_pid is None and self.address.socket is not None:
-            self._server_pid = self._pid_at_the_other_end()
+        if self._server_pid is None:
+            with suppress(OSError):
+                self._server_pid, self.bound_socket = self._connection.listener()
         return self._server_pid
 
-    def _pid_at_the_other_end(self) -> int | None:
-        from _socket import SO_PEERCRED, SOL_SOCKET  # socket, the module around it, costs 9 ms more
 
-        for connection in self._own_sockets():
-            self.bound_socket = str(connection.getpeername())
-            raw = connection.getsockopt(SOL_SOCKET, SO_PEERCRED, 12)
-            return int.from_bytes(raw[:4], sys.byteorder) or None
-        return None
-
-    def _shut_down(self) -> None:
-        """End what is given up: the thread that is in the driver ends, and reads no more."""
-        from _socket import SHUT_RDWR
-
-        for connection in self._own_sockets():
-            with suppress(OSError):
-                connection.shutdown(SHUT_RDWR)
-
-    def _own_sockets(self) -> Iterator[socket]:
-        """The unix socket of this connection, which is the driver's, under a descriptor of ours.
-
-        None where it cannot be found.
-        """
-        import _socket
-
-        for name, descriptor in self._descriptors.items():
-            with suppress(OSError):  # closed by now
-                if os.readlink(f"/proc/self/fd/{descriptor}") == name:
-                    own = _socket.socket(fileno=os.dup(descriptor))
-                    try:
-                        if own.family == _socket.AF_UNIX and own.getpeername():
-                            yield own
-                    finally:
-                        own.close()
-
-
-def _listens(path: str | None) -> bool:
-    """Somebody listens on this unix socket. A server may send the error numbers by which a client
-    says that nobody does (2002, 2003), and would be taken for dead."""
-    if path is None:
-        return False
-    import _socket
-
-    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    try:
-        connection.setblocking(False)
-        connection.connect(path)
-    except BlockingIOError:  # its queue is full
-        return True
-    except OSError:
-        return False
-    else:
-        return True
-    finally:
-        connection.close()
-
-
-def _sockets() -> dict[str, int]:
-    """The sockets that this process has open: the kernel's name for each, and its descriptor."""
-    found: dict[str, int] = {}
-    for descriptor in os.listdir("/proc/self/fd"):
-        with suppress(OSError):  # the listing's own descriptor is closed by now
-            name = os.readlink(f"/proc/self/fd/{descriptor}")
-            if name.startswith("socket:"):
-                found[name] = int(descriptor)
-    return found
+def _explained(error: Exception, address: Address) -> SessionError:
+    """In our terms. Its traceback would keep what was read, for as long as anybody keeps it."""
+    if isinstance(error, SessionError):
+        return error.with_traceback(None)
+    return DriverError(f"cannot ask {address}: {type(error).__name__}: {error}")
 
 
 def _knock(host: str, port: int) -> None:

@@ -8,9 +8,10 @@ documentation, "Client/Server Protocol", which MariaDB's differs from in nothing
 from __future__ import annotations
 
 import _socket  # socket, the module around it, costs 9 ms more
-from time import monotonic
+from sys import byteorder
+from time import monotonic, sleep
 
-from kachecks.lean import suppress
+from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql.errors import (
     BAD_TLS,
     ENDED_BY_THE_SERVER,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from ssl import SSLContext, SSLObject
     from typing import Any, Callable
 
-    from kachecks.mysql.driver import Address
+    from kachecks.config.options import Login
 
 LONGEST_PACKET = 1 << 20
 """Bytes. The longest that an honest server sends us is a row with sets of GTIDs."""
@@ -54,6 +55,17 @@ MOST_ADDRESSES = 4
 """Of one name, to be tried one after the other."""
 
 ERROR, NULL = 0xFF, 0xFB
+
+
+class Address(NamedTuple):
+    """Where a server listens: a unix socket, or a host and a port."""
+
+    login: Login
+    host: str
+    socket: str | None
+
+    def __str__(self) -> str:
+        return self.socket or f"{self.host} port {self.login.port}"
 
 
 class Wire:
@@ -96,14 +108,22 @@ class Wire:
     def _connected_to(self, family: int, where: Any) -> _socket.socket:
         made = _socket.socket(family, _socket.SOCK_STREAM)
         try:
-            made.settimeout(self._left())
-            made.connect(where)
+            self._connect(made, where)
             if family != _socket.AF_UNIX:
                 made.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         except BaseException:
             made.close()
             raise
         return made
+
+    def _connect(self, made: _socket.socket, where: Any) -> None:
+        """Raises OSError or NoAnswer."""
+        while True:
+            made.settimeout(self._left())
+            try:
+                return made.connect(where)
+            except BlockingIOError:  # the queue of a unix socket is full, which is not waited for
+                sleep(min(0.01, self._left()))
 
     def _places(self) -> list[tuple[int, Any]]:
         """Families and addresses to connect to."""
@@ -293,9 +313,23 @@ class Wire:
             " MariaDB"
         )
 
+    def listener(self) -> tuple[int | None, str]:
+        """The process that listens at the other end, and the unix socket that it has bound, as it
+        spells it; (None, "") over TCP. The pid is None in another pid namespace. Raises OSError."""
+        if self._socket.family != _socket.AF_UNIX:
+            return None, ""
+        return listener_of(self._socket)
+
     def close(self) -> None:
         """Close, and say nothing. Raises nothing."""
         self._socket.close()
+
+
+def listener_of(connection: _socket.socket) -> tuple[int | None, str]:
+    """As ``Wire.listener``, of a connected unix socket: the very process that listens, as
+    SO_PEERCRED has it (unix(7)). Raises OSError."""
+    raw = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
+    return int.from_bytes(raw[:4], byteorder) or None, str(connection.getpeername())
 
 
 def _is_of_tls(error: OSError) -> bool:

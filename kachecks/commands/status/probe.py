@@ -23,7 +23,6 @@ from kachecks.commands.status.servers import compared, reach
 from kachecks.config.options import Config
 from kachecks.keepalived.process import KeepalivedError, NotFound
 from kachecks.keepalived.vrrp_state import Vrrp
-from kachecks.mysql.driver import prepare
 from kachecks.mysql.errors import ABSENT, CLOSED, OPEN, UNKNOWN, word_for
 from kachecks.mysql.session import NoAnswer, Session, SessionError, Unreachable
 from kachecks.network import interfaces
@@ -76,7 +75,6 @@ class Looking:
     """Looks at the pair again and again. A question that hangs is not asked a second time."""
 
     def __init__(self, node: Node, asking: Asking) -> None:
-        prepare()
         self._node = node
         self._asking = asking
         self._keepalived = KeepalivedState(node)

@@ -12,12 +12,22 @@ from tests.unit.doubles.check_process import ROOT, Node, server
 from tests.unit.doubles.fake_server import listening
 
 EXPENSIVE = {"argparse", "collections", "contextlib", "enum", "functools", "json", "logging", "re"}
-EXPENSIVE |= {"select", "socket", "subprocess", "typing", "psutil", "sh", "mysql.connector"}
+EXPENSIVE |= {
+    "select",
+    "socket",
+    "subprocess",
+    "typing",
+    "psutil",
+    "sh",
+    "hashlib",
+    "_mysql_connector",
+}
 
 HEALTHY = """
 check check.look check.one_run check.program check.verdict check.watch
 config config.file_format config.kinds config.options
-mysql mysql.driver mysql.errors mysql.facts mysql.probe mysql.queries mysql.session
+mysql mysql.errors mysql.facts mysql.probe mysql.queries mysql.session mysql.wire mysql.wire_client
+mysql.wire_login
 network network.link network.vip
 state state.files state.marks
 bounded lean mysqld_process node report

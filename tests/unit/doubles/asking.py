@@ -1,13 +1,17 @@
-"""A process that has loaded the driver first, as the programs do, and asks servers on request.
+"""A process that has loaded the driver first, and asks servers on request.
 
 pytest has loaded the system's OpenSSL long before any test, and then the C extension of
 mysql-connector-python cannot be loaded. Requests and replies are lines of JSON.
 """
 
-# ruff: noqa: I001 - the session must come before anything else
+# ruff: noqa: I001 - the driver must come before anything else
 from __future__ import annotations
 
-from kachecks.mysql import driver
+try:
+    import _mysql_connector
+except ImportError:
+    _mysql_connector = None
+
 from kachecks.mysql import session as sessions
 
 import json
@@ -21,7 +25,7 @@ known: dict[int, sessions.Session] = {}
 
 
 def main() -> None:
-    say({"extension": driver._mysql_connector is not None})
+    say({"extension": _mysql_connector is not None})
     for line in sys.stdin:
         request = json.loads(line)
         begin = time.monotonic()
@@ -38,7 +42,8 @@ def connect(
 ) -> dict[str, Any]:
     given = {"user": "kachecks", "password": None, "ssl_mode": "PREFERRED", **login}
     account = Login(host=None, port=port, socket=socket, **given)
-    made = sessions.Session(sessions.Address(account, host, socket), timeout, driver)
+    by = driver if socket else None  # the driver is never asked over TCP
+    made = sessions.Session(sessions.Address(account, host, socket), timeout, by)
     known[id(made)] = made
     return {"id": id(made), "version": made.server_version, "connection": made.connection_id}
 

@@ -32,6 +32,12 @@ def asker(request: pytest.FixtureRequest, askers: list[Asker]) -> Asker:
     return found[0]
 
 
+@pytest.fixture
+def wire(askers: list[Asker]) -> Asker:
+    """Our own client, which is always asked first."""
+    return askers[-1]
+
+
 @pytest.fixture(params=["unix", "tcp"])
 def where(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
     return tmp_path / "s.sock" if request.param == "unix" else None

@@ -330,15 +330,15 @@ print(*sys.modules)
 
 
 def test_a_session_over_tcp_loads_little() -> None:
-    """What only TLS, or a name beyond ASCII, needs costs 10 ms each."""
+    """What only TLS, or a name beyond ASCII, needs costs 10 ms each, and the driver 7."""
     with listening(None, answer(lambda _sql: one_row("one", "1"))) as port:
         command = [sys.executable, "-S", "-c", f"import sys; sys.path += {sys.path!r}{CONNECT}"]
         ran = subprocess.run(
             [*command, str(port)], cwd=ROOT, capture_output=True, text=True, check=True, timeout=30
         )
     loaded = set(ran.stdout.split())
-    assert {"kachecks.mysql.wire_client", "hashlib"} <= loaded
-    assert not loaded & {"ssl", "socket", "re", "encodings.idna"}
+    assert "kachecks.mysql.wire_client" in loaded
+    assert not loaded & {"ssl", "socket", "re", "encodings.idna", "hashlib", "_mysql_connector"}
 
 
 def test_others_sessions_are_left_alone(asker: Asker, where: Path | None) -> None:

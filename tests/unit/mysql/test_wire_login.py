@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from kachecks.config.options import Login
-from kachecks.mysql.errors import BrokenAnswer, NoAnswer, ServerError
+from kachecks.mysql import driver
+from kachecks.mysql.driver import PLUGINS
+from kachecks.mysql.errors import BrokenAnswer, NoAnswer, OtherPlugin, ServerError
 from kachecks.mysql.session import Address, Session
 from tests.hostile.login import CACHING, NATIVE, Account, certificate, greeting, hear, let_in
 from tests.unit.doubles.fake_server import OK, error, listening, one_row, packet
@@ -41,7 +43,7 @@ def session(
         "ssl_mode": "PREFERRED", "ssl_ca": None, "ssl_cert": None, "ssl_key": None, **login,
     }  # fmt: skip
     address = Address(Login(**given), host, str(where) if where else None)
-    return Session(address, timeout, "wire")
+    return Session(address, timeout)
 
 
 def right(account: Account) -> Callable[[socket.socket], None]:
@@ -292,6 +294,30 @@ def test_no_stranger_gets_the_password(
     assert raised.errno == errno
     assert words in str(raised)
     assert str(raised).isprintable()
+
+
+@pytest.mark.parametrize("plugin", sorted([*PLUGINS, "dialog", "../../tmp/x"]))
+def test_whom_the_driver_may_be_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plugin: str
+) -> None:
+    """Behind a unix socket alone, and for no plugin but its own."""
+    asked: list[Address] = []
+
+    def extension(address: Address, _timeout: float) -> None:
+        asked.append(address)
+        raise ImportError("none here")
+
+    def ask(client: socket.socket) -> None:
+        client.sendall(packet(0, greeting(NATIVE)))
+        hear(client)
+        client.sendall(packet(2, switch(plugin)))
+        hear(client)
+
+    monkeypatch.setattr(driver, "Extension", extension)
+    for where in (tmp_path / "s.sock", None):
+        with listening(where, ask) as port, pytest.raises(OtherPlugin, match="does not do"):
+            session(port, where)
+    assert [each.socket for each in asked] == [str(tmp_path / "s.sock")] * (plugin in PLUGINS)
 
 
 GREETINGS = [
