@@ -242,6 +242,7 @@ class Faults:
     def witness(self, _node: Node, at: float, seconds: float) -> None:
         def change(ends: bool) -> None:
             self.world.links.witness_answers = ends
+            self.world.network_changed()
 
         self.both("the witness is silent", at, seconds, change)
 

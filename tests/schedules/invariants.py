@@ -9,7 +9,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING
 
-from kachecks.state.files import FAILING, LEAVING
+from kachecks.state.files import FAILING, GAVE_WAY, LEAVING
 from kachecks.state.marks import LEAVING_IS_FRESH
 from tests.schedules.duties import Duties
 from tests.schedules.vrrp import MASTER
@@ -32,6 +32,9 @@ HINDERED = 12.0
 
 ISOLATED = 5.0
 """Seconds within which a node that is cut off has closed itself (two_clocks)."""
+
+ISOLATED_LATELY = 1.0
+"""Seconds for which a node that was cut off goes on closing itself, by SIGKILL at the end."""
 
 WOKEN = 6.0
 """Seconds after which a host that stood still has one writer again (docs/failures.md, row 26)."""
@@ -72,7 +75,7 @@ class Watch:
         self.moves = 0  # of the VIP since the last fault
         self._last_holder: Node | None = None
         self._excuse, self._excused_for, self._excused_until = "", 0.0, 0.0
-        self._saw_witness = [0.0, 0.0]
+        self._saw_witness, self._cut_off_at = [0.0, 0.0], [-100.0, -100.0]
         self._committed = [0, 0]
         self._misled = [False, False]
         self._paths = (False, True, True, True)
@@ -121,8 +124,14 @@ class Watch:
         if not sql or not before[1]:
             self._sql_failed_at = now
         for index in (0, 1):
-            if self._paths[2 + index] or before[2 + index]:
+            sees, saw = self._paths[2 + index], before[2 + index]
+            if sees and not saw and self._is_alone(index):
+                self._cut_off_at[index] = now
+            if sees or saw:
                 self._saw_witness[index] = now
+
+    def _is_alone(self, index: int) -> bool:
+        return self.scheduler.now - self._saw_witness[index] > 1.0
 
     def _excuse_opening(self, opened: Node, program: Program) -> None:
         """Why policy lets this node be open beside the other one."""
@@ -258,7 +267,10 @@ class Watch:
         self.duties.moved(f"{program.name} on {node.name} kills mysqld")
         if not server.ever_open:
             self.fail(f"6: {program.name} on {node.name} kills a mysqld that never was open")
-        isolated = self.scheduler.now - self._saw_witness[node.index] > 1.0
+        self._note_paths()
+        # The peer counts the seconds, too: that the cut is over by now does not stop what it began.
+        lately = self.scheduler.now - self._cut_off_at[node.index] < ISOLATED_LATELY
+        isolated = self._is_alone(node.index) or lately
         if server.denies and server.runs and not server.shutting and not isolated:
             self.fail(f"6: {program.name} on {node.name} kills a mysqld that answers")
 
@@ -338,7 +350,8 @@ class Watch:
             return f"{holder.name} has the VIP and is closed"
         if standby.server.open:
             return f"{standby.name} is open without the VIP"
-        if standby.keepalived.state != "BACKUP":
+        mark = standby.mark(GAVE_WAY)
+        if standby.keepalived.state != "BACKUP" and ",unheeded" not in mark:
             return f"{standby.name} is {standby.keepalived.state}"
         before, self._committed = self._committed, [node.server.own for node in self.world.nodes]
         for node in self.world.nodes:

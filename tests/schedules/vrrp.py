@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kachecks.state.files import PERMIT
+from kachecks.state.marks import LEAVING_IS_FRESH
 from tests.schedules import programs
 
 if TYPE_CHECKING:
@@ -172,7 +173,8 @@ class Keepalived:
             self._good = False
             if self.state == MASTER and not check.killed:
                 why = "its check has failed"
-                self.node.world.watch.releases(self.node, why, check.stalled)
+                stalled = LEAVING_IS_FRESH if check.frozen_once else check.stalled
+                self.node.world.watch.releases(self.node, why, stalled)
         else:
             self._successes += 1
             if self._successes >= RISE:
