@@ -140,35 +140,36 @@ def _look(node: Node, options: Options, end: _End) -> _Looked:
         judged = run.look(hanging)
         end.judged(judged.verdict)
         verdict = run.act_on(judged)
-        vip_here = node.network.vip_here()
         with suppress(Exception):  # a verdict stands, whether or not it can be told
-            _say(node, options, verdict, vip_here)
+            _say(node, options, verdict)
     finally:
         run.close()
         copies.release()
     return _Looked(verdict.status, run.answered, run.process)
 
 
-def _say(node: Node, options: Options, verdict: Verdict, vip_here: bool) -> None:
+def _say(node: Node, options: Options, verdict: Verdict) -> None:
     """Tell syslog of a new verdict, and the person at the terminal of every one."""
-    entry: dict[str, object] = {
-        "reason": verdict.reason,
-        "exit": verdict.status,
-        "sentence": f"{verdict.reason}: {verdict.sentence}",
-        "role": verdict.role,
-        "vip": vip_here,
-    }
-    if options.fence and node.marks.verdict_changed(f"{verdict.reason} {verdict.status}"):
-        node.telling.announce(entry, verdict.problem)
-    tell = _teller(options)
-    if options.json:
-        import json
+    tell, sentence = _teller(options), f"{verdict.reason}: {verdict.sentence}"
+    news = options.fence and node.marks.verdict_changed(f"{verdict.reason} {verdict.status}")
+    if news or options.json:
+        entry: dict[str, object] = {
+            "reason": verdict.reason,
+            "exit": verdict.status,
+            "sentence": sentence,
+            "role": verdict.role,
+            "vip": node.network.vip_here(),
+        }
+        if news:
+            node.telling.announce(entry, verdict.problem)
+        if options.json:
+            import json
 
-        tell(json.dumps(entry, ensure_ascii=False))
-    else:
-        tell(str(entry["sentence"]))
-        if options.verbose:
-            tell(f"exit {verdict.status}, {verdict.role}, option file {node.config.path}")
+            tell(json.dumps(entry, ensure_ascii=False))
+            return
+    tell(sentence)
+    if options.verbose:
+        tell(f"exit {verdict.status}, {verdict.role}, option file {node.config.path}")
 
 
 def _teller(options: Options) -> Callable[[str], None]:

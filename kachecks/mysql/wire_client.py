@@ -160,6 +160,15 @@ def _is_end(packet: bytes) -> bool:
 
 def _name(packet: bytes) -> str:
     """Of a column: after its catalogue, schema, table and that table's real name."""
+    at = 0
+    try:  # a name of more than 250 bytes has a longer length
+        for _ in range(4):
+            at += 1 + packet[at]
+        end = at + 1 + packet[at]
+        if end < len(packet) and max(packet[: at + 1]) < NULL:
+            return packet[at + 1 : end].decode("utf-8", "replace")
+    except IndexError:
+        pass
     reader = Reader(packet)
     return [(reader.value() or b"").decode("utf-8", "replace") for _ in range(5)][4]
 

@@ -8,7 +8,9 @@ sent before there is.
 
 from __future__ import annotations
 
-from kachecks.lean import NamedTuple, suppress
+from sys import hexversion
+
+from kachecks.lean import NamedTuple
 from kachecks.mysql.errors import BAD_TLS, NO_PROOF, OtherPlugin, ServerError
 from kachecks.mysql.queries import OUR_SCHEMA
 from kachecks.mysql.wire import LONGEST_PACKET, Reader, Wire
@@ -226,18 +228,18 @@ def _native(password: bytes, salt: bytes) -> bytes:
 
 
 def _caching(password: bytes, salt: bytes) -> bytes:
-    sha256 = _hash("sha256", "_sha2", "_sha256")  # since Python 3.12, and before
+    sha256 = _hash("sha256", "_sha2" if hexversion >= 0x030C0000 else "_sha256")
     once = sha256(password).digest()
     return _xor(once, sha256(sha256(once).digest() + salt).digest())
 
 
-def _hash(name: str, *modules: str) -> Any:
+def _hash(name: str, module: str) -> Any:
     """From one of Python's own small modules, which some distributions leave out. hashlib always
     has it, but loads OpenSSL, which takes 4 ms."""
-    for module in (*modules, "hashlib"):
-        with suppress(ImportError):
-            return getattr(__import__(module), name)
-    raise AssertionError(f"hashlib has no {name}")
+    try:
+        return getattr(__import__(module), name)
+    except ImportError:
+        return getattr(__import__("hashlib"), name)
 
 
 def _xor(one: bytes, other: bytes) -> bytes:

@@ -59,6 +59,9 @@ class Late(StateError):
 _OURS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 """How a file of ours is opened: through no link, and with no wait where it is a FIFO."""
 
+PAGE = 4096
+"""Bytes that are read at first: room for four megabytes takes as long as ten such files."""
+
 LARGEST = 4 << 20
 """Bytes of a file of ours that are read: GTID sets are long, but not like that."""
 
@@ -90,7 +93,10 @@ def _read(path: str) -> str:
     file = os.open(path, os.O_RDONLY | _OURS)
     try:
         _must_be_ours(file)
-        return os.read(file, LARGEST).decode("utf-8", "replace")
+        data = os.read(file, PAGE)
+        if len(data) == PAGE:
+            data += os.read(file, LARGEST - PAGE)
+        return data.decode("utf-8", "replace")
     finally:
         os.close(file)
 
@@ -135,6 +141,8 @@ class Files:
         """Nothing happens when there is none. Raises StateError: it is still there."""
         try:
             os.unlink(path)
+        except FileNotFoundError:
+            pass
         except OSError:
             if os.path.exists(path):
                 raise StateError(f"cannot remove {path}") from None

@@ -119,13 +119,7 @@ class Marks:
 
     def _read_process(self, kind: str) -> Process | None:
         """The process that a mark names, or None without a mark (or with a damaged one)."""
-        try:
-            pid, started, *word = self._read(kind).partition("\n")[0].split()
-            process = Process(int(pid), int(started))
-        except ValueError:
-            return None
-        damaged = word not in ([], ["contact"]) or not 0 <= process.pid <= MOST_PIDS
-        return None if damaged else process
+        return _process_in(self._read(kind))
 
     def _moment(self, text: str) -> float:
         """A moment of our clock, which has never been set back. Raises ValueError."""
@@ -185,27 +179,26 @@ class Marks:
         """
         if process is None:
             return False
-        before, had_contact = self.last_server(), self._server_note()[0].endswith(" contact")
-        same = before is not None and before.is_same(process)
-        had_contact = same and had_contact
-        if not same or contact > had_contact or self.last_sockets() != sockets:
+        first, *before = self._read(files.MYSQLD).split("\n")
+        last = _process_in(first)
+        same = last is not None and last.is_same(process)
+        had_contact = same and first.endswith(" contact")
+        if not same or contact > had_contact or before != [*sockets]:
             said = f"{process.pid} {process.started}{' contact' if contact or had_contact else ''}"
             self._write(files.MYSQLD, "\n".join((said, *sockets)))
         return contact > had_contact
 
     def last_sockets(self) -> tuple[str, str]:
         """The unix socket by which that mysqld was reached, and as what it has bound it."""
-        lines = self._server_note()
+        lines = self._read(files.MYSQLD).split("\n")
         return (lines[1], lines[2]) if len(lines) == 3 else ("", "")
-
-    def _server_note(self) -> list[str]:
-        return self._read(files.MYSQLD).split("\n")
 
     def had_contact(self, process: Process | None) -> bool:
         """This mysqld has been seen up to date with the peer since it started."""
-        before = self.last_server()
+        first = self._read(files.MYSQLD).partition("\n")[0]
+        before = _process_in(first)
         same = process is not None and before is not None and before.is_same(process)
-        return same and self._server_note()[0].endswith(" contact")
+        return same and first.endswith(" contact")
 
     def note_events_off(self, process: Process | None) -> None:
         """Remember that a demotion has switched off the event scheduler of this mysqld."""
@@ -502,3 +495,15 @@ class Marks:
 NO_PROCESS = Process(0, 0)
 """Stands for a server whose process is unknown: it is reached by TCP, or in another pid
 namespace."""
+
+
+def _process_in(note: str) -> Process | None:
+    """The process that the first line of a note names; None where it is damaged, or there is
+    none."""
+    try:
+        pid, started, *word = note.partition("\n")[0].split()
+        process = Process(int(pid), int(started))
+    except ValueError:
+        return None
+    damaged = word not in ([], ["contact"]) or not 0 <= process.pid <= MOST_PIDS
+    return None if damaged else process

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from kachecks.mysql import wire_client
 from kachecks.mysql.errors import (
     UNASKABLE,
     BrokenAnswer,
@@ -351,3 +352,18 @@ def test_others_sessions_are_left_alone(asker: Asker, where: Path | None) -> Non
         for each in (first, third):
             reply = asker.ask("query", id=each, sql="SELECT 2", timeout=5)
             assert reply.get("rows") == [{"one": "1"}], reply
+
+
+@pytest.mark.parametrize("table", ["t", "t" * 250, "t" * 251, "\U0001f40d" * 64])
+@pytest.mark.parametrize("name", ["n", "n" * 250, "n" * 300])
+def test_the_name_of_a_column(table: str, name: str) -> None:
+    """Lengths below 251 take a byte, others more."""
+    texts = [each.encode() for each in ("def", "schema", table, table, name, name)]
+    packet = b"".join(
+        (bytes([len(text)]) if len(text) < 251 else b"\xfc" + len(text).to_bytes(2, "little"))
+        + text
+        for text in texts
+    )
+    assert wire_client._name(packet + b"\x0c" + bytes(12)) == name
+    with pytest.raises(IndexError):
+        wire_client._name(packet[: len(packet) // 2])
