@@ -10,6 +10,7 @@ from tests.schedules import programs
 
 if TYPE_CHECKING:
     from tests.schedules.node import Node
+    from tests.schedules.scheduler import Program
     from tests.schedules.world import World
 
 
@@ -267,12 +268,12 @@ def systemctl_stop(node: Node) -> None:
         node.keepalived.stop()
         return
 
-    def stop(program: object) -> None:
-        if not getattr(program, "killed", False) and getattr(program, "result", 1) == 0:
-            node.world.watch.releases(node, "ExecStop")
+    def stop(program: Program) -> None:
+        if not program.killed and program.result == 0:
+            node.world.watch.releases(node, "ExecStop", program.stalled)
         node.keepalived.stop()
 
-    def soon(program: object) -> None:
+    def soon(program: Program) -> None:
         node.scheduler.after(0.01 + 0.3 * node.scheduler.random.random() ** 3, stop, program)
 
     node.spawn("notify_down", programs.leave(keep_keepalived=True), 0.05, soon)
