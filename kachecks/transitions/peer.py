@@ -106,12 +106,18 @@ def _must_come_to_an_end(search: Search, half_closed: int) -> None:
 
 
 def peer_is_back(sessions: Sessions, settled: Settled) -> bool:
-    """Take a last look at a peer that was down or silent: has it come back meanwhile?"""
+    """Take a last look at a peer that was down or silent: has it come back meanwhile?
+
+    Raises Refusal: nothing answers at all, so it is this node that has been cut off meanwhile.
+    """
     if sessions.node.clock.now() - settled.at < STILL_FRESH:
         return False
     try:
         sessions.node.servers.connect_peer(PEER_CONNECT).close()
-    except (Refused, Unreachable, NotSent):
+    except Refused:
+        return False
+    except (Unreachable, NotSent):
+        must_see_a_witness(sessions, f"{settled.said}, and by now nothing answers there")
         return False
     except (NoAnswer, Lost):
         return not settled.mute

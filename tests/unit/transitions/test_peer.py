@@ -555,6 +555,23 @@ def test_is_it_back(trouble: Exception | None, is_back: bool, is_back_from_mute:
     assert back(trouble, mute=True) == is_back_from_mute
 
 
+@pytest.mark.parametrize("echo", [set(), {WITNESS}])
+def test_nothing_answers_any_more(echo: set[str]) -> None:
+    """Its mysqld was down, and this node has been cut off while it applied what was left."""
+    world = World(witness=WITNESS).but(time=100.0, network__echo=echo)
+    looking = Looking(world)
+    settled = Settled("peer down", None, world.time)
+    world.pass_time(STILL_FRESH)
+    world.a.trouble = SILENT
+    if echo:
+        assert not peer_is_back(looking.sessions, settled)
+        return
+    with pytest.raises(
+        Refusal, match="by now nothing answers there, and no witness"
+    ):
+        peer_is_back(looking.sessions, settled)
+
+
 def test_a_look_of_a_moment_ago_is_still_good() -> None:
     assert not back(None, after=STILL_FRESH - 0.01)
 
