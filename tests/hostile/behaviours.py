@@ -167,10 +167,23 @@ def right(access: str, who: tuple[str, str] = WHO) -> Behaviour:
     return _answering("no such words", silent, answers(access, who=who))
 
 
-def _answering(words: str, lie: Lie, honest: Answer) -> Behaviour:
+def slow(access: str, pause: float = 0.9, **columns: str) -> Behaviour:
+    """One that does not lie, and keeps everybody waiting: each answer comes just in time.
+
+    Args:
+        columns: of its replica status, where they differ from those of a healthy replica.
+    """
+    honest = answers(access, who=WHO, **columns)
+    return _answering("no such words", silent, honest, pause)
+
+
+def _answering(words: str, lie: Lie, honest: Answer, pause: float = 0.0) -> Behaviour:
     def behave(client: socket.socket) -> None:
+        waiting = threading.Event()
+        waiting.wait(pause)
         log_in(client)
         while words not in (sql := statement(client)):
+            waiting.wait(pause)
             if sql.startswith(("SET", "KILL", "STOP", "START")):
                 client.sendall(packet(1, OK))
                 continue
@@ -277,5 +290,8 @@ BEHAVIOURS: dict[str, Behaviour] = {
     **{f"{name}, replica status": instead_of("REPLICA STATUS", lie) for name, lie in LIES.items()},
     "right": right("closed"),
     "right, open": right("open"),
+    "slow": slow("closed"),
+    "slow, open": slow("open"),
+    "slow and late": slow("closed", Seconds_Behind_Source="100"),
 }
-"""All by name, and two that do not lie."""
+"""All by name, and some that do not lie."""
