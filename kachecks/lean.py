@@ -1,7 +1,7 @@
 """Stand-ins for what check_mysql cannot afford to import every second.
 
 NamedTuple stands in for that of typing, suppress for that of contextlib (2 ms), plain_options for
-argparse; shown does without unicodedata.
+argparse; shown does without unicodedata, pasted without shlex.
 
 Importing typing takes as long as importing everything of ours. Type checkers see the original; at
 run time the class below offers what we use of it: fields from annotations, defaults, methods and
@@ -119,6 +119,13 @@ def _is_seen(letter: str) -> bool:
     return letter.isprintable() and letter not in _INVISIBLE and not selects
 
 
+def pasted(word: str) -> str:
+    """The word as one that a shell takes as it is: in quotes, where it needs them (shlex.quote)."""
+    if word and word.isascii() and all(each.isalnum() or each in "@%+=:,./-_" for each in word):
+        return word
+    return "'" + word.replace("'", "'\"'\"'") + "'"
+
+
 def plain_options(arguments: list[str], options: T, flags: dict[str, str]) -> T | None:
     """Read a command line such as keepalived.conf has, without argparse, which costs as much as a
     check.
@@ -140,4 +147,4 @@ def plain_options(arguments: list[str], options: T, flags: dict[str, str]) -> T 
     return options
 
 
-__all__ = ["NamedTuple", "plain_options", "shown", "suppress"]
+__all__ = ["NamedTuple", "pasted", "plain_options", "shown", "suppress"]

@@ -14,7 +14,7 @@ import stat
 import time
 
 from kachecks.config.file_format import exposed
-from kachecks.lean import suppress
+from kachecks.lean import pasted, suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,9 +78,10 @@ def must_be_roots(directory: str) -> None:
     except OSError as error:
         others = f"the way to it cannot be looked at: {error.strerror}"
     if others:
+        word = pasted(directory)
         raise StateError(
             f"{directory} is not used: {others}; look at what is in it, then"
-            f" chown root:root and chmod 0700 {directory}"
+            f" chown root:root {word} && chmod 0700 {word}"
         )
 
 

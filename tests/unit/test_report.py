@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from kachecks import report
-from kachecks.lean import shown
+from kachecks.lean import pasted, shown
 from kachecks.node import Voice
 from tests.unit.doubles.check_process import ROOT
 
@@ -134,6 +135,15 @@ def test_only_the_beginning_of_a_long_text_is_shown() -> None:
     assert shown("x" * 10, 10) == "x" * 10
     assert shown("x" * 11, 10) == "x" * 7 + "..."
     assert shown("\x1b" * 1000, 10) == "?" * 7 + "..."
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["/etc/kachecks/k.cnf", "", "a b", "it's", "$(x)", "a;b", "~", "*", "a\nb", "tr\u00e4ubel"],
+)
+def test_what_is_pasted(word: str) -> None:
+    """As shlex has it, which costs the check too much."""
+    assert pasted(word) == shlex.quote(word)
 
 
 def test_syslog_gets_no_line_of_somebody_else(daemon: Daemon) -> None:
