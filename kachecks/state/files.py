@@ -48,6 +48,12 @@ def path_of(directory: str, name: str, kind: str) -> str:
     return f"{directory}/{name}.{kind}"
 
 
+def note_of(option_file: str, kind: str) -> str:
+    """A file about this option file, since without its content the pair has no name: what people
+    were last told of it, and what it said when it was last usable (VIPs, alert program)."""
+    return path_of(SHARED_RUN_DIR, option_file.strip("/").replace("/", "_"), kind)
+
+
 class StateError(Exception):
     """A file of ours cannot be used; one sentence with the cure."""
 
