@@ -261,7 +261,10 @@ class _Question:
         try:
             self._outcome = (True, self._work())
         except BaseException as error:  # noqa: BLE001 - raised again by who asks
-            self._outcome = (False, error)
+            # How it came about would be kept for as long as the error is, and longer: each frame
+            # with all that it has, such as megabytes of an answer that were given up half-way.
+            error.__context__ = None
+            self._outcome = (False, error.with_traceback(None))
         finally:
             self._done.release()
 

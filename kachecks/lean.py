@@ -1,8 +1,8 @@
 """Stand-ins for what check_mysql cannot afford to import every second.
 
 NamedTuple stands in for that of typing, suppress for that of contextlib (2 ms), plain_options for
-argparse; shown does without unicodedata; find_modules_at_once saves Python's search for each of our
-files.
+argparse; shown does without unicodedata, pasted without shlex; find_modules_at_once saves Python's
+search for each of our files.
 
 Importing typing takes as long as importing everything of ours. Type checkers see the original; at
 run time the class below offers what we use of it: fields from annotations, defaults, methods and
@@ -121,6 +121,13 @@ def _is_seen(letter: str) -> bool:
     return letter.isprintable() and letter not in _INVISIBLE and not selects
 
 
+def pasted(word: str) -> str:
+    """The word as one that a shell takes as it is: in quotes, where it needs them (shlex.quote)."""
+    if word and word.isascii() and all(each.isalnum() or each in "@%+=:,./-_" for each in word):
+        return word
+    return "'" + word.replace("'", "'\"'\"'") + "'"
+
+
 def plain_options(arguments: list[str], options: T, flags: dict[str, str]) -> T | None:
     """Read a command line such as keepalived.conf has, without argparse, which costs as much as a
     check.
@@ -142,19 +149,8 @@ def plain_options(arguments: list[str], options: T, flags: dict[str, str]) -> T 
     return options
 
 
-PACKAGES = frozenset(
-    f"kachecks.{name}"
-    for name in (
-        "check",
-        "config",
-        "hooks",
-        "keepalived",
-        "mysql",
-        "network",
-        "state",
-        "transitions",
-    )
-)
+_NAMES = "check config hooks keepalived mysql network state transitions"
+PACKAGES = frozenset(f"kachecks.{name}" for name in _NAMES.split())
 """Those that check_mysql and notify_master load. None has a package inside."""
 
 
@@ -195,4 +191,4 @@ def find_modules_at_once() -> None:
         sys.meta_path.insert(0, _AtOnce)
 
 
-__all__ = ["NamedTuple", "find_modules_at_once", "plain_options", "shown", "suppress"]
+__all__ = ["NamedTuple", "find_modules_at_once", "pasted", "plain_options", "shown", "suppress"]

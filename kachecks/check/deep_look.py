@@ -27,6 +27,7 @@ from kachecks.mysql.errors import (
 )
 from kachecks.mysql.facts import Facts, Row, channels_by_identity
 from kachecks.mysql.gtid import Position, lost_of
+from kachecks.mysql.hurried import hurried
 from kachecks.mysql.probe import (
     must_not_be_stuck,
     probe,
@@ -43,6 +44,11 @@ from kachecks.transitions.presence import still_connected
 
 PEER_PATIENCE = 1.0
 """Seconds for each thing asked of the peer."""
+
+PEER_IN_ALL = 2.0
+"""Seconds for all that is asked of the peer where the VIP is: hung_after comes before them,
+fence_timeout after them, and it must all end before keepalived's timeout. Elsewhere there is
+nothing to close, and fence_timeout is left for the peer, too: it compares what the two have."""
 
 STATEMENT = 1.0
 """Seconds for one statement on this node's server, which has just answered others."""
@@ -81,7 +87,8 @@ def look_closer(
         with suppress(SessionError):
             unable = ability.why_unable(session, facts, STATEMENT)
             found = found._replace(unable=unable)
-    found = _look_at_peer(node, session, facts, holder, found)
+    in_all = PEER_IN_ALL if vip_here else PEER_IN_ALL + node.config.fence_timeout
+    found = _look_at_peer(node, session, facts, holder, found, Budget(node.clock, in_all))
     if not facts.writable and found.peer not in (OPEN, CLOSED):
         found = lateness.unasked(node, session, facts, vip_here, found)
     if holder and found.peer in GONE:
@@ -240,10 +247,10 @@ def _held_up(
 
 
 def _look_at_peer(
-    node: Node, session: Session, facts: Facts, holder: bool, found: Findings
+    node: Node, session: Session, facts: Facts, holder: bool, found: Findings, budget: Budget
 ) -> Findings:
     try:
-        peer = node.servers.connect_peer(PEER_PATIENCE)
+        peer = hurried(node.servers.connect_peer(budget.left(PEER_PATIENCE)), budget)
     except SessionError as error:
         return found._replace(peer=word_for(error))
     try:
@@ -264,21 +271,33 @@ def _look_at_peer(
         same_family = facts.version.mariadb == theirs.version.mariadb
         if same_family and any((each.lag_seconds or 0) > NO_LAG for each in facts.channels):
             found = found._replace(caught_up=_has_all(session, peer))
-        found = found._replace(up_to_date=_up_to_date(node, session, facts, peer, theirs))
+        up_to_date = _up_to_date(node, session, facts, peer, theirs, budget)
+        found = found._replace(up_to_date=up_to_date)
         if not facts.writable and same_family:
-            if theirs.writable:
-                errant, reset = _errant(node, session, facts, peer, theirs)
-                found = found._replace(errant=errant, reset=reset)
-            channels = channels_by_identity(facts.channels, theirs.identity)
-            receiving = any(each.receiving or each.source_offline for each in channels)
-            return lateness.compared(node, session, peer, found, receiving, PEER_PATIENCE)
+            return _compared(node, session, facts, peer, theirs, found)
     except ServerError as error:  # what the peer has said before still holds
         return found._replace(peer=found.peer or word_for(error), peer_fit=False)
     except SessionError as error:
-        return found._replace(peer=word_for(error), peer_fit=False)
+        # To an open server it is enough that a slow peer lives, and is open or closed. A closed one
+        # has not compared itself with it.
+        said = found.peer if facts.writable and budget.over else ""
+        return found._replace(peer=said or word_for(error), peer_fit=False)
     finally:
         peer.close()
     return found
+
+
+def _compared(
+    node: Node, session: Session, facts: Facts, peer: Session, theirs: Facts, found: Findings
+) -> Findings:
+    """What this closed server has that an open peer lacks, and the other way round. Raises
+    SessionError."""
+    if theirs.writable:
+        errant, reset = _errant(node, session, facts, peer, theirs)
+        found = found._replace(errant=errant, reset=reset)
+    channels = channels_by_identity(facts.channels, theirs.identity)
+    receiving = any(each.receiving or each.source_offline for each in channels)
+    return lateness.compared(node, session, peer, found, receiving, PEER_PATIENCE)
 
 
 def _facts_of_peer(node: Node, peer: Session, found: Findings) -> tuple[Facts, Findings]:
@@ -412,7 +431,9 @@ def _directories(rows: list[Row]) -> tuple[str, tuple[str, ...]]:
     return binlog, (row["datadir"] or "", os.path.dirname(binlog), *temporary)
 
 
-def _up_to_date(node: Node, session: Session, facts: Facts, peer: Session, theirs: Facts) -> bool:
+def _up_to_date(
+    node: Node, session: Session, facts: Facts, peer: Session, theirs: Facts, in_all: Budget
+) -> bool:
     """Whether everything that the peer has now is received here within ERRANT_FOR seconds.
 
     A receiver that has just connected shows 0 seconds behind, and may lack hours (measured). Once
@@ -425,7 +446,7 @@ def _up_to_date(node: Node, session: Session, facts: Facts, peer: Session, their
     theirs_all = positions.executed(peer, PEER_PATIENCE) if same_family else Position("")
     if not theirs_all.gtids or not channels:  # then only a receiver that runs is contact
         return not any(pair.obstacles(channels, node.config.max_lag))
-    budget = Budget(node.clock, ERRANT_FOR)
+    budget = Budget(node.clock, in_all.left(ERRANT_FOR))
     while positions.not_received(session, theirs_all, channels, STATEMENT):
         if budget.over:
             return False

@@ -22,6 +22,7 @@ from kachecks.state.files import (
     Files,
     Lock,
     StateError,
+    note_of,
     path_of,
 )
 
@@ -71,13 +72,7 @@ def main(arguments: list[str], vip_is_here: Callable[[str], bool]) -> int:
     try:
         config = load(options.defaults_file)
         if options.fence:
-            if config.run_dir != SHARED_RUN_DIR:  # without tmpfiles.d nobody has made it
-                with suppress(OSError):
-                    os.mkdir(SHARED_RUN_DIR, 0o700)
-            Files().is_news(
-                _note(options, USABLE), f"{','.join(config.vips)}\n{config.alert or ''}"
-            )
-            Files().forget(_note(options, UNUSABLE))
+            _note_usable(config, options.defaults_file)
         return check(config, options)
     except ConfigError as error:
         return _unusable(options, str(error), vip_is_here)
@@ -86,6 +81,15 @@ def main(arguments: list[str], vip_is_here: Callable[[str], bool]) -> int:
             raise
         why = f"unexpected {type(error).__name__}: {error}"
         return _unusable(options, why, vip_is_here)
+
+
+def _note_usable(config: Config, path: str) -> None:
+    """For who comes when it no longer is. Nothing happens where that cannot be noted."""
+    if config.run_dir != SHARED_RUN_DIR:  # without tmpfiles.d nobody has made it
+        with suppress(OSError):
+            os.mkdir(SHARED_RUN_DIR, 0o700)
+    Files().is_news(note_of(path, USABLE), f"{','.join(config.vips)}\n{config.alert or ''}")
+    Files().forget(note_of(path, UNUSABLE))
 
 
 def check(config: Config, options: Options) -> int:
@@ -210,29 +214,24 @@ def _status_of_first_copy(node: Node) -> int:
 def _unusable(options: Options, why: str, vip_is_here: Callable[[str], bool]) -> int:
     """Answer UNKNOWN without a usable option file: exit 0 if the VIP that it names is here, or one
     that it has named when it was last usable, else 30."""
-    from kachecks.check.unusable import FENCING_IS_OFF, is_here, tell
+    from kachecks.check.unusable import FENCING_IS_OFF, is_here
+    from kachecks.config.unusable import tell
 
-    vips, _, program = Files().read(_note(options, USABLE)).partition("\n")
-    here = vip_is_here(options.defaults_file) or is_here(vips)
+    path = options.defaults_file
+    vips, _, program = Files().read(note_of(path, USABLE)).partition("\n")
+    here = vip_is_here(path) or is_here(vips)
     status = 0 if here else UNKNOWN
     sentence = f"UNKNOWN: {why}{FENCING_IS_OFF}"
     entry: dict[str, object] = {"reason": "UNKNOWN", "exit": status, "sentence": sentence}
-    if options.fence and Files().is_news(_note(options, UNUSABLE), sentence):
+    if options.fence and Files().is_news(note_of(path, UNUSABLE), sentence):
         log(sentence, problem=True)
-        tell(options.defaults_file, program, entry)
+        tell(path, program, entry)
     if options.json:
         import json
 
         sentence = json.dumps(entry, ensure_ascii=False)
     _teller(options)(sentence)
     return status
-
-
-def _note(options: Options, kind: str) -> str:
-    """A file about this option file, since without its content the pair has no name: what syslog
-    was last told of it, and what it said when it was last usable (VIPs, alert program)."""
-    name = options.defaults_file.strip("/").replace("/", "_")
-    return path_of(SHARED_RUN_DIR, name, kind)
 
 
 class _End:

@@ -14,7 +14,7 @@ import os
 import stat
 
 from kachecks import lean
-from kachecks.lean import NamedTuple
+from kachecks.lean import NamedTuple, pasted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,11 +90,12 @@ def _must_be_ours(path: str, info: os.stat_result) -> None:
         others = f"the way to it cannot be looked at: {error.strerror}"
     if uid not in (0, os.geteuid()):
         raise ConfigError(
-            f"{path}: belongs to uid {uid}, expected root or who runs this: chown root {path}"
+            f"{path}: belongs to uid {uid}, expected root or who runs this:"
+            f" chown root {pasted(path)}"
         )
     if mode & 0o022:
         raise ConfigError(
-            f"{path}: its mode is {mode:04o}, so others can write to it: chmod 600 {path}"
+            f"{path}: its mode is {mode:04o}, so others can write to it: chmod 600 {pasted(path)}"
         )
     if others:
         raise ConfigError(

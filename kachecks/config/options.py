@@ -31,7 +31,7 @@ from kachecks.config.kinds import (
     only,
     seconds,
 )
-from kachecks.lean import NamedTuple
+from kachecks.lean import NamedTuple, pasted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ def load(path: str = DEFAULT_PATH) -> Config:
     if mode & 0o077 and (config.local.password or config.remote.password):
         raise ConfigError(
             f"{path}: holds a password and its mode is {mode & 0o777:04o},"
-            f" expected one that only its owner can read: chmod 600 {path}"
+            f" expected one that only its owner can read: chmod 600 {pasted(path)}"
         )
     return config
 

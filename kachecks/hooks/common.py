@@ -13,7 +13,7 @@ from kachecks.config.options import DEFAULT_PATH, Config, ConfigError, load
 from kachecks.lean import NamedTuple
 from kachecks.node import Node, Outside, VerboseVoice
 from kachecks.report import Terminal, log
-from kachecks.state.files import StateError
+from kachecks.state.files import USABLE, Files, StateError, note_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +38,17 @@ class Options(NamedTuple):
     dry_run: bool = False
 
 
+WITHOUT = {
+    "notify_master": "nothing is opened without it",
+    "notify_backup": "nothing is closed without it: if this server is open it stays so until it is"
+    " mended, or the other node closes it",
+    "notify_down": "nothing is closed without it, so keepalived and its VIP are left as they are",
+}
+"""What it means that an option file cannot be used. It alone names the server and our account, and
+allows a SIGKILL; so no hook can do anything to a server. A VIP that left an open server would be
+worse than one that stays."""
+
+
 def run_hook(
     program: str,
     options: Options | argparse.Namespace,
@@ -52,6 +63,13 @@ def run_hook(
     told: tuple[type[Exception], ...] = (ConfigError, StateError, *expected)
     try:
         config = load(options.defaults_file)
+    except ConfigError as error:
+        sentence = f"{program}: {error}; {WITHOUT[program]}"
+        status = _unusable(sentence)
+        if not options.dry_run and os.geteuid() == 0:
+            alert_of_unusable(options.defaults_file, sentence)
+        return status
+    try:
         if options.dry_run:
             return _dry_run(config, options, body)
         if os.geteuid() != 0:
@@ -63,6 +81,14 @@ def run_hook(
         if options.verbose:
             raise
         return _unusable(f"{program}: unexpected {type(error).__name__}: {error}")
+
+
+def alert_of_unusable(path: str, sentence: str) -> None:
+    """Start the alert program that this option file names, or has named when it was last usable."""
+    from kachecks.config.unusable import tell
+
+    program = Files().read(note_of(path, USABLE)).partition("\n")[2]
+    tell(path, program, {"reason": "UNKNOWN", "exit": UNUSABLE, "sentence": sentence})
 
 
 def _dry_run(

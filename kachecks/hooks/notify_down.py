@@ -12,7 +12,15 @@ import sys
 from kachecks.bounded import Budget
 from kachecks.command_line import hook_parser
 from kachecks.config.options import ConfigError, load
-from kachecks.hooks.common import DONE, REFUSED, UNUSABLE, node_for, run_hook, say
+from kachecks.hooks.common import (
+    DONE,
+    REFUSED,
+    UNUSABLE,
+    alert_of_unusable,
+    node_for,
+    run_hook,
+    say,
+)
 from kachecks.keepalived.process import KeepalivedError
 from kachecks.lean import suppress
 from kachecks.node import Node
@@ -50,7 +58,7 @@ def _sorted_out(options: argparse.Namespace) -> argparse.Namespace:
         try:
             load(file)
         except ConfigError as error:
-            options.broken.append(str(error))
+            options.broken.append((file, str(error)))
         else:
             usable.append(file)
     options.defaults_file, *options.also = usable or files[:1]
@@ -94,8 +102,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _leave_all(node: Node, options: argparse.Namespace) -> int:
-    for sentence in options.broken:
+    for path, sentence in options.broken:
         log(f"notify_down: not closed: {sentence}", problem=True)
+        if not options.dry_run:
+            alert_of_unusable(path, f"notify_down: not closed: {sentence}")
         say(f"not closed: {sentence}")
     if options.broken and not (options.keep_keepalived or options.drop_vip or options.force):
         # keepalived has to go on for them, so closing the others would only be an outage.

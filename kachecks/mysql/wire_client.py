@@ -29,6 +29,9 @@ MORE_ANSWERS = 8
 MOST_COLUMNS = 256
 """Of an answer. SHOW REPLICA STATUS has sixty."""
 
+LONGEST_NAME = 256
+"""Characters of a column's name; that of an alias of ours has thirty."""
+
 LARGEST_ANSWER = 16 << 20
 """Bytes that its rows take up here, and that they took on the way. A process list of 20,000 busy
 sessions takes 12 MiB."""
@@ -52,8 +55,12 @@ class Answer:
 
     def name(self, name: str) -> None:
         """Name the next column. Raises BrokenAnswer."""
+        if len(name) > LONGEST_NAME:
+            raise BrokenAnswer(
+                f"{self._address} names a column by {len(name)} characters, {LONGEST_NAME} are the"
+                " most: look who listens there"
+            )
         self._names.append(name)
-        self._grow(getsizeof(name), len(name))
 
     def add(self, values: list[str | None]) -> None:
         """Take one more row. What is as in the row before is kept once. Raises BrokenAnswer."""

@@ -14,7 +14,7 @@ import stat
 import time
 
 from kachecks.config.file_format import exposed
-from kachecks.lean import suppress
+from kachecks.lean import pasted, suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +46,12 @@ check would look on the disk again."""
 def path_of(directory: str, name: str, kind: str) -> str:
     """The file of the pair called ``name``."""
     return f"{directory}/{name}.{kind}"
+
+
+def note_of(option_file: str, kind: str) -> str:
+    """A file about this option file, since without its content the pair has no name: what people
+    were last told of it, and what it said when it was last usable (VIPs, alert program)."""
+    return path_of(SHARED_RUN_DIR, option_file.strip("/").replace("/", "_"), kind)
 
 
 class StateError(Exception):
@@ -81,9 +87,10 @@ def must_be_roots(directory: str) -> None:
     except OSError as error:
         others = f"the way to it cannot be looked at: {error.strerror}"
     if others:
+        word = pasted(directory)
         raise StateError(
             f"{directory} is not used: {others}; look at what is in it, then"
-            f" chown root:root and chmod 0700 {directory}"
+            f" chown root:root {word} && chmod 0700 {word}"
         )
 
 

@@ -115,7 +115,7 @@ def main() -> int:
 def met(behaviour: str, side: str, program: str) -> Outcome:
     """One program meets one server; the other server is right."""
     lies = BEHAVIOURS[behaviour]
-    other = ("1", "1b2c3d4e")
+    other = ("1", "9a387c66-e665-11f1-b3c0-02000a000002")
     peer, local = (lies, right("open", other)) if side == "peer" else (right("closed", other), lies)
     with tempfile.TemporaryDirectory() as directory, world(Path(directory), peer, local) as node:
         name, *options = PROGRAMS[program]

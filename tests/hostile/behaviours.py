@@ -8,7 +8,9 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from kachecks.mysql.facts import LONGEST_SET
 from tests.hostile.login import CACHING, NATIVE, certificate, greeting, hear
+from tests.rows import rows as captured
 from tests.unit.doubles import fake_server
 from tests.unit.doubles.check_process import answers
 from tests.unit.doubles.fake_server import (
@@ -18,6 +20,7 @@ from tests.unit.doubles.fake_server import (
     Behaviour,
     error,
     log_in,
+    one_row,
     packet,
     rows,
     statement,
@@ -167,10 +170,48 @@ def right(access: str, who: tuple[str, str] = WHO) -> Behaviour:
     return _answering("no such words", silent, answers(access, who=who))
 
 
-def _answering(words: str, lie: Lie, honest: Answer) -> Behaviour:
+def slow(access: str, pause: float = 0.9, **columns: str) -> Behaviour:
+    """One that does not lie, and keeps everybody waiting: each answer comes just in time.
+
+    Args:
+        columns: of its replica status, where they differ from those of a healthy replica.
+    """
+    honest = answers(access, who=WHO, **columns)
+    return _answering("no such words", silent, honest, pause)
+
+
+def giant_sets(channels: int, size: int) -> Behaviour:
+    """One whose GTID sets are long.
+
+    Args:
+        channels: in its replica status.
+        size: bytes of each set.
+    """
+    intervals = ":".join(str(number) for number in range(1, size, 2))
+    gtids = f"{WHO[1]}:{intervals}"[:size].rpartition(":")[0]
+    (row,) = captured("mysql-9.7", "replica_status_healthy")
+    row.update(Retrieved_Gtid_Set=gtids, Executed_Gtid_Set=gtids)
+    each = [{**row, "Channel_Name": f"c{number}"} for number in range(channels)]
+    status = rows([*row], *([*one.values()] for one in each))
+    honest = answers("closed", who=WHO)
+
+    def says(sql: str) -> bytes:
+        if "gtid_executed" in sql:
+            return one_row("executed", gtids, "applied", "", "gtid_mode", "ON")
+        if "GTID_SUBTRACT" in sql:
+            return one_row("missing", gtids)
+        return status if "REPLICA STATUS" in sql else honest(sql)
+
+    return _answering("no such words", silent, says)
+
+
+def _answering(words: str, lie: Lie, honest: Answer, pause: float = 0.0) -> Behaviour:
     def behave(client: socket.socket) -> None:
+        waiting = threading.Event()
+        waiting.wait(pause)
         log_in(client)
         while words not in (sql := statement(client)):
+            waiting.wait(pause)
             if sql.startswith(("SET", "KILL", "STOP", "START")):
                 client.sendall(packet(1, OK))
                 continue
@@ -277,5 +318,11 @@ BEHAVIOURS: dict[str, Behaviour] = {
     **{f"{name}, replica status": instead_of("REPLICA STATUS", lie) for name, lie in LIES.items()},
     "right": right("closed"),
     "right, open": right("open"),
+    "GTID sets that just fit": giant_sets(1, LONGEST_SET),
+    "GTID sets that just fit, 30 channels": giant_sets(30, LONGEST_SET),
+    "GTID sets of 500 KB": giant_sets(1, 500_000),
+    "slow": slow("closed"),
+    "slow, open": slow("open"),
+    "slow and late": slow("closed", Seconds_Behind_Source="100"),
 }
-"""All by name, and two that do not lie."""
+"""All by name, and some that do not lie."""

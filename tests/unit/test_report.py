@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from kachecks import report
-from kachecks.lean import shown
+from kachecks.lean import pasted, shown
 from kachecks.node import Voice
 from tests.unit.doubles.check_process import ROOT
 
@@ -136,6 +137,15 @@ def test_only_the_beginning_of_a_long_text_is_shown() -> None:
     assert shown("\x1b" * 1000, 10) == "?" * 7 + "..."
 
 
+@pytest.mark.parametrize(
+    "word",
+    ["/etc/kachecks/k.cnf", "", "a b", "it's", "$(x)", "a;b", "~", "*", "a\nb", "tr\u00e4ubel"],
+)
+def test_what_is_pasted(word: str) -> None:
+    """As shlex has it, which costs the check too much."""
+    assert pasted(word) == shlex.quote(word)
+
+
 def test_syslog_gets_no_line_of_somebody_else(daemon: Daemon) -> None:
     report.log(HOSTILE)
     assert daemon.read() == f"<29>kachecks[{os.getpid()}]: {HARMLESS}"
@@ -174,7 +184,9 @@ def awaited(file: Path) -> str:
     return file.read_text()
 
 
-@pytest.mark.parametrize("why", ["\u00e4", "x" * 200_000])
+@pytest.mark.parametrize(  # pytest 8 has the name of a test in the environment: not of 200 KB
+    "why", ["\u00e4", "x" * 200_000], ids=["short", "long"]
+)
 def test_the_alert_program_gets_the_record(tmp_path: Path, why: str) -> None:
     """More than a pipe holds, too."""
     got = tmp_path / "got"

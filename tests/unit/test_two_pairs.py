@@ -16,6 +16,7 @@ from kachecks.check import program
 from kachecks.config.options import Config, parse
 from kachecks.mysqld_process import Process
 from kachecks.node import Node
+from kachecks.state import files as state_files
 from kachecks.state.files import Files, Lock
 from kachecks.state.marks import Look
 from kachecks.state.signs import Sign, Signs
@@ -248,16 +249,17 @@ def test_without_names_two_pairs_are_one(tmp_path: Path) -> None:
 # What still takes a host for a pair --------------------------------------------------------------
 
 
-def check_thrice(*files: Path) -> None:
+def check_thrice(*option_files: Path) -> None:
     for _ in range(3):
-        for file in files:
+        for file in option_files:
             program.main(["--fence", f"--defaults-file={file}"], lambda _path: False)
 
 
 @pytest.fixture
 def unusable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An option file that cannot be used; what is known of such files lies in this directory."""
-    monkeypatch.setattr(program, "SHARED_RUN_DIR", str(tmp_path / "run"))
+    for module in (program, state_files):
+        monkeypatch.setattr(module, "SHARED_RUN_DIR", str(tmp_path / "run"))
     file = tmp_path / "unusable.cnf"
     file.write_text("[kachecks]\npeer = 10.254.254.2\n")
     return file

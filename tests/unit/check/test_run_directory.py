@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import stat
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.unit.doubles.check_process import Node, needs_root, server
+from kachecks.check import program
+from kachecks.config.options import parse
+from kachecks.state import files
+from tests.unit.doubles.check_process import HAS_OWN_RUN, PROGRAM, ROOT, Node, needs_root, server
 from tests.unit.doubles.fake_server import listening
 
 
@@ -90,3 +96,96 @@ def test_where_nothing_is_to_be_written_it_is_noticed_too(node: Node) -> None:
         status, printed = node.check("--fence")
     assert status == 30
     assert f"UNKNOWN: {node.run_dir} is not used" in printed
+
+
+# What belongs to no pair -------------------------------------------------------------------------
+
+GOOD = "[kachecks]\nvip = 10.99.88.77\npeer = 10.99.88.1\nalert = /bin/page\nrun_dir = "
+NOTED = "10.99.88.77\n/bin/page"
+
+
+def noted(path: Path, monkeypatch: pytest.MonkeyPatch, run_dir: str) -> str:
+    """What is noted of an option file with this run_dir, where ``path`` is the one as packaged."""
+    for module in (program, files):
+        monkeypatch.setattr(module, "SHARED_RUN_DIR", str(path))
+    program._note_usable(parse(f"{GOOD}{run_dir}\n", "/etc/k.cnf"), "/etc/k.cnf")
+    note = path / "etc_k.cnf.usable"
+    return note.read_text() if note.exists() else ""
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    return tmp_path / "shared"
+
+
+def test_it_is_made_where_nobody_has_made_it(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """tmpfiles.d makes the run_dir of the option file, if that."""
+    assert noted(shared, monkeypatch, "/run/elsewhere") == NOTED
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o700
+
+
+def test_the_run_directory_of_a_pair_is_not_made(
+    shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has its own rule in doctor, and tmpfiles.d."""
+    assert noted(shared, monkeypatch, str(shared)) == ""
+    assert not shared.exists()
+
+
+@pytest.mark.parametrize("run_dir", ["/run/elsewhere", "shared"])
+def test_one_that_is_there_stays_as_it_is(
+    shared: Path, monkeypatch: pytest.MonkeyPatch, run_dir: str
+) -> None:
+    shared.mkdir(mode=0o755)
+    assert noted(shared, monkeypatch, run_dir.replace("shared", str(shared))) == NOTED
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o755
+
+
+def of_somebody_else(shared: Path) -> None:
+    shared.mkdir(mode=0o700)
+    os.chown(shared, 65534, 65534)
+
+
+def anybodys(shared: Path) -> None:
+    shared.mkdir()
+    shared.chmod(0o1777)
+
+
+def link_to_somebody_elses(shared: Path) -> None:
+    of_somebody_else(shared.with_name("theirs"))
+    shared.symlink_to("theirs")
+
+
+def a_file(shared: Path) -> None:
+    shared.write_text("x")
+
+
+@needs_root
+@pytest.mark.parametrize("make", [of_somebody_else, anybodys, link_to_somebody_elses, a_file])
+def test_one_that_others_own_is_not_used(
+    shared: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], None]
+) -> None:
+    """Nor is it put right: what is in it is not ours."""
+    make(shared)
+    before = shared.stat()
+    assert noted(shared, monkeypatch, "/run/elsewhere") == ""
+    after = shared.stat()
+    assert (after.st_mode, after.st_uid) == (before.st_mode, before.st_uid)
+    assert not shared.is_dir() or list(shared.iterdir()) == []
+
+
+BARE = 'mount -t tmpfs run /run; umask 0; "$@"; stat -c "%a %U" /run/kachecks'
+
+
+@needs_root
+@pytest.mark.skipif(not HAS_OWN_RUN, reason="needs a mount namespace")
+def test_the_check_makes_it(node: Node) -> None:
+    """In a /run that has nothing in it, and whatever umask keepalived has."""
+    bare = ["unshare", "--mount", "sh", "-c", BARE]
+    command = [sys.executable, str(PROGRAM), f"--defaults-file={node.file}", "--fence"]
+    with listening(node.socket, server()):
+        ran = subprocess.run(
+            [*bare, "sh", *command], cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, timeout=15,
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    assert ran.stdout.splitlines()[-1] == "700 root"

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from kachecks.check import program
-from kachecks.check.unusable import alert_program, is_here
+from kachecks.check.unusable import is_here
+from kachecks.config.unusable import alert_program
+from kachecks.state import files
 from tests.unit.doubles.check_process import BUSY, HAS_OWN_RUN, Node, mysqld, needs_root
 
 PATIENCE = 5.0
@@ -22,7 +24,7 @@ PATIENCE = 5.0
 def logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     said: list[str] = []
     monkeypatch.setattr(program, "log", lambda text, **_: said.append(text))
-    monkeypatch.setattr(program, "SHARED_RUN_DIR", str(tmp_path))
+    monkeypatch.setattr(files, "SHARED_RUN_DIR", str(tmp_path))
     return said
 
 
@@ -56,11 +58,11 @@ def test_alerts_once_and_says_that_fencing_is_off(tmp_path: Path, logged: list[s
 def test_without_a_run_directory_people_are_told_once_a_minute(
     tmp_path: Path, logged: list[str], monkeypatch: pytest.MonkeyPatch, second: float, told: bool
 ) -> None:
-    monkeypatch.setattr(program, "SHARED_RUN_DIR", str(tmp_path / "missing"))
+    monkeypatch.setattr(files, "SHARED_RUN_DIR", str(tmp_path / "missing"))
     monkeypatch.setattr("kachecks.state.files.time.time", lambda: second)
     started = tmp_path / "started"
     path = option_file(tmp_path, f"alert = /usr/bin/touch\n[x]\n# {started}\n")
-    monkeypatch.setattr("kachecks.check.unusable.alert", lambda *_: started.touch())
+    monkeypatch.setattr("kachecks.config.unusable.alert", lambda *_: started.touch())
     assert run(path) == 0
     assert bool(logged) == started.exists() == told
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import struct
 import subprocess
@@ -117,6 +118,17 @@ def test_without_a_password_others_may_read_but_not_write(tmp_path: Path, mode: 
         load(path)
 
 
+PASTED = "it's of; touch $HOME &.cnf"
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"), [(NEEDED, 0o622), (f"{NEEDED}[peer]\npassword=x\n", 0o644)]
+)
+def test_a_cure_may_be_pasted(tmp_path: Path, text: str, mode: int) -> None:
+    path = Path(written(tmp_path, text, mode)).rename(tmp_path / PASTED)
+    assert shlex.split(refused(path).rpartition(": ")[2]) == ["chmod", "600", str(path)]
+
+
 # Whose it is ------------------------------------------------------------------------------------
 
 ALICE = 65534
@@ -135,6 +147,8 @@ def test_root_does_not_read_what_is_somebody_elses(tmp_path: Path) -> None:
     os.chown(path, ALICE, ALICE)
     expected = f"{path}: belongs to uid {ALICE}, expected root or who runs this: chown root {path}"
     assert refused(Path(path)) == expected
+    named = Path(path).rename(tmp_path / PASTED)
+    assert shlex.split(refused(named).rpartition(": ")[2]) == ["chown", "root", str(named)]
 
 
 @needs_root

@@ -236,6 +236,9 @@ def _mysql_57(answers: Answers) -> None:
             answers.variable(node, name, value)
         for name in ("binlog_expire_logs_seconds", "binlog_expire_logs_auto_purge"):
             answers.variable(node, name, None)
+        answers.rows(node, operator_queries.MADE_ACCOUNT)[:] = [
+            {"CREATE USER": "CREATE USER 'k'@'h' IDENTIFIED WITH 'mysql_native_password' AS '*A'"}
+        ]
         answers.grant(node, "GRANT SUPER, PROCESS, REPLICATION CLIENT ON *.* TO 'kachecks'@'h'")
 
 

@@ -80,7 +80,11 @@ def _column(name: str | None) -> bytes:
 
 
 def _value(value: str | None) -> bytes:
-    return b"\xfb" if value is None else bytes([len(value.encode())]) + value.encode()
+    if value is None:
+        return b"\xfb"
+    text = value.encode()
+    short = len(text) < 251
+    return (bytes([len(text)]) if short else b"\xfd" + len(text).to_bytes(3, "little")) + text
 
 
 # Behaviours --------------------------------------------------------------------------------------

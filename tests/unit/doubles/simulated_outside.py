@@ -194,8 +194,10 @@ class Servers(Part, node.Servers):
         self.world.happening(f"{server.name}: connect")
         self.world.say(f"{server.name}: connect")
         trouble = server.trouble
+        if trouble is None and server.slow > timeout:
+            trouble = NoAnswer(f"no answer within {timeout:g} s")
         waits = isinstance(trouble, (NoAnswer, Unreachable))
-        self.world.pass_time(timeout if waits else ONE_MILLISECOND)
+        self.world.pass_time(timeout if waits else ONE_MILLISECOND + server.slow)
         if trouble is not None:
             raise trouble
         return Session(self.world, server)

@@ -105,6 +105,7 @@ class Server(Changing):
     trouble: SessionError | None = None  # met by whoever connects
     troubles: dict[str, SessionError] = field(default_factory=dict)  # by statement
     spoiled: Callable[[str, list[Row]], list[Row]] = lambda _, rows: rows  # what it sends instead
+    slow: float = 0.0  # s before each answer, to who waits for that long
     uptime: int = 93784  # s, when the world began
     pid: int = 4711
     last_id: int = 100
@@ -313,8 +314,9 @@ class Session:
         self.world.pass_time(ONE_MILLISECOND)
         if self.ended or self.connection_id not in self.server.clients:
             raise Lost("the session has ended")
-        if timeout < ONE_MILLISECOND:
+        if timeout < max(ONE_MILLISECOND, self.server.slow):
             self.abandon(timeout)
+        self.world.pass_time(self.server.slow)
         for text, error in self.server.troubles.items():
             if text in sql:
                 if isinstance(error, NoAnswer):

@@ -411,7 +411,7 @@ def test_the_others_are_closed_if_keepalived_ends(
     told: list[str] = []
     monkeypatch.setattr(notify_down, "log", lambda text, **_: told.append(text))
     world = active()
-    parsed = options(**given, broken=["two.cnf: is empty"], also=[])
+    parsed = options(**given, broken=[("two.cnf", "two.cnf: is empty")], also=[])
     assert notify_down._leave_all(world.node, parsed) == UNUSABLE
     assert (world.b.access == CLOSED) == closed
     assert (STOP in world.log) == stopped

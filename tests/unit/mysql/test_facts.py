@@ -1,5 +1,7 @@
 """Rows of every supported version become the same facts."""
 
+from __future__ import annotations
+
 import pytest
 
 from kachecks.mysql.errors import Nonsense

@@ -92,7 +92,7 @@ TOO_MUCH = [
     ("a row without an end", "a packet of 16777215 bytes"),
     ("an error of 3 MB", "a packet of 3000009 bytes"),
     ("65535 columns", "65535 columns"),
-    ("names of 1 MB", "more than 16 MiB"),
+    ("names of 1 MB", "a column by 1000000 characters"),
     ("garbage", "out of order"),
 ]
 

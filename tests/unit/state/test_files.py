@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import shlex
 import signal
 import stat
 import subprocess
@@ -486,6 +487,18 @@ def test_a_directory_that_others_may_write(tmp_path: Path, mode: int) -> None:
         with pytest.raises(StateError, match=said):
             use()
     assert list(directory.iterdir()) == []
+
+
+@needs_root
+def test_how_to_mend_it_may_be_pasted(tmp_path: Path) -> None:
+    directory = tmp_path / "it's; touch x"
+    directory.mkdir()
+    directory.chmod(0o777)
+    with pytest.raises(StateError) as caught:
+        Files().must_be_roots(str(directory))
+    path = str(directory)
+    commands = ["chown", "root:root", path, "&&", "chmod", "0700", path]
+    assert shlex.split(str(caught.value).rpartition(", then ")[2]) == commands
 
 
 def test_age_of_a_file(tmp_path: Path) -> None:

@@ -566,9 +566,7 @@ def test_nothing_answers_any_more(echo: set[str]) -> None:
     if echo:
         assert not peer_is_back(looking.sessions, settled)
         return
-    with pytest.raises(
-        Refusal, match="by now nothing answers there, and no witness"
-    ):
+    with pytest.raises(Refusal, match="by now nothing answers there, and no witness"):
         peer_is_back(looking.sessions, settled)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Callable, Iterator
+from shlex import quote
 
 from kachecks.commands.doctor.conf.setup import CHECK, Check, Setup, command_of
 from kachecks.commands.doctor.rule import FAILURE, HERE, WARNING, Finder, Found, Table, row
@@ -95,7 +96,7 @@ def _one_option_file(setup: Setup) -> Iterator[Found]:
                 f"{command.role} reads {command.option_file}, this is about {wanted}",
                 command.where,
                 f"write --defaults-file={wanted} into {command.role} ({command.where}), or call"
-                f" doctor with --defaults-file={command.option_file}",
+                f" doctor with --defaults-file={quote(command.option_file)}",
             )
 
 

@@ -6,6 +6,7 @@ Rules over facts, pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from shlex import quote
 
 from kachecks.check.verdict import RULES
 from kachecks.commands.doctor.host.facts import CheckRun, HostFacts
@@ -73,7 +74,7 @@ def _maintained(facts: HostFacts) -> Iterator[Found]:
         yield Found(
             f"the check answers {run.said}",
             setup.check.command.where,
-            f"kachecks maintenance off --defaults-file={facts.config.path}",
+            f"kachecks maintenance off --defaults-file={quote(facts.config.path)}",
         )
 
 

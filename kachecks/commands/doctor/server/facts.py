@@ -100,6 +100,7 @@ class ServerFacts(NamedTuple):
     options: tuple[Option, ...] | None  # of its files and command line; None: not to be seen
     sources: tuple[Source, ...] | None
     account: str  # user@host that let us in
+    plugin: str  # by which that account logs in; "" where the server does not tell
     grants: tuple[Grant, ...]
     people: tuple[str, ...]  # who have sessions with our accounts, beside kachecks: USER@HOST
     cipher: str  # of our session, "" in clear

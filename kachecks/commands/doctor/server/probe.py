@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
@@ -107,6 +108,9 @@ def _look(node: Node, session: Session, side: str) -> ServerFacts:
     writers: tuple[str, ...] | None = None
     if version.lets_admins_write:
         writers = asking.may("view", operator_queries.WRITE_BY_ROUTINE, _accounts)
+    plugin: str | None = None
+    if not version.mariadb:
+        plugin = asking.may("plugin", operator_queries.MADE_ACCOUNT, _plugin)
     ahead, error = _clock(asking)
 
     def people(rows: list[Row]) -> tuple[str, ...]:
@@ -123,6 +127,7 @@ def _look(node: Node, session: Session, side: str) -> ServerFacts:
         options=_options(node, session, asking.troubles) if side == HERE else None,
         sources=asking.may("sources", queries.replication_status(version), _sources),
         account=asking.cell("account", operator_queries.ACCOUNT, "account"),
+        plugin=plugin or "",
         grants=asking.may("grants", operator_queries.GRANTS, _grants) or (),
         people=asking.may("people", queries.PROCESSLIST, people) or (),
         cipher=asking.cell("cipher", queries.CIPHER, "Value"),
@@ -161,6 +166,13 @@ def _sources(rows: list[Row]) -> tuple[Source, ...]:
 
 def _grants(rows: list[Row]) -> tuple[Grant, ...]:
     return parse_grants(next(iter(row.values())) or "" for row in rows)
+
+
+def _plugin(rows: list[Row]) -> str:
+    """ "" where there is none."""
+    text = next(iter(rows[0].values())) or "" if rows else ""
+    named = re.search(r" IDENTIFIED WITH '(\w+)'", text)
+    return named.group(1) if named else ""
 
 
 def _accounts(rows: list[Row]) -> tuple[str, ...]:

@@ -85,11 +85,36 @@ def _covered(address: str, bound: list[str]) -> bool:
     return False
 
 
+_CACHING = "caching_sha2_password"
+
+
+def _wants_whole_password(
+    servers: PairFacts, server: ServerFacts, _other: ServerFacts | None
+) -> Iterator[Found]:
+    """This very session was let in because the password was in the server's cache."""
+    login = servers.config.remote if server.at_peer else servers.config.local
+    private = server.cipher or not (server.at_peer or login.host)
+    if server.plugin != _CACHING or private:
+        return
+    cure = "give that server a certificate (ssl_cert and ssl_key in its my.cnf)"
+    if login.ssl_mode == "DISABLED":
+        group = "[peer]" if server.at_peer else "[client]"
+        cure = f"remove ssl-mode = DISABLED from {group} of the option file; if need be {cure}"
+    yield Found(
+        f"{server.account} has {_CACHING}, and our session is in clear (ssl-mode is"
+        f" {login.ssl_mode})",
+        servers.config.path,
+        f"{cure}; or, before MySQL 9, ALTER USER ... IDENTIFIED WITH mysql_native_password",
+    )
+
+
 def _encrypted(servers: PairFacts) -> Iterator[Found]:
     """MariaDB says in have_ssl whether it offers TLS; MySQL 8 makes a key by itself."""
     peer, login = servers.peer, servers.config.remote
     if peer is None or peer.cipher or not _offers_tls(peer, login):
         return
+    if peer.plugin == _CACHING:
+        return  # told by WHOLE_PASSWORD
     yield Found(
         f"our sessions on the peer are in clear (ssl-mode is {login.ssl_mode})",
         servers.config.path,
@@ -196,6 +221,11 @@ TABLE: Table[PairFacts] = (
         "clients connect to the VIP, and the other node to this node's own address: both would be"
         " refused",
         "set bind_address = * and no skip_networking in [mysqld] of my.cnf on both nodes"),
+    row("WHOLE_PASSWORD", FAILURE, _each(_wants_whole_password),
+        "an account with caching_sha2_password that is asked over TCP is asked over TLS",
+        "that server forgets its cache when it restarts (and at FLUSH PRIVILEGES), and then wants"
+        " the whole password, which never leaves in clear: no check, no promotion gets in any more",
+        "give that server a certificate, and remove ssl-mode = DISABLED from the option file"),
     row("PEER_TLS", WARNING, _encrypted,
         "our sessions with the peer are encrypted, if the peer offers TLS",
         "whoever is between the nodes can read and change what is asked and answered (the password"

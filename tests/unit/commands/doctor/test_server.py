@@ -120,6 +120,14 @@ def local_clear_text(answers: Answers) -> None:
         answers.variable(PEER, "have_ssl", "YES")
 
 
+def in_clear_at_home(answers: Answers) -> None:
+    """By the address of this very node."""
+    answers.config = answers.config._replace(
+        local=answers.config.local._replace(host="10.0.0.1", socket=None, ssl_mode="DISABLED")
+    )
+    answers.rows(HERE, "SHOW SESSION STATUS")[0]["Value"] = ""
+
+
 def no_replica(answers: Answers) -> None:
     answers.status(HERE).clear()
 
@@ -250,7 +258,9 @@ WRONG: list[tuple[str, list[str], Break, str, str]] = [
     ("BIND_ADDRESS", BOTH, variables(HERE, bind_address="10.0.0.1,10.0.0.100"),
         "names the VIP", "bind_address = *"),
     ("BIND_ADDRESS", BOTH, variables(HERE, skip_networking="ON"), "no TCP", "skip_networking"),
-    ("PEER_TLS", BOTH, local_clear_text, "in clear", "ssl-mode"),
+    ("PEER_TLS", ["mysql-5.7", *MARIADB], local_clear_text, "in clear", "ssl-mode"),
+    ("WHOLE_PASSWORD", NEW, local_clear_text, "(ssl-mode is PREFERRED)", "give that server a cert"),
+    ("WHOLE_PASSWORD", NEW, in_clear_at_home, "is DISABLED", "from [client]"),
     ("PRIVILEGES", [*MYSQL, *MARIADB], no_privilege, "it lacks PROCESS",
         "GRANT PROCESS ON *.* TO 'kachecks'@'localhost'"),
     ("PRIVILEGES_BEYOND", [*MYSQL, *MARIADB], everything_and_more,

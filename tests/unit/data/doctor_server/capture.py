@@ -88,10 +88,8 @@ def _is_named(row: dict[str, str], named: set[str]) -> bool:
 
 
 def _clean(row: dict[str, str]) -> dict[str, str]:
-    return {
-        key: re.sub(r" IDENTIFIED BY PASSWORD '[^']*'", "", value or "") if value else value
-        for key, value in row.items()
-    }
+    hashes = r" IDENTIFIED BY PASSWORD '[^']*'| AS '.*'(?= REQUIRE)"
+    return {key: re.sub(hashes, "", value or "") if value else value for key, value in row.items()}
 
 
 if __name__ == "__main__":
