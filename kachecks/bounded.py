@@ -94,7 +94,10 @@ def within(
         finally:
             done.release()
 
-    start_new_thread(run, ())
+    try:
+        start_new_thread(run, ())
+    except RuntimeError:  # no more threads (TasksMax): then the work counts for more than its time
+        return work(*arguments)
     until = time.monotonic() + max(seconds, 0.001)
     pause = SLOW if meanwhile else seconds
     while not done.acquire(True, max(0.0, min(pause, until - time.monotonic()))):

@@ -12,7 +12,7 @@ import time
 from kachecks import mysqld_process, report
 from kachecks.bounded import Clock, GivenUp, let_go, within
 from kachecks.config.file_format import exposed
-from kachecks.config.options import Config, Login
+from kachecks.config.options import SOCKETS, Config
 from kachecks.mysql.errors import DriverError, NoAnswer, Refused, SessionError
 from kachecks.mysql.facts import Facts, channels_by_address
 from kachecks.mysql.probe import uptime
@@ -59,33 +59,37 @@ class Servers:
         Where [client] names no socket, that of the last good check alone is tried: another one may
         be another server's.
         """
-        login, name = self._config.local, self._config.name
-        if self._config.socket_by_default:
-            note = Files().read(path_of(self._config.run_dir, name, MYSQLD)).split("\n")
-            login = login._replace(socket="".join(note[1:2]) or login.socket)
+        login = self._config.local
         if not login.socket:
             return Session(local_address(login), timeout)
+        sockets: tuple[str, ...] = (login.socket,)
+        if self._config.socket_by_default:
+            note = Files().read(path_of(self._config.run_dir, self._config.name, MYSQLD))
+            known = "".join(note.split("\n")[1:2])
+            sockets = (known,) if known else SOCKETS
         try:  # the disk that the socket is on may hang
-            session: Session = within(timeout + MORE, self._connect_by_socket, login, timeout)
+            session: Session = within(timeout + MORE, self._connect_by_socket, sockets, timeout)
         except GivenUp:
-            raise NoAnswer(f"no answer from {login.socket} within {timeout:g} s") from None
+            raise NoAnswer(f"no answer from {sockets[-1]} within {timeout:g} s") from None
         return session
 
-    def _connect_by_socket(self, login: Login, timeout: float) -> Session:
-        """Where nobody but mysqld can listen. Raises SessionError.
+    def _connect_by_socket(self, sockets: tuple[str, ...], timeout: float) -> Session:
+        """By the first of them that exists, if nobody but mysqld can listen there. Raises
+        SessionError.
 
         That is known before the login, which sends the password, and before an answer of somebody
         else could be taken for that of a server that is dead.
         """
-        socket = login.socket or ""
+        socket = next(filter(os.path.exists, sockets), sockets[0])
         try:
-            others = _who_else_may_listen(socket)
+            owner, others = _who_may_listen(socket)
         except FileNotFoundError as error:
             raise Refused(f"nobody listens on {socket}: {error.strerror}") from None
         except OSError as error:
             raise DriverError(f"cannot connect to {socket}: {error.strerror}") from None
         if not others:
-            return Session(local_address(login), timeout)
+            address = local_address(self._config.local._replace(socket=socket))
+            return Session(address._replace(owner=owner), timeout)
         sentence = (
             f"nobody is asked on {socket}: {others}, so another account may listen there and be"
             " sent our password; chmod (mount) it so that only root and mysqld's account may, or"
@@ -183,8 +187,8 @@ class Servers:
         return found
 
 
-def _who_else_may_listen(socket: str) -> str:
-    """Than mysqld; "" if nobody. Raises OSError.
+def _who_may_listen(socket: str) -> tuple[int, str]:
+    """The account of mysqld, and who else may; "" if nobody. Raises OSError.
 
     Who has bound a socket owns its file. Whoever else may bind one is told by the way to it, which
     must be root's and that account's alone: then nobody can take its place when mysqld is gone.
@@ -192,7 +196,7 @@ def _who_else_may_listen(socket: str) -> str:
     info = os.stat(socket)
     if not info.st_uid:  # of systemd, or of a mysqld that runs as root
         info = os.stat(os.path.dirname(socket))
-    return exposed(socket, info.st_uid, info.st_gid)
+    return info.st_uid, exposed(socket, info.st_uid, info.st_gid)
 
 
 def _by_uptime(session: Session) -> Process | None:

@@ -261,7 +261,8 @@ class _End:
         from _thread import start_new_thread
 
         alarm(LAST_RESORT)
-        start_new_thread(self._wait, (min(seconds + 3.0, LONGEST_RUN),))
+        with suppress(RuntimeError):  # no more threads: the alarm alone ends it
+            start_new_thread(self._wait, (min(seconds + 3.0, LONGEST_RUN),))
 
     def _wait(self, seconds: float) -> NoReturn:
         from time import sleep

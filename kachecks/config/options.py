@@ -8,8 +8,6 @@ a mistyped `fence-timeout` must not be found out in an outage.
 
 from __future__ import annotations
 
-import os
-
 from kachecks.config.file_format import ConfigError, lines, read, shown
 from kachecks.config.kinds import (
     ADDRESS,
@@ -228,8 +226,8 @@ def load(path: str = DEFAULT_PATH) -> Config:
 def parse(text: str, path: str) -> Config:
     """Check and convert the text of an option file; `path` is for messages only.
 
-    The only thing looked at besides the text is which of SOCKETS exists, where the file gives
-    neither socket nor host.
+    Nothing is looked at besides the text: where the file gives neither socket nor host, it is left
+    to who connects which of SOCKETS exists.
 
     Raises: ConfigError.
     """
@@ -341,7 +339,7 @@ def _local(given: _Given) -> Login:
             " socket = FILE or host = 127.0.0.1 (MySQL's clients would ignore the port)"
         )  # fmt: skip
     else:
-        host, socket = None, socket or _default_socket()
+        host, socket = None, socket or SOCKETS[0]
     return _login(given, _C, given.get(_C, "user"), given.get(_C, "password"), host, socket)
 
 
@@ -372,10 +370,6 @@ def _login(
             group, ["ssl_cert", "ssl_key"], f"{found}: found no {missing}, expected both or none"
         )
     return Login(user, password, host, given.get(group, "port"), socket, ca, cert, key, mode)
-
-
-def _default_socket() -> str:
-    return next(filter(os.path.exists, SOCKETS), SOCKETS[0])
 
 
 def _agree(given: _Given, config: Config) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from _thread import allocate_lock
+from contextlib import contextmanager
 
 from kachecks.bounded import GivenUp, within
 from kachecks.lean import suppress
@@ -58,14 +59,17 @@ SPOKEN_CLIENT_ERRORS = frozenset({2007, 2012, 2026, 2027, 2049, 2054, 2058, 2059
 LARGEST_PROCESS = 48 << 20
 """Bytes of memory that it may have while the extension reads; it begins with 20 MiB."""
 
-_loading = allocate_lock()
+_one_at_a_time = allocate_lock()
 
 
 class Extension:
     """``_mysql_connector``; see ``mysql.session.Connection``. Its errors are put in our terms."""
 
-    def __init__(self, address: Address, timeout: float) -> None:
+    def __init__(self, address: Address, timeout: float, plugin: str = "") -> None:
         """Connect to a unix socket.
+
+        Args:
+            plugin: the only one of PLUGINS that may be loaded, whatever the server asks for.
 
         Raises:
             GivenUp: no answer in time.
@@ -74,30 +78,32 @@ class Extension:
         """
         self._address = address
         self._descriptors: dict[str, int] = {}
-        with _loading:  # its library initialises itself, which two threads must not do at a time
-            self._connection = self._loaded(timeout)
-        before = _sockets()
-        try:
-            self._watched(timeout + 0.1, self._connect)
-        except Exception as error:  # noqa: BLE001 - the driver's own kinds
-            self._note_sockets(before)
-            self.abandon()
-            raise _explained(error, address) from None
-        self._note_sockets(before)
+        with _one_at_a_time:  # its library initialises itself when it is first used
+            import _mysql_connector
+
+            with _directory_of(_mysql_connector.__file__, plugin) as plugins:
+                self._connection = self._made(_mysql_connector, timeout, plugins)
+                self._connect_within(timeout + 0.1)
         self.version: str = self._connection.get_server_info()
         self.connection_id: int = self._connection.thread_id()
 
-    def _note_sockets(self, before: dict[str, int]) -> None:
+    def _connect_within(self, seconds: float) -> None:
+        before = _sockets()
+        trouble: Exception | None = None
+        try:
+            self._watched(seconds, self._connect)
+        except Exception as error:  # noqa: BLE001 - the driver's own kinds
+            trouble = _explained(error, self._address)
         now = _sockets()
         self._descriptors = {name: now[name] for name in now if name not in before}
+        if trouble is not None:
+            self.abandon()
+            raise trouble
 
-    def _loaded(self, timeout: float) -> Any:
-        import _mysql_connector
-
-        plugins = os.path.join(os.path.dirname(_mysql_connector.__file__), "mysql/vendor/plugin")
+    def _made(self, module: Any, timeout: float, plugins: str) -> Any:
         seconds = max(1, int(timeout + 0.999))
         try:
-            return _mysql_connector.MySQL(
+            return module.MySQL(
                 buffered=False, raw=True, connection_timeout=seconds, plugin_dir=plugins
             )
         except (AttributeError, TypeError) as error:  # it is private
@@ -179,6 +185,28 @@ class Extension:
                             yield own
                     finally:
                         own.close()
+
+
+@contextmanager
+def _directory_of(driver: str, plugin: str) -> Iterator[str]:
+    """A directory with this plugin alone: the library loads any that a server asks for, and one of
+    them (OCI) signs whatever a server sends with root's key. Raises OSError."""
+    vendor = os.path.join(os.path.dirname(driver), "mysql/vendor")
+    place = f"/dev/shm/kachecks.{os.urandom(8).hex()}"  # noqa: S108 - nobody's yet
+    os.mkdir(place, 0o700)
+    try:
+        os.mkdir(f"{place}/plugin")
+        if plugin:
+            os.symlink(f"{vendor}/plugin/{plugin}.so", f"{place}/plugin/{plugin}.so")
+        os.symlink(f"{vendor}/private", f"{place}/private")  # its libraries lie beside it
+        yield f"{place}/plugin"
+    finally:
+        for each in (f"plugin/{plugin}.so", "private"):
+            with suppress(OSError):
+                os.unlink(f"{place}/{each}")
+        for each in ("/plugin", ""):
+            with suppress(OSError):
+                os.rmdir(f"{place}{each}")
 
 
 def _watch_memory() -> None:

@@ -149,7 +149,7 @@ class Session:
             if driver == "c":
                 from kachecks.mysql.driver import Extension
 
-                return Extension(self.address, timeout)
+                return Extension(self.address, timeout, "mysql_native_password")
             try:
                 return Client(self.address, timeout)
             except OtherPlugin as error:
@@ -171,7 +171,7 @@ class Session:
         if asked.plugin not in PLUGINS:
             raise asked
         try:
-            return Extension(self.address, timeout)
+            return Extension(self.address, timeout, asked.plugin)
         except ImportError:
             raise asked from None
 

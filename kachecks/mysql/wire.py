@@ -8,6 +8,7 @@ documentation, "Client/Server Protocol", which MariaDB's differs from in nothing
 from __future__ import annotations
 
 import _socket  # socket, the module around it, costs 9 ms more
+from os import geteuid
 from sys import byteorder
 from time import monotonic, sleep
 
@@ -63,6 +64,7 @@ class Address(NamedTuple):
     login: Login
     host: str
     socket: str | None
+    owner: int | None = None  # the account that may listen on the socket, besides root and us
 
     def __str__(self) -> str:
         return self.socket or f"{self.host} port {self.login.port}"
@@ -87,8 +89,6 @@ class Wire:
         self.private = address.socket is not None
         """Nobody between here and the server reads what is sent."""
         self._tls: SSLObject | None = None
-        self._shown = False
-        """Our certificate was, and nothing has come back yet."""
         self._socket = self._connected()
         self._received = bytearray()
         self._number = 0
@@ -109,6 +109,7 @@ class Wire:
         made = _socket.socket(family, _socket.SOCK_STREAM)
         try:
             self._connect(made, where)
+            self._must_be_of_the_owner(made)
             if family != _socket.AF_UNIX:
                 made.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
         except BaseException:
@@ -119,11 +120,23 @@ class Wire:
     def _connect(self, made: _socket.socket, where: Any) -> None:
         """Raises OSError or NoAnswer."""
         while True:
-            made.settimeout(self._left())
+            made.settimeout(self.left())
             try:
                 return made.connect(where)
             except BlockingIOError:  # the queue of a unix socket is full, which is not waited for
-                sleep(min(0.01, self._left()))
+                sleep(min(0.01, self.left()))
+
+    def _must_be_of_the_owner(self, made: _socket.socket) -> None:
+        """Who listens may have come after it was found out who may. Raises DriverError."""
+        if self.address.owner is None:
+            return
+        raw = made.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
+        uid = int.from_bytes(raw[4:8], byteorder)
+        if uid not in (0, geteuid(), self.address.owner):
+            raise DriverError(
+                f"uid {uid} listens on {self.address}, which is not the account of mysqld: nothing"
+                " was sent there"
+            )
 
     def _places(self) -> list[tuple[int, Any]]:
         """Families and addresses to connect to."""
@@ -138,7 +151,7 @@ class Wire:
             try:
                 found = _socket.getaddrinfo(*asked, _socket.AI_NUMERICHOST)
             except _socket.gaierror:  # a name: who resolves it may take its time
-                found = within(self._left(), _socket.getaddrinfo, *asked)
+                found = within(self.left(), _socket.getaddrinfo, *asked)
         except GivenUp:
             raise DriverError(
                 f"the name {host} is not resolved in time: write its address"
@@ -147,7 +160,7 @@ class Wire:
             raise DriverError(f"the name {host} is unknown here: {error}") from None
         return [(each[0], each[4]) for each in found[:MOST_ADDRESSES]]
 
-    def _left(self) -> float:
+    def left(self) -> float:
         """Seconds, more than 0. Raises NoAnswer when there are none."""
         left = self.until - monotonic()
         if left <= 0:
@@ -174,7 +187,7 @@ class Wire:
         tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
         try:
             # A server that picks a group of 10,000 bits (DHE) keeps OpenSSL at it for a second.
-            within(self._left(), self._stepped, tls.do_handshake)
+            within(self.left(), self._stepped, tls.do_handshake)
         except (_socket.timeout, GivenUp):
             raise self._no_answer() from None
         except OSError as error:
@@ -182,7 +195,6 @@ class Wire:
                 raise
             raise self._lost(error) from None
         self._tls, self.private = tls, True
-        self._shown = bool(self.address.login.ssl_cert)
 
     def _stepped(self, step: Callable[..., Any], *arguments: Any) -> Any:
         """What a step of TLS returns, which is fed bit by bit.
@@ -214,14 +226,14 @@ class Wire:
 
     def _come(self) -> bytes:
         """What has come, TLS or not; b"" is the end. Raises OSError or NoAnswer."""
-        self._socket.settimeout(self._left())
+        self._socket.settimeout(self.left())
         return self._socket.recv(MOST_AT_ONCE)
 
     def _put(self, data: bytes) -> None:
         """Send all of it, TLS or not. Raises OSError or NoAnswer."""
         rest = memoryview(data)
         while rest:
-            self._socket.settimeout(self._left())
+            self._socket.settimeout(self.left())
             rest = rest[self._socket.send(rest) :]
 
     def ask(self, payload: bytes) -> None:
@@ -256,7 +268,6 @@ class Wire:
             SessionError: another of its subclasses.
         """
         header = self._take(4)
-        self._shown = False
         size = int.from_bytes(header[:3], "little")
         if size > self.longest:
             raise self.broken(f"sent a packet of {size} bytes, {self.longest} are the most")
@@ -294,7 +305,7 @@ class Wire:
         return ServerError(errno, text)
 
     def _lost(self, error: OSError) -> SessionError:
-        if self._shown or (self._tls and _is_of_tls(error)):
+        if self._tls and _is_of_tls(error):
             # TLS 1.3 is refused by a living server after the handshake, and then it hangs up.
             reason = getattr(error, "reason", "") or error
             return BrokenAnswer(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from sys import hexversion
 
 from kachecks.lean import NamedTuple
-from kachecks.mysql.errors import BAD_TLS, NO_PROOF, OtherPlugin, ServerError
+from kachecks.mysql.errors import BAD_TLS, NO_PROOF, DriverError, OtherPlugin, ServerError
 from kachecks.mysql.queries import OUR_SCHEMA
 from kachecks.mysql.wire import LONGEST_PACKET, Reader, Wire
 
@@ -135,8 +135,12 @@ def _no_tls(wire: Wire, what: str, cure: str) -> ServerError:
 def _encrypt(wire: Wire, login: Login) -> None:
     import ssl
 
+    from kachecks.bounded import GivenUp, within
+
     try:
-        context = _context(login)
+        context = within(wire.left(), _context, login)
+    except GivenUp:
+        raise DriverError("ssl-ca, ssl-cert or ssl-key cannot be read in time") from None
     except OSError as error:
         files = "ssl-ca, ssl-cert and ssl-key"
         what = f"its files cannot be used ({error})"

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from kachecks import node as node_module
-from kachecks.config import options
 from kachecks.config.options import Config, parse
 from kachecks.mysql import queries
 from kachecks.mysql.errors import DriverError, NoAnswer, Refused, SessionError
@@ -115,7 +114,8 @@ def test_only_the_remembered_socket_is_tried(
 def test_nothing_is_remembered(
     tmp_path: Path, tried: list[str], monkeypatch: pytest.MonkeyPatch, before: str | None
 ) -> None:
-    monkeypatch.setattr(options, "SOCKETS", (listening_at(tmp_path / "default.sock"),))
+    sockets = (str(tmp_path / "none.sock"), listening_at(tmp_path / "default.sock"))
+    monkeypatch.setattr(node_module, "SOCKETS", sockets)
     if before is not None:
         remember(tmp_path, before)
     Servers(config(tmp_path)).connect_local(1.0)
@@ -153,7 +153,7 @@ def test_the_disk_of_the_socket_hangs(
     tmp_path: Path, tried: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     never = threading.Event()
-    monkeypatch.setattr(node_module, "_who_else_may_listen", lambda _: never.wait(60))
+    monkeypatch.setattr(node_module, "_who_may_listen", lambda _: never.wait(60))
     with pytest.raises(NoAnswer, match=r"no answer from .*/s.sock within 0.05 s"):
         Servers(config(tmp_path, f"socket = {tmp_path}/s.sock")).connect_local(0.05)
     never.set()

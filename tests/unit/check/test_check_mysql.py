@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from contextlib import ExitStack
@@ -129,6 +130,29 @@ def test_a_package_that_is_being_upgraded(node: Node, tmp_path: Path) -> None:
     assert printed.startswith("UNKNOWN: kachecks cannot be loaded: ")
     node.file.write_text("[kachecks]\nvip = 10.99.88.77\n")
     assert node.check("--fence", cwd=copy)[0] == 30
+
+
+@needs_root
+def test_a_package_that_goes_away_after_it_was_loaded(node: Node, tmp_path: Path) -> None:
+    """What only trouble needs is missing then: the VIP stays with a server that may be open."""
+    copy = tmp_path / "site"
+    shutil.copytree(ROOT / "kachecks", copy / "kachecks")
+
+    def removed_meanwhile(client: socket.socket) -> None:
+        shutil.rmtree(copy / "kachecks", ignore_errors=True)
+        client.sendall(fake_server.error(1040, "Too many connections"))
+
+    with listening(node.socket, removed_meanwhile):
+        status, printed = node.check("--fence", holder=True, cwd=copy)
+    assert status == 0
+    assert printed.startswith("UNKNOWN: kachecks cannot be loaded: ")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_standard_files_that_are_closed(node: Node, closed: str) -> None:
+    with listening(node.socket, server()):
+        command = ["sh", "-c", f'exec "$@" {closed}', "sh", *node.command("--fence")]
+        assert subprocess.run(command, cwd=ROOT, check=False, timeout=15).returncode == 0
 
 
 def test_a_script_of_0_2_0_beside_this_package() -> None:

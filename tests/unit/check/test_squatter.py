@@ -11,6 +11,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from kachecks.config.options import Login
+from kachecks.mysql.errors import DriverError
+from kachecks.mysql.session import Address, Session
 from tests.unit.doubles.check_process import BUSY, ROOT, Node, mysqld, needs_root
 
 ALICE = 65534
@@ -89,3 +92,15 @@ def test_a_dead_server_does_not_stay_in_office(tmp_path: Path, anybodys: Path) -
         assert alice.stdout.read() == ""
     assert (exited, said.partition(":")[0]) == (10, "MYSQLD_DOWN")
     assert f"mysqld (pid {process.pid}) has ended" in said
+
+
+@needs_root
+@pytest.mark.parametrize("owner", [0, 27])
+def test_who_came_after_it_was_found_out_who_may_listen(anybodys: Path, owner: int) -> None:
+    """A socket of root's, in a directory where anybody may have one, has gone meanwhile."""
+    path = anybodys / "mysql.sock"
+    login = Login("kachecks", "secret", None, 3306, str(path), None, None, None, "PREFERRED")
+    with squatter(path):
+        with pytest.raises(DriverError, match=f"uid {ALICE} listens on {path}"):
+            Session(Address(login, "localhost", str(path), owner), 2.0)
+        Session(Address(login, "localhost", str(path), ALICE), 2.0).close()

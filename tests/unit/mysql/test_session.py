@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from kachecks import bounded
 from kachecks.bounded import GivenUp, within
 from tests.unit.doubles import fake_server
 from tests.unit.doubles.asker import BUSY, Asker, needs_root
@@ -297,6 +298,16 @@ def test_within() -> None:
         with pytest.raises(GivenUp):
             within(seconds, time.sleep, 9)
         assert time.monotonic() - begin < 0.1 + BUSY
+
+
+def test_without_a_thread_the_work_is_done_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TasksMax of a systemd unit: what closes a server counts for more than its deadline."""
+
+    def none_left(*_arguments: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(bounded, "start_new_thread", none_left)
+    assert within(1, lambda one, two: one + two, 1, 2) == 3
 
 
 def test_within_looks_after_slow_work() -> None:

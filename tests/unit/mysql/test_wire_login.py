@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,9 +16,10 @@ import pytest
 from kachecks.config.options import Login
 from kachecks.mysql import driver
 from kachecks.mysql.driver import PLUGINS
-from kachecks.mysql.errors import BrokenAnswer, NoAnswer, OtherPlugin, ServerError
+from kachecks.mysql.errors import BrokenAnswer, DriverError, NoAnswer, OtherPlugin, ServerError
 from kachecks.mysql.session import Address, Session
 from tests.hostile.login import CACHING, NATIVE, Account, certificate, greeting, hear, let_in
+from tests.unit.doubles.asker import BUSY
 from tests.unit.doubles.fake_server import OK, error, listening, one_row, packet
 
 PASSWORD = "hunter2-Tr0ub4dor"  # noqa: S105 - must never be seen outside TLS
@@ -183,6 +185,17 @@ def test_files_that_cannot_be_used(tls: tuple[ssl.SSLContext, Path], key: str) -
         assert "look at ssl-ca, ssl-cert and ssl-key in the option file" in str(raised.value)
 
 
+def test_files_on_a_disk_that_hangs(tls: tuple[ssl.SSLContext, Path], tmp_path: Path) -> None:
+    """A FIFO that nobody writes to stands for it."""
+    os.mkfifo(tmp_path / "ca.pem")
+    with listening(None, right(Account(PASSWORD.encode(), NATIVE, NATIVE, True, tls[0]))) as port:
+        begun = time.monotonic()
+        with pytest.raises(DriverError, match="cannot be read in time"):
+            session(port, ssl_mode="VERIFY_CA", ssl_ca=str(tmp_path / "ca.pem"), timeout=0.5)
+        assert time.monotonic() - begun < 0.5 + BUSY
+    os.close(os.open(tmp_path / "ca.pem", os.O_RDWR))  # the thread that reads it ends
+
+
 def test_our_own_certificate(tls: tuple[ssl.SSLContext, Path], tmp_path: Path) -> None:
     asking = certificate(tmp_path)
     asking.load_verify_locations(tls[1])
@@ -303,7 +316,8 @@ def test_whom_the_driver_may_be_asked_for(
     """Behind a unix socket alone, and for no plugin but its own."""
     asked: list[Address] = []
 
-    def extension(address: Address, _timeout: float) -> None:
+    def extension(address: Address, _timeout: float, allowed: str) -> None:
+        assert allowed == plugin
         asked.append(address)
         raise ImportError("none here")
 
