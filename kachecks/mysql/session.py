@@ -8,10 +8,12 @@ down and never used again.
 from __future__ import annotations
 
 import errno
+from time import monotonic
 
 from kachecks.bounded import GivenUp, within
 from kachecks.lean import suppress
 from kachecks.mysql.errors import (
+    BAD_TLS,
     BrokenAnswer,
     DriverError,
     Lost,
@@ -150,8 +152,15 @@ class Session:
                 from kachecks.mysql.driver import Extension
 
                 return Extension(self.address, timeout, "mysql_native_password")
+            until = monotonic() + timeout
             try:
                 return Client(self.address, timeout)
+            except BrokenAnswer as error:
+                if error.errno != BAD_TLS:
+                    raise
+                # It does not take our certificate; or it has died in this very moment, and then
+                # nobody listens any more.
+                return Client(self.address, max(until - monotonic(), 0.05))
             except OtherPlugin as error:
                 if self.address.socket is None:
                     raise
@@ -209,8 +218,6 @@ class Session:
         return self._given(seconds + timeout, self._each, (statements, seconds))
 
     def _each(self, given: tuple[list[str], float]) -> list[ServerError | None]:
-        from time import monotonic
-
         statements, seconds = given
         until = monotonic() + seconds
         found: list[ServerError | None] = []

@@ -89,6 +89,8 @@ class Wire:
         self.private = address.socket is not None
         """Nobody between here and the server reads what is sent."""
         self._tls: SSLObject | None = None
+        self._shown = False
+        """Our certificate was, and nothing has come back yet."""
         self._socket = self._connected()
         self._received = bytearray()
         self._number = 0
@@ -195,6 +197,7 @@ class Wire:
                 raise
             raise self._lost(error) from None
         self._tls, self.private = tls, True
+        self._shown = bool(self.address.login.ssl_cert)
 
     def _stepped(self, step: Callable[..., Any], *arguments: Any) -> Any:
         """What a step of TLS returns, which is fed bit by bit.
@@ -268,6 +271,7 @@ class Wire:
             SessionError: another of its subclasses.
         """
         header = self._take(4)
+        self._shown = False
         size = int.from_bytes(header[:3], "little")
         if size > self.longest:
             raise self.broken(f"sent a packet of {size} bytes, {self.longest} are the most")
@@ -305,7 +309,7 @@ class Wire:
         return ServerError(errno, text)
 
     def _lost(self, error: OSError) -> SessionError:
-        if self._tls and _is_of_tls(error):
+        if self._shown or (self._tls and _is_of_tls(error)):
             # TLS 1.3 is refused by a living server after the handshake, and then it hangs up.
             reason = getattr(error, "reason", "") or error
             return BrokenAnswer(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -16,7 +17,14 @@ import pytest
 from kachecks.config.options import Login
 from kachecks.mysql import driver
 from kachecks.mysql.driver import PLUGINS
-from kachecks.mysql.errors import BrokenAnswer, DriverError, NoAnswer, OtherPlugin, ServerError
+from kachecks.mysql.errors import (
+    BrokenAnswer,
+    DriverError,
+    NoAnswer,
+    OtherPlugin,
+    Refused,
+    ServerError,
+)
 from kachecks.mysql.session import Address, Session
 from tests.hostile.login import CACHING, NATIVE, Account, certificate, greeting, hear, let_in
 from tests.unit.doubles.asker import BUSY
@@ -208,6 +216,30 @@ def test_our_own_certificate(tls: tuple[ssl.SSLContext, Path], tmp_path: Path) -
             session(port, **other)
         assert raised.value.errno == 2026
         assert "look at ssl-cert and ssl-key here" in str(raised.value)
+
+
+def test_a_server_that_dies_right_after_the_handshake(tls: tuple[ssl.SSLContext, Path]) -> None:
+    """With a certificate of ours it may have refused that; but by now nobody listens."""
+    own = {"ssl_cert": str(tls[1]), "ssl_key": str(tls[1].with_suffix(".key"))}
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+
+        def dies() -> None:
+            client, _ = listener.accept()
+            listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+            with client:
+                client.sendall(packet(0, greeting(NATIVE, tls=True)))
+                hear(client)
+                with suppress(OSError):
+                    tls[0].wrap_socket(client, server_side=True).close()
+
+        dying = Thread(target=dies)
+        dying.start()
+        with pytest.raises(Refused):
+            session(listener.getsockname()[1], **own)
+        dying.join(5)
 
 
 def test_what_is_slipped_in_before_tls() -> None:
