@@ -108,6 +108,18 @@ def _wants_whole_password(
     )
 
 
+def _nobody_else_listens(servers: PairFacts) -> Iterator[Found]:
+    """Behind a unix socket that is known before the login, on a port it is not."""
+    login = servers.config.local
+    if login.host and login.password and not login.ssl_mode.startswith("VERIFY_"):
+        yield Found(
+            f"this node's own server is asked at {login.host} port {login.port}, and nobody asks who"
+            f" listens there (ssl-mode is {login.ssl_mode})",
+            servers.config.path,
+            node=HERE,
+        )
+
+
 def _encrypted(servers: PairFacts) -> Iterator[Found]:
     """MariaDB says in have_ssl whether it offers TLS; MySQL 8 makes a key by itself."""
     peer, login = servers.peer, servers.config.remote
@@ -226,6 +238,12 @@ TABLE: Table[PairFacts] = (
         "that server forgets its cache when it restarts (and at FLUSH PRIVILEGES), and then wants"
         " the whole password, which never leaves in clear: no check, no promotion gets in any more",
         "give that server a certificate, and remove ssl-mode = DISABLED from the option file"),
+    row("CLIENT_TLS", FAILURE, _nobody_else_listens,
+        "this node's own server is asked by its unix socket, or shows a certificate",
+        "while mysqld is down any account of this host may listen on its port: it is sent the"
+        " password, and a node whose server is dead stays in office",
+        "set socket in [client] of the option file in place of host, or ssl-mode = VERIFY_CA with"
+        " an ssl-ca that only this server's certificate comes from"),
     row("PEER_TLS", WARNING, _encrypted,
         "our sessions with the peer are encrypted, if the peer offers TLS",
         "whoever is between the nodes can read and change what is asked and answered (the password"

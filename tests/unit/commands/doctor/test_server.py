@@ -123,9 +123,17 @@ def local_clear_text(answers: Answers) -> None:
 def in_clear_at_home(answers: Answers) -> None:
     """By the address of this very node."""
     answers.config = answers.config._replace(
-        local=answers.config.local._replace(host="10.0.0.1", socket=None, ssl_mode="DISABLED")
+        local=answers.config.local._replace(
+            host="10.0.0.1", socket=None, ssl_mode="DISABLED", password=None
+        )
     )
     answers.rows(HERE, "SHOW SESSION STATUS")[0]["Value"] = ""
+
+
+def by_port(answers: Answers) -> None:
+    answers.config = answers.config._replace(
+        local=answers.config.local._replace(host="127.0.0.1", socket=None)
+    )
 
 
 def no_replica(answers: Answers) -> None:
@@ -259,6 +267,8 @@ WRONG: list[tuple[str, list[str], Break, str, str]] = [
         "names the VIP", "bind_address = *"),
     ("BIND_ADDRESS", BOTH, variables(HERE, skip_networking="ON"), "no TCP", "skip_networking"),
     ("PEER_TLS", ["mysql-5.7", *MARIADB], local_clear_text, "in clear", "ssl-mode"),
+    ("CLIENT_TLS", ["mysql-5.7", *MARIADB], by_port,
+        "at 127.0.0.1 port 3306, and nobody asks who listens", "set socket"),
     ("WHOLE_PASSWORD", NEW, local_clear_text, "(ssl-mode is PREFERRED)", "give that server a cert"),
     ("WHOLE_PASSWORD", NEW, in_clear_at_home, "is DISABLED", "from [client]"),
     ("PRIVILEGES", [*MYSQL, *MARIADB], no_privilege, "it lacks PROCESS",
