@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from kachecks.state.served_alone import ServedAlone
 
 
-MORE = 0.1
+MORE = 0.02
 """Seconds besides its own deadline that a login is waited for: only who hangs needs them."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kachecks.bounded import Budget
 from kachecks.check.verdict import Observation
 from kachecks.lean import NamedTuple, suppress
-from kachecks.mysql.errors import REFUSING, UNKNOWN, Lost, SessionError
+from kachecks.mysql.errors import MUTE, REFUSING, UNKNOWN, Lost, SessionError
 from kachecks.mysql.facts import Facts
 from kachecks.mysql.probe import must_not_be_stuck, probe_identity, probe_replication
 from kachecks.mysql.session import Session
@@ -48,9 +48,28 @@ def observe(node: Node) -> tuple[Observation, Session | None]:
     return seen._replace(vips_missing=missing, status_waits=asked.status_waits), asked.session
 
 
+OVERSLEPT = 0.1
+"""A time-out that comes so many seconds too late is this process's own: it was stopped, or had no
+CPU, and nothing is known of the server."""
+
+WIDE_AWAKE = 1.0
+"""Seconds for a server to answer after that. One that works needs a few milliseconds."""
+
+
 def _ask(node: Node, vip_here: bool) -> Asked:
     """Ask this node's server who it is, whether it is open, and how it replicates."""
-    budget = Budget(node.clock, node.config.hung_after)
+    begun, seconds = node.clock.now(), node.config.hung_after
+    asked = _ask_within(node, vip_here, seconds)
+    overslept = node.clock.now() - begun > seconds + OVERSLEPT
+    if not overslept or not (asked.failure == MUTE or asked.status_waits):
+        return asked
+    if asked.session is not None:
+        asked.session.close()
+    return _ask_within(node, vip_here, WIDE_AWAKE)
+
+
+def _ask_within(node: Node, vip_here: bool, hung_after: float) -> Asked:
+    budget = Budget(node.clock, hung_after)
     while True:
         session: Session | None = None
         identity: Facts | None = None
@@ -59,7 +78,7 @@ def _ask(node: Node, vip_here: bool) -> Asked:
             identity = probe_identity(session, budget.left())
             seconds = budget.left()
             if vip_here and identity.writable:
-                seconds -= min(ASK_AGAIN, node.config.hung_after / 3)
+                seconds = max(seconds - min(ASK_AGAIN, hung_after / 3), 0.0)
             last = node.marks.last_look()
             if last is not None and last.wrong:
                 must_not_be_stuck(session, seconds)

@@ -104,6 +104,23 @@ def test_a_server_that_hangs_at_that_moment() -> None:
     assert SIGKILL in world.log
 
 
+@pytest.mark.parametrize("at", ["B: connect", "B: SELECT @@", REPLICATION])
+@pytest.mark.parametrize("seconds", [3.2, 60.0])
+def test_a_check_that_was_stopped_itself(at: str, seconds: float) -> None:
+    """By a frozen unit, a quota of its CPU, a swapped page: the server was not asked in time."""
+    world = holder()
+    world.when(at, lambda: world.pass_time(seconds))
+    assert result(world) == ("OK", 0, "holder")
+    assert world.recorded == []
+
+
+def test_a_server_that_hangs_and_a_check_that_was_stopped() -> None:
+    world = holder().but(b__trouble=MUTE)
+    world.when("B: connect", lambda: world.pass_time(5.0))
+    assert result(world) == ("MYSQLD_HUNG", 11, "holder")
+    assert SIGKILL in world.log
+
+
 def test_writes_that_hang_are_seen_all_the_same() -> None:
     world = holder().but(b__troubles=STUCK)
     world.b.add(Client("app", "Query", state="waiting for handler commit"))

@@ -113,8 +113,8 @@ def _nobody_else_listens(servers: PairFacts) -> Iterator[Found]:
     login = servers.config.local
     if login.host and login.password and not login.ssl_mode.startswith("VERIFY_"):
         yield Found(
-            f"this node's own server is asked at {login.host} port {login.port}, and nobody asks who"
-            f" listens there (ssl-mode is {login.ssl_mode})",
+            f"this node's own server is asked at {login.host} port {login.port}, and nobody asks"
+            f" who listens there (ssl-mode is {login.ssl_mode})",
             servers.config.path,
             node=HERE,
         )

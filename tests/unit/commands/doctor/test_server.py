@@ -268,7 +268,7 @@ WRONG: list[tuple[str, list[str], Break, str, str]] = [
     ("BIND_ADDRESS", BOTH, variables(HERE, skip_networking="ON"), "no TCP", "skip_networking"),
     ("PEER_TLS", ["mysql-5.7", *MARIADB], local_clear_text, "in clear", "ssl-mode"),
     ("CLIENT_TLS", ["mysql-5.7", *MARIADB], by_port,
-        "at 127.0.0.1 port 3306, and nobody asks who listens", "set socket"),
+        "at 127.0.0.1 port 3306, and nobody asks", "set socket"),
     ("WHOLE_PASSWORD", NEW, local_clear_text, "(ssl-mode is PREFERRED)", "give that server a cert"),
     ("WHOLE_PASSWORD", NEW, in_clear_at_home, "is DISABLED", "from [client]"),
     ("PRIVILEGES", [*MYSQL, *MARIADB], no_privilege, "it lacks PROCESS",
