@@ -27,7 +27,7 @@ from kachecks.mysql.errors import (
 )
 from kachecks.mysql.facts import Facts, Row, channels_by_identity
 from kachecks.mysql.gtid import Position, lost_of
-from kachecks.mysql.hurried import hurried
+from kachecks.mysql.hurried import OwnServer, hurried, ours
 from kachecks.mysql.probe import (
     must_not_be_stuck,
     probe,
@@ -88,7 +88,26 @@ def look_closer(
             unable = ability.why_unable(session, facts, STATEMENT)
             found = found._replace(unable=unable)
     in_all = PEER_IN_ALL if vip_here else PEER_IN_ALL + node.config.fence_timeout
-    found = _look_at_peer(node, session, facts, holder, found, Budget(node.clock, in_all))
+    budget = Budget(node.clock, in_all)
+    again: Session | None = None
+    try:
+        found = _look_at_peer(node, ours(session), facts, holder, found, budget)
+        if found.unanswered:  # its session was given up, perhaps at an earlier question
+            with suppress(SessionError):
+                session = again = node.servers.connect_local(STATEMENT)
+                found = found._replace(unanswered=False)
+                found = _look_at_peer(node, ours(session), facts, holder, found, budget)
+        return _looked_at_both(node, session, facts, vip_here, found)
+    finally:
+        if again is not None:
+            again.close()
+
+
+def _looked_at_both(
+    node: Node, session: Session, facts: Facts, vip_here: bool, found: Findings
+) -> Findings:
+    """What follows from what the two have said."""
+    holder = vip_here and facts.writable
     if not facts.writable and found.peer not in (OPEN, CLOSED):
         found = lateness.unasked(node, session, facts, vip_here, found)
     if holder and found.peer in GONE:
@@ -275,7 +294,9 @@ def _look_at_peer(
         found = found._replace(up_to_date=up_to_date)
         if not facts.writable and same_family:
             return _compared(node, session, facts, peer, theirs, found)
-    except ServerError as error:  # what the peer has said before still holds
+    except OwnServer:  # what the peer has said still holds
+        return found._replace(peer_fit=False, unanswered=True)
+    except ServerError as error:  # here, too
         return found._replace(peer=found.peer or word_for(error), peer_fit=False)
     except SessionError as error:
         # To an open server it is enough that a slow peer lives, and is open or closed. A closed one
@@ -346,8 +367,9 @@ def _two_writers(
     The node with the higher server_id gives way; the other one only if its third look in a row
     finds both open.
     """
-    if not probe_access(session, STATEMENT).writable:
-        return found
+    with suppress(OwnServer):  # it was open a moment ago
+        if not probe_access(session, STATEMENT).writable:
+            return found
     looks = _writers_before(node.marks.last_look()) + 1
     # Without its channels this server cannot tell the peer from another one at its address.
     ours = (facts.channels_known and facts.server_id > peer.server_id) or looks >= 3

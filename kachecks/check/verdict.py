@@ -58,6 +58,7 @@ class Findings(NamedTuple):
     held_up: str = ""  # every write waits for a lock that one connection holds
     channels_unknown: bool = False  # this server has not told how it replicates
     peer_waits: bool = False  # the peer has said who it is, and not how it replicates
+    unanswered: bool = False  # this server has not answered all that was asked beside the peer
     signs: Signs | None = None  # of writes that may be about to stall; None: nothing to remember
 
     @property
@@ -65,7 +66,7 @@ class Findings(NamedTuple):
         """Something is or may be wrong, so the next check takes a closer look again."""
         trouble = self.degraded or self.two_writers or self.unable or self.not_our_pair
         behind = self.errant or self.behind or self.stale
-        unsure = behind or self.peer_waits
+        unsure = behind or self.peer_waits or self.unanswered
         return bool(trouble or unsure or (self.signs is not None and self.signs.seen))
 
     @property

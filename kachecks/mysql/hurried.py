@@ -1,12 +1,17 @@
-"""A session whose questions share one budget: a server that answers each of them just in time keeps
-its asker no longer than one that does not answer at all."""
+"""Two servers are asked in turn: one that is slow must not be taken for the other, nor for one that
+does not answer at all.
+
+The questions to the peer share one budget: if it answers each of them just in time, it keeps its
+asker no longer than a mute one. What this node's own server does not answer says nothing of the
+peer.
+"""
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from kachecks.bounded import Budget
-from kachecks.mysql.errors import NoAnswer
+from kachecks.mysql.errors import BrokenAnswer, NoAnswer, ServerError, SessionError
 from kachecks.mysql.facts import Row, Version
 from kachecks.mysql.session import Session
 
@@ -38,3 +43,41 @@ class _Hurried:
     def close(self) -> None:
         """As of a session."""
         self._session.close()
+
+
+class OwnServer(SessionError):
+    """This node's own server has not answered, and that session is of no more use."""
+
+
+def ours(session: Session) -> Session:
+    """The same session with this node's own server, for questions alone.
+
+    Its errors are an OwnServer, but for those that a living server sends.
+    """
+    return cast(Session, _Ours(session))
+
+
+class _Ours:
+    """What asks, of a session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.address = session.address
+
+    @property
+    def version(self) -> Version:
+        """As of a session. Raises ServerError."""
+        return self._session.version
+
+    def query(self, sql: str, timeout: float) -> list[Row]:
+        """As of a session. Raises ServerError, OwnServer."""
+        try:
+            return self._session.query(sql, timeout)
+        except SessionError as error:
+            if isinstance(error, ServerError) and not isinstance(error, BrokenAnswer):
+                raise
+            raise OwnServer(str(error)) from None
+
+    def __getattr__(self, name: str) -> Any:
+        """Else as the session itself, such as its process."""
+        return getattr(self._session, name)

@@ -275,19 +275,21 @@ def test_one_of_two_writers_must_be_the_active(changes: dict[str, object]) -> No
     assert world.time < 0.5
 
 
-@pytest.mark.parametrize(
-    ("change", "peer"),
-    [
-        ({"b__access": CLOSED}, "open"),  # fenced while it was asked: there is one writer
-        ({"b__troubles": {"@@global.read_only": MUTE}}, "mute"),
-    ],
-)
-def test_this_server_is_asked_again_before_it_is_one_of_two(
-    change: dict[str, object], peer: str
-) -> None:
+def test_this_server_is_asked_again_before_it_is_one_of_two() -> None:
+    """Fenced while it was asked: there is one writer."""
     world = World().but(b__access=OPEN)
-    world.when("A: connect", **change)
-    assert look(world) == Findings(peer=peer)
+    world.when("A: connect", b__access=CLOSED)
+    assert look(world) == Findings(peer="open")
+
+
+@pytest.mark.parametrize("question", ["PROCESSLIST", "@@datadir", "@@global.read_only"])
+def test_one_of_two_writers_that_does_not_answer_all(question: str) -> None:
+    """Nor is the peer taken to be the one that does not answer."""
+    world = World().but(b__access=OPEN)
+    world.when("B: SHOW PROCESSLIST", b__troubles={question: MUTE})
+    found = look(world)
+    assert found.peer == "open"
+    assert "both open" in found.two_writers
 
 
 def test_a_peer_without_gtids_is_still_open() -> None:

@@ -185,3 +185,12 @@ def test_no_alone_mark_beside_a_peer_that_may_be_connected() -> None:
     check(world)
     assert world.last_look.at > 100.0
     assert world.last_look.alone is False
+
+
+@pytest.mark.parametrize("question", ["GTID_SUBTRACT", "@@global.gtid_executed"])
+def test_a_late_standby_that_does_not_answer_all(question: str) -> None:
+    """Too late while the peer is open: that one has not stopped answering."""
+    world = standby().but(a__access=OPEN, b__lag="9999", b__troubles={question: MUTE})
+    for _ in range(3):
+        assert result(world)[:2] == ("LAG", 24)
+        world.pass_time(1.0)
