@@ -14,6 +14,7 @@ as True. What only annotations need is imported below it.
 
 from __future__ import annotations
 
+import os
 import sys
 from _operator import itemgetter
 
@@ -175,7 +176,9 @@ class _AtOnce:
             spec = cls._spec(name, place + "/__init__.py", is_package=True)
             spec.submodule_search_locations.append(place)
             return spec
-        return cls._spec(name, place + ".py") if package in PACKAGES else None
+        if package in PACKAGES and os.path.exists(place + ".py"):  # else Python's own says so
+            return cls._spec(name, place + ".py")
+        return None
 
     @classmethod
     def _spec(cls, name: str, file: str, is_package: bool = False) -> Any:

@@ -138,7 +138,7 @@ class Servers:
 
     def sockets_of(self, session: Session) -> tuple[str, str]:
         """The unix socket of this session, and as what the server has bound it (its spelling, or
-        its own root directory, may be another one). Ask for the process first."""
+        its own root directory, may be another one)."""
         return session.address.socket or "", session.bound_socket
 
     def listens(self, process: Process, socket: str) -> bool:

@@ -274,11 +274,10 @@ def _look_at_peer(
         return found._replace(peer=word_for(error))
     try:
         theirs, found = _facts_of_peer(node, peer, found)
-        config = node.config
-        if pair.mismatch(facts, theirs, config.peer) not in ("", pair.FAMILY):
+        if pair.mismatch(facts, theirs, node.config.peer) not in ("", pair.FAMILY):
             # This very server, or another cluster's: what it has, and that it is open, proves
             # nothing. Two families are a migration; then GTIDs prove nothing.
-            another = pair.not_our_pair(facts, theirs, config.peer, config.path)
+            another = pair.not_our_pair(facts, theirs, node.config.peer, node.config.path)
             return found._replace(peer=UNASKABLE, not_our_pair=another)
         found = found._replace(peer=OPEN if theirs.writable else CLOSED)
         if len(facts.channels) > 1 and theirs.identity in pair.sources_of(facts.channels):

@@ -137,10 +137,12 @@ class Session:
         """
         self.address = address
         self._gone = False
+        self._connection = self._connect(timeout, driver)
         self._server_pid: int | None = None
         self.bound_socket = ""
-        """The path that the server has bound, as it spells it; known once server_pid was asked."""
-        self._connection = self._connect(timeout, driver)
+        """The path that the server has bound, as it spells it; "" where it is not known."""
+        with suppress(OSError):
+            self._server_pid, self.bound_socket = self._connection.listener()
         self._version: Version | None = None
         self.server_version: str = self._connection.version
         """As in the server's greeting."""
@@ -268,9 +270,6 @@ class Session:
         It comes from SO_PEERCRED, so it is the very process that answered. None over TCP, for a
         server in another pid namespace, and where the driver's descriptor cannot be found.
         """
-        if self._server_pid is None:
-            with suppress(OSError):
-                self._server_pid, self.bound_socket = self._connection.listener()
         return self._server_pid
 
 

@@ -9,7 +9,7 @@ import sys
 from tests.unit.doubles.check_process import ROOT
 
 SCRIPT = """
-import importlib, json, os, pkgutil, sys
+import importlib, json, pkgutil, sys
 import kachecks
 from kachecks.lean import PACKAGES, _AtOnce, find_modules_at_once
 
@@ -30,9 +30,9 @@ for each in pkgutil.walk_packages(kachecks.__path__, "kachecks."):
 find_modules_at_once()
 try:
     importlib.import_module("kachecks.check.nothing")
-except OSError as error:
-    missing = error.filename
-print(json.dumps({"wrong": wrong, "found": found, "missing": os.path.basename(missing),
+except ModuleNotFoundError as error:
+    missing = error.name
+print(json.dumps({"wrong": wrong, "found": found, "missing": missing,
                   "first": sys.meta_path[0] is _AtOnce}))
 """
 
@@ -45,4 +45,4 @@ def test_it_finds_what_python_finds() -> None:
     assert told["wrong"] == []
     assert told["found"] > 80
     assert told["first"]
-    assert told["missing"] == "nothing.py"
+    assert told["missing"] == "kachecks.check.nothing"

@@ -95,6 +95,7 @@ STATES = [
     ("APPLIER_STOPPED", 20, "stopped", {}, "closed", "was it stopped by hand?"),
     ("APPLIER_STOPPED", 20, "applier_1062", LOCK_WAIT, "open", "error 1205: "),
     ("APPLIER_STOPPED", 0, "applier_1062", LOCK_WAIT, "closed", "error 1205: "),
+    ("APPLIER_STOPPED", 20, "stopped", LOCK_WAIT, "closed", "error 1205: "),
     ("NOT_REPLICATING", 21, "none", {}, "", "does not replicate from 10.0.0.1"),
     (
         "NOT_REPLICATING",
