@@ -177,7 +177,7 @@ def watch(process: Process, seconds: float) -> bool | None:
     By the time it has ended its sockets are closed, so whoever connects to them is refused. Needs
     pidfd_open(2): Linux 5.3.
     """
-    descriptor = _pidfd(process)
+    descriptor = pidfd(process)
     if descriptor is None:
         return None if alive(process) else True
     import select
@@ -202,7 +202,7 @@ def kill(process: Process) -> bool:
     if process.started == HIDDEN or identify(process.pid) == process._replace(started=HIDDEN):
         raise PermissionError(f"process {process.pid} is hidden from us")
 
-    descriptor = _pidfd(process)
+    descriptor = pidfd(process)
     if descriptor is None:
         if not alive(process):
             return False
@@ -217,7 +217,7 @@ def kill(process: Process) -> bool:
     return True
 
 
-def _pidfd(process: Process) -> int | None:
+def pidfd(process: Process) -> int | None:
     """A descriptor of that very process; None without pidfd_open or when it is gone."""
     try:
         descriptor = os.pidfd_open(process.pid)

@@ -36,6 +36,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kachecks.keepalived.process import Keepalived as Found
     from kachecks.mysql.disks import Disks
+    from kachecks.mysql.stopping import Sessions
     from kachecks.state.known_late import KnownLate
     from kachecks.state.maintenance import Maintenance
     from kachecks.state.maintenance_mark import MaintenanceMark
@@ -147,6 +148,27 @@ class Servers:
     def watch(self, process: Process, seconds: float) -> bool | None:
         """The same without any polling; None where the kernel cannot do that."""
         return mysqld_process.watch(process, seconds)
+
+    def has_no_socket(self) -> bool:
+        """The unix socket by which [client] connects is not there: mysqld shuts down, or somebody
+        has removed it."""
+        socket = self._config.local.socket
+        return bool(socket) and not os.path.exists(socket or "")
+
+    def end_sessions(self, process: Process, peer: str) -> Sessions | None:
+        """Let no session of a mysqld that shuts down read on; what is left of them.
+
+        None where it still listens, or its threads cannot be told. Raises OSError.
+        """
+        from kachecks.mysql import stopping
+
+        return stopping.end_sessions(process, peer)
+
+    def end_sending(self, process: Process) -> None:
+        """Cut the connections that such a mysqld has left. Raises OSError."""
+        from kachecks.mysql import stopping
+
+        stopping.end_sending(process)
 
     def kill(self, process: Process) -> bool:
         """SIGKILL to that very process; False when it was gone already."""

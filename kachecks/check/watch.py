@@ -58,9 +58,11 @@ def watch(node: Node, process: Process | None) -> Watched:
     elif seconds <= 0:
         why_not = f"this check has already taken {running:.2f} s"
     else:
-        died = node.servers.watch(process, seconds)
+        died = _watch(node, process, seconds)
         if died:
             return Watched(True, f"mysqld (pid {process.pid}) has just died")
+        if node.servers.has_no_socket():
+            return Watched(True, f"mysqld (pid {process.pid}) has just closed its socket")
         late = node.clock.seconds_running() - running - seconds
         if died is False and late > OVERSLEPT:
             return Watched(True, f"this process was paused for {late:.1f} s")
@@ -69,3 +71,18 @@ def watch(node: Node, process: Process | None) -> Watched:
             return Watched(False, said)
         why_not = "pidfd_open(2) cannot be used here (Linux 5.3)"
     return Watched(False, f"mysqld is not watched until the next check: {why_not}")
+
+
+LOOK_AT_SOCKET = 0.05
+"""Seconds between two looks for mysqld's socket, which it removes first when it shuts down. Its
+process may live on for ten more."""
+
+
+def _watch(node: Node, process: Process, seconds: float) -> bool | None:
+    """As Servers.watch, and False as soon as its socket is gone."""
+    ends = node.clock.seconds_running() + seconds
+    while True:
+        left = ends - node.clock.seconds_running()
+        died = node.servers.watch(process, min(LOOK_AT_SOCKET, left))
+        if died is not False or left <= LOOK_AT_SOCKET or node.servers.has_no_socket():
+            return died

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from kachecks.check.watch import ENDED_BY, OVERSLEPT, SETTLED, WITH_WITNESS, Watched, watch
+from kachecks.check.watch import (
+    ENDED_BY,
+    LOOK_AT_SOCKET,
+    OVERSLEPT,
+    SETTLED,
+    WITH_WITNESS,
+    Watched,
+    watch,
+)
 from kachecks.mysqld_process import Process
 from tests.unit.doubles.simulation import World
 
@@ -109,3 +117,18 @@ def test_not_at_all(spoil: Any, process: Process | None, why: str) -> None:
     found, seconds = watched(world, process)
     assert (found.look_again, seconds) == (False, 0)
     assert found.said.startswith(f"mysqld is not watched until the next check: {why}")
+
+
+def test_it_ends_soon_after_mysqld_has_closed_its_socket() -> None:
+    """A server that shuts down removes it first, and lives on for seconds."""
+    world = running()
+    watches = world.servers.watch
+
+    def closing(process: Process, seconds: float) -> bool | None:
+        world.servers.no_socket = world.time >= 0.3
+        return watches(process, seconds)
+
+    world.servers.watch = closing  # type: ignore[method-assign]
+    found, _ = watched(world)
+    assert found == (True, "mysqld (pid 4712) has just closed its socket")
+    assert 0.3 <= world.time < 0.3 + 2 * LOOK_AT_SOCKET
