@@ -145,15 +145,14 @@ class Servers:
         """True as soon as it has ended, False after ``seconds``."""
         return mysqld_process.wait(process, seconds)
 
-    def watch(self, process: Process, seconds: float) -> bool | None:
-        """The same without any polling; None where the kernel cannot do that."""
-        return mysqld_process.watch(process, seconds)
+    def watch(self, process: Process, seconds: float, socket: str) -> bool | None:
+        """The same without polling its process, and False as soon as that socket has been removed;
+        None where the kernel cannot do that."""
+        return mysqld_process.watch(process, seconds, socket)
 
-    def has_no_socket(self) -> bool:
-        """The unix socket by which [client] connects is not there: mysqld shuts down, or somebody
-        has removed it."""
-        socket = self._config.local.socket
-        return bool(socket) and not os.path.exists(socket or "")
+    def is_there(self, socket: str) -> bool:
+        """That unix socket has not been removed."""
+        return os.path.exists(socket)
 
     def end_sessions(self, process: Process, peer: str) -> Sessions | None:
         """Let no session of a mysqld that shuts down read on; what is left of them.

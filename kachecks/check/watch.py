@@ -58,10 +58,11 @@ def watch(node: Node, process: Process | None) -> Watched:
     elif seconds <= 0:
         why_not = f"this check has already taken {running:.2f} s"
     else:
-        died = _watch(node, process, seconds)
+        socket = _socket(node)
+        died = node.servers.watch(process, seconds, socket)
         if died:
             return Watched(True, f"mysqld (pid {process.pid}) has just died")
-        if node.servers.has_no_socket():
+        if died is False and socket and not node.servers.is_there(socket):
             return Watched(True, f"mysqld (pid {process.pid}) has just closed its socket")
         late = node.clock.seconds_running() - running - seconds
         if died is False and late > OVERSLEPT:
@@ -73,16 +74,12 @@ def watch(node: Node, process: Process | None) -> Watched:
     return Watched(False, f"mysqld is not watched until the next check: {why_not}")
 
 
-LOOK_AT_SOCKET = 0.05
-"""Seconds between two looks for mysqld's socket, which it removes first when it shuts down. Its
-process may live on for ten more."""
+TMPFS = ("/run/", "/var/run/")
+"""Where a look at a file cannot hang with a disk."""
 
 
-def _watch(node: Node, process: Process, seconds: float) -> bool | None:
-    """As Servers.watch, and False as soon as its socket is gone."""
-    ends = node.clock.seconds_running() + seconds
-    while True:
-        left = ends - node.clock.seconds_running()
-        died = node.servers.watch(process, min(LOOK_AT_SOCKET, left))
-        if died is not False or left <= LOOK_AT_SOCKET or node.servers.has_no_socket():
-            return died
+def _socket(node: Node) -> str:
+    """The one by which mysqld has answered, if it can be looked for; it removes it first when it
+    shuts down."""
+    socket = node.marks.last_sockets()[0]
+    return socket if socket.startswith(TMPFS) else ""

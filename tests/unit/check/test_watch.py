@@ -8,7 +8,6 @@ import pytest
 
 from kachecks.check.watch import (
     ENDED_BY,
-    LOOK_AT_SOCKET,
     OVERSLEPT,
     SETTLED,
     WITH_WITNESS,
@@ -74,8 +73,8 @@ def test_a_host_that_was_paused_looks_again(late: float, again: bool) -> None:
     world = running()
     watches = world.servers.watch
 
-    def paused(process: Process, seconds: float) -> bool | None:
-        died = watches(process, seconds)
+    def paused(process: Process, seconds: float, socket: str) -> bool | None:
+        died = watches(process, seconds, socket)
         world.pass_time(late)
         return died
 
@@ -119,16 +118,18 @@ def test_not_at_all(spoil: Any, process: Process | None, why: str) -> None:
     assert found.said.startswith(f"mysqld is not watched until the next check: {why}")
 
 
-def test_it_ends_soon_after_mysqld_has_closed_its_socket() -> None:
-    """A server that shuts down removes it first, and lives on for seconds."""
+@pytest.mark.parametrize(
+    ("socket", "seen"), [("/run/mysqld/mysqld.sock", True), ("/var/lib/mysql/mysql.sock", False)]
+)
+def test_it_ends_soon_after_mysqld_has_closed_its_socket(socket: str, seen: bool) -> None:
+    """A server that shuts down removes it first, and lives on for seconds. It is not looked for on
+    a disk, which may hang."""
     world = running()
-    watches = world.servers.watch
-
-    def closing(process: Process, seconds: float) -> bool | None:
-        world.servers.no_socket = world.time >= 0.3
-        return watches(process, seconds)
-
-    world.servers.watch = closing  # type: ignore[method-assign]
+    world.node.marks.remember_server(SERVER, True, (socket, "/bound.sock"))
+    world.but(servers__socket_ends=0.3)
     found, _ = watched(world)
-    assert found == (True, "mysqld (pid 4712) has just closed its socket")
-    assert 0.3 <= world.time < 0.3 + 2 * LOOK_AT_SOCKET
+    if seen:
+        assert found == (True, "mysqld (pid 4712) has just closed its socket")
+        assert world.time == pytest.approx(0.3)
+    else:
+        assert not found.look_again

@@ -174,7 +174,7 @@ class Servers(Part, node.Servers):
     may_kill = True
     stopping: Sessions | None = None  # of B's mysqld; None: nothing tells what it is at
     may_take = True  # its sockets, from another process
-    no_socket = False
+    socket_ends = float("inf")  # when B's mysqld removes it
     disks = Disks()
 
     def __init__(self, world: World) -> None:
@@ -232,11 +232,13 @@ class Servers(Part, node.Servers):
             self.world.pass_time(min(seconds, max(left, 0)))
         return not self.alive(process)
 
-    def watch(self, process: Process, seconds: float) -> bool | None:
+    def watch(self, process: Process, seconds: float, socket: str) -> bool | None:
+        if socket and self.socket_ends < self.world.time + seconds:
+            seconds = max(self.socket_ends - self.world.time, 0.0)
         return self.wait_for_end(process, seconds) if self.pidfd else None
 
-    def has_no_socket(self) -> bool:
-        return self.no_socket
+    def is_there(self, socket: str) -> bool:
+        return self.world.time < self.socket_ends
 
     def end_sessions(self, process: Process, peer: str) -> Sessions | None:
         self.world.happening("end sessions")
