@@ -154,14 +154,14 @@ class Servers:
         """That unix socket has not been removed."""
         return os.path.exists(socket)
 
-    def end_sessions(self, process: Process, peer: str) -> Sessions | None:
+    def end_sessions(self, process: Process, peer: str, readers: frozenset[int]) -> Sessions | None:
         """Let no session of a mysqld that shuts down read on; what is left of them.
 
         None where it still listens, or its threads cannot be told. Raises OSError.
         """
         from kachecks.mysql import stopping
 
-        return stopping.end_sessions(process, peer)
+        return stopping.end_sessions(process, peer, readers)
 
     def end_sending(self, process: Process) -> None:
         """Cut the connections that such a mysqld has left. Raises OSError."""

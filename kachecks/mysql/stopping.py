@@ -55,18 +55,19 @@ class Sessions(NamedTuple):
 
     threads: Threads
     sockets: int
+    known: int  # of them, of who is known to read the binary log
     logs: dict[str, int]  # names and sizes of the numbered files that it has open
 
     @property
     def may_commit(self) -> bool:
-        """One of them may still commit something; one that reads the binary log cannot, and where
-        there is but one it is told from the others by its replica, which receives."""
-        threads = self.threads
-        return (
-            bool(threads.unknown)
-            or threads.connections > 1
-            or (threads.connections != self.sockets)
-        )
+        """One of them may still commit something.
+
+        Who reads the binary log cannot. Where only one session is left it is known by its replica,
+        which receives.
+        """
+        if self.threads.unknown or self.threads.connections != self.sockets:
+            return True
+        return self.sockets not in (0, 1, self.known)
 
     @property
     def readers(self) -> int:
@@ -88,7 +89,9 @@ class Sessions(NamedTuple):
         return f"{self.threads.connections},{self.threads.unknown},{self.sockets} {written}"
 
 
-def end_sessions(process: Process, peer: str, proc: str = "/proc") -> Sessions | None:
+def end_sessions(
+    process: Process, peer: str, readers: frozenset[int], proc: str = "/proc"
+) -> Sessions | None:
     """Let each session read no more from its client, so that it ends after what it is at; what is
     left of them. None while it listens, so that it does not shut down, and where nothing tells what
     its threads are for.
@@ -97,13 +100,20 @@ def end_sessions(process: Process, peer: str, proc: str = "/proc") -> Sessions |
     nothing from its replica, and goes on sending; but with semi-synchronous replication commits
     wait for what the ``peer`` acknowledges.
 
+    Args:
+        readers: ports at the far ends of connections that were seen to read the binary log. Such a
+            connection does nothing else as long as it lasts.
+
     Raises OSError: this kernel, or this account, cannot do that.
     """
     found = _threads(process, proc)
     if found is None:
         return None
-    sockets = _end_reading(process, peer if found.semi_sync else "", proc)
-    return None if sockets is None else Sessions(found, sockets, _logs(process, proc))
+    ports = _end_reading(process, peer if found.semi_sync else "", proc)
+    if ports is None:
+        return None
+    known = sum(port in readers for port in ports)
+    return Sessions(found, len(ports), known, _logs(process, proc))
 
 
 def _threads(process: Process, proc: str) -> Threads | None:
@@ -141,18 +151,20 @@ def _logs(process: Process, proc: str) -> dict[str, int]:
     return found
 
 
-def _end_reading(process: Process, spared: str, proc: str) -> int | None:
-    """How many sessions have a socket still; None while it listens. Raises OSError."""
+def _end_reading(process: Process, spared: str, proc: str) -> list[int] | None:
+    """Ports at the far ends of the sessions that have a socket still, 0 where there is none; None
+    while it listens. Raises OSError."""
     if any(
         each.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) for each in _sockets(process, proc)
     ):
         return None
-    sessions = 0
+    ports = []
     for each in _sockets(process, proc):
-        sessions += 1
-        if not spared or _other_end(each) != spared:
+        address, port = _far_end(each)
+        ports.append(port)
+        if not spared or address != spared:
             _shut(each, socket.SHUT_RD)
-    return sessions
+    return ports
 
 
 def end_sending(process: Process, proc: str = "/proc") -> None:
@@ -167,13 +179,14 @@ def _shut(each: socket.socket, how: int) -> None:
         each.shutdown(how)
 
 
-def _other_end(each: socket.socket) -> str:
-    try:
+def _far_end(each: socket.socket) -> tuple[str, int]:
+    """Address and port; "" and 0 where there are none."""
+    with suppress(OSError):  # its client has gone
         name = each.getpeername()
-    except OSError:
-        return ""
-    address = name[0] if isinstance(name, tuple) else ""
-    return address[len("::ffff:") :] if address.startswith("::ffff:") else address
+        if isinstance(name, tuple):
+            address = name[0][len("::ffff:") :] if name[0].startswith("::ffff:") else name[0]
+            return address, name[1]
+    return "", 0
 
 
 def _sockets(process: Process, proc: str) -> Iterator[socket.socket]:

@@ -191,6 +191,16 @@ class Marks:
         text = f"{process.pid} {process.started}\n{since:.3f} {state}"
         self._write(files.STOPPING, text)
 
+    def readers(self) -> frozenset[int]:
+        """Ports of who read this server's binary log at the last look that has seen several."""
+        ports = self._read(files.READERS).split()
+        return frozenset(int(port) for port in ports if port.isdecimal() and len(port) < 6)
+
+    def note_readers(self, ports: frozenset[int]) -> None:
+        """Raises StateError."""
+        if ports != self.readers():
+            self._write(files.READERS, " ".join(map(str, sorted(ports))))
+
     def last_server(self) -> Process | None:
         """The mysqld of the last good check."""
         return self._read_process(files.MYSQLD)

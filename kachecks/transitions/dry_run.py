@@ -115,7 +115,7 @@ class DryServers(Servers):
         say(f"  would send SIGKILL to mysqld, pid {process.pid}")
         return True
 
-    def end_sessions(self, process: Process, peer: str) -> None:
+    def end_sessions(self, process: Process, peer: str, readers: frozenset[int]) -> None:
         """Nothing: a dry run does not wait for its end."""
 
     def end_sending(self, process: Process) -> None:

@@ -75,7 +75,9 @@ class OrderlyStop:
     def _sessions(self) -> Sessions | None:
         """None where this kernel, or this account, does not let us look."""
         with suppress(OSError):
-            return self._node.servers.end_sessions(self._process, self._node.config.peer)
+            return self._node.servers.end_sessions(
+                self._process, self._node.config.peer, self._node.marks.readers()
+            )
         return None
 
     def _nothing_is_left(self, sessions: Sessions) -> bool:

@@ -220,7 +220,12 @@ class SimulatedServers(Part, Servers):
     def is_there(self, socket: str) -> bool:  # noqa: ARG002
         return not self._node.server.shutting
 
-    def end_sessions(self, process: Process, peer: str) -> Sessions | None:  # noqa: ARG002
+    def end_sessions(
+        self,
+        process: Process,
+        peer: str,  # noqa: ARG002
+        readers: frozenset[int],  # noqa: ARG002
+    ) -> Sessions | None:
         self._program.point(FILE)
         if not self._lives(process):
             raise ProcessLookupError

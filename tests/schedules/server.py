@@ -232,7 +232,7 @@ class Server:
                 elif not each.commits and not _reads_the_log(each):
                     self.remove(number)
         left = len(self.connections)
-        return Sessions(Threads(left, 0, False), left, {"binlog.000001": self.own})
+        return Sessions(Threads(left, 0, False), left, 0, {"binlog.000001": self.own})
 
     def _end_of(self, pid: int) -> None:
         if self.alive and self.pid == pid:

@@ -7,9 +7,10 @@ import signal
 import threading
 import time
 
+from tests.lab.faults.binlog_reader import BinlogReader
 from tests.lab.faults.large_commit import LargeCommit
 from tests.lab.matrix.figures import Figures
-from tests.lab.matrix.scenario import Scenario, playing
+from tests.lab.matrix.scenario import SEMI_SYNC_TIMEOUT, Scenario, playing
 from tests.lab.observing.verify import Expect
 from tests.lab.pairs.commands import run
 from tests.lab.pairs.node import Node
@@ -50,6 +51,30 @@ def stopped_beside_idle_clients(flavour: Flavour) -> Figures:
         rows = {int(row["n"]) for row in scenario.b.sql("SELECT n FROM app.idle")}
         assert told <= rows, f"B opened without {sorted(told - rows)}, whose clients were told OK"
         scenario.note(f"{len(told)} of {IDLE} idle clients were told OK")
+        _ended_by_itself(scenario)
+        return scenario.end_on_b()
+
+
+def stopped_semi_sync(flavour: Flavour) -> Figures:
+    """With semi-synchronous replication: what B acknowledges is still read."""
+    with playing(flavour, semi_sync=SEMI_SYNC_TIMEOUT) as scenario:
+        scenario.fault("mysqld on A stopped, semi-sync")
+        _stop(scenario.a, SIGTERM)
+        scenario.b_opens_with_everything()
+        _ended_by_itself(scenario)
+        return scenario.end_on_b()
+
+
+def stopped_beside_a_reader(flavour: Flavour) -> Figures:
+    """Its binary log is also read by somebody else, whom a check has seen to do so."""
+    with playing(flavour) as scenario, BinlogReader(scenario.pair) as reader:
+        a = scenario.a
+        scenario.wait_until(lambda: reader.reads_from(a), 5, "a reader of A's binary log")
+        note = a.path("/run/kachecks/main.readers")
+        scenario.wait_until(note.exists, 10, "A's check to see both readers")
+        scenario.fault("mysqld on A stopped, and somebody else reads its binary log")
+        _stop(a, SIGTERM)
+        scenario.wait_for_write_on(scenario.b)
         _ended_by_itself(scenario)
         return scenario.end_on_b()
 

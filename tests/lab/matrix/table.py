@@ -46,7 +46,8 @@ LAST_ON_ALL = 8
 """The last number that is played on further generations of the two families, too."""
 
 _LONG = """
-1-half-sent 5-event 5-reader 6-slow-writes 29-tail 30-cpu-a 30-cpu-b 30-memory 30-disk
+1-half-sent 2-statement 2-reader 5-event 5-reader 6-slow-writes 29-tail
+30-cpu-a 30-cpu-b 30-memory 30-disk
 31-hung 31-killed
 32-log-full 32-log-stopped 32-run-full 32-var-full 32-var-read-only 32-var-hung
 33-refused 33-cut 34-lock-tables 34-ddl 34-row-lock 34-backup 34-backups 34-other 34-active
@@ -93,6 +94,9 @@ _ROWS = (
     Row(2, "statement", "mysqld stopped by SHUTDOWN", orderly.stopped, {"by": orderly.SHUTDOWN}),
     Row(2, "idle", "mysqld stopped, clients have transactions open",
         orderly.stopped_beside_idle_clients),
+    Row(2, "semi-sync", "row 2, semi-synchronous", orderly.stopped_semi_sync),
+    Row(2, "reader", "mysqld stopped, its binary log is read by somebody else, too",
+        orderly.stopped_beside_a_reader),
     Row(3, "", "mysqld hangs", mysqld.hung),
     Row(4, "", "power-off", power.a_off),
     Row(4, "semi-sync", "row 4, semi-synchronous", power.a_off_semi_sync),

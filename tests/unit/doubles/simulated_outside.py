@@ -240,7 +240,7 @@ class Servers(Part, node.Servers):
     def is_there(self, socket: str) -> bool:
         return self.world.time < self.socket_ends
 
-    def end_sessions(self, process: Process, peer: str) -> Sessions | None:
+    def end_sessions(self, process: Process, peer: str, readers: frozenset[int]) -> Sessions | None:
         self.world.happening("end sessions")
         if not self.may_take:
             raise PermissionError(1, "Operation not permitted")

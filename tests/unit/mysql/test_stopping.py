@@ -22,6 +22,7 @@ from kachecks.mysqld_process import Process, identify
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="takes sockets of another process")
 
 CLIENTS = 2
+NONE: frozenset[int] = frozenset()
 
 SERVER = f"""
 import ctypes, os, socket, sys, threading, time
@@ -121,7 +122,7 @@ def settled(mysqld: Mysqld, sockets: int) -> stopping.Sessions:
     """So many are left, within five seconds."""
     until = time.monotonic() + 5
     while True:
-        found = end_sessions(mysqld.process, "")
+        found = end_sessions(mysqld.process, "", NONE)
         assert found is not None
         if found.sockets == sockets or time.monotonic() > until:
             return found
@@ -130,7 +131,7 @@ def settled(mysqld: Mysqld, sockets: int) -> stopping.Sessions:
 
 def test_one_that_listens_is_let_alone(tmp_path: Path) -> None:
     with running(tmp_path) as mysqld:
-        assert end_sessions(mysqld.process, "") is None
+        assert end_sessions(mysqld.process, "", NONE) is None
         for client in mysqld.clients:
             client.sendall(b"COMMIT")
             assert client.recv(100) == b"OK COMMIT"
@@ -139,7 +140,7 @@ def test_one_that_listens_is_let_alone(tmp_path: Path) -> None:
 def test_who_is_idle_is_ended(tmp_path: Path) -> None:
     with running(tmp_path, "connection", "ib_pg_flush_co", "evt_sched") as mysqld:
         mysqld.stop()
-        found = end_sessions(mysqld.process, "")
+        found = end_sessions(mysqld.process, "", NONE)
         assert found is not None
         assert (found.threads, found.sockets) == (Threads(2, 0, False), 2)
         assert found.logs == {"binlog.000007": 158, "binlog.000006": 0}
@@ -154,7 +155,7 @@ def test_who_commits_is_told(tmp_path: Path) -> None:
         mysqld.stop()
         for client in mysqld.clients:
             client.sendall(b"COMMIT")
-        end_sessions(mysqld.process, "")
+        end_sessions(mysqld.process, "", NONE)
         assert [client.recv(100) for client in mysqld.clients] == [b"OK COMMIT"] * CLIENTS
         assert settled(mysqld, 0).threads.connections == 0
 
@@ -162,12 +163,22 @@ def test_who_commits_is_told(tmp_path: Path) -> None:
 def test_a_semi_synchronous_peer_goes_on_acknowledging(tmp_path: Path) -> None:
     with running(tmp_path, "connection", "ss_ack") as mysqld:
         mysqld.stop()
-        found = end_sessions(mysqld.process, "127.0.0.1")
+        found = end_sessions(mysqld.process, "127.0.0.1", NONE)
         assert found is not None
         assert found.threads == Threads(2, 0, True)
         assert mysqld.clients[-1].recv(100) == b"OK and nothing more"
         mysqld.clients[0].sendall(b"an acknowledgement")
         assert mysqld.clients[0].recv(100) == b"OK an acknowledgement"
+
+
+def test_who_is_known_to_read_the_binary_log(tmp_path: Path) -> None:
+    """By the port at its end."""
+    with running(tmp_path) as mysqld:
+        mysqld.stop()
+        port = mysqld.clients[0].getsockname()[1]
+        found = end_sessions(mysqld.process, "", frozenset({port, 1}))
+        assert found is not None
+        assert (found.sockets, found.known) == (CLIENTS, 1)
 
 
 def test_the_last_connections_are_cut(tmp_path: Path) -> None:
@@ -184,7 +195,7 @@ def test_the_last_connections_are_cut(tmp_path: Path) -> None:
 def test_a_thread_that_may_commit(tmp_path: Path, name: str) -> None:
     with running(tmp_path, "connection", name) as mysqld:
         mysqld.stop()
-        found = end_sessions(mysqld.process, "")
+        found = end_sessions(mysqld.process, "", NONE)
         assert found is not None
         assert found.may_commit
 
@@ -193,7 +204,7 @@ def test_a_server_that_does_not_name_its_threads(tmp_path: Path) -> None:
     """MySQL 5.7, MariaDB: nothing is done to its sessions."""
     with running(tmp_path, "mysqld") as mysqld:
         mysqld.stop()
-        assert end_sessions(mysqld.process, "") is None
+        assert end_sessions(mysqld.process, "", NONE) is None
         mysqld.clients[0].sendall(b"COMMIT")
         assert mysqld.clients[0].recv(100) == b"OK COMMIT"
 
@@ -202,7 +213,7 @@ def test_one_that_has_ended(tmp_path: Path) -> None:
     with running(tmp_path) as mysqld:
         pass
     with pytest.raises(OSError):
-        end_sessions(mysqld.process, "")
+        end_sessions(mysqld.process, "", NONE)
 
 
 def test_sockets_that_may_not_be_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,5 +222,5 @@ def test_sockets_that_may_not_be_taken(tmp_path: Path, monkeypatch: pytest.Monke
     with running(tmp_path) as mysqld:
         mysqld.stop()
         with pytest.raises(OSError) as caught:
-            end_sessions(mysqld.process, "")
+            end_sessions(mysqld.process, "", NONE)
         assert caught.value.errno == errno.ENOSYS

@@ -279,6 +279,19 @@ def test_heard(marks: TimedMarks) -> None:
     assert marks.heard_for() == 7
 
 
+def test_readers(marks: TimedMarks) -> None:
+    assert marks.readers() == frozenset()
+    for ports in (frozenset({40001, 40002}), frozenset({40001, 50003})):
+        marks.note_readers(ports)
+        assert marks.readers() == ports
+
+
+@pytest.mark.parametrize("text", ["x", "-1", "1.5", "9" * 5000, "\0"])
+def test_damaged_readers(tmp_path: Path, marks: TimedMarks, text: str) -> None:
+    (tmp_path / "main.readers").write_text(f"{text} 40001")
+    assert marks.readers() == {40001}
+
+
 def test_stopping(marks: TimedMarks) -> None:
     assert marks.stopping() is None
     for stopping in (Stopping(MYSQLD, 990.5, "1,0,1 binlog.000001:4 x"), Stopping(MYSQLD)):

@@ -14,9 +14,9 @@ from tests.unit.doubles.simulation import REFUSED, SIGKILL, SILENT, World
 LOGS = {"binlog.000001": 0, "relay-bin.000002": 400}
 """The world's A has received up to binlog.000001:0."""
 
-NOBODY = Sessions(Threads(0, 0, False), 0, LOGS)
-READER = Sessions(Threads(1, 0, False), 1, LOGS)
-CLIENT = Sessions(Threads(2, 0, False), 2, LOGS)
+NOBODY = Sessions(Threads(0, 0, False), 0, 0, LOGS)
+READER = Sessions(Threads(1, 0, False), 1, 0, LOGS)
+CLIENT = Sessions(Threads(2, 0, False), 2, 1, LOGS)
 MORE = READER._replace(logs={"binlog.000001": 1000})
 CUT = "end sending"
 
@@ -36,19 +36,24 @@ def let_finish(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("threads", "sockets", "may_commit"),
+    ("threads", "sockets", "known", "may_commit"),
     [
-        (Threads(0, 0, False), 0, False),
-        (Threads(1, 0, True), 1, False),
-        (Threads(2, 0, False), 2, True),
-        (Threads(0, 1, False), 0, True),
-        (Threads(1, 1, False), 1, True),
-        (Threads(1, 0, False), 0, True),  # the session of a client whose socket is closed
-        (Threads(0, 0, False), 1, True),  # one of the X Plugin
+        (Threads(0, 0, False), 0, 0, False),
+        (Threads(1, 0, True), 1, 0, False),
+        (Threads(2, 0, False), 2, 0, True),
+        (Threads(2, 0, False), 2, 1, True),
+        (Threads(2, 0, False), 2, 2, False),
+        (Threads(3, 0, False), 2, 2, True),
+        (Threads(0, 1, False), 0, 0, True),
+        (Threads(1, 1, False), 1, 1, True),
+        (Threads(1, 0, False), 0, 0, True),  # the session of a client whose socket is closed
+        (Threads(0, 0, False), 1, 1, True),  # one of the X Plugin
     ],
 )
-def test_whether_somebody_may_commit(threads: Threads, sockets: int, may_commit: bool) -> None:
-    assert Sessions(threads, sockets, {}).may_commit is may_commit
+def test_whether_somebody_may_commit(
+    threads: Threads, sockets: int, known: int, may_commit: bool
+) -> None:
+    assert Sessions(threads, sockets, known, {}).may_commit is may_commit
 
 
 @pytest.mark.parametrize(
