@@ -36,6 +36,11 @@ PEER_ANSWERS = 0.6
 """Seconds for the peer to take a connection, and again to answer."""
 
 
+HURRY = 1.0
+"""With fewer seconds (an isolated node, notify_stop) the peer is not asked: while its answer is waited
+for it would open by the clock, or keepalived would end this program."""
+
+
 class Stopped(NamedTuple):
     """How far a server that shuts down has come."""
 
@@ -53,6 +58,7 @@ class OrderlyStop:
     def __init__(self, node: Node, process: Process) -> None:
         self._node = node
         self._process = process
+        self._may_ask = True
         self._asked = Budget(node.clock, 0.0)
         self._received = ""  # how far the peer has, "" where it does not receive
 
@@ -62,6 +68,7 @@ class OrderlyStop:
         node, process = self._node, self._process
         if node.marks.stopping() == Stopping(process):
             return Stopped(True, FINISHED)
+        self._may_ask = budget.left() >= HURRY
         sessions: Sessions | None = None
         while not node.servers.wait_for_end(process, min(PAUSE, budget.left())):
             before, sessions = sessions, self._sessions()
@@ -99,7 +106,7 @@ class OrderlyStop:
     def _ask_peer(self) -> str:
         """File and offset in this server's binary log up to which the peer has received; "" where
         that is not known."""
-        if not self._asked.over:
+        if not self._may_ask or not self._asked.over:
             return self._received
         self._received = ""
         try:

@@ -20,6 +20,9 @@ CLIENT = Sessions(Threads(2, 0, False), 2, 1, LOGS)
 MORE = READER._replace(logs={"binlog.000001": 1000})
 CUT = "end sending"
 
+MOST_RUNS = 20
+"""Each waits for about five seconds."""
+
 
 def stopping(sessions: Sessions | None, **options: str) -> World:
     """B is marked open, refuses connections, and lives for ever."""
@@ -144,7 +147,9 @@ def test_another_server_is_not_taken_for_the_one_that_has_finished() -> None:
 def test_it_is_given_time_while_the_peer_receives(sessions: Sessions | None) -> None:
     """In one run after the other; then stuck_mysqld decides."""
     world = stopping(sessions, drain_timeout="20")
-    while not (outcome := run(world)).done:
+    for _ in range(MOST_RUNS):
+        if (outcome := run(world)).done:
+            break
         assert (outcome.outcome, outcome.why) == ("not closed", GETS_ON)
         assert SIGKILL not in world.log
         world.pass_time(1.0)
@@ -155,7 +160,9 @@ def test_it_is_given_time_while_the_peer_receives(sessions: Sessions | None) -> 
 def test_progress_counts() -> None:
     world = stopping(MORE, drain_timeout="20").but(a__arriving_until=60.0)
     world.servers.stopping = READER._replace(logs={"binlog.000001": 60000})
-    while not (outcome := run(world)).done:
+    for _ in range(MOST_RUNS):
+        if (outcome := run(world)).done:
+            break
         world.pass_time(1.0)
     assert outcome.why == FINISHED
     assert 60 < world.time < 66
@@ -178,6 +185,15 @@ def test_without_a_peer_that_receives_it_is_killed_as_ever(
     assert "has not ended" in ended(world, "killed").why
     assert 4 < world.time < 8
     assert CUT not in world.log
+
+
+@pytest.mark.parametrize("patience", [0.3, 1.0])
+def test_in_a_hurry_no_peer_is_asked(patience: float) -> None:
+    """An isolated node has a second: the other one opens by the clock."""
+    world = stopping(READER)
+    ended(world, "killed", patience=patience)
+    assert "A: connect" not in world.log
+    assert world.time < patience + 0.3
 
 
 def test_another_server_at_the_address_of_the_peer() -> None:
