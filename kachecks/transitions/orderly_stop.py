@@ -37,8 +37,8 @@ PEER_ANSWERS = 0.6
 
 
 HURRY = 1.0
-"""With fewer seconds (an isolated node, notify_stop) the peer is not asked: while its answer is waited
-for it would open by the clock, or keepalived would end this program."""
+"""With fewer seconds (an isolated node, notify_stop) the peer is not asked: while its answer is
+waited for it would open by the clock, or keepalived would end this program."""
 
 
 class Stopped(NamedTuple):
