@@ -22,6 +22,8 @@ SIGTERM, SHUTDOWN = "SIGTERM", "SHUTDOWN"
 IDLE = 20
 """Clients with an open transaction; each sends COMMIT within a second after the stop."""
 
+SLOW = ["tc", "qdisc", "add", "dev", "eth0", "root", "tbf", "burst", "512kb", "latency", "400ms"]
+
 APPLIED = 120.0
 """Seconds for B to receive and apply a large transaction."""
 
@@ -79,11 +81,18 @@ def stopped_beside_a_reader(flavour: Flavour) -> Figures:
         return scenario.end_on_b()
 
 
-def stopped_in_a_commit(flavour: Flavour, rows: int = 1 << 18, by: str = SIGTERM) -> Figures:
-    """It is let finish and send; B opens with every row whose client was told OK."""
+def stopped_in_a_commit(
+    flavour: Flavour, rows: int = 1 << 18, by: str = SIGTERM, link: str = ""
+) -> Figures:
+    """It is let finish and send; B opens with every row whose client was told OK.
+
+    `link`: what A's sends at most, such as "200mbit"; "": as it is.
+    """
     with playing(flavour) as scenario:
         commit = LargeCommit(scenario.pair, rows)
         scenario.pair.wait_until(lambda: _stands_by(scenario), 30, "B to be fit")
+        if link:
+            scenario.a.run([*SLOW, "rate", link])
         commit.begin()
         scenario.fault(f"mysqld on A stopped by {by}, {rows >> 10} MB are being committed")
         _stop(scenario.a, by)

@@ -54,7 +54,8 @@ _LONG = """
 34-our-lock 35-unable
 36-icmp 36-one-way 37-start 37-lock 37-asked 37-open
 38-failover 39-hung 40-tcp-killed 40-tcp-hung 40-tcp-cut-off 40-tcp-alone
-40-namespace-killed 40-namespace-cut-off 43-small 43-statement 43-switchover
+40-namespace-killed 40-namespace-cut-off 43-small 43-slow 43-statement
+43-switchover
 """
 BY_HAND = frozenset(_LONG.split())
 """Variants that `make test` has no time for: `make rows` plays them, in more than an hour."""
@@ -251,6 +252,8 @@ _ROWS = (
     Row(43, "", "mysqld stopped in a commit of 265 MB", orderly.stopped_in_a_commit),
     Row(43, "small", "mysqld stopped in a commit of 30 MB",
         orderly.stopped_in_a_commit, {"rows": 1 << 15}),
+    Row(43, "slow", "mysqld stopped in a commit of 130 MB, a link of 200 Mbit/s",
+        orderly.stopped_in_a_commit, {"rows": 1 << 17, "link": "200mbit"}),
     Row(43, "statement", "mysqld stopped by SHUTDOWN in a commit of 265 MB",
         orderly.stopped_in_a_commit, {"by": orderly.SHUTDOWN}),
     Row(43, "switchover", "switchover in a commit of 265 MB", orderly.switchover_in_a_commit),
