@@ -171,19 +171,35 @@ def wait(process: Process, seconds: float) -> bool:
     return not alive(process)
 
 
-def watch(process: Process, seconds: float) -> bool | None:
+LOOK_AT_SOCKET = 0.05
+"""Seconds between two looks for mysqld's socket, which it removes first when it shuts down. Its
+process may live on for ten more (MySQL 9.7)."""
+
+
+def watch(process: Process, seconds: float, socket: str = "") -> bool | None:
     """True the moment it ends, False after ``seconds``; None at once where only polling could tell.
+
+    Args:
+        socket: a file; False soon after it has been removed, too.
 
     By the time it has ended its sockets are closed, so whoever connects to them is refused. Needs
     pidfd_open(2): Linux 5.3.
     """
-    descriptor = _pidfd(process)
+    descriptor = pidfd(process)
     if descriptor is None:
         return None if alive(process) else True
     import select
+    import time
 
+    ends = time.monotonic() + seconds
     try:
-        return bool(select.select([descriptor], [], [], max(seconds, 0))[0])
+        while True:
+            left = max(ends - time.monotonic(), 0.0)
+            patience = min(left, LOOK_AT_SOCKET) if socket else left
+            if select.select([descriptor], [], [], patience)[0]:
+                return True
+            if patience == left or not os.path.exists(socket):
+                return False
     finally:
         os.close(descriptor)
 
@@ -202,7 +218,7 @@ def kill(process: Process) -> bool:
     if process.started == HIDDEN or identify(process.pid) == process._replace(started=HIDDEN):
         raise PermissionError(f"process {process.pid} is hidden from us")
 
-    descriptor = _pidfd(process)
+    descriptor = pidfd(process)
     if descriptor is None:
         if not alive(process):
             return False
@@ -217,7 +233,7 @@ def kill(process: Process) -> bool:
     return True
 
 
-def _pidfd(process: Process) -> int | None:
+def pidfd(process: Process) -> int | None:
     """A descriptor of that very process; None without pidfd_open or when it is gone."""
     try:
         descriptor = os.pidfd_open(process.pid)

@@ -36,6 +36,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kachecks.keepalived.process import Keepalived as Found
     from kachecks.mysql.disks import Disks
+    from kachecks.mysql.stopping import Sessions
     from kachecks.state.known_late import KnownLate
     from kachecks.state.maintenance import Maintenance
     from kachecks.state.maintenance_mark import MaintenanceMark
@@ -153,9 +154,29 @@ class Servers:
         """True as soon as it has ended, False after ``seconds``."""
         return mysqld_process.wait(process, seconds)
 
-    def watch(self, process: Process, seconds: float) -> bool | None:
-        """The same without any polling; None where the kernel cannot do that."""
-        return mysqld_process.watch(process, seconds)
+    def watch(self, process: Process, seconds: float, socket: str) -> bool | None:
+        """The same without polling its process, and False as soon as that socket has been removed;
+        None where the kernel cannot do that."""
+        return mysqld_process.watch(process, seconds, socket)
+
+    def is_there(self, socket: str) -> bool:
+        """That unix socket has not been removed."""
+        return os.path.exists(socket)
+
+    def end_sessions(self, process: Process, peer: str, readers: frozenset[int]) -> Sessions | None:
+        """Let no session of a mysqld that shuts down read on; what is left of them.
+
+        None where it still listens, or its threads cannot be told. Raises OSError.
+        """
+        from kachecks.mysql import stopping
+
+        return stopping.end_sessions(process, peer, readers)
+
+    def end_sending(self, process: Process) -> None:
+        """Cut the connections that such a mysqld has left. Raises OSError."""
+        from kachecks.mysql import stopping
+
+        stopping.end_sending(process)
 
     def kill(self, process: Process) -> bool:
         """SIGKILL to that very process; False when it was gone already."""

@@ -35,6 +35,7 @@ from kachecks.mysql.probe import (
     probe_identity,
     probe_replication,
     processlist,
+    readers_of,
 )
 from kachecks.mysql.session import Session, ask
 from kachecks.node import Node
@@ -142,6 +143,8 @@ def remember(node: Node, found: Findings, holder: bool) -> None:
 
     Raises StateError.
     """
+    if found.readers:
+        node.marks.note_readers(found.readers)
     last = node.marks.last_look()
     off = _peer_is_off(node) if holder and found.peer == ABSENT else False
     off = None if found.channels_unknown else off  # it may be connected
@@ -252,7 +255,13 @@ def _look_at_server(
         disk_full=disks.full,
         disk_read_only=disks.read_only,
         signs=stall.signs if seen or before.seen else None,
+        readers=_several(readers_of(rows)),
     )
+
+
+def _several(ports: frozenset[int]) -> frozenset[int]:
+    """The peer alone is known without a note."""
+    return ports if len(ports) > 1 else frozenset()
 
 
 def _held_up(

@@ -59,6 +59,7 @@ class Findings(NamedTuple):
     channels_unknown: bool = False  # this server has not told how it replicates
     peer_waits: bool = False  # the peer has said who it is, and not how it replicates
     unanswered: bool = False  # this server has not answered all that was asked beside the peer
+    readers: frozenset[int] = frozenset()  # ports of who reads the binary log here, if several do
     signs: Signs | None = None  # of writes that may be about to stall; None: nothing to remember
 
     @property

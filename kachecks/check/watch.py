@@ -58,9 +58,12 @@ def watch(node: Node, process: Process | None) -> Watched:
     elif seconds <= 0:
         why_not = f"this check has already taken {running:.2f} s"
     else:
-        died = node.servers.watch(process, seconds)
+        socket = _socket(node)
+        died = node.servers.watch(process, seconds, socket)
         if died:
             return Watched(True, f"mysqld (pid {process.pid}) has just died")
+        if died is False and socket and not node.servers.is_there(socket):
+            return Watched(True, f"mysqld (pid {process.pid}) has just closed its socket")
         late = node.clock.seconds_running() - running - seconds
         if died is False and late > OVERSLEPT:
             return Watched(True, f"this process was paused for {late:.1f} s")
@@ -69,3 +72,14 @@ def watch(node: Node, process: Process | None) -> Watched:
             return Watched(False, said)
         why_not = "pidfd_open(2) cannot be used here (Linux 5.3)"
     return Watched(False, f"mysqld is not watched until the next check: {why_not}")
+
+
+TMPFS = ("/run/", "/var/run/")
+"""Where a look at a file cannot hang with a disk."""
+
+
+def _socket(node: Node) -> str:
+    """The one by which mysqld has answered, if it can be looked for; it removes it first when it
+    shuts down."""
+    socket = node.marks.last_sockets()[0]
+    return socket if socket.startswith(TMPFS) else ""

@@ -143,7 +143,8 @@ KEYS = (
     Key(_K, "stuck_mysqld", one_of("kill", "leave"), "kill", "",
         "what to do with a mysqld that will not close its writes"),
     Key(_K, "drain_timeout", seconds(1, 3600), "30", "s",
-        "without progress of the applier, before on_drain_timeout applies"),
+        "without progress: of the applier, before on_drain_timeout applies; of a mysqld that shuts"
+        " down and whose replica receives, before stuck_mysqld does"),
     Key(_K, "on_drain_timeout", _REFUSE_OPEN, "refuse", "",
         "what a promotion does when the applier makes no progress"),
     Key(_K, "on_broken_replica", _REFUSE_OPEN, "refuse", "",

@@ -93,6 +93,14 @@ def processlist(session: Session, timeout: float) -> list[Row]:
     return ask(session, queries.PROCESSLIST, timeout, _processes)
 
 
+def readers_of(rows: list[Row]) -> frozenset[int]:
+    """Ports at the far ends of the connections that read the binary log, from a process list. Those
+    over a unix socket have none."""
+    hosts = (row["Host"] or "" for row in rows if (row["Command"] or "").startswith("Binlog Dump"))
+    ports = (host.rpartition(":")[2] for host in hosts)
+    return frozenset(int(port) for port in ports if port.isdecimal())
+
+
 def _processes(rows: list[Row]) -> list[Row]:
     for row in rows:
         number_of(row, "Id")

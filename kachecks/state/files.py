@@ -31,7 +31,7 @@ LOOK, VERDICT, TROUBLE, REFUSAL = "look", "verdict", "trouble", "refusal"
 PEER_SILENT, LOST, CUT_OFF, PEER = "peer_silent", "lost", "cut_off", "peer"
 HEARD = "heard"
 UNUSABLE, USABLE = "unusable", "usable"
-UNOPENED, SEMI_SYNC = "unopened", "semi_sync"
+UNOPENED, SEMI_SYNC, STOPPING, READERS = "unopened", "semi_sync", "stopping", "readers"
 """The endings of the files in the run directory: ``NAME.lock`` ..."""
 
 MAINTENANCE, ALONE, LATE, AUDIT_LOG = "maintenance", "alone", "late", "jsonl"

@@ -67,6 +67,15 @@ class Unopened(NamedTuple):
     promotions: int = 0  # which checks have started since, where no hook was at work
 
 
+class Stopping(NamedTuple):
+    """A mysqld that shuts down: since when it has not got on, or (with no state) that it can commit
+    nothing any more."""
+
+    process: Process
+    since: float = 0.0
+    state: str = ""
+
+
 class Look(NamedTuple):
     """What the last closer look found: at the peer, at the disks, at writes that hang."""
 
@@ -160,6 +169,31 @@ class Marks:
     def note_opening_told(self) -> None:
         """Remember that it tells so now. Raises StateError."""
         self._write(files.OPENED, self._read(files.OPEN))
+
+    def stopping(self) -> Stopping | None:
+        """What a demotion has last found of a mysqld that shuts down."""
+        process = self._read_process(files.STOPPING)
+        since, _, state = self._read(files.STOPPING).partition("\n")[2].partition(" ")
+        try:
+            return None if process is None else Stopping(process, self._moment(since), state)
+        except ValueError:
+            return None
+
+    def remember_stopping(self, stopping: Stopping) -> None:
+        """Raises StateError."""
+        process, since, state = stopping
+        text = f"{process.pid} {process.started}\n{since:.3f} {state}"
+        self._write(files.STOPPING, text)
+
+    def readers(self) -> frozenset[int]:
+        """Ports of who read this server's binary log at the last look that has seen several."""
+        ports = self._read(files.READERS).split()
+        return frozenset(int(port) for port in ports if port.isdecimal() and len(port) < 6)
+
+    def note_readers(self, ports: frozenset[int]) -> None:
+        """Raises StateError."""
+        if ports != self.readers():
+            self._write(files.READERS, " ".join(map(str, sorted(ports))))
 
     def last_server(self) -> Process | None:
         """The mysqld of the last good check."""

@@ -25,6 +25,7 @@ from kachecks.mysqld_process import Process
 from kachecks.node import Node
 from kachecks.state.files import StateError
 from kachecks.transitions.closing import Closed, Closing, NotClosed
+from kachecks.transitions.orderly_stop import ENDED, OrderlyStop
 from kachecks.transitions.record import Outcome, Steps
 from kachecks.transitions.semi_sync import note, switch_on_again
 
@@ -206,14 +207,16 @@ def _wait_for_death(
     if cut_off:
         return _not_closed(f"{refusal}, {cut_off}")
     known = process is not None and process.known
-    if process and known and not node.servers.wait_for_end(process, budget.left()):
-        why = f"{refusal}, but pid {process.pid} has not ended"
-        return _last_resort(node, steps, last_look, why, try_again=0.0)
+    stopped = OrderlyStop(node, process).wait(budget) if process and known else ENDED
+    if stopped.gets_on and mark is not None:
+        return _not_closed(stopped.why)
+    if not stopped.done:
+        return _last_resort(node, steps, last_look, f"{refusal}, but {stopped.why}", try_again=0.0)
     if mark is not None:
         _unmark(node)
     steps.done("wait for mysqld's end")
-    why = "mysqld has ended"
-    return Outcome("demote", "dead", why, done=True, changed=mark is not None)
+    outcome = "dead" if stopped == ENDED else "closed"
+    return Outcome("demote", outcome, stopped.why, done=True, changed=mark is not None)
 
 
 def _last_resort(node: Node, steps: Steps, last_look: float, why: str, try_again: float) -> Outcome:

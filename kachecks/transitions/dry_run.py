@@ -115,6 +115,12 @@ class DryServers(Servers):
         say(f"  would send SIGKILL to mysqld, pid {process.pid}")
         return True
 
+    def end_sessions(self, process: Process, peer: str, readers: frozenset[int]) -> None:
+        """Nothing: a dry run does not wait for its end."""
+
+    def end_sending(self, process: Process) -> None:
+        """Nothing."""
+
     def wait_for_end(self, process: Process, seconds: float) -> bool:
         """Print it."""
         say(f"  would wait up to {seconds:g} s for pid {process.pid} to end")

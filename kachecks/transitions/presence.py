@@ -9,7 +9,7 @@ one that cannot be asked.
 from __future__ import annotations
 
 from kachecks.mysql.facts import Channel
-from kachecks.mysql.probe import processlist
+from kachecks.mysql.probe import processlist, readers_of
 from kachecks.mysql.session import Session
 from kachecks.node import Node
 from kachecks.transitions.refusal import Refusal
@@ -94,13 +94,7 @@ def still_connected(node: Node, session: Session, channels: tuple[Channel, ...])
 
     Raises SessionError, OSError.
     """
-    rows = processlist(session, STATEMENT)
-    dumping = [
-        (row["Host"] or "").rpartition(":")[2]
-        for row in rows
-        if (row["Command"] or "").startswith("Binlog Dump")
-    ]
-    ports = {int(port) for port in dumping if port.isdecimal()}  # none over a unix socket
+    ports = readers_of(processlist(session, STATEMENT))
     if ports and ports & node.servers.connections_from_peer():
         return True
     return any(channel.receiving for channel in channels)

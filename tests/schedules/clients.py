@@ -105,7 +105,7 @@ class Clients:
     def long_write(self, node: Node, seconds: float, stubborn: bool) -> None:
         """A statement that SET GLOBAL read_only waits for; stubborn: it cannot be killed."""
         server, now = node.server, self.world.scheduler.now
-        if not server.runs or not server.open:
+        if not (server.runs and server.open and server.listening):
             return
         writer = Client("app", "Query", "10.0.0.9:5")
         writer.blocks, writer.since = True, now
@@ -116,7 +116,7 @@ class Clients:
     def statement(self, node: Node, age: float, state: str, seconds: float, commit: float) -> None:
         """A statement that began ``age`` seconds ago, goes on, and then commits for that long."""
         server, now = node.server, self.world.scheduler.now
-        if not server.runs or not server.open:
+        if not (server.runs and server.open and server.listening):
             return
         writer = Client("app", "Query", "10.0.0.9:7")
         writer.blocks, writer.since, writer.state = True, now - age, state

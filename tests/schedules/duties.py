@@ -53,6 +53,7 @@ class Duties:
         self.world, self.fail = world, fail
         self.scheduler = world.scheduler
         self.calm = False  # nothing is wrong, so nothing may move
+        self.orderly = False  # a server is stopped in order, and nothing else is wrong
         self.alone_since = 0.0  # 0, or: one node is off, and a silent witness is all that is wrong
         self.fault_at = 0.0
         self._served_at = 0.0
@@ -69,6 +70,20 @@ class Duties:
         if self.alone_since and self.scheduler.now - self.alone_since > ALONE:
             self.fail(f"8: the other node is off, and {what}")
 
+    # --- a server that is stopped in order ---
+
+    def killed(self, server: Server) -> None:
+        """By one of our programs."""
+        if self.orderly and server.shutting:
+            self.fail(f"12: the server of {server.node.name} gets on with its end, and is killed")
+
+    def _has_all(self, node: Node) -> None:
+        lacking = node.other.server.own - node.server.applied
+        if self.orderly and lacking > 0:
+            self.fail(
+                f"12: {node.name} opens, and lacks {lacking} of a server that had time to end"
+            )
+
     # --- a standby that is known to be late ---
 
     def asked(self, server: Server, session: SimulatedSession, sql: str) -> None:
@@ -84,6 +99,7 @@ class Duties:
     def opening(self, server: Server, session: SimulatedSession) -> None:
         """Right before."""
         node, now = server.node, self.scheduler.now
+        self._has_all(node)
         seen = self._seen[node.index]
         if seen and node.config.on_stale_replica != "open":
             last, _, received = seen[-1]

@@ -314,7 +314,7 @@ def heal(world: World) -> None:
         node.server.denies = 0
         node.disk_is_full = False
         node.server.apply_lag = 0.004
-        node.receiver.delay = 0.001
+        node.receiver.delay, node.receiver.sending = 0.001, 0.0
         node.server.lacks = ""
         node.server.let_status_wait(False)
         node.disk_takes = None

@@ -267,6 +267,7 @@ class Watch:
         """SIGKILL from one of our programs."""
         server = node.server
         self.duties.moved(f"{program.name} on {node.name} kills mysqld")
+        self.duties.killed(server)
         if not server.ever_open:
             self.fail(f"6: {program.name} on {node.name} kills a mysqld that never was open")
         self._note_paths()

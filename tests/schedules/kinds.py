@@ -55,6 +55,8 @@ KINDS = {
     "calm_status_waits": Kind(0.005, calm(status_waits, OFF), joins=False),
     "status_waits": Kind(0.02, troubles.status_waits, joins=True),
     "late_and_status_waits": Kind(0.01, troubles.late_and_status_waits, joins=False),
+    "orderly": Kind(0.02, troubles.orderly, joins=False),
+    "orderly_and_more": Kind(0.03, troubles.orderly_and_more, joins=True),
 }
 """A new one goes to the end, so that the others keep their seeds."""
 

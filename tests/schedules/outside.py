@@ -14,7 +14,8 @@ from kachecks.bounded import Clock
 from kachecks.keepalived.process import KeepalivedError
 from kachecks.mysql.disks import PATIENCE, Disks
 from kachecks.mysql.session import Unreachable
-from kachecks.mysqld_process import Process
+from kachecks.mysql.stopping import Sessions
+from kachecks.mysqld_process import LOOK_AT_SOCKET, Process
 from kachecks.network.link import Network
 from kachecks.node import Keepalived, Node, Outside, Servers, Voice
 from kachecks.report import LOG_PATIENCE
@@ -185,7 +186,7 @@ class SimulatedServers(Part, Servers):
         return server.process if server.alive and session.server_pid() == server.pid else None
 
     def sockets_of(self, session: Any) -> tuple[str, str]:  # noqa: ARG002 - the same signature
-        return "/s.sock", ""
+        return "/run/s.sock", ""
 
     def listens(self, process: Process, socket: str) -> bool:  # noqa: ARG002
         return self.alive(process) and self._node.server.listening
@@ -208,8 +209,32 @@ class SimulatedServers(Part, Servers):
         program.wait(max(seconds, 0.0))
         return not self._lives(process)
 
-    def watch(self, process: Process, seconds: float) -> bool | None:
-        return self.wait_for_end(process, seconds)
+    def watch(self, process: Process, seconds: float, socket: str) -> bool | None:
+        scheduler = self._program.scheduler
+        ends = scheduler.now + seconds
+        while not self.wait_for_end(process, min(LOOK_AT_SOCKET, ends - scheduler.now)):
+            if scheduler.now >= ends or (socket and not self.is_there(socket)):
+                return False
+        return True
+
+    def is_there(self, socket: str) -> bool:  # noqa: ARG002
+        return not self._node.server.shutting
+
+    def end_sessions(
+        self,
+        process: Process,
+        peer: str,  # noqa: ARG002
+        readers: frozenset[int],  # noqa: ARG002
+    ) -> Sessions | None:
+        self._program.point(FILE)
+        if not self._lives(process):
+            raise ProcessLookupError
+        return self._node.server.end_sessions()
+
+    def end_sending(self, process: Process) -> None:
+        self._program.point(FILE)
+        if self._lives(process):
+            self._node.other.receiver.source_died()
 
     def kill(self, process: Process) -> bool:
         self._program.point(FILE)

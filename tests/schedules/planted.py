@@ -1,6 +1,6 @@
 """Bugs to plant in the real code, to prove that the schedules find them.
 
-(a) to (r) are the mistakes that are easy to make, each seen in earlier drafts or in other suites.
+(a) to (u) are the mistakes that are easy to make, each seen in earlier drafts or in other suites.
 The words after them take one rule of the design away; what the schedules never need is to be
 proposed for removal.
 """
@@ -22,11 +22,19 @@ from kachecks.check import (
     unopened,
     verdict,
 )
-from kachecks.mysql import positions, queries
+from kachecks.mysql import positions, queries, stopping
 from kachecks.mysql.probe import probe, probe_access
 from kachecks.state.files import Lock
 from kachecks.state.marks import Marks
-from kachecks.transitions import demotion, giving_way, peer, peer_search, promotion, reconcile
+from kachecks.transitions import (
+    demotion,
+    giving_way,
+    orderly_stop,
+    peer,
+    peer_search,
+    promotion,
+    reconcile,
+)
 from kachecks.transitions import sessions as promotion_sessions
 from kachecks.transitions.presence import must_see_a_witness
 from kachecks.transitions.record import Steps
@@ -100,6 +108,12 @@ def _stalled_by_age(_before: Any, seen: Any, progress: Any, now: float) -> Any:
     """One look at the age of a statement, or at a disk."""
     old = [each for each in seen if now - each.began >= stalled.STALLED_AFTER]
     return stalled.Stall(old[0].what if old else "", signs=stalled.Signs(seen, progress))
+
+
+def _wait_for_end(stop: Any, budget: Any) -> Any:
+    if stop._node.servers.wait_for_end(stop._process, budget.left()):
+        return orderly_stop.ENDED
+    return orderly_stop.Stopped(False, "it has not ended")
 
 
 def _end_by_its_error(_sessions: Any, error: Exception) -> None:
@@ -197,6 +211,18 @@ BUGS: dict[str, tuple[str, list[tuple[Any, str, Any]]]] = {
     "r": (
         "looks that each leave a session waiting",
         [(look, "must_not_be_stuck", _nothing), (deep_look, "must_not_be_stuck", _nothing)],
+    ),
+    "s": (
+        "a server that shuts down, and is killed when fence_timeout is over",
+        [(orderly_stop.OrderlyStop, "wait", _wait_for_end)],
+    ),
+    "t": (
+        "a server that shuts down, and is cut off before the peer has its last commits",
+        [(stopping.Sessions, "all_sent", lambda *_: True)],
+    ),
+    "u": (
+        "a server that shuts down, and counts as finished while a client commits",
+        [(stopping.Sessions, "may_commit", False)],
     ),
 }
 

@@ -39,6 +39,8 @@ class Receiver:
         self.connection: Connection | None = None
         self.lost: list[Connection] = []  # of which the source does not know yet that they ended
         self.delay = 0.002
+        self.sending = 0.0  # seconds that its source needs for each transaction ...
+        self._in_vain: set[int] = set()  # ... and connections whose source died meanwhile
         self.ever_connected = False  # since its server has started
         self.trouble = ""  # stopped, refused (1130), purged (1236), silent
         self._port = 50000
@@ -127,12 +129,12 @@ class Receiver:
         connection.heard = self.scheduler.now
         if source.own > max(connection.sent, self.node.server.received):
             connection.sent = source.own
-            connection.arrives = self.scheduler.now + self.delay
+            connection.arrives = self.scheduler.now + self.delay + self.sending
             self.scheduler.at(connection.arrives, self._arrive, connection, source.own)
 
     def _arrive(self, connection: Connection, number: int) -> None:
         """Sent while the connection was whole; a server that stands still reads it later."""
-        if connection is self.connection:
+        if connection is self.connection and connection.port not in self._in_vain:
             server = self.node.server
             server.when_running(lambda: server.receive(number, server.pid))
 
@@ -153,6 +155,11 @@ class Receiver:
             self._attempt += 1
             self._try(self._attempt)
 
+    @property
+    def is_being_sent(self) -> bool:
+        """Something is on its way to it."""
+        return self.connection is not None and self.connection.arrives > self.scheduler.now
+
     # --- the connection ---
 
     def source_died(self) -> None:
@@ -161,6 +168,9 @@ class Receiver:
         if connection is None:
             return
         connection.established_there = False
+        if self.sending:
+            self._in_vain.add(connection.port)
+            connection.arrives = self.scheduler.now
         if self.node.world.links.sql(self.node.other, self.node):
             # The end comes after what was sent before it.
             self.scheduler.at(connection.arrives + 0.0005, self._ended, connection)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Union
 from kachecks.mysql import queries
 from kachecks.mysql.facts import Row, Version
 from kachecks.mysql.session import ServerError
+from kachecks.mysql.stopping import Sessions, Threads
 from kachecks.mysqld_process import Process
 from tests.gtid_sets import subtract
 from tests.rows import rows
@@ -97,6 +98,7 @@ class Server:
         self.pid = 0
         self.booted_at = 0.0
         self.alive = self.listening = self.shutting = False
+        self.names_threads = False  # so that what it is at while it shuts down can be told
         self.halts = 0  # SIGSTOP, and its host standing still: it runs at 0
         self.open = self.ever_open = False
         self.own = self.received = self.applied = 0
@@ -178,7 +180,13 @@ class Server:
     @property
     def can_commit(self) -> bool:
         """A write may still be acknowledged by it, now or when it wakes up."""
-        return self.alive and self.open
+        return self.alive and self.open and not self.can_commit_no_more
+
+    @property
+    def can_commit_no_more(self) -> bool:
+        """It shuts down, and no client is connected."""
+        shuts_down = self.shutting and self.names_threads
+        return shuts_down and all(map(_reads_the_log, self.clients()))
 
     def boot(self, seconds: float) -> None:
         """A new process, closed; it listens after so many seconds."""
@@ -208,14 +216,31 @@ class Server:
         """A clean stop: the port is closed now, the process ends later and may commit till then."""
         if self.alive and not self.shutting:
             self.listening, self.shutting = False, True
+            if self.names_threads:
+                self.node.receiver.stop()
             self.node.say(f"mysqld shuts down, for {seconds:.2f} s")
             self.scheduler.after(seconds, self._end_of, self.pid)
+
+    def end_sessions(self) -> Sessions | None:
+        """Sessions that are idle end as soon as they cannot read on."""
+        if self.listening or not self.names_threads:
+            return None
+        if not self.halts:
+            for number, each in list(self.connections.items()):
+                if not isinstance(each, Client):
+                    each.end_on_server()
+                elif not each.commits and not _reads_the_log(each):
+                    self.remove(number)
+        left = len(self.connections)
+        return Sessions(Threads(left, 0, False), left, 0, {"binlog.000001": self.own})
 
     def _end_of(self, pid: int) -> None:
         if self.alive and self.pid == pid:
             if self.halts:
                 self.missed.append(lambda: self._end_of(pid))
-            elif any(each.commits for each in self.clients()):  # it is let finish
+            elif any(each.commits for each in self.clients()) or (
+                self.names_threads and self.node.other.receiver.is_being_sent
+            ):  # it is let finish
                 self.scheduler.after(0.1, self._end_of, pid)
             else:
                 self.die("has ended")
@@ -387,6 +412,8 @@ class Server:
                 "Last_SQL_Errno": str(self.applier_errno),
                 "Last_SQL_Error": "Duplicate entry '25'" if self.applier_errno else "",
                 "Source_UUID": other.server.uuid,
+                "Source_Log_File": "binlog.000001",
+                "Read_Source_Log_Pos": str(self.received),
                 "Retrieved_Gtid_Set": self.gtids(other.server.uuid, self.received),
                 "Seconds_Behind_Source": None if lag is None else str(lag),
             }
@@ -553,6 +580,10 @@ class Server:
 
 
 WRITES = frozenset({queries.OPEN_WRITES, queries.close_writes(VERSION)})
+
+
+def _reads_the_log(client: Client) -> bool:
+    return client.command.startswith("Binlog Dump")
 
 
 def _row(number: int, user: str, host: str, command: str, seconds: str, state: str) -> Row:

@@ -238,6 +238,37 @@ def commits(scene: Scene) -> None:
         )  # fmt: skip
 
 
+def orderly(scene: Scene) -> None:
+    """The active server is stopped in order, as it commits and sends: neither takes no time."""
+    draw, world = scene.random, scene.faults.world
+    scene.alone()
+    for node in world.nodes:
+        node.server.names_threads = True
+    scene.standby.receiver.sending = draw.choice((0.01, 1.0, 4.0, 9.0)) * draw.uniform(0.5, 1)
+    at, commit = draw.uniform(0.5, 3), draw.uniform(0.1, 9)
+    scene.faults.add(
+        at, f"a commit of {commit:.1f} s on {scene.active.name}",
+        lambda: world.clients.statement(scene.active, 0.1, "update", 0.0, commit),
+    )  # fmt: skip
+    scene.faults.shut_down(scene.active, at + draw.uniform(0.01, 1), draw.uniform(1, 10))
+    scene.over(30.0)
+    world.watch.duties.orderly = True
+
+
+def orderly_and_more(scene: Scene) -> None:
+    """The same beside the common faults."""
+    draw, world = scene.random, scene.faults.world
+    for node in world.nodes:
+        node.server.names_threads = True
+    node, commit = draw.choice((scene.active, scene.active, scene.standby)), draw.uniform(0.1, 6)
+    at = draw.uniform(0.1, 6)
+    scene.faults.add(
+        at, f"a commit of {commit:.1f} s on {node.name}",
+        lambda: world.clients.statement(node, 0.1, "update", 0.0, commit),
+    )  # fmt: skip
+    scene.faults.shut_down(node, at + draw.uniform(0.0, 1), draw.uniform(0.2, 10))
+
+
 def starved(scene: Scene) -> None:
     """A node gets little of its CPU."""
     draw = scene.random

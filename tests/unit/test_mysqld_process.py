@@ -197,6 +197,19 @@ def test_watching(start: Start) -> None:
     assert process.wait(2) == -signal.SIGKILL
 
 
+def test_watching_a_socket(start: Start, tmp_path: Path) -> None:
+    """A server that shuts down removes it first."""
+    file = tmp_path / "mysqld.sock"
+    file.touch()
+    process = identified(start())
+    assert watch(process, 0.1, str(file)) is False
+    threading.Timer(0.2, file.unlink).start()
+    begun = time.monotonic()
+    assert watch(process, 10, str(file)) is False
+    assert 0.2 <= time.monotonic() - begun < 5
+    assert not file.exists()
+
+
 def test_watching_without_pidfd(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would take polling, which a check must not do."""
     monkeypatch.delattr(os, "pidfd_open")

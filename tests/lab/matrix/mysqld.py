@@ -49,17 +49,6 @@ def killed_semi_sync(flavour: Flavour) -> Figures:
         return scenario.end_on_b()
 
 
-def stopped(flavour: Flavour) -> Figures:
-    """Stopped cleanly under write load: it is gone before the VIP leaves."""
-    with playing(flavour) as scenario:
-        with WatchedRelease(scenario.a) as release:
-            scenario.fault("mysqld on A stopped")
-            scenario.a.kill_mysqld(signal.SIGTERM)
-            scenario.wait_for_write_on(scenario.b)
-        release.must_have_come_after_mysqld()
-        return scenario.end_on_b()
-
-
 def hung(flavour: Flavour, beside: Beside = nullcontext) -> Figures:
     """SIGSTOP, SIGCONT 15 s later: A's mysqld is killed before the VIP leaves."""
     with playing(flavour) as scenario, beside(scenario):

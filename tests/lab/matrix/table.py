@@ -26,6 +26,7 @@ from tests.lab.matrix import (
     keepalived,
     logins,
     mysqld,
+    orderly,
     pause,
     power,
     reach,
@@ -45,14 +46,16 @@ LAST_ON_ALL = 8
 """The last number that is played on further generations of the two families, too."""
 
 _LONG = """
-1-half-sent 5-event 5-reader 6-slow-writes 29-tail 30-cpu-a 30-cpu-b 30-memory 30-disk
+1-half-sent 2-statement 2-reader 5-event 5-reader 6-slow-writes 29-tail
+30-cpu-a 30-cpu-b 30-memory 30-disk
 31-hung 31-killed
 32-log-full 32-log-stopped 32-run-full 32-var-full 32-var-read-only 32-var-hung
 33-refused 33-cut 34-lock-tables 34-ddl 34-row-lock 34-backup 34-backups 34-other 34-active
 34-our-lock 35-unable
 36-icmp 36-one-way 37-start 37-lock 37-asked 37-open
 38-failover 39-hung 40-tcp-killed 40-tcp-hung 40-tcp-cut-off 40-tcp-alone
-40-namespace-killed 40-namespace-cut-off
+40-namespace-killed 40-namespace-cut-off 43-small 43-slow 43-statement
+43-switchover
 """
 BY_HAND = frozenset(_LONG.split())
 """Variants that `make test` has no time for: `make rows` plays them, in more than an hour."""
@@ -88,7 +91,13 @@ _ROWS = (
     Row(1, "", "mysqld killed", mysqld.killed),
     Row(1, "semi-sync", "row 1, semi-synchronous", mysqld.killed_semi_sync),
     Row(1, "half-sent", "mysqld killed as it sends a large transaction", half_sent.killed),
-    Row(2, "", "mysqld stopped", mysqld.stopped),
+    Row(2, "", "mysqld stopped", orderly.stopped),
+    Row(2, "statement", "mysqld stopped by SHUTDOWN", orderly.stopped, {"by": orderly.SHUTDOWN}),
+    Row(2, "idle", "mysqld stopped, clients have transactions open",
+        orderly.stopped_beside_idle_clients),
+    Row(2, "semi-sync", "row 2, semi-synchronous", orderly.stopped_semi_sync),
+    Row(2, "reader", "mysqld stopped, its binary log is read by somebody else, too",
+        orderly.stopped_beside_a_reader),
     Row(3, "", "mysqld hangs", mysqld.hung),
     Row(4, "", "power-off", power.a_off),
     Row(4, "semi-sync", "row 4, semi-synchronous", power.a_off_semi_sync),
@@ -240,6 +249,14 @@ _ROWS = (
         cut_off.a_cut_off, {"reach": reach.from_another_namespace}),
     Row(40, "wrong-socket", "a typo in `socket =` on A", unknown_process.wrong_socket),
     Row(41, "", "the witness silent while B is off", power.b_off_witness_silent),
+    Row(43, "", "mysqld stopped in a commit of 265 MB", orderly.stopped_in_a_commit),
+    Row(43, "small", "mysqld stopped in a commit of 30 MB",
+        orderly.stopped_in_a_commit, {"rows": 1 << 15}),
+    Row(43, "slow", "mysqld stopped in a commit of 130 MB, a link of 200 Mbit/s",
+        orderly.stopped_in_a_commit, {"rows": 1 << 17, "link": "200mbit"}),
+    Row(43, "statement", "mysqld stopped by SHUTDOWN in a commit of 265 MB",
+        orderly.stopped_in_a_commit, {"by": orderly.SHUTDOWN}),
+    Row(43, "switchover", "switchover in a commit of 265 MB", orderly.switchover_in_a_commit),
 )
 # fmt: on
 ROWS = {row.name: row for row in _ROWS}

@@ -193,6 +193,19 @@ def test_a_broken_channel_from_a_third_server_makes_no_peer_unfit(version: str) 
     assert look(active(version).but(a__third=True)) == FIT
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_who_reads_the_binary_log_beside_the_peer(version: str) -> None:
+    """Known while it answers, for when it shuts down."""
+    world = active(version)
+    assert look(world).readers == frozenset()
+    for client in (Client("cdc", "Binlog Dump", "db9:40001"), Client("app", "Sleep", "db9:40002")):
+        world.b.add(client)
+    found = look(world)
+    assert found.readers == {40001, 50000}
+    remember(world.node, found, True)
+    assert world.node.marks.readers() == found.readers
+
+
 def test_a_peer_that_is_closed_for_most_is_not_fit() -> None:
     """read_only alone: administrators still write there."""
     assert not look(active(MARIADB12).but(a__read_only="ON")).peer_fit

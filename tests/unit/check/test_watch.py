@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from kachecks.check.watch import ENDED_BY, OVERSLEPT, SETTLED, WITH_WITNESS, Watched, watch
+from kachecks.check.watch import (
+    ENDED_BY,
+    OVERSLEPT,
+    SETTLED,
+    WITH_WITNESS,
+    Watched,
+    watch,
+)
 from kachecks.mysqld_process import Process
 from tests.unit.doubles.simulation import World
 
@@ -66,8 +73,8 @@ def test_a_host_that_was_paused_looks_again(late: float, again: bool) -> None:
     world = running()
     watches = world.servers.watch
 
-    def paused(process: Process, seconds: float) -> bool | None:
-        died = watches(process, seconds)
+    def paused(process: Process, seconds: float, socket: str) -> bool | None:
+        died = watches(process, seconds, socket)
         world.pass_time(late)
         return died
 
@@ -109,3 +116,20 @@ def test_not_at_all(spoil: Any, process: Process | None, why: str) -> None:
     found, seconds = watched(world, process)
     assert (found.look_again, seconds) == (False, 0)
     assert found.said.startswith(f"mysqld is not watched until the next check: {why}")
+
+
+@pytest.mark.parametrize(
+    ("socket", "seen"), [("/run/mysqld/mysqld.sock", True), ("/var/lib/mysql/mysql.sock", False)]
+)
+def test_it_ends_soon_after_mysqld_has_closed_its_socket(socket: str, seen: bool) -> None:
+    """A server that shuts down removes it first, and lives on for seconds. It is not looked for on
+    a disk, which may hang."""
+    world = running()
+    world.node.marks.remember_server(SERVER, True, (socket, "/bound.sock"))
+    world.but(servers__socket_ends=0.3)
+    found, _ = watched(world)
+    if seen:
+        assert found == (True, "mysqld (pid 4712) has just closed its socket")
+        assert world.time == pytest.approx(0.3)
+    else:
+        assert not found.look_again

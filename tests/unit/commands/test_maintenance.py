@@ -21,7 +21,7 @@ from kachecks.state.files import Disk, Files, StateError
 from kachecks.state.maintenance import Maintenance
 from kachecks.state.maintenance_mark import MaintenanceMark, in_local_time
 from tests.unit.doubles.option_files import OsOf
-from tests.unit.doubles.simulation import CLOSED, OPEN, REFUSED, World
+from tests.unit.doubles.simulation import CLOSED, OPEN, REFUSED, SERVER, World
 
 HOUR = 3600.0
 
@@ -186,7 +186,7 @@ def test_an_active_node_keeps_the_vip() -> None:
 
 
 def test_a_dead_server_leaves_all_the_same() -> None:
-    world = node_of_a_pair(vip=True).but(b__trouble=REFUSED)
+    world = node_of_a_pair(vip=True).but(b__trouble=REFUSED, servers__dead={SERVER})
     assert verdict(world) == ("MYSQLD_DOWN", 10)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kachecks import bounded, node
 from kachecks.mysql.disks import Disks
 from kachecks.mysql.session import NoAnswer, Refused, Unreachable
+from kachecks.mysql.stopping import Sessions
 from kachecks.mysqld_process import Process
 from kachecks.network import link
 from kachecks.state import files
@@ -171,6 +172,9 @@ class Servers(Part, node.Servers):
     process_known = True  # False: over TCP, or in another pid namespace
     listening = ""  # as what B's mysqld has bound the socket on which it listens
     may_kill = True
+    stopping: Sessions | None = None  # of B's mysqld; None: nothing tells what it is at
+    may_take = True  # its sockets, from another process
+    socket_ends = float("inf")  # when B's mysqld removes it
     disks = Disks()
 
     def __init__(self, world: World) -> None:
@@ -230,8 +234,22 @@ class Servers(Part, node.Servers):
             self.world.pass_time(min(seconds, max(left, 0)))
         return not self.alive(process)
 
-    def watch(self, process: Process, seconds: float) -> bool | None:
+    def watch(self, process: Process, seconds: float, socket: str) -> bool | None:
+        if socket and self.socket_ends < self.world.time + seconds:
+            seconds = max(self.socket_ends - self.world.time, 0.0)
         return self.wait_for_end(process, seconds) if self.pidfd else None
+
+    def is_there(self, socket: str) -> bool:
+        return self.world.time < self.socket_ends
+
+    def end_sessions(self, process: Process, peer: str, readers: frozenset[int]) -> Sessions | None:
+        self.world.happening("end sessions")
+        if not self.may_take:
+            raise PermissionError(1, "Operation not permitted")
+        return self.stopping
+
+    def end_sending(self, process: Process) -> None:
+        self.world.event("end sending")
 
     def kill(self, process: Process) -> bool:
         if not self.may_kill:

@@ -10,7 +10,7 @@ import pytest
 from kachecks.bounded import Clock
 from kachecks.mysqld_process import Process
 from kachecks.state.files import Files, StateError
-from kachecks.state.marks import LEAVING_IS_FRESH, GaveWay, Known, Look, Marks
+from kachecks.state.marks import LEAVING_IS_FRESH, GaveWay, Known, Look, Marks, Stopping
 
 MYSQLD, ANOTHER = Process(4711, 1000), Process(4712, 2000)
 BY_TCP = Process(0, 1_790_000_000)
@@ -279,7 +279,28 @@ def test_heard(marks: TimedMarks) -> None:
     assert marks.heard_for() == 7
 
 
+def test_readers(marks: TimedMarks) -> None:
+    assert marks.readers() == frozenset()
+    for ports in (frozenset({40001, 40002}), frozenset({40001, 50003})):
+        marks.note_readers(ports)
+        assert marks.readers() == ports
+
+
+@pytest.mark.parametrize("text", ["x", "-1", "1.5", "9" * 5000, "\0"])
+def test_damaged_readers(tmp_path: Path, marks: TimedMarks, text: str) -> None:
+    (tmp_path / "main.readers").write_text(f"{text} 40001")
+    assert marks.readers() == {40001}
+
+
+def test_stopping(marks: TimedMarks) -> None:
+    assert marks.stopping() is None
+    for stopping in (Stopping(MYSQLD, 990.5, "1,0,1 binlog.000001:4 x"), Stopping(MYSQLD)):
+        marks.remember_stopping(stopping)
+        assert marks.stopping() == stopping
+
+
 DAMAGED = {
+    "stopping": ["", "4711 1000", "4711 1000\n", "4711 1000\nx ", "x 1000\n0.000 "],
     "gave_way": ["", "why", " why", "x why"],
     "leaving": ["", "now"],
     "open": ["", "4711", "x 1000", "4711 1000 more"],
@@ -301,6 +322,7 @@ DAMAGED = {
 def test_a_damaged_mark_is_none(tmp_path: Path, marks: TimedMarks, kind: str, text: str) -> None:
     (tmp_path / f"main.{kind}").write_text(text)
     read = {"gave_way": marks.gave_way, "open": marks.open_mark, "look": marks.last_look}
+    read["stopping"] = marks.stopping
     assert not read.get(kind, marks.is_leaving)()
 
 
@@ -319,11 +341,13 @@ def test_what_is_no_moment_is_no_mark(tmp_path: Path, marks: TimedMarks, moment:
         "lost": moment,
         "peer_silent": moment,
         "unopened": f"{moment} 1",
+        "stopping": f"4711 1000\n{moment} x",
         "cut_off": f"{moment} {moment}",
         "look": f"{moment} 0 0 no 0 0.000 0.000 no 0.000 0.000 0.000  0 ",
     }.items():
         (tmp_path / f"main.{kind}").write_bytes(text.encode(errors="surrogateescape"))
     assert marks.gave_way() is marks.heard_for() is marks.lost_since() is None
+    assert marks.stopping() is None
     assert marks.peer_silent_since() is marks.unopened() is marks.last_look() is None
     assert not marks.is_leaving()
     assert marks.cut_off_for() == 0.0

@@ -153,7 +153,7 @@ def test_refused_and_it_ends_in_a_while() -> None:
 
 
 def test_refused_and_it_does_not_end() -> None:
-    world = marked(World()).but(b__trouble=REFUSED)
+    world = marked(World()).but(b__trouble=REFUSED, a__receiver="Connecting")
     outcome = ended(world, "killed")
     assert "has not ended" in outcome.why
     assert world.log.count(SIGKILL) == 1
@@ -449,7 +449,7 @@ def test_one_that_has_just_begun_to_shut_down_still_listens() -> None:
 
 def hardened(world: World) -> World:
     """keepalived's unit lacks CAP_KILL."""
-    return marked(world).but(servers__may_kill=False)
+    return marked(world).but(servers__may_kill=False, a__receiver="Connecting")
 
 
 @pytest.mark.parametrize("trouble", [REFUSED, MUTE])
