@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Callable
 
-from kachecks.mysql.session import ServerError
+from kachecks.mysql.session import BrokenAnswer, ServerError
 
 
 def execute_until(
@@ -19,6 +19,8 @@ def execute_until(
             break
         try:
             execute(sql)
+        except BrokenAnswer:
+            raise
         except ServerError as error:
             found.append(error)
         else:

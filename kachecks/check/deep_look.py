@@ -115,7 +115,7 @@ def _looked_at_both(
         with suppress(SessionError):
             others = positions.others_of(session, facts.identity, STATEMENT)
             connected = any(channel.receiving for channel in facts.channels) or (
-                found.peer == REFUSING and still_connected(node, session, facts.channels)
+                found.peer == REFUSING and still_connected(node, facts.channels)
             )
             found = found._replace(others=others, connected=connected)
     return found._replace(gives_way=_gives_way(node, found))

@@ -29,12 +29,27 @@ LINGERS = 2
 waits for its first statement, but may hold a lock."""
 
 
+LIST = 2.0
+"""Seconds at most for the process list."""
+
+SEMI_SYNC = "waiting for semi-sync ack"
+"""How the state of who waits for it begins, in lower case. On MySQL 9.7 a KILL neither ends that
+nor changes the state; on MariaDB 10.11 it ends the wait."""
+
+
 class Cut(NamedTuple):
     """Client connections, by the name of the user of each."""
 
     users: list[str]  # told to end
     left: list[str]  # for which there was no time
     ending: list[str]  # told to end before, and still rolling back or being tidied up
+    refused: list[str]  # our account may not cut them (1095)
+    semi_sync: bool  # somebody waited for an acknowledgement, of our clients or not
+
+    @property
+    def others(self) -> list[str]:
+        """Who is still connected, and not told to end."""
+        return self.left + self.refused
 
 
 class Cutter:
@@ -55,45 +70,63 @@ class Cutter:
         """
         self.users: list[str] = []  # cut so far
         self._clock = clock
-        self._session = session
+        self.session = session
         self._spared = spared
         self._each_round = each_round
         self._before = before
 
-    def cut(self, budget: Budget, seconds: float, first: Collection[str] = ()) -> Cut:
+    def cut(
+        self,
+        budget: Budget,
+        seconds: float,
+        first: Collection[str] = (),
+        told_within: float = LIST,
+    ) -> Cut:
         """Kill every client connection: first those of the users ``first``, then busy ones, then
         idle ones.
 
         Args:
             budget: for everything.
-            seconds: for the KILLs; at least one is sent in any case.
+            seconds: for the list and the KILLs; at least one is sent in any case.
+            told_within: seconds for the list alone.
 
         Raises:
             SessionError: as the server or the network has it.
         """
         spend = Budget(self._clock, seconds)
-        rows = processlist(self._session, budget.left(at_most=2.0))
+        rows = processlist(self.session, budget.left(at_most=min(LIST, told_within)))
         clients = [row for row in rows if self._is_client(row)]
-        ending = [row["User"] or "" for row in clients if row["Command"] == "Killed"]
-        left = [row for row in clients if row["Command"] != "Killed"]
-        left.sort(key=lambda row: (row["User"] not in first, row["Command"] == "Sleep"))
+        ending = [row for row in clients if row["Command"] == "Killed"]
+        others = [row for row in clients if row["Command"] != "Killed"]
+        others.sort(key=lambda row: (row["User"] not in first, row["Command"] == "Sleep"))
+        cut, left, refused = self._kill(others, spend, budget)
+        return Cut(cut, left, _users(ending), refused, any(map(_waits_for_semi_sync, rows)))
+
+    def _kill(
+        self, left: list[Row], spend: Budget, budget: Budget
+    ) -> tuple[list[str], list[str], list[str]]:
+        """Users of those told to end, of those left, of those that we may not cut. Raises
+        SessionError."""
         cut: list[str] = []
+        refused: list[str] = []
         while left:
             kills = [queries.kill(row["Id"] or "0") for row in left]
-            errors = self._session.execute_each(
+            errors = self.session.execute_each(
                 kills, spend.left(at_most=ROUND), budget.left(at_most=1.0)
             )
-            for row, error in zip(left, errors):
+            for user, error in zip(_users(left), errors):
                 if error is None:
-                    cut.append(row["User"] or "")
-                    self.users.append(row["User"] or "")
-                elif error.errno not in (NO_SUCH_THREAD, NOT_OURS_TO_KILL):
+                    cut.append(user)
+                    self.users.append(user)
+                elif error.errno == NOT_OURS_TO_KILL:
+                    refused.append(user)
+                elif error.errno != NO_SUCH_THREAD:
                     raise error
             left = left[len(errors) :]
             if spend.over:
                 break
             self._each_round()
-        return Cut(cut, [row["User"] or "" for row in left], ending)
+        return cut, _users(left), refused
 
     def _is_client(self, row: Row) -> bool:
         command = row["Command"] or ""
@@ -101,7 +134,7 @@ class Cutter:
             (row["User"] or "") in SYSTEM_USERS
             or is_ours(row, self._spared)
             or command.startswith(("Binlog Dump", "Daemon"))
-            or row["Id"] == str(self._session.connection_id)
+            or row["Id"] == str(self.session.connection_id)
             or self._is_new(row)
         )
 
@@ -109,6 +142,14 @@ class Cutter:
         if self._before is None or int(row["Id"] or 0) <= self._before:
             return False
         return int(row["Time"] or 0) < LINGERS
+
+
+def _users(rows: list[Row]) -> list[str]:
+    return [row["User"] or "" for row in rows]
+
+
+def _waits_for_semi_sync(row: Row) -> bool:
+    return (row["State"] or "").lower().startswith(SEMI_SYNC)
 
 
 def is_ours(row: Row, users: Collection[str]) -> bool:

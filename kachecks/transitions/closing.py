@@ -12,7 +12,7 @@ from kachecks.mysql.errors import LOCK_WAIT_TIMEOUT, NOT_ALLOWED, BrokenAnswer, 
 from kachecks.mysql.facts import Row, text_of
 from kachecks.mysql.probe import probe_access
 from kachecks.mysql.session import Lost, NoAnswer, ServerError, Session, SessionError, ask
-from kachecks.transitions.clients import Cutter
+from kachecks.transitions.clients import Cut, Cutter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ when closing has to wait for one of them."""
 CUT_LAST = 0.8
 """The share of the remaining time in which the other clients are cut; the rest is for what comes
 after."""
+
+LIST_SHARE = 1 / 3
+"""The share of the remaining time in which the server must say who is connected. A server that does
+everything else may take longer, or say too much to be read (16 MiB, some 30,000 clients)."""
 
 CLOSING = 1.0
 """Seconds for which the server itself waits for whatever keeps it from closing
@@ -58,6 +62,12 @@ def _switches(rows: list[Row]) -> list[str]:
     return names
 
 
+def _remark(cut: Cut) -> str:
+    left, refused = len(cut.left), len(cut.refused)
+    remark = f"; but there was no time to cut another {left:,}" if left else ""
+    return remark + (f"; but {refused:,} may not be cut by this account" if refused else "")
+
+
 class Closing:
     """One server that is being closed.
 
@@ -74,23 +84,25 @@ class Closing:
         clock: Clock,
         budget: Budget,
         spared: Collection[str],
-        again: Callable[[], Session],
+        again: Callable[[float], Session],
         each_round: Callable[[], None] = lambda: None,
     ) -> None:
         """
         Args:
             budget: for everything.
             spared: accounts that are never cut.
-            again: opens another session with the server.
+            again: opens another session with the server, within so many seconds.
             each_round: called several times a second.
         """
-        self._session = session
+        self.session = session
+        """Another one where that was lost or given up: for whoever goes on with this server."""
         self._clock = clock
         self._budget = budget
         self._again = again
         self._each_round = each_round
         self._cutter = Cutter(clock, session, spared, each_round)
         self._version = session.version
+        self._all_told = True  # it has always said who is connected
         self._semi_sync: list[str] = []  # variables that were switched off
         self._note: Callable[[list[str]], None] = lambda _: None
 
@@ -110,33 +122,60 @@ class Closing:
             NotClosed: the budget is over.
             SessionError: as the server or the network has it.
         """
-        budget, self._note = self._budget, note
-        self._session.execute(queries.PREPARE_TO_CLOSE, budget.left(at_most=1.0))
-        with suppress(BrokenAnswer):  # who is connected is not told; what can be closed is closed
-            self._cutter.cut(budget, min(CUT_FIRST, budget.left() / 3))
+        self._note = note
+        try:
+            self._prepare()
+        except (NoAnswer, Lost, BrokenAnswer) as error:
+            self._outlive(error)
+        left = self._budget.left()
+        self._cut(Budget(self._clock, left / 2), min(CUT_FIRST, left / 3))
         try:
             self._close()
         except (NotClosed, SessionError):
             self._semi_sync_back_on()
             raise
+        closed = self._cut_the_rest(cut_last)
         try:
-            left = self._cut_the_rest(cut_last)
-            self._switch_on(self._session, budget)
-        except (NotClosed, SessionError) as error:  # it is closed, whatever else is left to do
-            quiet = not self._version.lets_admins_write
-            answers = not isinstance(error, (NoAnswer, Lost))
-            return Closed(len(self._cutter.users), f"; but {error}", quiet, answers)
-        remark = f"; but there was no time to cut another {left:,}" if left else ""
-        return Closed(len(self._cutter.users), remark)
+            self._switch_on(self.session, self._budget)
+        except SessionError as error:
+            return closed._replace(remark=f"{closed.remark}; but {error}")
+        return closed
+
+    def _prepare(self) -> None:
+        self.session.execute(queries.PREPARE_TO_CLOSE, self._budget.left(at_most=1.0))
+
+    def _outlive(self, error: SessionError) -> None:
+        """Go on in another session where this error has ended ours.
+
+        Raises SessionError: there is none to be had.
+        """
+        if isinstance(error, ServerError) and not isinstance(error, BrokenAnswer):
+            return
+        self.session.close()
+        self.session = self._cutter.session = self._again(self._budget.left())
+        self._prepare()
+
+    def _cut(self, budget: Budget, seconds: float) -> Cut | None:
+        """Cut clients before it is closed. None: it is not told who is connected, or not all could
+        be cut for another reason than time; that never keeps a server from being closed.
+
+        Raises SessionError: there is no session with the server any more.
+        """
+        try:
+            return self._cutter.cut(budget, seconds, told_within=self._budget.left() * LIST_SHARE)
+        except SessionError as error:
+            self._all_told = False
+            self._outlive(error)
+            return None
 
     def _close(self) -> None:
         """Try to close until the server is read back as closed. Raises NotClosed, SessionError."""
-        session, budget = self._session, self._budget
+        budget = self._budget
         while True:
             waits = False
             try:
-                session.execute(queries.close_writes(self._version), budget.left(at_most=2.0))
-                if probe_access(session, budget.left(at_most=1.0)).closed:
+                self.session.execute(queries.close_writes(self._version), budget.left(at_most=2.0))
+                if probe_access(self.session, budget.left(at_most=1.0)).closed:
                     return
             except ServerError as error:
                 if error.errno != LOCK_WAIT_TIMEOUT:
@@ -145,19 +184,34 @@ class Closing:
             self._each_round()
             if budget.over:
                 raise NotClosed("writes that cannot be cut are still running")
-            left = self._cutter.cut(budget, budget.left() - CLOSING).left
-            if waits and not left:
+            cut = self._cut(budget, budget.left() - CLOSING)
+            if waits and cut is not None and cut.semi_sync and not cut.others:
                 self._switch_off_semi_sync()
 
-    def _cut_the_rest(self, at_most: float) -> int:
-        """Cut the clients left, first those that may write all the same; how many there was no time
-        for."""
-        writers = self._write_through_accounts()
-        seconds = min(self._budget.left() * CUT_LAST, at_most)
-        last = self._cutter.cut(self._budget, seconds, first=writers)
-        if writers.intersection(self._cutter.users + last.left + last.ending):
-            self._cut_until_quiet(writers)
-        return len(last.left)
+    def _cut_the_rest(self, at_most: float) -> Closed:
+        """Cut the clients left, first those that may write all the same. The server is closed,
+        whatever becomes of it."""
+        budget, users = self._budget, self._cutter.users
+        seconds = min(budget.left() * CUT_LAST, at_most)
+        try:
+            writers = self._write_through_accounts()
+            last = self._cutter.cut(budget, seconds, writers, budget.left() * LIST_SHARE)
+            if writers and (
+                not self._all_told or writers.intersection(users + last.others + last.ending)
+            ):
+                self._cut_until_quiet(writers)
+        except (NotClosed, SessionError) as error:
+            why = str(error)
+            if isinstance(error, SessionError):
+                why = f"not everybody could be cut: {error}"
+                with suppress(SessionError):
+                    self._outlive(error)
+            quiet, answers = (
+                not self._version.lets_admins_write,
+                not isinstance(error, (NoAnswer, Lost)),
+            )
+            return Closed(len(users), f"; but {why}", quiet, answers)
+        return Closed(len(users), _remark(last))
 
     def _cut_until_quiet(self, writers: frozenset[str]) -> None:
         """Cut until no account that may write through read_only has come back for QUIET seconds.
@@ -174,8 +228,8 @@ class Closing:
                 )
             self._clock.sleep(0.05)
             self._each_round()
-            again = self._cutter.cut(Budget(self._clock, QUIET), QUIET, first=writers)
-            if writers.intersection(again.users + again.left + again.ending):
+            again = self._cutter.cut(Budget(self._clock, QUIET), QUIET, writers)
+            if writers.intersection(again.users + again.others + again.ending):
                 quiet = Budget(self._clock, QUIET)
 
     def _write_through_accounts(self) -> frozenset[str]:
@@ -188,17 +242,18 @@ class Closing:
         seconds = self._budget.left(at_most=1.0)
         try:
             return ask(
-                self._session,
+                self.session,
                 queries.WRITE_THROUGH_ACCOUNTS,
                 seconds,
                 lambda rows: frozenset(row["user"] or "" for row in rows),
             )
-        except ServerError:
+        except ServerError as error:
+            self._outlive(error)
             return frozenset({"root"})
 
     def _switch_off_semi_sync(self) -> None:
         """Release commits that wait for an acknowledgement."""
-        session, budget = self._session, self._budget
+        session, budget = self.session, self._budget
         seconds = budget.left(at_most=1.0)
         for variable in ask(session, queries.SEMI_SYNC_SOURCE, seconds, _switches):
             self._note([*self._semi_sync, variable])
@@ -217,10 +272,10 @@ class Closing:
         if not self._semi_sync:
             return
         with suppress(SessionError):
-            self._switch_on(self._session, Budget(self._clock, 1.0))
+            self._switch_on(self.session, Budget(self._clock, 1.0))
             return
         with suppress(SessionError):  # the last attempt was given up, and its session with it
-            another = self._again()
+            another = self._again(1.0)
             try:
                 self._switch_on(another, Budget(self._clock, 1.0))
             finally:

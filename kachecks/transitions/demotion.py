@@ -99,34 +99,50 @@ def close_server(node: Node, steps: Steps, budget: Budget, connect: float) -> Cl
     try:
         access = _access(session, budget.left(at_most=1.0))
         if access.closed and mark is None:
+            with suppress(SessionError):
+                switch_on_again(node, session)
             with suppress(OSError):
                 if not node.network.vip_here():
                     cut_readers(node, session, budget)
-            with suppress(SessionError):
-                switch_on_again(node, session)
             return ClosedServer(None, "")
         if access.writable:
             with suppress(StateError, OSError):  # what cannot be noted must still be closed
                 node.marks.mark_open(node.servers.process_of(session))
-        closing = Closing(
-            session, node.clock, budget, own_users(node), lambda: node.servers.connect_local(1.0)
-        )
-        closed = closing.close(note=lambda variables: note(node, session, variables))
-        steps.done("close")
-        _unmark(node)
-        readers = cut_readers(node, session, budget)
-        if readers:
-            steps.done(f"cut {readers} readers of the binary log")
-        position = ""
-        with suppress(SessionError):
-            _stop_events(node, session, budget)
-            switch_on_again(node, session)
-            left = prepared.may_still_commit(session, budget.left(at_most=1.0))
-            closed = closed._replace(remark=closed.remark + left)
-            position = positions.executed(session, budget.left(at_most=1.0)).gtids
-        return ClosedServer(closed, position)
+        return _close_open(node, steps, budget, session)
     finally:
         session.close()
+
+
+def _close_open(node: Node, steps: Steps, budget: Budget, session: Session) -> ClosedServer:
+    """Raises NotClosed, SessionError."""
+    closing = Closing(
+        session, node.clock, budget, own_users(node), lambda left: _connect(node, budget, left)
+    )
+    try:
+        closed = closing.close(note=lambda variables: note(node, closing.session, variables))
+        steps.done("close")
+        _unmark(node)
+        return _after_closing(node, steps, budget, closing.session, closed)
+    finally:
+        closing.session.close()
+
+
+def _after_closing(
+    node: Node, steps: Steps, budget: Budget, session: Session, closed: Closed
+) -> ClosedServer:
+    """What is left to do, and cannot be done everywhere: the process list last, as it may be too
+    much for this session."""
+    position = ""
+    with suppress(SessionError):
+        _stop_events(node, session, budget)
+        switch_on_again(node, session)
+        left = prepared.may_still_commit(session, budget.left(at_most=1.0))
+        closed = closed._replace(remark=closed.remark + left)
+        position = positions.executed(session, budget.left(at_most=1.0)).gtids
+    readers = cut_readers(node, session, budget)
+    if readers:
+        steps.done(f"cut {readers} readers of the binary log")
+    return ClosedServer(closed, position)
 
 
 def _access(session: Session, seconds: float) -> Access:

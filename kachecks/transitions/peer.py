@@ -168,25 +168,28 @@ def _close_peer(sessions: Sessions, session: Session, half_closed: bool) -> Sett
 def _fence(sessions: Sessions, session: Session) -> None:
     """Raises Refusal, PeerChanged, SessionError."""
     node = sessions.node
+
+    def again(seconds: float) -> Session:
+        sessions.forget_peer()  # its lock is gone with its session
+        return node.servers.connect_peer(min(seconds, PEER_CONNECT))
+
     budget = Budget(node.clock, node.config.fence_timeout)
+    closing = Closing(session, node.clock, budget, own_users(node), again, sessions.keep_alive)
     try:
-        closing = Closing(
-            session,
-            node.clock,
-            budget,
-            own_users(node),
-            lambda: node.servers.connect_peer(PEER_CONNECT),
-            sessions.keep_alive,
-        )
         closed = closing.close(cut_last=CUT_AT_PEER)
     except (NotClosed, NoAnswer) as error:
         _must_have_closed(sessions, error)
         raise PeerChanged from None
+    finally:
+        if closing.session is not session:
+            closing.session.close()
     if not closed.quiet and not closed.answers:
         raise HalfClosed
     if not closed.quiet:
         raise Refusal(f"the peer is not closed to everybody{closed.remark}")
     sessions.steps.done(f"fence peer, {closed.cut} connections cut{closed.remark}")
+    if sessions.peer is None:
+        raise PeerChanged
 
 
 def _must_have_closed(sessions: Sessions, error: Exception) -> None:

@@ -20,7 +20,7 @@ from kachecks.transitions.presence import (
     still_connected,
 )
 from kachecks.transitions.refusal import Refusal
-from kachecks.transitions.sessions import Sessions, own_server
+from kachecks.transitions.sessions import Sessions
 
 STILL_FRESH = 0.5
 """Seconds for which a look at a silent peer is recent enough not to be repeated right before
@@ -88,8 +88,7 @@ class Search:
         if is_holder(self._sessions):
             return self._hung(f"{refusal}, but its host answers for the VIP (a firewall rejects?)")
         sessions = self._sessions
-        with own_server():
-            connected = still_connected(sessions.node, sessions.local, sessions.channels())
+        connected = still_connected(sessions.node, sessions.channels())
         if connected:
             if self._look_on.over:
                 raise Refusal(

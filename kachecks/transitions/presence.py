@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from kachecks.mysql.facts import Channel
 from kachecks.mysql.probe import processlist, readers_of
-from kachecks.mysql.session import Session
+from kachecks.mysql.session import SessionError
 from kachecks.node import Node
 from kachecks.transitions.refusal import Refusal
-from kachecks.transitions.sessions import STATEMENT, Sessions
+from kachecks.transitions.sessions import Sessions
 
 HOLDER_PROBES = 3
 HOLDER_PAUSE = 0.4
@@ -25,6 +25,10 @@ PING_PATIENCE = 0.3
 
 WITNESS_PATIENCE = 0.5
 """Seconds for the first of the witnesses to answer."""
+
+LIST_PATIENCE = 1.0
+"""Seconds to connect to this server, and as many for its process list; the session of the promotion
+is not used meanwhile."""
 
 
 class Presence:
@@ -83,21 +87,33 @@ def _is_holder(sessions: Sessions) -> bool:
     return True
 
 
-def still_connected(node: Node, session: Session, channels: tuple[Channel, ...]) -> bool:
+def still_connected(node: Node, channels: tuple[Channel, ...]) -> bool:
     """The peer's receiver or ours still has a live connection, so the peer's mysqld has not ended.
 
     A server that shuts down closes its port first and may commit for seconds.
 
     Args:
-        session: with this node's server.
         channels: from the peer, as they are now.
 
-    Raises SessionError, OSError.
+    Raises OSError.
     """
-    ports = readers_of(processlist(session, STATEMENT))
-    if ports and ports & node.servers.connections_from_peer():
+    if any(channel.receiving for channel in channels):
         return True
-    return any(channel.receiving for channel in channels)
+    from_peer = node.servers.connections_from_peer()
+    return bool(from_peer) and _may_read_from(node, from_peer)
+
+
+def _may_read_from(node: Node, from_peer: set[int]) -> bool:
+    """The peer's receiver is one of these connections, or nobody can tell: then it is not taken for
+    dead. The list may be too much for a session, so it is asked in one of its own."""
+    try:
+        session = node.servers.connect_local(LIST_PATIENCE)
+        try:
+            return bool(readers_of(processlist(session, LIST_PATIENCE)) & from_peer)
+        finally:
+            session.close()
+    except SessionError:
+        return True
 
 
 def sees_the_link(sessions: Sessions) -> bool:

@@ -12,9 +12,10 @@ privilege, MariaDB a plugin), so all are cut.
 from __future__ import annotations
 
 from kachecks.bounded import Budget
+from kachecks.mysql.session import Session, SessionError
 from kachecks.transitions.clients import Cut, Cutter
 from kachecks.transitions.demotion import own_users
-from kachecks.transitions.sessions import STATEMENT, Sessions, own_server
+from kachecks.transitions.sessions import STATEMENT, Sessions
 
 HELD_UP = 1.5
 """Seconds without progress of the applier after which this closed server's clients are cut. A large
@@ -29,6 +30,13 @@ meanwhile, the others are cut after it."""
 
 CUT_AFTER_OPENING = 5.0
 """Seconds at most for these."""
+
+CONNECT = 0.5
+"""Seconds to connect for that."""
+
+TOLD_WITHIN = 1.0
+"""Seconds for the list of who is connected: nobody serves meanwhile, and the session that opens is
+not used."""
 
 
 class HeldUp:
@@ -51,9 +59,8 @@ class HeldUp:
         """
         if not at_once and not self._patience.over:
             return
-        cut = _cut(self._sessions, CUT)
-        if cut.users and not self._told:  # once: they may come back again and again
-            _tell(self._sessions, cut, "may hold the applier up")
+        cut = _cut(self._sessions, CUT, "the applier", tell=not self._told)
+        if cut is None or cut.users:  # told once: they may come back again and again
             self._told = True
         self.progress()
 
@@ -76,18 +83,35 @@ def cut_after_opening(sessions: Sessions) -> None:
 
 
 def _cut_older(sessions: Sessions, seconds: float) -> bool:
-    cut = _cut(sessions, seconds, before=sessions.local.connection_id)
-    if cut.users:
-        _tell(sessions, cut, "may hold writes up")
-    return not cut.left
+    cut = _cut(sessions, seconds, "writes", before=sessions.local.connection_id)
+    return cut is not None and not cut.left
 
 
-def _cut(sessions: Sessions, seconds: float, before: int | None = None) -> Cut:
+def _cut(
+    sessions: Sessions, seconds: float, what: str, *, before: int | None = None, tell: bool = True
+) -> Cut | None:
+    """None: they cannot be cut.
+
+    The list of a crowd can be too much for a session, and a busy server may take long to tell it,
+    so this is done in another one than that which holds the lock and opens.
+
+    Raises VipGone, Leaving, Interrupted.
+    """
     clock, users = sessions.node.clock, own_users(sessions.node)
-    cutter = Cutter(clock, sessions.local, users, lambda: sessions.pause(0.0), before)
-    with own_server():
-        return cutter.cut(Budget(clock, seconds + STATEMENT), seconds)
-
-
-def _tell(sessions: Sessions, cut: Cut, why: str) -> None:
-    sessions.steps.done(f"cut {len(cut.users)} clients of this server, which {why}")
+    session: Session | None = None
+    cut: Cut | None = None
+    try:
+        sessions.keep_alive()
+        session = sessions.node.servers.connect_local(CONNECT)
+        cutter = Cutter(clock, session, users, lambda: sessions.pause(0.0), before)
+        cut = cutter.cut(Budget(clock, seconds + STATEMENT), seconds, told_within=TOLD_WITHIN)
+    except SessionError as error:
+        said = f"clients may hold {what} up, and could not be cut: {error}"
+    else:
+        said = f"cut {len(cut.users)} clients of this server, which may hold {what} up"
+    finally:
+        if session is not None:
+            session.close()
+    if tell and (cut is None or cut.users):
+        sessions.steps.done(said)
+    return cut

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kachecks.mysql import operator_queries, queries
 from kachecks.mysql.facts import Row, supported_version
-from kachecks.mysql.session import Lost, NoAnswer, ServerError, SessionError
+from kachecks.mysql.session import BrokenAnswer, Lost, NoAnswer, ServerError, SessionError
 from kachecks.mysqld_process import Process
 from tests.gtid_sets import subtract
 from tests.rows import rows
@@ -33,7 +33,8 @@ class Client:
     host: str = "10.0.0.10:40000"
     blocks: bool = False  # SET GLOBAL read_only waits for it
     holds_up: bool = False  # the applier waits for it
-    unkillable: bool = False
+    unkillable: bool = False  # by our account
+    commits: bool = False  # KILL is told, and it goes on
     returns: int = 0  # as often it connects again when it is cut
     seconds: int | None = 0  # age of its statement, when the world began
     state: str | None = ""
@@ -322,10 +323,13 @@ class Session:
                 if isinstance(error, NoAnswer):
                     self.waits_on(sql)
                     self.abandon(timeout)
+                if isinstance(error, BrokenAnswer) or not isinstance(error, ServerError):
+                    self.end()
                 raise error
         if self.server.trouble is not None:
             if isinstance(self.server.trouble, NoAnswer):
                 self.abandon(timeout)
+            self.ended = True
             raise Lost("the server has gone")
 
     def waits_on(self, sql: str) -> None:
@@ -473,6 +477,9 @@ class Session:
             raise ServerError(1094, "Unknown thread id")
         if one.unkillable:
             raise ServerError(1095, "You are not owner of thread")
+        if one.commits:
+            self.server.clients[number] = replace(one, command="Killed")
+            return
         del self.server.clients[number]
         if one is HALF_APPLIED and not self.server.stuck:
             self.server.applier, self.server.applier_errno = "No", 1756
@@ -481,10 +488,14 @@ class Session:
             again = replace(one, returns=one.returns - 1, blocks=False)
             self.server.add(again)
 
+    def end(self) -> None:
+        """On both sides."""
+        self.ended = True
+        self.server.clients.pop(self.connection_id, None)
+
     def close(self) -> None:
         if not self.ended:
-            self.ended = True
-            self.server.clients.pop(self.connection_id, None)
+            self.end()
             self.world.say(f"{self.server.name}: goodbye")
 
     def server_pid(self) -> int:

@@ -25,13 +25,19 @@ from tests.unit.doubles.simulation import (
 
 
 SEMI_SYNC = "rpl_semi_sync_source_enabled"
+WAITS = "Waiting for semi-sync ACK from replica"
+
+
+def a_commit() -> Client:
+    """It waits for the other node, whoever kills it (9.7)."""
+    return Client("app", "Query", blocks=True, commits=True, state=WAITS)
 
 
 @pytest.mark.parametrize(("busy", "outcome"), [(0, "closed"), (6000, "killed")])
 def test_semi_sync_is_left_on(busy: int, outcome: str) -> None:
     """Where not all can be cut, the server is killed: it acknowledges nothing that only it has."""
     world = opened().but(b__semi_sync=SEMI_SYNC)
-    world.b.add(*(Client("app", "Query", blocks=True) for _ in range(busy)))
+    world.b.add(*(Client("app", "Query", blocks=True, state=WAITS) for _ in range(busy)))
     ended(world, outcome)
     assert "rpl_semi_sync" not in " ".join(world.log)
 
@@ -42,7 +48,7 @@ def test_semi_sync_is_switched_off_only_after_the_cut() -> None:
     world.b.add(Client("app"))
 
     def commit_waits() -> None:
-        world.b.add(Client("app", blocks=True, unkillable=True))
+        world.b.add(a_commit())
         waiting = world.b.last_id
         world.when("B: SET GLOBAL rpl_semi_sync", lambda: world.b.clients.pop(waiting))
 
@@ -56,7 +62,7 @@ def test_semi_sync_is_switched_off_only_after_the_cut() -> None:
 def test_semi_sync_is_left_on_until_all_are_cut() -> None:
     """Commits that wait for the other node, more of them than can be cut before closing."""
     world = opened().but(b__semi_sync=SEMI_SYNC)
-    world.b.add(*(Client("app", "Query", blocks=True) for _ in range(1500)))
+    world.b.add(*(Client("app", "Query", blocks=True, state=WAITS) for _ in range(1500)))
     ended(world, "closed")
     off = world.index(f"B: SET GLOBAL {SEMI_SYNC} = 0")
     assert world.log[:off].count(STATEMENT[MYSQL]) == 1
@@ -72,7 +78,7 @@ def killed_while_off(version: str = MYSQL) -> World:
     world = opened(version).but(b__semi_sync=SEMI_SYNC)
 
     def commit_waits() -> None:
-        world.b.add(Client("app", blocks=True, unkillable=True))
+        world.b.add(a_commit())
 
     def die() -> None:
         world.b.clients = {key: one for key, one in world.b.clients.items() if one.user != "app"}
@@ -99,7 +105,7 @@ def test_a_closing_that_is_killed_leaves_a_note() -> None:
 
 def test_it_is_noted_before_it_is_switched_off() -> None:
     world = opened().but(b__semi_sync=SEMI_SYNC)
-    world.when(STATEMENT[MYSQL], lambda: world.b.add(Client("app", blocks=True, unkillable=True)))
+    world.when(STATEMENT[MYSQL], lambda: world.b.add(a_commit()))
     noted = []
 
     def look() -> None:

@@ -45,8 +45,9 @@ def test_peer_open(version: str) -> None:
     assert "5000" in outcome.position
     world.order(
         "A: lock kachecks.main", "B: lock kachecks.main", "A: app cut", "A: SET GLOBAL",
-        "mark open", OPENED, "B: goodbye", "A: goodbye",
+        "mark open", OPENED, "A: goodbye",
     )  # fmt: skip
+    assert world.log[-2:] == ["B: goodbye", "A: goodbye"]
     assert world.sessions_left == []
 
 
