@@ -55,6 +55,7 @@ class Duties:
         self.calm = False  # nothing is wrong, so nothing may move
         self.orderly = False  # a server is stopped in order, and nothing else is wrong
         self.alone_since = 0.0  # 0, or: one node is off, and a silent witness is all that is wrong
+        self.does_all = False  # every server that runs closes and opens when it is told to
         self.fault_at = 0.0
         self._served_at = 0.0
         self._ok_since = [0.0, 0.0]  # found OK by its check, holding the VIP, closed; 0: it is not
@@ -70,12 +71,15 @@ class Duties:
         if self.alone_since and self.scheduler.now - self.alone_since > ALONE:
             self.fail(f"8: the other node is off, and {what}")
 
-    # --- a server that is stopped in order ---
+    # --- who gets on with its end, or does what it is told, is not killed ---
 
-    def killed(self, server: Server) -> None:
+    def killed(self, node: Node, program: Program) -> None:
         """By one of our programs."""
-        if self.orderly and server.shutting:
-            self.fail(f"12: the server of {server.node.name} gets on with its end, and is killed")
+        self.moved(f"{program.name} on {node.name} kills mysqld")
+        if self.orderly and node.server.shutting:
+            self.fail(f"12: the server of {node.name} gets on with its end, and is killed")
+        if self.does_all and node.server.runs:
+            self.fail(f"13: {program.name} on {node.name} kills a mysqld that does what it is told")
 
     def _has_all(self, node: Node) -> None:
         lacking = node.other.server.own - node.server.applied

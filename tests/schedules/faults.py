@@ -317,6 +317,7 @@ def heal(world: World) -> None:
         node.receiver.delay, node.receiver.sending = 0.001, 0.0
         node.server.lacks = ""
         node.server.let_status_wait(False)
+        node.server.list_takes = 0.0
         node.disk_takes = None
         node.syslog_blocks = node.run_is_full = False
         node.starve(1.0)

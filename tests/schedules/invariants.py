@@ -266,8 +266,7 @@ class Watch:
     def kills(self, node: Node, program: Program) -> None:
         """SIGKILL from one of our programs."""
         server = node.server
-        self.duties.moved(f"{program.name} on {node.name} kills mysqld")
-        self.duties.killed(server)
+        self.duties.killed(node, program)
         if not server.ever_open:
             self.fail(f"6: {program.name} on {node.name} kills a mysqld that never was open")
         self._note_paths()

@@ -57,6 +57,8 @@ KINDS = {
     "late_and_status_waits": Kind(0.01, troubles.late_and_status_waits, joins=False),
     "orderly": Kind(0.02, troubles.orderly, joins=False),
     "orderly_and_more": Kind(0.03, troubles.orderly_and_more, joins=True),
+    "crowds": Kind(0.01, troubles.crowds, joins=True),
+    "crowd_moves": Kind(0.01, troubles.crowd_moves, joins=False),
 }
 """A new one goes to the end, so that the others keep their seeds."""
 

@@ -1,6 +1,6 @@
 """Bugs to plant in the real code, to prove that the schedules find them.
 
-(a) to (u) are the mistakes that are easy to make, each seen in earlier drafts or in other suites.
+(a) to (v) are the mistakes that are easy to make, each seen in earlier drafts or in other suites.
 The words after them take one rule of the design away; what the schedules never need is to be
 proposed for removal.
 """
@@ -27,6 +27,7 @@ from kachecks.mysql.probe import probe, probe_access
 from kachecks.state.files import Lock
 from kachecks.state.marks import Marks
 from kachecks.transitions import (
+    closing,
     demotion,
     giving_way,
     orderly_stop,
@@ -223,6 +224,10 @@ BUGS: dict[str, tuple[str, list[tuple[Any, str, Any]]]] = {
     "u": (
         "a server that shuts down, and counts as finished while a client commits",
         [(stopping.Sessions, "may_commit", False)],
+    ),
+    "v": (
+        "a closing that ends where nobody tells who is connected",
+        [(closing.Closing, "_cut", lambda closes, *given: closes._cutter.cut(*given))],
     ),
 }
 

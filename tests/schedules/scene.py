@@ -49,6 +49,16 @@ def let_status_wait(scene: Scene, node: Node, at: float, seconds: float) -> None
     scene.faults.both(text, at, seconds, lambda ends: node.server.let_status_wait(not ends))
 
 
+def crowd(scene: Scene, node: Node, takes: float | None, at: float, seconds: float) -> None:
+    """Its server takes so long to tell who is connected; None: these are too many."""
+
+    def change(ends: bool) -> None:
+        node.server.list_takes = 0.0 if ends else takes
+
+    text = "is too much" if takes is None else f"takes {takes:.1f} s"
+    scene.faults.both(f"{node.name}: SHOW PROCESSLIST {text}", at, seconds, change)
+
+
 def starve(scene: Scene, node: Node, times: float, at: float, seconds: float) -> None:
     """Its programs and its mysqld take so many times as long."""
     text = f"{node.name} is {times:.0f} times as slow"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Union
 
 from kachecks.mysql import queries
 from kachecks.mysql.facts import Row, Version
-from kachecks.mysql.session import ServerError
+from kachecks.mysql.session import BrokenAnswer, ServerError
 from kachecks.mysql.stopping import Sessions, Threads
 from kachecks.mysqld_process import Process
 from tests.gtid_sets import subtract
@@ -116,6 +116,7 @@ class Server:
         self.missed: list[Callable[[], None]] = []  # what it does when it runs again
         self.lock_holder: SimulatedSession | None = None
         self.lock_waiters: list[Pending] = []
+        self.list_takes: float | None = 0.0  # s; None: it is more than an answer may hold
         self.status_waits = False  # for the receiver, which waits for the disk
         self.status_waiters: list[Pending] = []
         self.closers: list[Pending] = []
@@ -136,7 +137,7 @@ class Server:
             queries.executed(VERSION): lambda *_: [
                 {"executed": self.executed(), "applied": "", "gtid_mode": "ON"}
             ],
-            queries.PROCESSLIST: lambda *_: self.processlist(),
+            queries.PROCESSLIST: self._tell_who_is_connected,
             queries.TRANSACTIONS: lambda *_: [],
             queries.PREPARED: lambda *_: [{"data": "x"}] * self.prepared,
             queries.LOCK_HOLDER: lambda *_: [],
@@ -434,6 +435,20 @@ class Server:
                 info = each.statement if each.busy else None
                 found.append({**ours, "db": queries.OUR_SCHEMA, "Info": info})
         return found
+
+    def _tell_who_is_connected(self, session: SimulatedSession, sql: str) -> Answer:
+        if self.list_takes is None:
+            raise BrokenAnswer("more than 16 MiB")
+        if not self.list_takes:
+            return self.processlist()
+        pending = Pending(session, sql)
+
+        def tell() -> None:
+            if not session.ended:
+                pending.end(self.processlist())
+
+        self.scheduler.after(self.list_takes, self.when_running, tell)
+        return pending
 
     def _tell_status(self, session: SimulatedSession, sql: str) -> Answer:
         if not self.status_waits:

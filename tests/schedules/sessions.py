@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 from kachecks.mysql import queries
 from kachecks.mysql.facts import Row
-from kachecks.mysql.session import Lost, NoAnswer, Refused, ServerError, Unreachable
+from kachecks.mysql.session import (
+    BrokenAnswer,
+    Lost,
+    NoAnswer,
+    Refused,
+    ServerError,
+    Unreachable,
+)
 from tests.schedules.server import VERSION, Pending, Server
 from tests.statement_list import execute_until
 
@@ -132,7 +139,13 @@ class SimulatedSession:
             self._gone = True
             raise Lost("reset")
         if not self.ended:
-            rows = self._when_it_wakes(sql, timeout) if server.halts else self._now(sql, timeout)
+            try:
+                rows = (
+                    self._when_it_wakes(sql, timeout) if server.halts else self._now(sql, timeout)
+                )
+            except BrokenAnswer:
+                self._abandon()
+                raise
         if self.remote and not self._path(to_server=False):
             self._give_up(timeout)
         if self.ended:
@@ -181,7 +194,7 @@ class SimulatedSession:
         if pending.rows is None:
             if self.ended:
                 return []
-            self._gone = True
+            self._abandon()
             raise NoAnswer(f"no answer within {timeout:g} s")
         self.last_used = self.program.scheduler.now
         return pending.rows
@@ -194,8 +207,13 @@ class SimulatedSession:
 
     def _give_up(self, timeout: float) -> None:
         self.program.point(max(timeout, 0.0))
-        self._gone = True
+        self._abandon()
         raise NoAnswer(f"no answer within {timeout:g} s")
+
+    def _abandon(self) -> None:
+        """It is of no more use, and closed at once."""
+        self._gone = True
+        self.leave()
 
     # --- how it ends ---
 

@@ -8,6 +8,7 @@ from tests.schedules.scene import (
     Scene,
     block_log,
     block_sql,
+    crowd,
     cut_adverts,
     dead_disk,
     lack,
@@ -364,3 +365,25 @@ def late_and_status_waits(scene: Scene) -> None:
     let_status_wait(scene, scene.active, draw.uniform(0.1, 9), 30.0)
     if draw.random() < 0.3:
         let_status_wait(scene, scene.standby, draw.uniform(0.1, 9), draw.uniform(1, 30))
+
+
+def crowds(scene: Scene) -> None:
+    """A server does not tell who is connected, or takes long."""
+    draw, nodes = scene.random, scene.faults.world.nodes
+    for node in draw.choice(((scene.active,), (scene.standby,), nodes)):
+        takes = draw.choice((None, draw.uniform(0.1, 4)))
+        crowd(scene, node, takes, draw.uniform(0.1, 4), draw.uniform(3, 30))
+
+
+def crowd_moves(scene: Scene) -> None:
+    """The same, and it is all that is wrong while the service moves to the other node."""
+    draw, faults = scene.random, scene.faults
+    scene.alone()
+    faults.world.restarts = False
+    for node in draw.choice(((scene.active,), (scene.standby,), faults.world.nodes)):
+        crowd(scene, node, draw.choice((None, draw.uniform(0.1, 4))), 0.1, 40.0)
+    at, duties = draw.uniform(2, 6), faults.world.watch.duties
+    strike = draw.choice((faults.kill, faults.power, faults.notify_down, faults.take_vip))
+    strike(scene.active, at, 25.0)
+    faults.world.scheduler.at(at, duties.must_serve, 20.0, at + 24)
+    duties.does_all = True
