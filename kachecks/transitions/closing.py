@@ -166,6 +166,7 @@ class Closing:
         except SessionError as error:
             self._all_told = False
             self._outlive(error)
+            self._each_round()
             return None
 
     def _close(self) -> None:

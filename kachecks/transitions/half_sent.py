@@ -79,6 +79,8 @@ def _part(sessions: Sessions, session: Session) -> _Part | None:
         STATEMENT,
         lambda rows: {row["id"] for row in rows if row["modified"] not in (None, "0")},
     )
+    if not changing:
+        return None
     threads = tuple(
         row["Id"] or "0"
         for row in processlist(session, STATEMENT)

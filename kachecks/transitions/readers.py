@@ -101,7 +101,7 @@ def _cut(
     session: Session | None = None
     cut: Cut | None = None
     try:
-        sessions.keep_alive()
+        sessions.ping()  # it is not used again before the list is there, and lives for 3 s
         session = sessions.node.servers.connect_local(CONNECT)
         cutter = Cutter(clock, session, users, lambda: sessions.pause(0.0), before)
         cut = cutter.cut(Budget(clock, seconds + STATEMENT), seconds, told_within=TOLD_WITHIN)

@@ -69,6 +69,13 @@ def test_nothing_is_touched_without_one(version: str) -> None:
     assert not any("STOP" in line for line in world.log)
 
 
+def test_who_is_connected_is_not_asked_without_need() -> None:
+    """The list of a crowd may be too much, or come late."""
+    world = World().but(**GONE_PEER)
+    world.when(OPENED, b__troubles={"SHOW PROCESSLIST": NoAnswer("no answer")})
+    assert steps_of(world)[-1] == "open"
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_living_peer_sends_the_rest(version: str) -> None:
     world = World(version)

@@ -164,8 +164,8 @@ def test_it_applies_meanwhile(error: SessionError) -> None:
 def test_a_server_with_no_connection_left() -> None:
     world = World().but(a__access=CLOSED)
     full = ServerError(1040, "Too many connections")
-    world.when("B: connect", world.then("B: connect", b__trouble=full))
-    world.when("SELECT 1", b__trouble=None)
+    free = world.then("SELECT 1", b__trouble=None)
+    world.when("B: connect", world.then("B: connect", free, b__trouble=full))
     assert run(world).outcome == "opened"
 
 

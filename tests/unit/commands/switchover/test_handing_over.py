@@ -167,7 +167,8 @@ def test_what_a_failing_check_closes_is_not_opened_again() -> None:
 def test_a_server_that_cannot_be_closed_is_not_killed() -> None:
     """It serves on, and its commits must wait for the other node as before (semi-sync)."""
     world = alone().but(b__semi_sync="rpl_semi_sync_source_enabled")
-    world.b.add(Client("app", blocks=True, unkillable=True))
+    state = "Waiting for semi-sync ACK from replica"
+    world.b.add(Client("app", "Query", blocks=True, commits=True, state=state))
     reopened(world, run(world))
     assert not any("SIGKILL" in line for line in world.log)
     world.order("rpl_semi_sync_source_enabled = 0", "rpl_semi_sync_source_enabled = 1")
