@@ -18,6 +18,7 @@ from kachecks.mysql.facts import Row, number_of
 from kachecks.mysql.session import Session, ask
 from kachecks.mysqld_process import Process
 from kachecks.state.signs import Progress, Sign, Signs
+from kachecks.transitions.clients import SEMI_SYNC
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ MOST = 100
 LOCKED = "locked "
 """Begins the signs of waits for a lock, which are not stalled writes (check.held_up)."""
 
-SEMI_SYNC = "waiting for semi-sync ack"
 COMMITS = ("waiting for handler commit", "commit")
 
 WAITING_STATES = (

@@ -207,11 +207,8 @@ class Closing:
                 why = f"not everybody could be cut: {error}"
                 with suppress(SessionError):
                     self._outlive(error)
-            quiet, answers = (
-                not self._version.lets_admins_write,
-                not isinstance(error, (NoAnswer, Lost)),
-            )
-            return Closed(len(users), f"; but {why}", quiet, answers)
+            quiet, mute = not self._version.lets_admins_write, isinstance(error, (NoAnswer, Lost))
+            return Closed(len(users), f"; but {why}", quiet, not mute)
         return Closed(len(users), _remark(last))
 
     def _cut_until_quiet(self, writers: frozenset[str]) -> None:

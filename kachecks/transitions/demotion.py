@@ -115,9 +115,11 @@ def close_server(node: Node, steps: Steps, budget: Budget, connect: float) -> Cl
 
 def _close_open(node: Node, steps: Steps, budget: Budget, session: Session) -> ClosedServer:
     """Raises NotClosed, SessionError."""
-    closing = Closing(
-        session, node.clock, budget, own_users(node), lambda left: _connect(node, budget, left)
-    )
+
+    def again(seconds: float) -> Session:
+        return _connect(node, Budget(node.clock, seconds), seconds)
+
+    closing = Closing(session, node.clock, budget, own_users(node), again)
     try:
         closed = closing.close(note=lambda variables: note(node, closing.session, variables))
         steps.done("close")
