@@ -8,9 +8,9 @@ from __future__ import annotations
 from kachecks.bounded import Budget, Clock
 from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql import queries
-from kachecks.mysql.errors import LOCK_WAIT_TIMEOUT, NOT_ALLOWED, BrokenAnswer, Nonsense
+from kachecks.mysql.errors import LOCK_WAIT_TIMEOUT, NOT_ALLOWED, Nonsense
 from kachecks.mysql.facts import Row, text_of
-from kachecks.mysql.probe import probe_access
+from kachecks.mysql.probe import probe_access, unseen
 from kachecks.mysql.session import Lost, NoAnswer, ServerError, Session, SessionError, ask
 from kachecks.transitions.clients import Cutter
 
@@ -36,6 +36,9 @@ QUIET = 0.5
 """Seconds for which no session that could write through read_only has come back (MariaDB before
 12)."""
 
+COME_AND_GO = 0.5
+"""Seconds in which a server's count of its connections and its list of them must agree once."""
+
 
 class NotClosed(Exception):
     """The server still takes writes, or may take them; the text says why."""
@@ -46,7 +49,7 @@ class Closed(NamedTuple):
 
     cut: int  # client connections
     remark: str = ""  # what could not be done after closing
-    quiet: bool = True  # False: an account that may write through read_only keeps coming back
+    quiet: bool = True  # False: who may write through read_only comes back, or cannot all be seen
     answers: bool = True  # False: it was lost, or mute, before its last clients were cut
 
 
@@ -92,6 +95,8 @@ class Closing:
         self._cutter = Cutter(clock, session, spared, each_round)
         self._version = session.version
         self._semi_sync: list[str] = []  # variables that were switched off
+        self._untold: ServerError | None = None  # why it is not known who writes through read_only
+        self._unseen = ""  # why there may be clients that cannot be cut
         self._note: Callable[[list[str]], None] = lambda _: None
 
     def close(
@@ -111,8 +116,9 @@ class Closing:
             SessionError: as the server or the network has it.
         """
         budget, self._note = self._budget, note
-        self._session.execute(queries.PREPARE_TO_CLOSE, budget.left(at_most=1.0))
-        with suppress(BrokenAnswer):  # who is connected is not told; what can be closed is closed
+        prepare = queries.prepare_to_close(self._version)
+        self._session.execute(prepare, budget.left(at_most=1.0))
+        with suppress(ServerError):  # who is connected is not told; what can be closed is closed
             self._cutter.cut(budget, min(CUT_FIRST, budget.left() / 3))
         try:
             self._close()
@@ -121,13 +127,26 @@ class Closing:
             raise
         try:
             left = self._cut_the_rest(cut_last)
+            if not left:
+                self._everybody_is_seen()
             self._switch_on(self._session, budget)
         except (NotClosed, SessionError) as error:  # it is closed, whatever else is left to do
             quiet = not self._version.lets_admins_write
             answers = not isinstance(error, (NoAnswer, Lost))
             return Closed(len(self._cutter.users), f"; but {error}", quiet, answers)
         remark = f"; but there was no time to cut another {left:,}" if left else ""
-        return Closed(len(self._cutter.users), remark)
+        return self._closed(remark)
+
+    def _closed(self, remark: str) -> Closed:
+        """Read back as closed, with whatever keeps it from being closed to everybody."""
+        doubt = bool(self._unseen)
+        if self._untold is not None:
+            remark += (
+                f"; but who else than root may write through read_only is not known: {self._untold}"
+            )
+            doubt |= self._untold.errno not in queries.NO_VIEW
+        quiet = not (doubt and self._version.lets_admins_write)
+        return Closed(len(self._cutter.users), remark + self._unseen, quiet)
 
     def _close(self) -> None:
         """Try to close until the server is read back as closed. Raises NotClosed, SessionError."""
@@ -146,7 +165,7 @@ class Closing:
             if budget.over:
                 raise NotClosed("writes that cannot be cut are still running")
             left = self._cutter.cut(budget, budget.left() - CLOSING).left
-            if waits and not left:
+            if waits and not left and self._everybody_is_seen():
                 self._switch_off_semi_sync()
 
     def _cut_the_rest(self, at_most: float) -> int:
@@ -155,6 +174,8 @@ class Closing:
         writers = self._write_through_accounts()
         seconds = min(self._budget.left() * CUT_LAST, at_most)
         last = self._cutter.cut(self._budget, seconds, first=writers)
+        if self._untold is not None:  # by now whoever had locked what the view reads is cut
+            writers = self._write_through_accounts()
         if writers.intersection(self._cutter.users + last.left + last.ending):
             self._cut_until_quiet(writers)
         return len(last.left)
@@ -181,20 +202,44 @@ class Closing:
     def _write_through_accounts(self) -> frozenset[str]:
         """Users that may write through read_only; none on versions where nobody can.
 
-        Where the view that lists them is missing, root is assumed to be the only one.
+        Where the view does not list them, root is assumed to be the only one, and that is told.
         """
         if not self._version.lets_admins_write:
             return frozenset()
         seconds = self._budget.left(at_most=1.0)
         try:
-            return ask(
+            writers = ask(
                 self._session,
                 queries.WRITE_THROUGH_ACCOUNTS,
                 seconds,
                 lambda rows: frozenset(row["user"] or "" for row in rows),
             )
-        except ServerError:
+        except ServerError as error:
+            self._untold = error
             return frozenset({"root"})
+        self._untold = None
+        return writers
+
+    def _everybody_is_seen(self) -> bool:
+        """Whether all connections can be seen, and so be cut. Raises NoAnswer, Lost."""
+        patience = Budget(self._clock, min(COME_AND_GO, self._budget.left() / 2))
+        while True:
+            try:
+                number = unseen(self._session, self._budget.left(at_most=1.0))
+            except ServerError as error:
+                self._unseen = f"; but whether everybody can be seen is not known: {error}"
+                return False
+            if not number:
+                self._unseen = ""
+                return True
+            if patience.over:
+                self._unseen = (
+                    f"; but not everybody can be seen: the process list lacks {number:,} of its"
+                    " connections, which were not cut (kachecks doctor)"
+                )
+                return False
+            self._clock.sleep(0.05)
+            self._each_round()
 
     def _switch_off_semi_sync(self) -> None:
         """Release commits that wait for an acknowledgement."""
