@@ -6,6 +6,11 @@ Every statement only reads, and waits for no lock. Only ``origins`` depends on t
 from __future__ import annotations
 
 from kachecks.mysql.facts import Version
+from kachecks.mysql.queries import UNCUT, of_the_view
+
+ASK_FOR_ALL = f"SET SESSION {UNCUT}, group_concat_max_len = 16777216"
+"""The first statement of a session that asks for tables: see UNCUT. The last one is for
+idle_events(), which fails with 1260 from 1,024 bytes of names on (MySQL, by default)."""
 
 VARIABLES = "SHOW GLOBAL VARIABLES"
 """All settings as they are now. Needs no privilege."""
@@ -42,12 +47,14 @@ IDLE_EVENTS = "SELECT kachecks.idle_events() AS events"
 if there is none.
 
 Such an event is SLAVESIDE_DISABLED (MariaDB, MySQL) or REPLICA_SIDE_DISABLED (MySQL 9). Only who
-may change events sees them, so the grants files make this function. Without it the server says 1305
-or 1370.
+may change events sees them, so the grants files make this function.
 """
 
-WRITE_BY_ROUTINE = (
-    "SET STATEMENT lock_wait_timeout = 0 FOR SELECT user, host FROM kachecks.read_only_exempt"
+NO_FUNCTION = frozenset({1305, 1370})
+"""Errors of a server without it, or whose account may not call it."""
+
+WRITE_BY_ROUTINE = of_the_view(
+    "SELECT user, host FROM kachecks.read_only_exempt"
     " GROUP BY user, host HAVING MIN(by_routine) ORDER BY user, host"
 )
 """MariaDB before 12: accounts that write through read_only only by calling routines that run with

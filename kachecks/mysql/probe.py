@@ -111,6 +111,27 @@ def _processes(rows: list[Row]) -> list[Row]:
     return rows
 
 
+THREADS_OF_ITS_OWN = ("system user", "event_scheduler")
+"""Users of the process list that stand for no connection."""
+
+
+def unseen(session: Session, timeout: float) -> int:
+    """How many connections a server counts, and does not list to our account. One that is just
+    being made or ended may be among them.
+
+    Our account lacks PROCESS, or the list is cut short (queries.PROCESSLIST). At least 1 where not
+    even our own connection is listed. Raises SessionError.
+    """
+    counted = ask(session, queries.CONNECTED, timeout, lambda rows: number_of(rows[0], "Value"))
+    listed = [
+        row["Id"]
+        for row in processlist(session, timeout)
+        if row["User"] not in THREADS_OF_ITS_OWN and row["Command"] != "Daemon"
+    ]
+    at_least = 0 if str(session.connection_id) in listed else 1
+    return max(counted - len(listed), at_least)
+
+
 def uptime(session: Session, timeout: float) -> int | None:
     """Whole seconds since the server's start; None where it does not tell. Raises SessionError."""
     return ask(

@@ -15,6 +15,15 @@ OUR_SCHEMA = "information_schema"
 who use the same account. It is always there, and selecting it needs no privilege and waits for
 nothing (measured on MySQL 9.7 and MariaDB 10.11)."""
 
+UNCUT = "sql_select_limit = 18446744073709551615, sql_big_selects = 1"
+"""For a SET of our own session, so that what is set globally cuts no answer short.
+
+A small sql_select_limit cuts SHOW GLOBAL VARIABLES and STATUS too, and the process list where
+performance_schema answers it; a small max_join_size, which sql_big_selects overrides, refuses all
+three with 1104 (measured on MySQL 9.7 and MariaDB 10.11). What else is shown stays whole: channels,
+grants, XA RECOVER. Both variables are in every version, and need no privilege.
+"""
+
 # --- statements that only read -------------------------------------------------------------
 
 UPTIME = "SHOW GLOBAL STATUS LIKE 'Uptime'"
@@ -101,24 +110,47 @@ DIRECTORIES = (
 
 PROCESSLIST = "SHOW PROCESSLIST"
 """All sessions; without PROCESS only those of the same account. Works on a full disk too, where
-MySQL's information_schema.processlist fails."""
+MySQL's information_schema.processlist fails. Not all of them either where performance_schema
+answers it (MySQL 8.0.22 and later, performance_schema_show_processlist) and is OFF, has too few
+thread instances, or is cut by sql_select_limit."""
+
+CONNECTED = "SHOW GLOBAL STATUS LIKE 'Threads_connected'"
+"""How many connections there are, those being logged in or ended too, but none of the server's own
+threads. Needs no privilege."""
 
 TRANSACTIONS = (
     "SELECT trx_mysql_thread_id AS id, TIMESTAMPDIFF(SECOND, trx_started,"
     " COALESCE(CONVERT_TZ(NOW(), @@session.time_zone, 'SYSTEM'), NOW())) AS seconds,"
     " trx_rows_modified AS modified FROM information_schema.innodb_trx ORDER BY trx_started"
+    " LIMIT 18446744073709551615"
 )
-"""Open transactions, the oldest first. Needs PROCESS. Takes a latch of InnoDB, so no check may use
-it. trx_started is in the system's time zone, NOW() in the session's; CONVERT_TZ gives NULL for a
-named zone whose tables are not loaded."""
+"""Open transactions, the oldest first; the limit stands in for sql_select_limit. Needs PROCESS.
+Takes a latch of InnoDB, so no check may use it. trx_started is in the system's time zone, NOW() in
+the session's; CONVERT_TZ gives NULL for a named zone whose tables are not loaded."""
 
-WRITE_THROUGH_ACCOUNTS = (
-    "SET STATEMENT lock_wait_timeout = 0 FOR SELECT DISTINCT user FROM kachecks.read_only_exempt"
-)
+
+def of_the_view(select: str) -> str:
+    """MariaDB: a question to the view of accounts that is answered whole, whatever is set globally.
+
+    A small max_recursive_iterations drops, without an error, who has his right by so many roles,
+    and PAD_CHAR_TO_FULL_LENGTH fills the names up with blanks (10.11). 10.5 has all the variables
+    (manual). max_session_mem_used is not lifted here (tried on 10.11): that is error 1290.
+    """
+    return (
+        f"SET STATEMENT lock_wait_timeout = 0, {UNCUT}, max_statement_time = 0,"
+        f" max_recursive_iterations = 4294967295, sql_mode = '' FOR {select}"
+    )
+
+
+WRITE_THROUGH_ACCOUNTS = of_the_view("SELECT DISTINCT user FROM kachecks.read_only_exempt")
 """MariaDB before 12: accounts that may write through read_only, ours included. It reads a view that
 grants.mariadb.sql makes, because the server's own tables that tell this also hold the hashes of all
-passwords. Fails with 1146 or 1142 without the view, with 1449 when the account that made it is
-gone, and at once with 1205 while somebody has locked the tables below it."""
+passwords. Fails with 1146 or 1142 without the view, with 1045, 1356 or 1449 when the account that
+made it is gone or has lost its rights, and at once with 1205 while somebody has locked the tables
+below it."""
+
+NO_VIEW = frozenset({1142, 1146})
+"""Errors of a server without it, or whose account may not read it."""
 
 SEMI_SYNC_SOURCE = (
     "SHOW GLOBAL VARIABLES WHERE Variable_name IN"
@@ -157,12 +189,20 @@ PING = "SELECT 1 AS one"
 
 # --- statements that change something ------------------------------------------------------
 
-PREPARE_TO_CLOSE = "SET SESSION lock_wait_timeout = 1, autocommit = 1"
-"""Without it, SET GLOBAL read_only waits for any running write for up to lock_wait_timeout, a year
-by default, and holds up all other writes meanwhile. With it, it fails with 1205 after a second.
-With autocommit off it would fail with 1192 if this very session had a transaction open."""
 
-LET_GO_WHEN_SILENT = "SET SESSION wait_timeout = 3, autocommit = 1"
+def prepare_to_close(version: Version) -> str:
+    """Without it, SET GLOBAL read_only waits for any running write for up to lock_wait_timeout, a
+    year by default, and holds up all other writes meanwhile. With it, it fails with 1205 after a
+    second. With autocommit off it would fail with 1192 if this very session had a transaction open.
+
+    The last variable (MariaDB 10.1, MySQL 5.7.8 and later) is a time limit of statements that may
+    be set globally; MariaDB ends SET GLOBAL read_only with 1969 for it.
+    """
+    limit = "max_statement_time" if version.mariadb else "max_execution_time"
+    return f"SET SESSION lock_wait_timeout = 1, autocommit = 1, {UNCUT}, {limit} = 0"
+
+
+LET_GO_WHEN_SILENT = f"SET SESSION wait_timeout = 3, autocommit = 1, {UNCUT}"
 """Makes the server end this session, and free its lock, soon after its client has died or was cut
 off."""
 

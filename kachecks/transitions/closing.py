@@ -10,7 +10,7 @@ from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql import queries
 from kachecks.mysql.errors import LOCK_WAIT_TIMEOUT, NOT_ALLOWED, BrokenAnswer, Nonsense
 from kachecks.mysql.facts import Row, text_of
-from kachecks.mysql.probe import probe_access
+from kachecks.mysql.probe import probe_access, unseen
 from kachecks.mysql.session import Lost, NoAnswer, ServerError, Session, SessionError, ask
 from kachecks.transitions.clients import Cut, Cutter
 
@@ -40,6 +40,10 @@ QUIET = 0.5
 """Seconds for which no session that could write through read_only has come back (MariaDB before
 12)."""
 
+COME_AND_GO = 0.5
+"""Seconds in which a server's count of its connections and its list of them must agree once, where
+one that is not seen could write."""
+
 
 class NotClosed(Exception):
     """The server still takes writes, or may take them; the text says why."""
@@ -50,7 +54,7 @@ class Closed(NamedTuple):
 
     cut: int  # client connections
     remark: str = ""  # what could not be done after closing
-    quiet: bool = True  # False: an account that may write through read_only keeps coming back
+    quiet: bool = True  # False: who may write through read_only comes back, or cannot all be seen
     answers: bool = True  # False: it was lost, or mute, before its last clients were cut
 
 
@@ -104,6 +108,8 @@ class Closing:
         self._version = session.version
         self._all_told = True  # it has always said who is connected
         self._semi_sync: list[str] = []  # variables that were switched off
+        self._untold: ServerError | None = None  # why it is not known who writes through read_only
+        self._unseen = ""  # why there may be clients that cannot be cut
         self._note: Callable[[list[str]], None] = lambda _: None
 
     def close(
@@ -142,7 +148,8 @@ class Closing:
         return closed
 
     def _prepare(self) -> None:
-        self.session.execute(queries.PREPARE_TO_CLOSE, self._budget.left(at_most=1.0))
+        prepare = queries.prepare_to_close(self._version)
+        self.session.execute(prepare, self._budget.left(at_most=1.0))
 
     def _outlive(self, error: SessionError) -> None:
         """Go on in another session where this error has ended ours.
@@ -186,7 +193,8 @@ class Closing:
             if budget.over:
                 raise NotClosed("writes that cannot be cut are still running")
             cut = self._cut(budget, budget.left() - CLOSING)
-            if waits and cut is not None and cut.semi_sync and not cut.others:
+            alone = cut is not None and cut.semi_sync and not cut.others
+            if waits and alone and self._everybody_is_seen():
                 self._switch_off_semi_sync()
 
     def _cut_the_rest(self, at_most: float) -> Closed:
@@ -197,10 +205,14 @@ class Closing:
         try:
             writers = self._write_through_accounts()
             last = self._cutter.cut(budget, seconds, writers, budget.left() * LIST_SHARE)
+            if self._untold is not None:  # by now whoever had locked what the view reads is cut
+                writers = self._write_through_accounts()
             if writers and (
                 not self._all_told or writers.intersection(users + last.others + last.ending)
             ):
                 self._cut_until_quiet(writers)
+            if not last.left:
+                self._everybody_is_seen()
         except (NotClosed, SessionError) as error:
             why = str(error)
             if isinstance(error, SessionError):
@@ -209,7 +221,18 @@ class Closing:
                     self._outlive(error)
             quiet, mute = not self._version.lets_admins_write, isinstance(error, (NoAnswer, Lost))
             return Closed(len(users), f"; but {why}", quiet, not mute)
-        return Closed(len(users), _remark(last))
+        return self._closed(_remark(last))
+
+    def _closed(self, remark: str) -> Closed:
+        """Read back as closed, with whatever keeps it from being closed to everybody."""
+        doubt = bool(self._unseen)
+        if self._untold is not None:
+            remark += (
+                f"; but who else than root may write through read_only is not known: {self._untold}"
+            )
+            doubt |= self._untold.errno not in queries.NO_VIEW
+        quiet = not (doubt and self._version.lets_admins_write)
+        return Closed(len(self._cutter.users), remark + self._unseen, quiet)
 
     def _cut_until_quiet(self, writers: frozenset[str]) -> None:
         """Cut until no account that may write through read_only has come back for QUIET seconds.
@@ -233,13 +256,13 @@ class Closing:
     def _write_through_accounts(self) -> frozenset[str]:
         """Users that may write through read_only; none on versions where nobody can.
 
-        Where the view that lists them is missing, root is assumed to be the only one.
+        Where the view does not list them, root is assumed to be the only one, and that is told.
         """
         if not self._version.lets_admins_write:
             return frozenset()
         seconds = self._budget.left(at_most=1.0)
         try:
-            return ask(
+            writers = ask(
                 self.session,
                 queries.WRITE_THROUGH_ACCOUNTS,
                 seconds,
@@ -247,7 +270,33 @@ class Closing:
             )
         except ServerError as error:
             self._outlive(error)
+            self._untold = error
             return frozenset({"root"})
+        self._untold = None
+        return writers
+
+    def _everybody_is_seen(self) -> bool:
+        """Whether all connections can be seen, and so be cut. Raises SessionError."""
+        seconds = COME_AND_GO if self._version.lets_admins_write else COME_AND_GO / 5
+        patience = Budget(self._clock, min(seconds, self._budget.left() / 2))
+        while True:
+            try:
+                number = unseen(self.session, self._budget.left(at_most=1.0))
+            except ServerError as error:
+                self._outlive(error)
+                self._unseen = f"; but whether everybody can be seen is not known: {error}"
+                return False
+            if not number:
+                self._unseen = ""
+                return True
+            if patience.over:
+                self._unseen = (
+                    f"; but not everybody can be seen: the process list lacks {number:,} of its"
+                    " connections, which were not cut (kachecks doctor)"
+                )
+                return False
+            self._clock.sleep(0.05)
+            self._each_round()
 
     def _switch_off_semi_sync(self) -> None:
         """Release commits that wait for an acknowledgement."""

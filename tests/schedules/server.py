@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 VERSION = Version(False, (9, 7, 0))
 HEALTHY = rows("mysql-9.7", "replica_status_healthy")[0]
 LOCK_WAIT = 1.0
-"""Seconds of lock_wait_timeout in a session that closes (queries.PREPARE_TO_CLOSE)."""
+"""Seconds of lock_wait_timeout in a session that closes (queries.prepare_to_close)."""
 
 COMMITTING = "waiting for handler commit"
 
@@ -139,6 +139,9 @@ class Server:
             ],
             queries.PROCESSLIST: self._tell_who_is_connected,
             queries.TRANSACTIONS: lambda *_: [],
+            queries.CONNECTED: lambda *_: [
+                {"Variable_name": "Threads_connected", "Value": str(len(self.connections))}
+            ],
             queries.PREPARED: lambda *_: [{"data": "x"}] * self.prepared,
             queries.LOCK_HOLDER: lambda *_: [],
             queries.PING: lambda *_: [{"one": "1"}],
@@ -158,7 +161,7 @@ class Server:
             queries.DIRECTORIES: lambda *_: [
                 {"datadir": "/data/", "binlog": "/data/binlog", "tmpdir": "/tmp"}  # noqa: S108
             ],
-            queries.PREPARE_TO_CLOSE: lambda *_: [],
+            queries.prepare_to_close(VERSION): lambda *_: [],
             queries.LET_GO_WHEN_SILENT: self._let_go_when_silent,
             queries.close_writes(VERSION): self._close,
             queries.OPEN_WRITES: self._open,

@@ -31,6 +31,7 @@ class ServerSeen(NamedTuple):
     position: str | None  # GTIDs of all that it has committed
     lacks: Lacks | None = None  # None: the two could not be compared
     idle_events: str = ""  # names of events that do not run here, as they came by replication
+    idle_events_trouble: str = ""  # why they are not known
     prepared: int | None = None  # XA transactions; None: not known
     channels: tuple[Channel, ...] = ()  # those of facts that read from the other node
 

@@ -134,6 +134,15 @@ def _why_nobody(here: NodeSeen, there: NodeSeen) -> str:
     return ", ".join(parts)
 
 
+def _of_events(server: ServerSeen) -> list[str]:
+    if server.idle_events:
+        why = "kachecks doctor --explain IDLE_EVENTS says why"
+        return [f"events do not run there: {server.idle_events}: {why}"]
+    if server.idle_events_trouble:
+        return [f"whether all events run there is not known: {server.idle_events_trouble}"]
+    return []
+
+
 def _problems(status: Status) -> tuple[str, ...]:
     here, there = status.here, status.there
     found = []
@@ -149,11 +158,8 @@ def _problems(status: Status) -> tuple[str, ...]:
             found.append(f"{node.name}: {node.verdict_said}")
         if node.open and node.vip is False:
             found.append(f"{node.name} is open without the VIP")
-        if node.open and node.server is not None and node.server.idle_events:
-            found.append(
-                f"{node.name}: events do not run there: {node.server.idle_events}: kachecks doctor"
-                " --explain IDLE_EVENTS says why"
-            )
+        if node.open and node.server is not None:
+            found += [f"{node.name}: {each}" for each in _of_events(node.server)]
     for node, other in ((here, there), (there, here)):
         lacks = None if node.server is None else node.server.lacks
         if node.open and other.open is False and lacks is not None and lacks.transactions:

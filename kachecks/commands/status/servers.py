@@ -30,6 +30,7 @@ def reach(session: Session) -> Reached:
     """Everything that one server tells. If it does not answer, the session is closed. Raises
     SessionError."""
     try:
+        session.execute(operator_queries.ASK_FOR_ALL, STATEMENT)
         facts = probe_identity(session, STATEMENT)
         must_not_be_stuck(session, STATEMENT)
         facts = probe_replication(session, facts, STATEMENT)
@@ -39,7 +40,7 @@ def reach(session: Session) -> Reached:
         number = None
         with suppress(SessionError):
             number = prepared(session, STATEMENT)
-        events = _idle_events(session)  # the last one, as it may wait
+        events, trouble = _idle_events(session)  # the last one, as it may wait
     except BaseException:
         session.close()
         raise
@@ -49,6 +50,7 @@ def reach(session: Session) -> Reached:
         uptime=seconds,
         position=(position.gtids or None) if position is not None else None,
         idle_events=events,
+        idle_events_trouble=trouble,
         prepared=number,
     )
     return Reached(session, server, position)
@@ -59,7 +61,7 @@ def _host(rows: list[Row]) -> str | None:
 
 
 def _uptime(session: Session) -> int | None:
-    """None also where it is refused: max_join_size = 1 forbids SHOW STATUS (1104)."""
+    """None also where it is refused."""
     try:
         return uptime(session, STATEMENT)
     except ServerError:
@@ -73,16 +75,20 @@ def _position(session: Session) -> Position | None:
         return None
 
 
-def _idle_events(session: Session) -> str:
-    """ "" also where the function is missing, of which doctor tells, and where it waits: MariaDB
-    reads mysql.event for it, which somebody may have locked, or which lies on a disk that
-    hangs."""
+def _idle_events(session: Session) -> tuple[str, str]:
+    """Their names, and why they are not known: it may wait, as MariaDB reads mysql.event for it,
+    which somebody may have locked, or which lies on a disk that hangs.
+
+    Nothing is said where the function is missing, of which doctor tells.
+    """
     try:
         return ask(
             session, operator_queries.IDLE_EVENTS, STATEMENT, lambda rows: rows[0]["events"] or ""
-        )
-    except SessionError:
-        return ""
+        ), ""
+    except ServerError as error:
+        return "", "" if error.errno in operator_queries.NO_FUNCTION else str(error)
+    except SessionError as error:
+        return "", str(error)
 
 
 def compared(one: Reached | None, other: Reached | None, address: str) -> ServerSeen | None:

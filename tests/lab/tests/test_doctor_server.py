@@ -51,6 +51,15 @@ def test_a_setting_of_the_peer(pair: Pair) -> None:
         pair.b.sql("SET GLOBAL sync_binlog = 1")
 
 
+def test_a_peer_that_shows_little_of_itself(pair: Pair) -> None:
+    """Its settings are seen all the same."""
+    pair.b.sql("SET GLOBAL sql_select_limit = 1, GLOBAL sync_binlog = 0")
+    try:
+        assert named(pair.a) == {("ROWS_CUT", "peer"), ("SYNC_BINLOG", "peer")}
+    finally:
+        pair.b.sql("SET GLOBAL sync_binlog = 1, GLOBAL sql_select_limit = DEFAULT")
+
+
 def test_offsets_alike(pair: Pair) -> None:
     pair.b.sql("SET GLOBAL auto_increment_offset = 1")
     try:

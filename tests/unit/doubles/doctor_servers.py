@@ -46,6 +46,7 @@ class Answers:
         self.options = [Option(*option) for option in self.servers[HERE].pop("options")]
         self.config = parse(OPTION_FILE, "k.cnf")
         self.troubles: dict[str, SessionError] = {}
+        self.uncut: set[str] = set()  # nodes whose tables are shown whole, whatever is set there
         self.spoiled: Callable[[str, str, list[Row]], list[Row]] = lambda _node, _sql, rows: rows
         for server in self.servers.values():
             server["version"] = version or server["version"]
@@ -169,6 +170,10 @@ class _Session:
 
     def query(self, sql: str, _timeout: float) -> list[Row]:
         return self._answers.spoiled(self._node, sql, self._answer(sql))
+
+    def execute(self, sql: str, _timeout: float) -> None:
+        assert sql == operator_queries.ASK_FOR_ALL
+        self._answers.uncut.add(self._node)
 
     def _answer(self, sql: str) -> list[Row]:
         if sql == operator_queries.CLOCK and not isinstance(self._rows[sql], ServerError):

@@ -359,6 +359,10 @@ class Session:
             return [{"missing": subtract(wanted, present)}]
         if sql == "SHOW PROCESSLIST":
             return server.processlist()
+        if sql == queries.CONNECTED:
+            own = ("system user", "event_scheduler")
+            number = sum(one.user not in own for one in server.clients.values())
+            return [{"Variable_name": "Threads_connected", "Value": str(number)}]
         if sql == queries.LOCK_HOLDER:
             if not server.lock_holder:
                 raise ServerError(1142, "SELECT command denied")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from kachecks.bounded import Budget
 from kachecks.mysql.session import Lost, NoAnswer, ServerError, SessionError
+from kachecks.transitions.closing import Closed, Closing
 from kachecks.transitions.promotion import promote
 from kachecks.transitions.record import Steps
 from tests.unit.doubles import simulated_server
@@ -203,13 +205,99 @@ def test_nobody_writes_through(version: str) -> None:
     assert world.time < 0.3
 
 
-@pytest.mark.parametrize("errno", [1142, 1146, 1205, 1449, 4078])
+NO_VIEW = [1142, 1146]
+
+
+def closed(world: World) -> Closed:
+    """B, closed within five seconds."""
+    clock, connect = world.node.clock, world.node.servers.connect_local
+    budget = Budget(clock, 5.0)
+    closing = Closing(connect(1.0), clock, budget, {"kachecks"}, lambda: connect(1.0))
+    found = closing.close()
+    assert world.b.access == CLOSED
+    return found
+
+
+@pytest.mark.parametrize("errno", [*NO_VIEW, 1045, 1205, 1290, 1449, 1969, 4078])
 def test_accounts_cannot_be_listed(errno: int) -> None:
-    """Then at least root is taken for one; the closing never depends on it."""
+    """Then at least root is taken for one, and that is told; the closing never depends on it.
+
+    Where there is no view, doctor tells of it. A view that fails is another matter.
+    """
     world = opened(MARIADB).but(b__troubles={"read_only_exempt": ServerError(errno, "no")})
     world.b.add(Client("root", returns=3), Client("app"))
-    ended(world, "closed")
-    assert 0.5 < world.time < 1.2
+    found = closed(world)
+    assert f"who else than root may write through read_only is not known: error {errno}" in (
+        found.remark
+    )
+    assert found.quiet == (errno in NO_VIEW)
+    assert 0.5 < world.time < 1.3
+
+
+def test_a_client_keeps_the_accounts_from_being_listed() -> None:
+    """It has locked a table below the view, and is cut: so they are asked for again."""
+    world = opened(MARIADB).but(b__troubles={"read_only_exempt": ServerError(1205, "locked")})
+    world.when(STATEMENT[MARIADB], lambda: world.b.add(Client("locker")))
+    world.when("B: KILL", lambda: world.b.troubles.clear())
+    assert closed(world)[1:] == ("", True, True)
+    world.order("B: locker cut")
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB12])
+def test_who_nobody_writes_through_is_not_asked_for(version: str) -> None:
+    world = opened(version).but(b__troubles={"read_only_exempt": ServerError(1969, "no")})
+    assert closed(world)[1:] == ("", True, True)
+
+
+# Connections that the process list lacks ----------------------------------------------------------
+
+
+def hidden(version: str, **of_client: bool) -> World:
+    """B lists all its connections but one."""
+    world = opened(version)
+    world.b.add(Client("app"), Client("other", **of_client))
+    world.b.hides = {world.b.last_id}
+    return world
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB, MARIADB12])
+def test_who_cannot_be_seen_is_told_of(version: str) -> None:
+    """Without PROCESS; or performance_schema does not have them. Nobody writes through
+    super_read_only, but on MariaDB before 12 it may be root."""
+    found = closed(hidden(version))
+    assert "not everybody can be seen: the process list lacks 1 of its connections" in found.remark
+    assert found.quiet == (version != MARIADB)
+    assert found.answers
+
+
+def test_who_comes_and_goes_is_counted_before_it_is_listed() -> None:
+    world = hidden(MARIADB)
+    world.when("SHOW GLOBAL STATUS", world.then("SHOW GLOBAL STATUS", b__hides=set()))
+    found = closed(world)
+    assert (found.remark, found.quiet) == ("", True)
+
+
+def test_connections_that_are_not_counted() -> None:
+    world = opened(MARIADB).but(b__troubles={"Threads_connected": ServerError(1290, "no")})
+    found = closed(world)
+    assert "whether everybody can be seen is not known: error 1290" in found.remark
+    assert not found.quiet
+
+
+def test_semi_sync_is_left_on_where_not_everybody_is_seen() -> None:
+    """Who cannot be seen cannot be cut, and would be acknowledged what the other node lacks."""
+    world = hidden(MYSQL, blocks=True).but(b__semi_sync=SEMI_SYNC, open_mark=SERVER)
+    ended(world, "killed")
+    assert "rpl_semi_sync" not in " ".join(world.log)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_process_list_that_is_refused(version: str) -> None:
+    """What can be closed is closed."""
+    world = opened(version).but(b__troubles={"SHOW PROCESSLIST": ServerError(1104, "too many")})
+    found = closed(world)
+    assert found.remark == "; but not everybody could be cut: error 1104: too many"
+    assert found.quiet == (version != MARIADB)
 
 
 @pytest.mark.parametrize("denied", [False, True])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kachecks.mysql.queries import OUR_SCHEMA
+from kachecks.mysql.facts import Version
+from kachecks.mysql.queries import OUR_SCHEMA, prepare_to_close
 from kachecks.mysql.session import DriverError, Lost, ServerError
 from kachecks.mysqld_process import Process
 from kachecks.state.files import StateError
@@ -109,7 +110,7 @@ def test_blocked_once() -> None:
     ended(world, "closed")
     assert world.log.count(STATEMENT[MYSQL]) == 2
     assert 1 < world.time < 2
-    world.order("B: SET SESSION lock_wait_timeout = 1, autocommit = 1", STATEMENT[MYSQL])
+    world.order(f"B: {prepare_to_close(Version(False, (9, 7, 0)))}", STATEMENT[MYSQL])
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -48,6 +48,7 @@ def ask_servers(node: Node) -> PairFacts:
         for side in (HERE, PEER):
             try:
                 session = sessions[side] = _connect(node, side)
+                session.execute(operator_queries.ASK_FOR_ALL, _STATEMENT)
                 found[side] = _look(node, session, side)
             except SessionError as error:
                 troubles[side] = error

@@ -16,6 +16,7 @@ from kachecks.commands.text import span
 
 _SHORTEST_BINLOGS = 86400.0  # s to keep binary logs: a node that is down for a day must find them
 _LONGEST_NET_TIMEOUT = 30.0  # s until a receiver notices a dead source; it shows Yes and no lag
+_MANY_ROWS = 1e6  # more than any table has that is asked for
 _LONGEST_STOP = 300.0  # s of STOP REPLICA; kachecks gives its own statements up much earlier
 
 IN_MY_CNF = "in [mysqld] of my.cnf on both nodes"
@@ -109,6 +110,29 @@ def _runs_no_events(server: ServerFacts) -> Iterator[Found]:
     if before_12 and (server.value("event_scheduler") or "").upper() in ("ON", "1"):
         origin = server.came_from("event_scheduler")
         yield Found(f"event_scheduler is ON{_whence(origin.kind)}", origin.path)
+
+
+def _cuts_nothing_short(server: ServerFacts) -> Iterator[Found]:
+    """It can be larger than any table that is asked for, or be what it is by default."""
+    for name in ("sql_select_limit", "max_join_size"):
+        number = server.number(name)
+        if number is not None and number < _MANY_ROWS:
+            cure = f"SET GLOBAL {name} = DEFAULT, and remove it from my.cnf"
+            yield Found(f"{name} is {server.value(name)}", server.came_from(name).path, cure)
+
+
+def _lists_all_connections(server: ServerFacts) -> Iterator[Found]:
+    if not server.is_on("performance_schema_show_processlist"):
+        return
+    instances = server.number("performance_schema_max_thread_instances")
+    most = server.number("max_connections") or 0.0
+    if not server.is_on("performance_schema"):
+        yield Found("performance_schema answers SHOW PROCESSLIST, and is OFF")
+    elif instances is not None and 0 <= instances < most:  # -1: as many as there are
+        yield Found(
+            f"performance_schema answers SHOW PROCESSLIST, and knows {instances:g} threads at most:"
+            f" max_connections is {most:g}"
+        )
 
 
 def _commits_in_order(server: ServerFacts) -> Iterator[Found]:
@@ -233,6 +257,18 @@ TABLE: Table[ServerFacts] = (
         f"rpl_stop_replica_timeout = 30, at most {_LONGEST_STOP:g} s (rpl_stop_slave_timeout)",
         "STOP REPLICA waits that long for a stuck applier, and all other replication statements"
         " wait behind it; the default is a year"),
+    row("ROWS_CUT", WARNING, _cuts_nothing_short,
+        "sql_select_limit and max_join_size are what they are by default",
+        "a small sql_select_limit silently cuts what a server shows of itself, a small"
+        " max_join_size refuses it: closing, opening, status and doctor set their own, the check"
+        " cannot afford to",
+        "SET GLOBAL sql_select_limit = DEFAULT, max_join_size = DEFAULT"),
+    row("PROCESS_LIST", WARNING, _lists_all_connections,
+        "SHOW PROCESSLIST shows all connections (MySQL)",
+        "a demotion does not cut the clients that it cannot see, and the check does not notice that"
+        " their writes hang",
+        "set performance_schema_show_processlist = OFF, or performance_schema = ON and"
+        f" performance_schema_max_thread_instances = -1 {IN_MY_CNF}"),
     row("COMMIT_ORDER", WARNING, _commits_in_order,
         "several applier workers commit in the order of the source (MySQL)",
         "if they commit out of order, a crash or a promotion can leave a hole: a later transaction"

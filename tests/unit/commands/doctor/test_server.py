@@ -158,6 +158,12 @@ def people_use_our_account(answers: Answers) -> None:
 READ_ONLY_ADMIN = "GRANT READ_ONLY ADMIN ON *.*"
 
 # fmt: off
+knows_few_threads = variables(
+    HERE,
+    performance_schema_show_processlist="ON",
+    performance_schema="ON",
+    performance_schema_max_thread_instances="45",
+)
 WRONG: list[tuple[str, list[str], Break, str, str]] = [
     # the rule that must be named, on which servers, what is broken, and words of its sentence and
     # of its cure
@@ -205,6 +211,15 @@ WRONG: list[tuple[str, list[str], Break, str, str]] = [
     ("RELAY_LOG_NAME", ["mysql-5.7"], variables(PEER, relay_log="/var/lib/mysql/b-relay-bin"),
         "b-relay-bin", "relay-bin"),
     ("RELAY_LOG_NAME", CAPTURED, relay_log_by_host_name, "relay_log is", "relay-bin"),
+    ("ROWS_CUT", BOTH, variables(PEER, sql_select_limit="0"),
+        "sql_select_limit is 0", "SET GLOBAL sql_select_limit = DEFAULT"),
+    ("ROWS_CUT", BOTH, variables(HERE, max_join_size="1000"),
+        "max_join_size is 1000", "SET GLOBAL max_join_size = DEFAULT"),
+    ("PROCESS_LIST", ["mysql-9.7"],
+        variables(PEER, performance_schema_show_processlist="ON", performance_schema="OFF"),
+        "performance_schema answers SHOW PROCESSLIST, and is OFF", "= OFF, or"),
+    ("PROCESS_LIST", ["mysql-9.7"], knows_few_threads, "knows 45 threads at most: max_connections",
+        "performance_schema_max_thread_instances = -1"),
     ("GTID_MODE", MYSQL, all_variables(gtid_mode="OFF"), "gtid_mode is OFF", "gtid_mode = ON"),
     ("GTID_CONSISTENCY", MYSQL, all_variables(enforce_gtid_consistency="WARN"), "WARN", "= ON"),
     ("GTID_STRICT_MODE", MARIADB, all_variables(gtid_strict_mode="OFF"), "OFF", "= ON"),
@@ -425,6 +440,33 @@ def test_a_peer_that_cannot_be_asked_is_one_line(
     assert (only.rule.name, only.node, only.checked) == ("PEER_ANSWERS", PEER, checked)
     assert only.level == level
     assert str(trouble) in only.sentence
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"performance_schema_show_processlist": "OFF", "performance_schema": "OFF"},
+        {"performance_schema_show_processlist": "ON", "performance_schema": "ON"},
+        {
+            "performance_schema_show_processlist": "ON",
+            "performance_schema": "ON",
+            "performance_schema_max_thread_instances": "-1",
+        },
+        {"sql_select_limit": "18446744073709551615", "max_join_size": "18446744073709551615"},
+    ],
+)
+def test_settings_that_cut_nothing_short(values: dict[str, str]) -> None:
+    answers = Answers("mysql-9.7")
+    for name, value in values.items():
+        answers.everywhere(name, value)
+    assert answers.named() == []
+
+
+@pytest.mark.parametrize("generation", BOTH)
+def test_nothing_cuts_short_what_doctor_asks_for(generation: str) -> None:
+    answers = Answers(generation)
+    answers.findings()
+    assert answers.uncut == {HERE, PEER}
 
 
 @pytest.mark.parametrize("generation", BOTH)

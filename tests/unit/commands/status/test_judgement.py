@@ -142,6 +142,15 @@ def test_events_that_do_not_run_on_the_active_node() -> None:
     assert summary(STATUS._replace(there=standby)).status == 0
 
 
+def test_events_of_which_nothing_is_known() -> None:
+    """That is not none."""
+    trouble = "error 1260: Row 30 was cut by GROUP_CONCAT()"
+    told = summary(STATUS._replace(here=ACTIVE._replace(
+        server=server(1, writable=True, idle_events_trouble=trouble))))  # fmt: skip
+    assert (told.status, told.word) == (1, "DEGRADED")
+    assert told.problems == (f"a: whether all events run there is not known: {trouble}",)
+
+
 def test_further_problems_are_counted() -> None:
     status = pair(here=ACTIVE._replace(verdict=DISK_FULL))._replace(
         marks=MARKS._replace(permit=False)

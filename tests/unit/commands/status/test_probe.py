@@ -79,7 +79,10 @@ def seen(world: World, asking: AtOnce | None = None) -> Status:
     status = look(world, asking or AtOnce())
     assert world.sessions_left == []
     changed = [
-        line for line in world.log if line.startswith(("A: SET", "B: SET", "mark", "unmark"))
+        line
+        for line in world.log
+        if line.startswith(("A: SET", "B: SET", "mark", "unmark"))
+        and not line.endswith(operator_queries.ASK_FOR_ALL)  # for its own session alone
     ]
     assert changed == []
     json.dumps(as_json(status, summary(status)))
@@ -101,9 +104,9 @@ def test_both_nodes_of_a_healthy_pair(tmp_path: Path, version: str) -> None:
 
 
 def test_a_server_that_refuses_show_status(tmp_path: Path) -> None:
-    """max_join_size = 1: it serves all the same."""
+    """It serves all the same."""
     world = standby(tmp_path)
-    world.a.troubles[queries.UPTIME] = ServerError(1104, "more than MAX_JOIN_SIZE rows")
+    world.a.troubles[queries.UPTIME] = ServerError(1969, "max_statement_time exceeded")
     there = seen(world).there
     assert (there.open, there.trouble) == (True, "")
     assert there.server and there.server.uptime is None
@@ -116,6 +119,24 @@ def test_events_that_are_not_told_in_time(tmp_path: Path) -> None:
     there = seen(world).there
     assert (there.open, there.trouble) == (True, "")
     assert there.server and there.server.idle_events == ""
+    assert there.server.idle_events_trouble == "no answer within 0.3 s"
+
+
+@pytest.mark.parametrize(("errno", "told"), [(1305, False), (1370, False), (1260, True)])
+def test_events_that_are_refused(tmp_path: Path, errno: int, told: bool) -> None:
+    """Of a missing function doctor tells."""
+    world = standby(tmp_path)
+    world.a.troubles[operator_queries.IDLE_EVENTS] = ServerError(errno, "no")
+    there = seen(world).there
+    assert there.server and there.server.idle_events == ""
+    assert there.server.idle_events_trouble == (f"error {errno}: no" if told else "")
+
+
+@pytest.mark.parametrize("version", [MYSQL, MARIADB])
+def test_nothing_cuts_short_what_it_asks_for(tmp_path: Path, version: str) -> None:
+    world = standby(tmp_path, version)
+    seen(world)
+    assert [f"{each}: {operator_queries.ASK_FOR_ALL}" in world.log for each in "AB"] == [True] * 2
 
 
 @pytest.mark.parametrize(
