@@ -177,6 +177,11 @@ def test_braces_in_an_include(conf: Path, tmp_path: Path) -> None:
     assert parsed(conf, "include {b,a{2,1}}.inc") == ["b", "a2", "a1"]
 
 
+def test_many_braces_are_read_at_once(conf: Path) -> None:
+    text = f"include {'{' * 500}{'}' * 500}\n" + "a { b " * 150 + "\n" + "}" * 150
+    assert parsed(conf, text)[0][0] == "a"
+
+
 def test_a_missing_or_executable_include_is_noted(conf: Path, tmp_path: Path) -> None:
     program = tmp_path / "x.inc"
     program.write_text("p 1\n")
@@ -206,6 +211,10 @@ def test_a_missing_or_executable_include_is_noted(conf: Path, tmp_path: Path) ->
         ("x ${_RANDOM 1 9}\n", 1, "another number at each start"),
         ("$I=@main\n$I priority 33\n", 2, "comes out of a definition"),
         ("include keepalived.conf\n", 1, "more than 20 files"),
+        ("$A= \\\n b \\\n $A \\\n c\n$A\n", 5, "have no end"),
+        (f"$A={'x' * 400}\nx $A $A $A\n", 2, "longer than keepalived bears"),
+        (f"include {'{a,b}' * 40}\n", 1, "more than 1000 names"),
+        ("a" * 1024 + "\n", 1, "a line of 1024 bytes or more"),
     ],
 )
 def test_what_cannot_be_read_names_file_and_line(
