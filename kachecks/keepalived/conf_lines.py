@@ -5,7 +5,9 @@ rules are those of keepalived.conf(5) (ADVANCED CONFIGURATION). Where the page i
 they are those of keepalived 2.2.7 itself, as tried with ``keepalived -t`` and ``--dump-conf``:
 
 - ``!`` and ``#`` begin a comment anywhere outside double quotes, in the middle of a word too;
-- ``include`` works behind a condition and with a definition in its file name (the page says no);
+- ``include`` works with a definition in its file name (the page says no); behind a condition, a
+  brace or a definition the VRRP process reads the file twice: the first process has copied it into
+  what the second one reads, and has left the line;
 - ``$NAME`` counts only before a blank, ``,``, ``)`` or the end of the line, ``${NAME}`` anywhere;
 - a comment sign escaped with ``\\``, or inserted by ``${_HASH}``, still begins a comment;
 - double quotes around the name of an included file are taken as part of the name;
@@ -73,7 +75,9 @@ class Lines:
             raise ConfError(f"{path}: {refusal}")
         yield from self._file(path, depth=0)
 
-    def _file(self, path: str, depth: int) -> Iterator[Line]:
+    def _file(self, path: str, depth: int, copied: bool = True) -> Iterator[Line]:
+        """The lines of one file. ``copied``: the VRRP process reads what the first one has made of
+        it, and not the file itself."""
         self._files += 1
         if self._files > _MOST_FILES:
             raise ConfError(f"{path}: more than {_MOST_FILES} files are included")
@@ -85,12 +89,12 @@ class Lines:
                 )
             text = _without_comment(row.rstrip("\r"), where)
             if self._defining:
-                self._extend(text)
+                self._extend(text, where)
             else:
-                yield from self._handle(text, where, path, depth)
+                yield from self._handle(text, where, path, depth, copied)
         self._defining = ""
 
-    def _handle(self, line: str, where: str, path: str, depth: int) -> Iterator[Line]:
+    def _handle(self, line: str, where: str, path: str, depth: int, copied: bool) -> Iterator[Line]:
         """The lines that result from one line of the file."""
         waiting = [line]
         for _ in range(_MOST_PIECES):
@@ -103,7 +107,13 @@ class Lines:
             text = _without_comment(text, where)
             words = words_of(text)
             if len(words) == 2 and words[0] in _INCLUDES:
-                yield from self._included(words[1], where, path, depth)
+                if copied and not _begins_with_include(line):
+                    self.notes.append(
+                        f"{where}: keepalived reads {words[1]} twice, as its include does not"
+                        " begin the line"
+                    )
+                    yield from self._included(words[1], where, path, depth, copied=False)
+                yield from self._included(words[1], where, path, depth, copied)
             elif text:
                 piece, rest = _first_piece(text)
                 yield Line(piece, where)
@@ -157,8 +167,13 @@ class Lines:
         self._definitions[name] = (first,) if first else ()
         self._defining = name
 
-    def _extend(self, text: str) -> None:
+    def _extend(self, text: str, where: str) -> None:
         """One more line of a multiline definition; without ``\\`` it is the last."""
+        if _begins_with_include(text):
+            raise ConfError(
+                f"{where}: keepalived loses an include in a definition of several lines, and the"
+                " rest of the definition: write it outside"
+            )
         more = text.endswith("\\")
         text = text[:-1].rstrip(_BLANK) if more else text
         if text:
@@ -202,7 +217,9 @@ class Lines:
             )
         return None
 
-    def _included(self, name: str, where: str, path: str, depth: int) -> Iterator[Line]:
+    def _included(
+        self, name: str, where: str, path: str, depth: int, copied: bool
+    ) -> Iterator[Line]:
         """The lines of the files that an include names."""
         if depth >= _DEEPEST:
             raise ConfError(f"{where}: more than {_DEEPEST} files include each other")
@@ -214,7 +231,12 @@ class Lines:
             if refusal:
                 self.notes.append(f"{where}: {each} is passed over: it {refusal}")
             else:
-                yield from self._file(each, depth + 1)
+                yield from self._file(each, depth + 1, copied)
+
+
+def _begins_with_include(text: str) -> bool:
+    words = words_of(text)
+    return len(words) > 1 and words[0] in _INCLUDES
 
 
 def words_of(text: str) -> list[str]:

@@ -53,7 +53,7 @@ class Noise:
         return [f"{head} {{", *lines, " }  "]
 
     def _statement(self, text: str) -> list[str]:
-        words = text.split()
+        words = text.split(" ")  # a no-break space is no blank
         style = self._dice.randrange(8)
         if style == 0 and len(words) > 1:
             name = self._name()

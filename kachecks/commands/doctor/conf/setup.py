@@ -126,12 +126,14 @@ class Setup(NamedTuple):
         return _NOTHING
 
     def real_servers(self) -> list[Statement]:
-        """Blocks of real_server below a virtual_server with one of our addresses."""
+        """Blocks of real_server below a virtual_server with one of our addresses and the port of
+        the servers: others on the same address are not our business."""
         wanted = vips(self.config)
+        port = str(self.config.remote.port)
         return [
             server
             for statement in self.conf.root.all("virtual_server")
-            if canonical(statement.value) in wanted
+            if canonical(statement.value) in wanted and statement.words[2:3] in ((), (port,))
             for server in statement.all("real_server")
         ]
 

@@ -29,6 +29,13 @@ def on_both(world: World, old: str, new: str) -> World:
     return world.with_conf(old, new).with_peer_conf(old, new)
 
 
+def permit_too_late(world: World, which: str = "conf") -> World:
+    """track_file behind the instance that tracks it."""
+    conf: str = getattr(world, which)
+    begin, end = conf.index("track_file permit"), conf.index("vrrp_instance")
+    return world._replace(**{which: conf[:begin] + conf[end:] + conf[begin:end]})
+
+
 def virtual_server() -> str:
     return snippet("keepalived.conf.virtual_server")
 
@@ -138,7 +145,7 @@ WRONG: list[tuple[str, str, str, Break]] = [
         lambda w: w.with_conf("    track_script {", "    track_process { mysqld }\n track_script {")
             .with_conf("track_file permit", f"{MYSQLD}\ntrack_file permit")),
     ("vrrp_strict", "VRRP_STRICT", "vrrp_strict",
-        lambda w: w.with_conf("router_id kachecks-node1", "vrrp_strict\n priority_strict")),
+        lambda w: w.with_conf("router_id kachecks-node1", "vrrp_strict")),
     ("strict_mode", "VRRP_STRICT", "strict_mode",
         lambda w: w.with_conf("nopreempt\n", "nopreempt\n strict_mode on\n")),
     ("a password", "VRRP_PASSWORD", "authentication",
@@ -170,12 +177,23 @@ WRONG: list[tuple[str, str, str, Break]] = [
         lambda w: w.with_conf("nopreempt\n", UNICAST.format("10.0.0.1", "10.0.0.100") + "\n")),
     ("dont_track_primary", "LINK_TRACKED", "dont_track_primary",
         lambda w: w.with_conf("nopreempt\n", "nopreempt\n dont_track_primary\n")),
-    ("no virtual_router_id", "INSTANCE_DROPPED", "",
+    ("no virtual_router_id", "KEEPALIVED_ENDS", "",
         lambda w: w.with_conf("virtual_router_id 51", "#")),
     ("a priority that is none", "NOT_AS_WRITTEN", "",
         lambda w: w.with_conf("priority 250", "priority 250\n garp_x\n preempt_delay 5")),
-    ("a brace too few", "KEEPALIVED_CONF", "keepalived.conf",
+    ("a quote too few", "KEEPALIVED_CONF", "keepalived.conf",
+        lambda w: w._replace(conf=w.conf + 'instance "x\n')),
+    ("a brace too few", "NOT_AS_WRITTEN", "correct",
         lambda w: w._replace(conf=w.conf.rstrip().rstrip("}"))),
+    ("an unknown keyword", "NOT_AS_WRITTEN", "correct",
+        lambda w: w.with_conf("router_id kachecks-node1", "vrrp_stricter")),
+    ("an unknown keyword on the peer", "NOT_AS_WRITTEN", "correct",
+        lambda w: w._replace(peer_conf=w.peer_conf.replace("script_user", "scripts_user"))),
+    ("the permit defined too late", "PERMIT NOT_AS_WRITTEN", "permit", permit_too_late),
+    ("the peer's permit defined too late", "PERMIT NOT_AS_WRITTEN", "permit",
+        lambda w: permit_too_late(w, "peer_conf")),
+    ("a value that is missing", "KEEPALIVED_ENDS", "keepalived -t",
+        lambda w: w.with_conf("    advert_int 1", "    advert_int")),
     ("lines for named hosts", "CONFIG_ID", "--config-id",
         lambda w: w.with_conf("    advert_int 1", "@b advert_int 3\n advert_int 1")),
     ("a virtual_server beside the check", "REAL_SERVER", "10.0.0.1",
