@@ -15,7 +15,7 @@ _OLDEST, _NEWEST = (2, 1), (2, 4)
 _CONF = "/etc/keepalived/keepalived.conf"
 _SECURITY = "SECURITY VIOLATION - scripts are being executed"  # SCRIPT_SECURITY tells that
 _SECURITY_STATUS = 6  # of keepalived -t for that line: the highest, it hides that of all others
-_ABOUT_THE_FILE = re.compile(r"\(")  # "(FILE: Line N)", "(INSTANCE)"; others are only information
+_ABOUT_A_LINE = re.compile(r"\([^)]*Line \d+\) ")  # 2.1.5 says such things and ends with 0
 _LONGEST_SILENCE = 20.0  # s; a check that hangs is ended after 10
 _NEEDED = {"CAP_KILL": 5, "CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13, "CAP_SYS_PTRACE": 19}
 """By their bits (linux/capability.h)."""
@@ -65,11 +65,11 @@ def _accepts(facts: HostFacts) -> Iterator[Found]:
         yield not_checked("keepalived -t needs root" if not facts.root else "keepalived -t hangs")
         return
     said = [line.strip() for line in program.complaints if _SECURITY not in line]
-    if program.test_status == _SECURITY_STATUS:
-        said = [line for line in said if _ABOUT_THE_FILE.match(line)]
-    elif program.test_status:
-        said = said or [f"exit {program.test_status}"]
-    for line in said[:5] if program.test_status else ():
+    if program.test_status == 0:
+        said = [line for line in said if _ABOUT_A_LINE.match(line)]
+    elif not said and program.test_status != _SECURITY_STATUS:
+        said = [f"exit {program.test_status}"]
+    for line in said[:5]:
         yield Found(f"keepalived -t: {line}", conf)
 
 
