@@ -178,8 +178,11 @@ class _Parser:
                 if keyword.named or keyword.once:
                     self._skipping = _AWAITED
             if not (why and keyword.once):
+                so_far = len(self.notes)
                 taken = self._with_block(keyword, words, where)
-                if taken and not why:
+                if why:
+                    del self.notes[so_far:]  # on what nobody reads
+                elif taken:
                     into.append(taken)
 
     def _do_not_know(self, block: Block, word: str, where: str, inside: str) -> None:

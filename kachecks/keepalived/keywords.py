@@ -199,11 +199,7 @@ _URL = Keyword(
         ends="path digest",
     )
 )
-_HTTP = _checker(
-    "virtualhost http_protocol enable_sni fast_recovery tls_compliant",
-    "nb_get_retry",
-    {"url": _URL},
-)
+_HTTP = "virtualhost http_protocol enable_sni fast_recovery"
 _REAL_SERVER = _words(
     bears="inhibit_on_failure alpha smtp_alert virtualhost snmp_name",
     ends="weight lvs_method uthreshold lthreshold notify_up notify_down connect_timeout"
@@ -211,8 +207,10 @@ _REAL_SERVER = _words(
     later={
         "TCP_CHECK": _checker(),
         "PING_CHECK": _checker(),
-        "HTTP_GET": _HTTP,
-        "SSL_GET": _HTTP,
+        "HTTP_GET": _checker(_HTTP, "nb_get_retry", {"url": _URL}),
+        "SSL_GET": _checker(
+            _HTTP, "nb_get_retry", {"url": _URL, "tls_compliant": Keyword(since=(2, 3))}
+        ),
         "SMTP_CHECK": _checker("helo_name", later={"host": _checker()}),
         "DNS_CHECK": _checker(ends="type name"),
         "UDP_CHECK": _checker("payload require_reply", "min_reply_length max_reply_length"),

@@ -241,10 +241,9 @@ def _reversals(kind: _Kind) -> tuple[str, ...]:
 def _definition(before: Iterable[Statement], kind: _Kind, name: str) -> Statement | None:
     """The first of that name which is complete; keepalived drops the others."""
     for each in before:
-        if each.name in kind.defined and each.value == name:
-            line = each.last(kind.needed)
-            if not kind.needed or (line and line.value):
-                return each
+        complete = not kind.needed or any(line.value for line in each.all(kind.needed))
+        if each.name in kind.defined and each.value == name and complete:
+            return each
     return None
 
 

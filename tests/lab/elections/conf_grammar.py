@@ -6,7 +6,10 @@ Each piece is mostly right, so that most files are run by keepalived and have va
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from typing import NamedTuple
 
+from kachecks.keepalived.keywords import ROOT, Block, Keyword
 from tests.lab.elections.conf_noise import Content
 
 _ODD_NUMBERS = ("-1", "0", "1.5", "7x", "abc", "254", "255", "256", "300", "-254", "+3", "''")
@@ -27,6 +30,29 @@ _ODD_BLOCKS = (
     ("track_scripts", ["s0"]), ("unkn", ["priority 3", "state MASTER"]), ("authentification", []),
     ("virtual_ip", ["10.0.0.77"]), ("notify", ["x"]), ("priority 7", ["nopreempt"]),
 )  # fmt: skip
+
+
+class WithoutValue(NamedTuple):
+    """A file in which a keyword has no value."""
+
+    inside: str  # the block, "" none
+    word: str
+    keyword: Keyword
+    text: str
+
+
+def without_values() -> list[WithoutValue]:
+    """One for each keyword that kachecks knows."""
+    return list(_without_values(ROOT, "", "\n%s\n"))
+
+
+def _without_values(block: Block, inside: str, text: str) -> Iterator[WithoutValue]:
+    for word, keyword in block.items():
+        yield WithoutValue(inside, word, keyword, text % word)
+        if keyword.block:
+            value = " N" if keyword.named else " 10.0.0.1 80" if keyword.ends else ""
+            inner = text % f"{word}{value}\n{{\n%s\n}}"
+            yield from _without_values(keyword.block, word, inner)
 
 
 class Grammar:

@@ -16,9 +16,9 @@ import pytest
 from kachecks.keepalived.conf import Conf, read
 from kachecks.keepalived.file_findings import file_findings
 from kachecks.keepalived.instance import Instance, instances
-from tests.lab.elections.arena import furnish, seed
+from tests.lab.elections.arena import furnish, pid_files, seed
 from tests.lab.elections.conf_dump import LAST_LINK, Dump, dumps
-from tests.lab.elections.conf_grammar import Grammar
+from tests.lab.elections.conf_grammar import Grammar, without_values
 from tests.lab.elections.conf_noise import CONFIG_ID, Noise
 from tests.lab.hosts.namespaces import Namespaces
 from tests.lab.hosts.network import Link, Switch, ip
@@ -28,6 +28,8 @@ from tests.lab.servers.flavours import MARIADB, MARIADB_TRIXIE
 CONFIGURATIONS = int(os.environ.get("LAB_CONFS", "700"))
 CONFIGURATIONS_2_3 = int(os.environ.get("LAB_CONFS", "300"))
 _AUTH = {"": "none", "PASS": "SIMPLE_PASSWORD", "AH": "IPSEC_AH"}
+NOT_IN_DEBIAN = ("vrrp_ipsets",)
+"""Keywords that Debian builds keepalived without."""
 _UNKNOWN = "keepalived does not know "
 
 
@@ -69,6 +71,31 @@ def test_values_are_those_keepalived_dumps(flavour: Flavour, count: int, tmp_pat
     assert not found, f"{len(found)} of {len(confs)}\n" + "\n".join(found[:20])
     assert count * 0.1 < ended < count * 0.6, "a poor grammar"
     assert crashed <= count * 0.05
+
+
+@pytest.mark.parametrize("flavour", [MARIADB, MARIADB_TRIXIE], ids=["2.2", "2.3"])
+def test_keywords_without_their_value(flavour: Flavour, tmp_path: Path) -> None:
+    """keepalived -t knows each word of the table from its version on, and ends where it says."""
+    major, minor = map(int, flavour.keepalived.version.split(".")[:2])
+    conf = tmp_path / "keepalived.conf"
+    wrong = []
+    node = Namespaces()
+    try:
+        ip(node, "link add eth0 type veth peer far")
+        argv = [furnish(node, flavour.keepalived), "-t", "-f", conf, *pid_files(tmp_path)]
+        for case in without_values():
+            conf.write_text(case.text)
+            done = node.run(argv, check=False)
+            told = done.stdout + done.stderr
+            known = f"Unknown keyword '{case.word}'" not in told
+            ends = "is missing a parameter" in told
+            expected = case.keyword.since <= (major, minor) and case.word not in NOT_IN_DEBIAN
+            crashed = done.returncode not in range(7)  # it has ended, if not for that reason
+            if known != expected or (ends != (expected and case.keyword.ends) and not crashed):
+                wrong.append(f"{case.word} in {case.inside}: known {known}, ends {ends}")
+    finally:
+        node.kill()
+    assert not wrong, "\n".join(wrong)
 
 
 def differences(path: Path, conf: Conf, theirs: Dump) -> list[str]:
