@@ -212,7 +212,8 @@ class _Parser:
             if words[:2] in self._names:
                 return f"{name} {words[1]} is defined twice: keepalived passes this one over"
             self._names.add((name, words[1]))
-        if (keyword.first or keyword.once) and any(each.name == name for each in into):
+        before = [each for each in into if each.name == name]
+        if (keyword.once and before) or (keyword.first and any(each.value for each in before)):
             return f"{name} is there twice: keepalived takes the first and passes this one over"
         return ""
 

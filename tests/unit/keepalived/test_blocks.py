@@ -106,6 +106,11 @@ def test_the_first_hook_counts() -> None:
     assert "notify_master is there twice" in found.notes[0]
 
 
+def test_the_first_file_that_has_a_name_counts() -> None:
+    text = "track_file f\n{\nfile\nfile /a\nfile /b\n}"
+    assert taken(text) == [("track_file f", ["file", "file /a"])]
+
+
 def test_the_end_of_the_file_closes_everything() -> None:
     found = parsed("vrrp_instance V\n{\nvirtual_ipaddress\n{\n10.0.0.1")
     assert tree(found.statements) == [("vrrp_instance V", [("virtual_ipaddress", ["10.0.0.1"])])]
