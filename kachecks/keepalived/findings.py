@@ -31,6 +31,7 @@ def findings(sides: Sides) -> list[ElectionFinding]:
     """Everything that was found, the worst first."""
     found = [
         *_ends(sides),
+        *_without_vip(sides),
         *_dropped_adverts(sides),
         *_sources(sides),
         *_checks(sides),
@@ -50,6 +51,18 @@ def _ends(sides: Sides) -> Iterator[ElectionFinding]:
                 "KEEPALIVED_ENDS",
                 f"keepalived does not run on {name}, with none of its instances: {why}",
                 where,
+            )
+
+
+def _without_vip(sides: Sides) -> Iterator[ElectionFinding]:
+    for name in "AB":
+        instance = sides.instance(name)
+        if not instance.ends and not instance.vips and not instance.excluded:
+            yield ElectionFinding(
+                FAILURE,
+                "NO_VIP",
+                f"the instance on {name} has no address: nothing can fail over to {name}",
+                instance.where,
             )
 
 

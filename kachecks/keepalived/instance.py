@@ -39,6 +39,7 @@ class Instance(NamedTuple):
     interface: str  # "" none
     family: int  # 4 or 6
     vips: frozenset[str]  # the advertised ones, without prefix length
+    excluded: frozenset[str]  # addresses that it brings and does not advertise
     vip_count: int  # of addresses in an advert: one that is there twice counts twice
     auth: str  # such as "PASS secret", "" none; compared, never printed
     source: str  # source address of the adverts, "" the first one of the interface
@@ -152,6 +153,7 @@ class _Reading:
             interface=written.interface,
             family=self.family,
             vips=frozenset(written.vips),
+            excluded=frozenset(written.excluded),
             vip_count=len(written.vips),
             auth=auth,
             source=written.source,

@@ -76,7 +76,7 @@ class Grammar:
             made.append((f"vrrp_instance {dice.choice(['', 'V1', 'V1 V2'])}", ["priority 9"]))
         if self._seldom():
             made.append(self._pick(_ODD_BLOCKS))
-        if self._seldom():
+        if self._seldom(0.2):
             made.insert(dice.randrange(len(made)), made.pop(dice.randrange(len(made))))
         return self._spoilt(made)
 
@@ -109,7 +109,7 @@ class Grammar:
         return block
 
     def _globals(self) -> list[Content]:
-        lines = ["router_id x", "script_user root"]
+        lines = ["router_id x", *(["script_user root"] if not self._seldom() else [])]
         for line in (
             f"vrrp_version {self._number(2, 3)}",
             f"vrrp_mcast_group4 {self._address('224.0.0.19')}",

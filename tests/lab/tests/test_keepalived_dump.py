@@ -102,7 +102,7 @@ def differences(path: Path, conf: Conf, theirs: Dump) -> list[str]:
     """What we and keepalived make of a file differently, a line for each."""
     ours = instances(conf)
     ends = conf.ends or next((one.ends for one in ours if one.ends), "")
-    if bool(ends) != theirs.ends:
+    if bool(ends) != theirs.ends and (ours or not theirs.ends):  # no instance, nothing to run
         return [f"{path}: keepalived {'ends' if theirs.ends else 'does not end'}, ours: {ends!r}"]
     said = {note.partition(_UNKNOWN)[2] for note in conf.notes if _UNKNOWN in note}
     unknown = {ascii(word)[1:-1] for word in theirs.unknown}

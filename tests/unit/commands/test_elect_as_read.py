@@ -73,6 +73,8 @@ def test_the_brace_of_an_unknown_block_closes_the_instance(capsys: Capture) -> N
         for n in (150, 100)
     )
     answered = elect(capsys, one, other)
+    assert answered["status"] == 2
+    assert "NO_VIP" in codes(answered)
     told = said(answered, "PASSED_OVER")
     for word in ("track_scripts", "priority", "nopreempt", "virtual_ipaddress"):
         assert f"does not know {word} " in told
@@ -134,6 +136,12 @@ def test_addresses_that_are_none(capsys: Capture) -> None:
     for word in ("10.0.9/24", "10.0.0.09", "db1", "db2"):
         assert f"{word} is no address" in told
     assert "keepalived uses multicast" in told
+    assert answered["status"] == 1
+    none = (*BASE[:2], "virtual_ipaddress { 10.0.9/24 }")
+    excluded = (*BASE[:2], "virtual_ipaddress_excluded { 10.0.0.100/24 }")
+    for base, nothing in ((none, True), (excluded, False)):
+        pair = [conf_text(f"priority {n}", base=base) for n in (101, 100)]
+        assert ("NO_VIP" in codes(elect(capsys, *pair))) == nothing
 
 
 def test_a_no_break_space_is_no_blank(capsys: Capture) -> None:

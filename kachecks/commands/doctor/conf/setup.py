@@ -115,8 +115,7 @@ class Setup(NamedTuple):
 
     def carried(self, instance: Instance) -> frozenset[str]:
         """Every address that an instance brings, those not in its adverts included."""
-        entries = self.block_of(instance).entries("virtual_ipaddress_excluded")
-        return instance.vips | {canonical(entry.name) for entry in entries}
+        return instance.vips | instance.excluded
 
     def block_of(self, instance: Instance) -> Statement:
         """Its block in the file."""
