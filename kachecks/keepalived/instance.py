@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from kachecks.keepalived.conf import Conf, Statement
 from kachecks.keepalived.instance_lines import DEFAULT_PRIORITY, OWNER, Written, is_multicast
-from kachecks.keepalived.tracker import Placed, Tracker, group_of, tracked
+from kachecks.keepalived.tracker import Placed, Tracker, group_of, members, tracked
 from kachecks.keepalived.values import address, canonical, within
 
 __all__ = ["OWNER", "Instance", "canonical", "instances", "same_vrid"]
@@ -119,13 +119,14 @@ class _Reading:
 
     def __init__(self, conf: Conf, block: Statement) -> None:
         self.root = conf.root
+        self.is_2_1 = conf.version is not None and conf.version < (2, 2)
         self.is_2_3 = conf.version is not None and conf.version >= (2, 3)
         self.block = block
         self.written = Written(block, one_of_each=self.is_2_3)
         self.notes = self.written.notes
         settings = [entry for block in conf.root.all("global_defs") for entry in block.block or ()]
         self.settings = Statement(("global_defs",), conf.path, tuple(settings))
-        self.group = group_of(self.root, block.value)
+        self.group = self._group()
         stated = self.written.strict
         self.strict = bool(self.settings.last("vrrp_strict")) if stated is None else stated
         self.state, self.priority = self._state_and_priority()
@@ -167,6 +168,15 @@ class _Reading:
             ends=self._ends(),
             notes=tuple(self.notes),
         )
+
+    def _group(self) -> Statement | None:
+        """Its sync group; 2.1.5 removes one that has a single instance."""
+        group = group_of(self.root, self.block.value)
+        existing = {each.value for each in self.root.all("vrrp_instance")}
+        if group and self.is_2_1 and len(existing.intersection(members(group))) == 1:
+            self._note(f"it is alone in vrrp_sync_group {group.value}, which keepalived removes")
+            return None
+        return group
 
     def _trackers(self, owning: AbstractSet[str]) -> tuple[Tracker, ...]:
         written = self.written
@@ -284,6 +294,8 @@ class _Reading:
             why = "has no interface"
         elif not written.vips and (self.vrrp == 3 or self.strict or self._is_strict_6()):
             why = "" if written.allows_no_vip else "has no virtual_ipaddress"
+        elif self.is_2_1 and self.strict and written.peers:
+            why = "has a unicast_peer in strict mode, which 2.2 has forgotten to forbid"
         name = f"vrrp_instance {self.block.value}"
         return f"{self.block.where}: {name} {why}" if why else ""
 

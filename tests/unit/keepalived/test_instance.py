@@ -8,7 +8,7 @@ import pytest
 
 from kachecks.keepalived.conf import read
 from kachecks.keepalived.instance import instances
-from tests.unit.doubles.election_conf import BASE, instance
+from tests.unit.doubles.election_conf import BASE, conf_text, instance
 
 
 def test_defaults(tmp_path: Path) -> None:
@@ -125,6 +125,35 @@ def test_what_ends_keepalived(
     tmp_path: Path, base: tuple[str, ...], lines: list[str], why: str
 ) -> None:
     assert why in instance(tmp_path, *lines, base=base).ends
+
+
+@pytest.mark.parametrize(("version", "ends"), [((2, 1), True), ((2, 2), False), (None, False)])
+def test_unicast_in_strict_mode(
+    tmp_path: Path, version: tuple[int, int] | None, ends: bool
+) -> None:
+    path = tmp_path / "k.conf"
+    path.write_text(conf_text("strict_mode", "unicast_peer { 10.0.0.2 }"))
+    (found,) = instances(read(str(path), "", version))
+    assert ("strict mode" in found.ends) == ends
+
+
+@pytest.mark.parametrize(("version", "group"), [((2, 1), ""), ((2, 2), "G")])
+def test_a_sync_group_of_one(tmp_path: Path, version: tuple[int, int], group: str) -> None:
+    path = tmp_path / "k.conf"
+    path.write_text("vrrp_sync_group G { group { V nobody } }\n" + conf_text())
+    (found,) = instances(read(str(path), "", version))
+    assert found.group == group
+
+
+@pytest.mark.parametrize(("version", "ends"), [((2, 2), True), ((2, 3), False)])
+def test_unicast_without_an_interface(tmp_path: Path, version: tuple[int, int], ends: bool) -> None:
+    """2.3.3 runs it, without the addresses that are on no device."""
+    path = tmp_path / "k.conf"
+    vips = "virtual_ipaddress {\n10.0.0.100\n10.0.0.101 dev eth1\n}"
+    base = (BASE[1], vips, "unicast_src_ip 10.0.0.1", "unicast_peer { 10.0.0.2 }")
+    path.write_text(conf_text(base=base))
+    (found,) = instances(read(str(path), "", version))
+    assert (bool(found.ends), found.vips) == (ends, {"10.0.0.101"})
 
 
 def test_instances_without_vips_are_run_in_vrrp_2(tmp_path: Path) -> None:
