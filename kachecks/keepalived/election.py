@@ -132,6 +132,11 @@ def why_dropped(receiver: Instance, sender: Instance) -> str:
         and sender.source not in receiver.peers
     ):
         return f"it comes from {sender.source}, which the receiver's unicast_peer does not name"
+    if sender.source and sender.source == receiver.source:
+        return (
+            f"both nodes send from {sender.source}, and a kernel drops what comes from its own"
+            " address"
+        )
     if receiver.version != sender.version:
         return f"VRRP version {sender.version} is not {receiver.version}"
     if receiver.auth != sender.auth:

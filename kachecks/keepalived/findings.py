@@ -67,16 +67,7 @@ def _without_vip(sides: Sides) -> Iterator[ElectionFinding]:
 
 
 def _sources(sides: Sides) -> Iterator[ElectionFinding]:
-    a, b = sides.a, sides.b
-    if a.source and a.source == b.source:
-        yield ElectionFinding(
-            FAILURE,
-            "SAME_SOURCE",
-            f"both nodes send from {a.source}: the kernel of the node that has this address drops"
-            " what comes from it, and both become MASTER",
-            b.where,
-        )
-    for instance in (a, b):
+    for instance in (sides.a, sides.b):
         if instance.family == 6 and instance.peers and not instance.source:
             yield ElectionFinding(
                 FAILURE,

@@ -254,7 +254,7 @@ def test_both_nodes_send_from_the_same_address(capsys: Capture) -> None:
     """Both were MASTER: a kernel drops what comes from its own address."""
     answered = elect(capsys, *both("mcast_src_ip 10.0.0.1"))
     assert answered["status"] == 2
-    assert "both nodes send from 10.0.0.1" in said(answered, "SAME_SOURCE")
+    assert "both nodes send from 10.0.0.1" in said(answered, "ADVERTS_DROPPED")
 
 
 def test_the_same_file_twice_says_nothing(capsys: Capture) -> None:
