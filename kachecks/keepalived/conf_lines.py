@@ -143,6 +143,11 @@ class Lines:
                 raise ConfError(
                     f"{where}: {text[:4]} blocks are not read here: write their lines out"
                 )
+            if "${_ENV " in text:
+                raise ConfError(
+                    f"{where}: ${{_ENV}} stands for what is in keepalived's environment (2.4),"
+                    " which is not known here: write it out"
+                )
             changed, rest = self._substitute(text, where, path)
             following = rest + following
             if changed == text:

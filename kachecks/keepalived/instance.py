@@ -120,6 +120,8 @@ class _Reading:
     def __init__(self, conf: Conf, block: Statement) -> None:
         self.root = conf.root
         self.is_2_1 = conf.version is not None and conf.version < (2, 2)
+        # 2.2 and 2.3 have forgotten to forbid unicast in strict mode; 2.4 does it again.
+        self.is_lenient = conf.version is None or (2, 2) <= conf.version < (2, 4)
         self.is_2_3 = conf.version is not None and conf.version >= (2, 3)
         self.block = block
         self.written = Written(block, one_of_each=self.is_2_3)
@@ -156,7 +158,7 @@ class _Reading:
             vips=frozenset(written.vips),
             excluded=frozenset(written.excluded),
             vip_count=len(written.vips),
-            auth=auth,
+            auth=" ".join([auth, "HMAC"]).strip() if written.hmac else auth,
             source=written.source,
             peers=frozenset(written.peers),
             checks_source=written.checks_source or by_default,
@@ -294,8 +296,8 @@ class _Reading:
             why = "has no interface"
         elif not written.vips and (self.vrrp == 3 or self.strict or self._is_strict_6()):
             why = "" if written.allows_no_vip else "has no virtual_ipaddress"
-        elif self.is_2_1 and self.strict and written.peers:
-            why = "has a unicast_peer in strict mode, which 2.2 has forgotten to forbid"
+        elif self.strict and written.peers and not self.is_lenient:
+            why = "has a unicast_peer in strict mode"
         name = f"vrrp_instance {self.block.value}"
         return f"{self.block.where}: {name} {why}" if why else ""
 

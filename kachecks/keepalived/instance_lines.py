@@ -38,6 +38,7 @@ class Written:
         self.strict: bool | None = None  # None: as in global_defs
         self.auth_type = ""
         self.auth_pass = ""
+        self.hmac = False  # adverts without a valid trailer are dropped (2.4)
         self.source = ""
         self.multicast_group = ""
         self.vips: list[str] = []
@@ -173,6 +174,10 @@ class Written:
             else:
                 self.note(line, f"auth_type {line.value} does not exist: it is not taken")
 
+    def _auth_hmac(self, block: Statement) -> None:
+        mode = block.last("mode")
+        self.hmac = bool(block.all("key")) and not (mode and mode.value == "permissive")
+
     def _vip(self, block: Statement) -> None:
         for line in block.block or ():
             found, why = virtual_address(line.words)
@@ -251,6 +256,7 @@ _TAKING: Mapping[str, Callable[[Written, Statement], None]] = {
     "mcast_dst_ip": Written._multicast,
     "native_ipv6": Written._native_ipv6,
     "authentication": Written._authentication,
+    "auth_hmac": Written._auth_hmac,
     "virtual_ipaddress": Written._vip,
     "virtual_ipaddress_excluded": Written._excluded,
     "unicast_peer": Written._peers,

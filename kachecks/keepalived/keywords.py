@@ -3,7 +3,7 @@
 From ``install_keyword`` in keepalived's vrrp_parser.c, global_parser.c, track_file.c, bfd_parser.c
 and check/*.c. Which keywords end all of keepalived where their parameter is missing was tried,
 keyword by keyword, with ``keepalived -t`` of 2.1.5, 2.2.7 and 2.3.3, which agree. What 2.4 has
-added is not here.
+added is here by its release notes and manual alone, and was not tried.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ _GLOBAL = _words(
     " reload_check_config reload_time_file reload_repeat reload_file include_check"
     " tmp_config_directory data_use_instance dbus_no_interface_name iproute_etc_dir iproute_usr_dir"
     " json_dump_file json_version state_dump_file stats_dump_file use_symlink_paths"
-    " v3_checksum_as_v2 vrrp_owner_ignore_adverts",
+    " v3_checksum_as_v2 vrrp_owner_ignore_adverts vrrp_delay_after_boot",
     ends="process_name vrrp_process_name checker_process_name lvs_process_name bfd_process_name"
     " smtp_server smtp_connect_timeout vrrp_mcast_group4 vrrp_mcast_group6 vrrp_garp_master_delay"
     " vrrp_garp_master_repeat vrrp_garp_master_refresh vrrp_garp_master_refresh_repeat"
@@ -119,6 +119,7 @@ _with(
         " state_dump_file stats_dump_file use_symlink_paths v3_checksum_as_v2"
         " vrrp_owner_ignore_adverts snmp_rs_stats_update_interval snmp_vs_stats_update_interval",
     ),
+    _since((2, 4), _GLOBAL, "vrrp_delay_after_boot"),
 )
 
 _INSTANCE = _words(
@@ -137,7 +138,12 @@ _INSTANCE = _words(
     values=f"unicast_peer virtual_ipaddress virtual_ipaddress_excluded virtual_routes"
     f" virtual_rules {_TRACKING}",
     first=f"notify_deleted notify_master_rx_lower_pri {_HOOKS}",
-    later={"authentication": Keyword(block=_words(ends="auth_type auth_pass"))},
+    later={
+        "authentication": Keyword(block=_words(ends="auth_type auth_pass")),
+        "auth_hmac": Keyword(
+            block=_words("key active_key time_window anti_replay mode"), since=(2, 4)
+        ),
+    },
 )
 _with(
     _INSTANCE,

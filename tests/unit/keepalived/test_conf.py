@@ -234,6 +234,7 @@ def test_a_missing_or_executable_include_is_noted(conf: Path, tmp_path: Path) ->
         ("x\n~SEQ(N,1,3) a $N\n", 2, "~SEQ blocks are not read here"),
         ("~LST(N,1) a $N\n", 1, "~LST blocks are not read here"),
         ("$A=$A\nx $A\n", 2, "refer to each other without end"),
+        ("x ${_ENV HOME}\n", 1, "is not known here"),
         ("x ${_RANDOM 1 9}\n", 1, "another number at each start"),
         ("$I=@main\n$I priority 33\n", 2, "comes out of a definition"),
         ("include keepalived.conf\n", 1, "more than 20 files"),

@@ -127,7 +127,9 @@ def test_what_ends_keepalived(
     assert why in instance(tmp_path, *lines, base=base).ends
 
 
-@pytest.mark.parametrize(("version", "ends"), [((2, 1), True), ((2, 2), False), (None, False)])
+@pytest.mark.parametrize(
+    ("version", "ends"), [((2, 1), True), ((2, 2), False), ((2, 4), True), (None, False)]
+)
 def test_unicast_in_strict_mode(
     tmp_path: Path, version: tuple[int, int] | None, ends: bool
 ) -> None:
@@ -135,6 +137,13 @@ def test_unicast_in_strict_mode(
     path.write_text(conf_text("strict_mode", "unicast_peer { 10.0.0.2 }"))
     (found,) = instances(read(str(path), "", version))
     assert ("strict mode" in found.ends) == ends
+
+
+@pytest.mark.parametrize(("mode", "auth"), [("", "HMAC"), ("mode permissive", "")])
+def test_hmac_asks_for_itself(tmp_path: Path, mode: str, auth: str) -> None:
+    """By the manual of 2.4: permissive accepts adverts without a trailer."""
+    lines = ("auth_hmac {", "key 1 hex:00", "active_key 1", mode, "}")
+    assert instance(tmp_path, *lines).auth == auth
 
 
 @pytest.mark.parametrize(("version", "group"), [((2, 1), ""), ((2, 2), "G")])
