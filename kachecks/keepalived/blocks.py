@@ -18,6 +18,7 @@ from kachecks.keepalived.keywords import NEWEST, ROOT, Block, Keyword, Version
 
 _CLOSED, _CUT = "closed", "cut"
 """How a block is left: by its own brace, or with a block in it that was passed over."""
+_MOST_HINTS = 100  # unknown words for which a known one is looked for, which takes a millisecond
 _AWAITED = -1  # of _Parser._skipping: a block is to be passed over, and its { has not come yet
 
 
@@ -195,7 +196,7 @@ class _Parser:
             since = ".".join(map(str, block[word].since))
             hint = f" (only from {since} on)"
         else:
-            near = get_close_matches(word, block, 1)
+            near = get_close_matches(word, block, 1) if len(self.notes) < _MOST_HINTS else []
             hint = f" ({near[0]}?)" if near else ""
         shown = word if word.isascii() else ascii(word)
         within = f"in {inside}" if inside else "here"

@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 _DEEPEST = 20  # files that include each other; keepalived itself would go on until it has no files
 _MOST_FILES = 1000
-_LARGEST = 1 << 20  # bytes of a file
+_LARGEST = 1 << 18  # bytes of a file
 _LONGEST = 1024  # bytes of a line with its end (MAXBUF, lib/parser.h of 2.2.7 and 2.3.3)
 _MOST_SUBSTITUTIONS = 1000  # in one line: $X=$X has no end
 _MOST_PIECES = 5000  # that come out of one line, between braces and by multiline definitions

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from itertools import combinations
 from typing import NamedTuple
 
 from kachecks.keepalived.conf import Conf, Statement
@@ -82,17 +81,16 @@ def same_vrid(found: Sequence[Instance]) -> str:
 
     By check_vrid_conflicts in vrrp.c: unicast and multicast do not get in each other's way.
     """
-    for one, other in combinations(found, 2):
-        same = (one.family, one.vrid, bool(one.peers)) == (
-            other.family,
-            other.vrid,
-            bool(other.peers),
-        )
-        if same and one.interface == other.interface and _mixed_up(one, other):
+    alike: dict[object, list[Instance]] = {}
+    for other in found:
+        same = alike.setdefault((other.family, other.vrid, bool(other.peers), other.interface), [])
+        one = next((each for each in same if _mixed_up(each, other)), None)
+        if one:
             return (
                 f"{other.where}: vrrp_instance {one.name} and {other.name} both have"
                 f" virtual_router_id {one.vrid} on {one.interface}"
             )
+        same.append(other)
     return ""
 
 

@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from kachecks.keepalived.keywords import ROOT, Block, Keyword
+from kachecks.keepalived.keywords import ROOT, Block, Keyword, Version
 from tests.lab.elections.conf_noise import Content
 
 _ODD_NUMBERS = ("-1", "0", "1.5", "7x", "abc", "254", "255", "256", "300", "-254", "+3", "''")
@@ -43,16 +43,17 @@ class WithoutValue(NamedTuple):
 
 def without_values() -> list[WithoutValue]:
     """One for each keyword that kachecks knows."""
-    return list(_without_values(ROOT, "", "\n%s\n"))
+    return list(_without_values(ROOT, "", "\n%s\n", min(each.since for each in ROOT.values())))
 
 
-def _without_values(block: Block, inside: str, text: str) -> Iterator[WithoutValue]:
-    for word, keyword in block.items():
+def _without_values(block: Block, inside: str, text: str, since: Version) -> Iterator[WithoutValue]:
+    for word, known in block.items():
+        keyword = known._replace(since=max(since, known.since))
         yield WithoutValue(inside, word, keyword, text % word)
         if keyword.block:
             value = " N" if keyword.named else " 10.0.0.1 80" if keyword.ends else ""
             inner = text % f"{word}{value}\n{{\n%s\n}}"
-            yield from _without_values(keyword.block, word, inner)
+            yield from _without_values(keyword.block, word, inner, keyword.since)
 
 
 class Grammar:
