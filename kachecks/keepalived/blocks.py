@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
-from itertools import chain
 from typing import NamedTuple
 
 from kachecks.keepalived.conf_lines import ConfError, Line, words_of
@@ -124,7 +123,7 @@ class _Parser:
 
         Returns how it was left: _CLOSED, _CUT or "", which is the end of the file.
         """
-        for words, where in self._lines:
+        for words, where in self._rest():
             if self._skipping == _AWAITED:
                 self._skipping = int(words[0] == "{")
                 if self._skipping:
@@ -145,6 +144,11 @@ class _Parser:
                 opens = False
                 self._one(block, words, where, into, inside)
         return ""
+
+    def _rest(self) -> Iterator[Split]:
+        """The lines from here on; what is put back comes first."""
+        while (split := next(self._lines, None)) is not None:
+            yield split
 
     def _skip(self, words: Sequence[str]) -> None:
         for word in words:
@@ -237,7 +241,7 @@ class _Parser:
     def _values(self, inside: str, where: str) -> Iterator[Statement]:
         """The lines of a block that has no keywords."""
         opens = True
-        for words, at in self._lines:
+        for words, at in self._rest():
             if opens and words[0] == "{":
                 words = words[1:]
             elif opens:
@@ -253,14 +257,18 @@ class _Parser:
     def _of_another_process(
         self, keyword: Keyword, words: tuple[str, ...], where: str
     ) -> Statement | None:
-        """A block that the VRRP process passes over brace by brace, and another one reads."""
+        """A block that the VRRP process passes over brace by brace, and another one reads.
+
+        Without an opening brace nothing is passed over: both read what follows, each as its own.
+        """
         inner: list[Split] = []
         depth = 0
-        for split in self._lines:
-            if not depth and split[0][0] != "{":
-                self._lines = chain([split], self._lines)
-                break
+        for split in self._rest():
             inner.append(split)
+            if not depth and split[0][0] != "{":
+                inner += self._rest()
+                self._lines = iter(inner)
+                break
             depth += split[0].count("{") - split[0].count("}")
             if depth <= 0:
                 break

@@ -104,15 +104,8 @@ def differences(path: Path, conf: Conf, theirs: Dump) -> list[str]:
     ends = conf.ends or next((one.ends for one in ours if one.ends), "")
     if bool(ends) != theirs.ends and (ours or not theirs.ends):  # no instance, nothing to run
         return [f"{path}: keepalived {'ends' if theirs.ends else 'does not end'}, ours: {ends!r}"]
-    said = {note.partition(_UNKNOWN)[2] for note in conf.notes if _UNKNOWN in note}
-    unknown = {ascii(word)[1:-1] for word in theirs.unknown}
-    known = {
-        word
-        for word in unknown
-        if not any(note.startswith((f"{word} ", f"'{word}' ")) for note in said)
-    }
-    if not ends and (known or len(said) < len(unknown)):
-        return [f"{path}: keepalived does not know {known}, ours: {said}"]
+    if not ends and _without_note(conf, theirs):
+        return [f"{path}: {_without_note(conf, theirs)} are unknown, and we do not say so"]
     if ends:
         return []
     if [one.name for one in ours] != [one["name"] for one in theirs.instances]:
@@ -126,6 +119,19 @@ def differences(path: Path, conf: Conf, theirs: Dump) -> list[str]:
         for name, value in values(one, other).items()
         if value != other[name]
     ]
+
+
+def _without_note(conf: Conf, theirs: Dump) -> set[str]:
+    """Keywords that keepalived says it does not know, and we do not."""
+    if any("no opening brace" in note for note in conf.notes):
+        return set()  # its first process then complains of what it does not read
+    said = [note.partition(_UNKNOWN)[2] for note in conf.notes if _UNKNOWN in note]
+    unknown = {ascii(word)[1:-1] for word in theirs.unknown}
+    return {
+        word
+        for word in unknown
+        if not any(note.startswith((f"{word} ", f"'{word}' ")) for note in said)
+    }
 
 
 def without_scripts(one: Instance) -> Instance:

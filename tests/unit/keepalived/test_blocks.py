@@ -126,6 +126,20 @@ def test_a_block_without_its_opening_brace() -> None:
     assert "no opening brace after vrrp_instance V" in found.notes[0]
 
 
+def test_global_defs_without_its_opening_brace() -> None:
+    """The first process reads on in it, up to the next closing brace; the VRRP process does not
+    know what belongs there."""
+    second = "vrrp_instance W\n{\npriority 2\n}"
+    found = parsed("global_defs\nrouter_id x\n" + V % "vrrp_strict" + "\n" + second)
+    assert tree(found.statements) == [
+        ("global_defs", ["router_id x", "vrrp_strict"]),
+        ("vrrp_instance V", []),
+        ("vrrp_instance W", ["priority 2"]),
+    ]
+    assert found.notes[0] == "f:2: there is no opening brace after global_defs"
+    assert "f:2: keepalived does not know router_id here: it goes on without" in found.notes
+
+
 def test_a_brace_in_a_block_of_values_is_a_value() -> None:
     text = V % "virtual_ipaddress\n{\n10.0.0.1\n{\n10.0.0.2\n}\npriority 3"
     inner = [("virtual_ipaddress", ["10.0.0.1", "{", "10.0.0.2"]), "priority 3"]
