@@ -109,8 +109,8 @@ class Lines:
             if len(words) == 2 and words[0] in _INCLUDES:
                 if copied and not _begins_with_include(line):
                     self.notes.append(
-                        f"{where}: keepalived reads {words[1]} twice, as its include does not"
-                        " begin the line"
+                        f"{where}: keepalived reads {words[1]} twice, and may crash on a comment"
+                        " in it, as its include does not begin the line"
                     )
                     yield from self._included(words[1], where, path, depth, copied=False)
                 yield from self._included(words[1], where, path, depth, copied)

@@ -25,8 +25,9 @@ LAST_LINK = "last"
 _COMPLETE = re.compile(f" Name = {LAST_LINK}")
 _NOTHING = "keepalived has no configuration to run"
 _ENDING = ("exited with permanent error CONFIG", "is missing a parameter", _NOTHING)
-#: keepalived 2.3.3 crashes at start now and then: one file in many, and that file not always.
-_CRASHED = "VRRP child process("
+#: 2.3.3 crashes at start now and then, one file in many and that file not always; 2.2.7 on a
+#: comment at the beginning of a line in a file that it reads twice.
+_CRASHED = re.compile(r"VRRP child process\(|exited due to segmentation fault")
 
 
 class Dump(NamedTuple):
@@ -79,14 +80,14 @@ def _read(conf: Path, process: subprocess.Popen[Any]) -> Dump:
     while True:
         ended = process.poll() is not None
         text = path.read_text(errors="surrogateescape")
-        if _COMPLETE.search(text) or ended or _CRASHED in text or _NOTHING in text:
+        if _COMPLETE.search(text) or ended or _CRASHED.search(text) or _NOTHING in text:
             break
         if time.monotonic() > until:
             raise LabError(f"{conf}: no dump within {PATIENCE} s")
         time.sleep(0.01)
     unknown = frozenset(re.findall(r"Unknown keyword '(.*?)'\n", text, re.DOTALL)) - {"}"}
     complete = bool(_COMPLETE.search(text))
-    crashed = not complete and (_CRASHED in text or not _ends(text))
+    crashed = bool(_CRASHED.search(text)) or not (complete or _ends(text))
     return Dump(
         not complete and not crashed, crashed, unknown, _instances(text) if complete else []
     )

@@ -167,14 +167,17 @@ class Grammar:
         lines: list[Content] = (
             [] if self._seldom(0.02) else [f"interface {dice.choice(['eth0'] * 4 + ['eth1'])}"]
         )
-        lines += [] if self._seldom(0.02) else [f"virtual_router_id {self._number(number)}"]
+        lines += (
+            [] if self._seldom(0.02) else [f"virtual_router_id {self._number(*[number] * 12, 1)}"]
+        )
         optional: list[Content] = [
             f"priority {self._number(1, 50, 100, 254, 255)}",
-            f"state {dice.choice(['MASTER', 'BACKUP', 'BACKUP', 'backup'])}",
+            f"state {dice.choice(['MASTER', 'MASTER', 'BACKUP', 'BACKUP', 'backup'])}",
             dice.choice(["nopreempt", "nopreempt", "preempt"]),
             f"preempt_delay {self._number(0, 3, 60)}",
             f"advert_int {dice.choice(['1', '0.2', '2.5', '300', '.555', '7', '1.2345678', '-1'])}",
             f"version {self._number(2, 3)}",
+            f"version {self._number(2, 2, 3)}",
             f"state {dice.choice(['MASTER', 'BACKUP'])}",
             dice.choice(["strict_mode", "strict_mode off", "strict_mode maybe", "accept"]),
             f"{dice.choice(['mcast', 'unicast'])}_src_ip {self._address(source)}",
@@ -182,6 +185,7 @@ class Grammar:
             "dont_track_primary",
             "check_unicast_src",
             "native_ipv6",
+            ("authentication", self._authentication()),
             ("authentication", self._authentication()),
             ("unicast_peer", self._peers(six)),
         ]
@@ -196,7 +200,7 @@ class Grammar:
 
     def _authentication(self) -> list[Content]:
         lines: list[Content] = [
-            f"auth_type {self._dice.choice(['PASS', 'PASS', 'AH', 'pass'])}",
+            f"auth_type {self._dice.choice(['PASS', 'AH', 'AH', 'pass'])}",
             f"auth_pass {self._dice.choice(['x', '123456789', 'abc!d'])}",
         ]
         return self._spoilt(lines if not self._seldom() else lines[:1])
