@@ -5,7 +5,9 @@ rules are those of keepalived.conf(5) (ADVANCED CONFIGURATION). Where the page i
 they are those of keepalived 2.2.7 itself, as tried with ``keepalived -t`` and ``--dump-conf``:
 
 - ``!`` and ``#`` begin a comment anywhere outside double quotes, in the middle of a word too;
-- ``include`` works behind a condition and with a definition in its file name (the page says no);
+- ``include`` works with a definition in its file name (the page says no); behind a condition, a
+  brace or a definition the VRRP process reads the file twice: the first process has copied it into
+  what the second one reads, and has left the line;
 - ``$NAME`` counts only before a blank, ``,``, ``)`` or the end of the line, ``${NAME}`` anywhere;
 - a comment sign escaped with ``\\``, or inserted by ``${_HASH}``, still begins a comment;
 - double quotes around the name of an included file are taken as part of the name;
@@ -15,6 +17,7 @@ they are those of keepalived 2.2.7 itself, as tried with ``keepalived -t`` and `
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 import re
 import stat
@@ -22,7 +25,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 _DEEPEST = 20  # files that include each other; keepalived itself would go on until it has no files
+_MOST_FILES = 1000
+_LARGEST = 1 << 18  # bytes of a file
+_LONGEST = 1024  # bytes of a line with its end (MAXBUF, lib/parser.h of 2.2.7 and 2.3.3)
 _MOST_SUBSTITUTIONS = 1000  # in one line: $X=$X has no end
+_MOST_PIECES = 5000  # that come out of one line, between braces and by multiline definitions
+_MOST_NAMES = 1000  # that braces in the name of an included file may stand for
 _BLANK = " \t\v\f\r"
 
 _CONDITION = re.compile(r"@(\^?)([^ \t]*)[ \t]+(.*)")
@@ -53,6 +61,7 @@ class Lines:
         self.notes: list[str] = []
         self._definitions: dict[str, tuple[str, ...]] = {"_HASH": ("#",), "_BANG": ("!",)}
         self._defining = ""  # the multiline definition that goes on in the next line
+        self._files = 0
 
     def read(self, path: str) -> Iterator[Line]:
         """The lines of the file at ``path``.
@@ -66,20 +75,55 @@ class Lines:
             raise ConfError(f"{path}: {refusal}")
         yield from self._file(path, depth=0)
 
-    def _file(self, path: str, depth: int) -> Iterator[Line]:
-        with open(path, encoding="utf-8", errors="surrogateescape") as stream:
-            rows = stream.read().split("\n")
-        for number, row in enumerate(rows, 1):
+    def _file(self, path: str, depth: int, copied: bool = True) -> Iterator[Line]:
+        """The lines of one file. ``copied``: the VRRP process reads what the first one has made of
+        it, and not the file itself."""
+        self._files += 1
+        if self._files > _MOST_FILES:
+            raise ConfError(f"{path}: more than {_MOST_FILES} files are included")
+        for number, row in enumerate(_rows(path), 1):
             where = f"{path}:{number}"
+            if len(row.encode("utf-8", "surrogateescape")) >= _LONGEST:
+                raise ConfError(
+                    f"{where}: a line of {_LONGEST} bytes or more, which keepalived cuts in pieces"
+                )
             text = _without_comment(row.rstrip("\r"), where)
             if self._defining:
-                self._extend(text)
+                self._extend(text, where)
             else:
-                yield from self._handle(text, where, path, depth)
+                yield from self._handle(text, where, path, depth, copied)
         self._defining = ""
 
-    def _handle(self, text: str, where: str, path: str, depth: int) -> Iterator[Line]:
+    def _handle(self, line: str, where: str, path: str, depth: int, copied: bool) -> Iterator[Line]:
         """The lines that result from one line of the file."""
+        waiting = [line]
+        for _ in range(_MOST_PIECES):
+            if not waiting:
+                return
+            text, following = self._resolved(waiting.pop(), where, path)
+            waiting += reversed(following)
+            # keepalived's VRRP process reads a copy of what the first process has made of the
+            # file, so an escaped \# and ${_HASH} begin a comment after all.
+            text = _without_comment(text, where)
+            words = words_of(text)
+            if len(words) == 2 and words[0] in _INCLUDES:
+                if copied and not _begins_with_include(line):
+                    self.notes.append(
+                        f"{where}: keepalived reads {words[1]} twice, and may crash on a comment"
+                        " in it, as its include does not begin the line"
+                    )
+                    yield from self._included(words[1], where, path, depth, copied=False)
+                yield from self._included(words[1], where, path, depth, copied)
+            elif text:
+                piece, rest = _first_piece(text)
+                yield Line(piece, where)
+                # What follows a brace is a line of its own: it may be conditional, or an include.
+                waiting.append(rest)
+        raise ConfError(f"{where}: the definitions in this line have no end")
+
+    def _resolved(self, text: str, where: str, path: str) -> tuple[str, tuple[str, ...]]:
+        """The line with its conditions decided and definitions put in, and the lines that follow
+        from a multiline one."""
         substituted = False
         following: tuple[str, ...] = ()
         while text:
@@ -94,26 +138,22 @@ class Lines:
             defined = _DEFINITION.fullmatch(text)
             if defined:
                 self._define(defined[1], defined[2])
-                text = ""
-                continue
-            if text.startswith("~"):
-                word = re.match(r"~\w*", text)
-                assert word
+                return "", following
+            if text.startswith(("~SEQ", "~LST")):
                 raise ConfError(
-                    f"{where}: {word[0]} blocks are not read here: write their lines out"
+                    f"{where}: {text[:4]} blocks are not read here: write their lines out"
+                )
+            if "${_ENV " in text:
+                raise ConfError(
+                    f"{where}: ${{_ENV}} stands for what is in keepalived's environment (2.4),"
+                    " which is not known here: write it out"
                 )
             changed, rest = self._substitute(text, where, path)
             following = rest + following
             if changed == text:
                 break
             text, substituted = changed, True
-        # keepalived's VRRP process reads a copy of what the first process has made of the file, so
-        # an escaped \# and ${_HASH} begin a comment after all.
-        text = _without_comment(text, where)
-        if text:
-            yield from self._included(text, where, path, depth)
-        for line in following:
-            yield from self._handle(line, where, path, depth)
+        return text, following
 
     def _chosen(self, text: str) -> str:
         """What follows the condition, "" where it does not hold."""
@@ -132,8 +172,13 @@ class Lines:
         self._definitions[name] = (first,) if first else ()
         self._defining = name
 
-    def _extend(self, text: str) -> None:
+    def _extend(self, text: str, where: str) -> None:
         """One more line of a multiline definition; without ``\\`` it is the last."""
+        if _begins_with_include(text):
+            raise ConfError(
+                f"{where}: keepalived loses an include in a definition of several lines, and the"
+                " rest of the definition: write it outside"
+            )
         more = text.endswith("\\")
         text = text[:-1].rstrip(_BLANK) if more else text
         if text:
@@ -153,6 +198,10 @@ class Lines:
             if use and value is not None and (len(value) < 2 or use.end() == len(text)):
                 following = value[1:] + following
                 text = text[:position] + (value[0] if value else "") + text[use.end() :]
+                if len(text) >= _LONGEST:
+                    raise ConfError(
+                        f"{where}: its definitions make the line longer than keepalived bears"
+                    )
             else:
                 position += 1
             position = text.find("$", position)
@@ -173,27 +222,26 @@ class Lines:
             )
         return None
 
-    def _included(self, text: str, where: str, path: str, depth: int) -> Iterator[Line]:
-        """The pieces of the line, or the lines of the files it includes."""
-        words = words_of(text)
-        if len(words) != 2 or words[0] not in _INCLUDES:
-            piece, rest = _first_piece(text)
-            yield Line(piece, where)
-            # What follows a brace is a line of its own: it may be conditional, or an include.
-            yield from self._handle(rest, where, path, depth)
-            return
+    def _included(
+        self, name: str, where: str, path: str, depth: int, copied: bool
+    ) -> Iterator[Line]:
+        """The lines of the files that an include names."""
         if depth >= _DEEPEST:
             raise ConfError(f"{where}: more than {_DEEPEST} files include each other")
-        pattern = os.path.join(os.path.dirname(path), words[1])
-        found = _matching(pattern)
+        found = _matching(os.path.join(os.path.dirname(path), name), where)
         if not found:
-            self.notes.append(f"{where}: no file matches {words[1]}; keepalived goes on")
-        for name in found:
-            refusal = _refusal(name)
+            self.notes.append(f"{where}: no file matches {name}; keepalived goes on")
+        for each in found:
+            refusal = _refusal(each)
             if refusal:
-                self.notes.append(f"{where}: {name} is passed over: it {refusal}")
+                self.notes.append(f"{where}: {each} is passed over: it {refusal}")
             else:
-                yield from self._file(name, depth + 1)
+                yield from self._file(each, depth + 1, copied)
+
+
+def _begins_with_include(text: str) -> bool:
+    words = words_of(text)
+    return len(words) > 1 and words[0] in _INCLUDES
 
 
 def words_of(text: str) -> list[str]:
@@ -240,16 +288,44 @@ def _without_comment(text: str, where: str) -> str:
     return kept.rstrip(_BLANK) + ("\\" if continued else "")
 
 
-def _matching(pattern: str) -> list[str]:
+def _rows(path: str) -> list[str]:
+    """The lines of a file. Raises ConfError: it cannot be read, or is no configuration."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
+            text = stream.read(_LARGEST + 1)
+    except OSError as error:
+        raise ConfError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(text) > _LARGEST:
+        raise ConfError(f"{path}: larger than {_LARGEST} bytes, and so no keepalived.conf")
+    return text.split("\n")
+
+
+def _matching(pattern: str, where: str) -> list[str]:
     """Files that match, in order; braces are expanded, directories left out: glob(3)."""
     found: list[str] = []
-    for alternative in _expanded(pattern):
-        found += sorted(name for name in glob.glob(alternative) if not os.path.isdir(name))
+    for alternative in _expanded(pattern, where):
+        names = sorted(itertools.islice(glob.iglob(alternative), _MOST_FILES))
+        found += [name for name in names if not os.path.isdir(name)]
     return found
 
 
-def _expanded(pattern: str) -> list[str]:
+def _expanded(pattern: str, where: str) -> list[str]:
     """``a{b,c{d,e}}`` as abcd's alternatives: ab, acd, ace."""
+    waiting, done = [pattern], []
+    while waiting:
+        first = waiting.pop()
+        alternatives = _first_braces(first)
+        if alternatives:
+            waiting += reversed(alternatives)
+        else:
+            done.append(first)
+        if len(waiting) + len(done) > _MOST_NAMES:
+            raise ConfError(f"{where}: stands for more than {_MOST_NAMES} names of files")
+    return done
+
+
+def _first_braces(pattern: str) -> list[str]:
+    """The pattern with each choice of its first braces; none: no braces, or not in pairs."""
     start = pattern.find("{")
     depth, cuts = 0, [start]
     for position in range(max(start, 0), len(pattern)):
@@ -258,19 +334,18 @@ def _expanded(pattern: str) -> list[str]:
         if (letter == "," and depth == 1) or (letter == "}" and depth == 0):
             cuts.append(position)
         if letter == "}" and depth == 0:
-            break
-    else:
-        return [pattern]  # no braces, or not in pairs
-    tails = _expanded(pattern[cuts[-1] + 1 :])
-    inner = [pattern[one + 1 : other] for one, other in zip(cuts, cuts[1:])]
-    middles = [middle for part in inner for middle in _expanded(part)]
-    return [pattern[:start] + middle + tail for middle in middles for tail in tails]
+            tail = pattern[position + 1 :]
+            inner = [pattern[one + 1 : other] for one, other in zip(cuts, cuts[1:])]
+            return [pattern[:start] + choice + tail for choice in inner]
+    return []
 
 
 def _refusal(path: str) -> str:
     """Why keepalived would not read this file, "" if it would."""
     try:
         mode = os.stat(path).st_mode
+    except ValueError:
+        return "cannot be read: a NUL is in its name"
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     if not stat.S_ISREG(mode):

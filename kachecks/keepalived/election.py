@@ -24,6 +24,8 @@ _LEAST, _MOST = 1, OWNER - 1  # of a priority that weights have changed: RFC 579
 
 def effective_priority(instance: Instance, failed: AbstractSet[str]) -> int | None:
     """The priority in the adverts while the trackers with these labels fail; None in FAULT."""
+    if instance.faulty:
+        return None
     effects = [tracker.effect(tracker.label in failed) for tracker in instance.trackers]
     total = instance.priority
     for effect in effects:
@@ -130,6 +132,11 @@ def why_dropped(receiver: Instance, sender: Instance) -> str:
         and sender.source not in receiver.peers
     ):
         return f"it comes from {sender.source}, which the receiver's unicast_peer does not name"
+    if sender.source and sender.source == receiver.source:
+        return (
+            f"both nodes send from {sender.source}, and a kernel drops what comes from its own"
+            " address"
+        )
     if receiver.version != sender.version:
         return f"VRRP version {sender.version} is not {receiver.version}"
     if receiver.auth != sender.auth:
@@ -139,6 +146,8 @@ def why_dropped(receiver: Instance, sender: Instance) -> str:
     if receiver.vips != sender.vips:
         only = ", ".join(sorted(receiver.vips ^ sender.vips))
         return f"virtual_ipaddress is not the same list: only one node has {only}"
+    if receiver.vip_count != sender.vip_count:
+        return f"it carries {sender.vip_count} addresses, and {receiver.vip_count} are expected"
     return ""
 
 

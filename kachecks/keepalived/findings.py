@@ -30,8 +30,10 @@ class ElectionFinding(NamedTuple):
 def findings(sides: Sides) -> list[ElectionFinding]:
     """Everything that was found, the worst first."""
     found = [
-        *_dropped_instances(sides),
+        *_ends(sides),
+        *_without_vip(sides),
         *_dropped_adverts(sides),
+        *_sources(sides),
         *_checks(sides),
         *_settings(sides),
         *_corrections(sides),
@@ -39,20 +41,45 @@ def findings(sides: Sides) -> list[ElectionFinding]:
     return sorted(found, key=lambda finding: -finding.level)
 
 
-def _dropped_instances(sides: Sides) -> Iterator[ElectionFinding]:
+def _ends(sides: Sides) -> Iterator[ElectionFinding]:
     for name in "AB":
         instance = sides.instance(name)
-        if instance.dropped:
+        if instance.ends:
+            where, _, why = instance.ends.partition(": ")
             yield ElectionFinding(
                 FAILURE,
-                "INSTANCE_DROPPED",
-                f"keepalived runs without the instance on {name}: {instance.dropped}",
+                "KEEPALIVED_ENDS",
+                f"keepalived does not run on {name}, with none of its instances: {why}",
+                where,
+            )
+
+
+def _without_vip(sides: Sides) -> Iterator[ElectionFinding]:
+    for name in "AB":
+        instance = sides.instance(name)
+        if not instance.ends and not instance.vips and not instance.excluded:
+            yield ElectionFinding(
+                FAILURE,
+                "NO_VIP",
+                f"the instance on {name} has no address: nothing can fail over to {name}",
+                instance.where,
+            )
+
+
+def _sources(sides: Sides) -> Iterator[ElectionFinding]:
+    for instance in (sides.a, sides.b):
+        if instance.family == 6 and instance.peers and not instance.source:
+            yield ElectionFinding(
+                FAILURE,
+                "IPV6_UNICAST_SOURCE",
+                "unicast with IPv6 needs unicast_src_ip: without it keepalived binds the link-local"
+                " address, which fails, and stays in FAULT",
                 instance.where,
             )
 
 
 def _dropped_adverts(sides: Sides) -> Iterator[ElectionFinding]:
-    if sides.a.dropped or sides.b.dropped:
+    if sides.a.ends or sides.b.ends:
         return
     for receiver, sender in ("AB", "BA"):
         own, other = sides.instance(receiver), sides.instance(sender)
@@ -81,7 +108,7 @@ def _dropped_adverts(sides: Sides) -> Iterator[ElectionFinding]:
 def _checks(sides: Sides) -> Iterator[ElectionFinding]:
     """Whether a failing check moves the VIP away from each node that can hold it for long."""
     a, b = sides.a, sides.b
-    if a.dropped or b.dropped or why_dropped(a, b) or why_dropped(b, a):
+    if a.ends or b.ends or why_dropped(a, b) or why_dropped(b, a):
         return  # there is no election
     for name in "AB":
         holder, other = sides.instance(name), "B" if name == "A" else "A"
@@ -192,21 +219,15 @@ def _settings(sides: Sides) -> Iterator[ElectionFinding]:
             f" {with_it} whenever its priority is higher, {with_it} never takes it from {without}",
             sides.instance(without).where,
         )
-    if a.state == b.state == "MASTER":
-        yield ElectionFinding(
-            WARNING,
-            "BOTH_MASTER",
-            "state MASTER on both: each claims the VIP one advert_int after its start; use BACKUP",
-            b.where,
-        )
     for name, node in (("A", well.a), ("B", well.b)):
         instance = sides.instance(name)
-        if node.priority is None and not instance.dropped:
+        if node.priority is None and not instance.ends:
+            cause = "unicast_fault_no_peer" if instance.faulty else "`weight 0 reverse`"
             yield ElectionFinding(
                 FAILURE,
                 "FAULT_WHEN_WELL",
                 f"{name} is in FAULT while all it tracks is well, and never holds the VIP;"
-                " `weight 0 reverse` does that",
+                f" {cause} does that",
                 instance.where,
             )
         yield from _clamped(name, instance)

@@ -1,22 +1,25 @@
-"""What one vrrp_instance brings to an election: frozen values, with keepalived's own defaults.
+"""What one vrrp_instance brings to an election: frozen values, as keepalived has them.
 
 Where a value is missing or wrong, keepalived seldom refuses to start: it logs a line and goes on
-with a default, or without the instance or the tracker. The same is done here, and
-``Instance.notes`` says so. All this was checked against the ``--dump-conf`` of keepalived 2.2.7.
+with a default, or without the line. But what it cannot do without, in one vrrp_instance, ends all
+of it. The same is done here, and ``Instance.notes`` and ``Instance.ends`` say so. The order of the
+steps is that of vrrp_complete_init in vrrp.c of keepalived 2.2.7, and all this is held against its
+``--dump-conf``.
 """
 
 from __future__ import annotations
 
-import ipaddress
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from kachecks.keepalived.conf import Conf, Statement
-from kachecks.keepalived.tracker import Tracker, tracked
+from kachecks.keepalived.instance_lines import DEFAULT_PRIORITY, OWNER, Written, is_multicast
+from kachecks.keepalived.tracker import Placed, Tracker, group_of, members, tracked
+from kachecks.keepalived.values import address, canonical, within
 
-OWNER = 255
-"""The priority of the owner of the address (RFC 5798), which no tracker changes."""
-_DEFAULT_PRIORITY = 100
-_PASSWORD_LENGTH = 8  # of auth_pass, more is cut off
+__all__ = ["OWNER", "Instance", "canonical", "instances", "same_vrid"]
+
 _GROUP = {4: "224.0.0.18", 6: "ff02::12"}
 
 
@@ -33,229 +36,274 @@ class Instance(NamedTuple):
     version: int  # of VRRP: 2 or 3
     vrid: int  # 0: missing
     interface: str  # "" none
+    family: int  # 4 or 6
     vips: frozenset[str]  # the advertised ones, without prefix length
+    excluded: frozenset[str]  # addresses that it brings and does not advertise
+    vip_count: int  # of addresses in an advert: one that is there twice counts twice
     auth: str  # such as "PASS secret", "" none; compared, never printed
     source: str  # source address of the adverts, "" the first one of the interface
     peers: frozenset[str]  # of unicast; none: multicast
     checks_source: bool  # unicast adverts of anybody but the peers are dropped
     multicast_group: str
     dont_track_primary: bool
-    trackers: tuple[Tracker, ...]
-    dropped: str  # why keepalived runs without this instance, "" if it does run it
+    trackers: tuple[Tracker, ...]  # its own, its sync group's, and what puts the group into FAULT
+    group: str  # its vrrp_sync_group, "" none
+    faulty: bool  # it never leaves FAULT
+    ends: str  # why keepalived ends with this file, "" it does not
     notes: tuple[str, ...]  # what keepalived corrects or leaves out, sentences with FILE:LINE
-
-    @property
-    def family(self) -> int:
-        """4 or 6."""
-        return 6 if any(":" in vip for vip in self.vips) else 4
 
 
 def instances(conf: Conf) -> tuple[Instance, ...]:
     """Every vrrp_instance of a configuration, in order."""
-    return tuple(_Reading(conf, block).instance() for block in conf.root.all("vrrp_instance"))
+    readings = [_Reading(conf, block) for block in conf.root.all("vrrp_instance")]
+    owning = {each.group.value for each in readings if each.group and each.priority == OWNER}
+    found = [each.instance(owning) for each in readings]
+    ends = conf.ends or next((each.ends for each in found if each.ends), "") or same_vrid(found)
+    return tuple(
+        each._replace(
+            ends=ends,
+            state=_state_in_group(each, found),
+            trackers=each.trackers + _through_group(each, found),
+        )
+        for each in found
+    )
+
+
+def _state_in_group(own: Instance, found: Sequence[Instance]) -> str:
+    """A sync group begins as MASTER only where all its instances do, as owners."""
+    group = [each for each in found if own.group and each.group == own.group]
+    all_owners = all((each.state, each.priority) == ("MASTER", OWNER) for each in group)
+    return own.state if all_owners else "BACKUP"
+
+
+def same_vrid(found: Sequence[Instance]) -> str:
+    """Two instances that cannot be told apart, which end keepalived; "" there are none.
+
+    By check_vrid_conflicts in vrrp.c: unicast and multicast do not get in each other's way.
+    """
+    alike: dict[object, list[Instance]] = {}
+    for other in found:
+        same = alike.setdefault((other.family, other.vrid, bool(other.peers), other.interface), [])
+        one = next((each for each in same if _mixed_up(each, other)), None)
+        if one:
+            return (
+                f"{other.where}: vrrp_instance {one.name} and {other.name} both have"
+                f" virtual_router_id {one.vrid} on {one.interface}"
+            )
+        same.append(other)
+    return ""
+
+
+def _mixed_up(one: Instance, other: Instance) -> bool:
+    if one.peers:
+        return one.source == other.source and bool(one.peers & other.peers)
+    return one.multicast_group == other.multicast_group
+
+
+def _through_group(own: Instance, found: Sequence[Instance]) -> tuple[Tracker, ...]:
+    """What puts another instance of the sync group into FAULT, and so this one too."""
+    known = {tracker.label for tracker in own.trackers if not tracker.weight}
+    through: dict[str, Tracker] = {}
+    for other in found:
+        if own.group and other is not own and other.group == own.group:
+            for tracker in other.trackers:
+                if not tracker.weight and tracker.label not in known:
+                    through.setdefault(tracker.label, tracker._replace(by=other.name))
+    return tuple(through.values())
 
 
 class _Reading:
-    """Turns one block into values, and takes notes on the way."""
+    """Completes one block as keepalived does once it has read the file, and takes notes."""
 
     def __init__(self, conf: Conf, block: Statement) -> None:
         self.root = conf.root
+        self.is_2_1 = conf.version is not None and conf.version < (2, 2)
+        # 2.2 and 2.3 have forgotten to forbid unicast in strict mode; 2.4 does it again.
+        self.is_lenient = conf.version is None or (2, 2) <= conf.version < (2, 4)
+        self.is_2_3 = conf.version is not None and conf.version >= (2, 3)
         self.block = block
-        self.notes: list[str] = []
+        self.written = Written(block, one_of_each=self.is_2_3)
+        self.notes = self.written.notes
         settings = [entry for block in conf.root.all("global_defs") for entry in block.block or ()]
         self.settings = Statement(("global_defs",), conf.path, tuple(settings))
+        self.group = self._group()
+        stated = self.written.strict
+        self.strict = bool(self.settings.last("vrrp_strict")) if stated is None else stated
+        self.state, self.priority = self._state_and_priority()
+        self.family = self.written.family or 4
+        self.vrrp = self._version()
 
-    def instance(self) -> Instance:
-        block = self.block
-        vips = frozenset(canonical(vip.name) for vip in block.entries("virtual_ipaddress"))
-        family = 6 if any(":" in vip for vip in vips) else 4
-        strict = self._flag(block.last("strict_mode"), bool(self.settings.last("vrrp_strict")))
-        version = self._version(family)
-        state, priority = self._state_and_priority(strict)
-        owner = priority == OWNER
-        nopreempt, delay = self._preemption(state, owner, strict)
-        peers = frozenset(canonical(peer.name) for peer in block.entries("unicast_peer"))
-        source = block.last("unicast_src_ip", "mcast_src_ip")
-        if block.last("unicast_src_ip") and not peers:
-            self._note(block, "unicast_src_ip without unicast_peer: keepalived uses multicast")
-        trackers, notes = tracked(self.root, block, owner)
-        self.notes += notes
-        interface = block.last("interface")
+    def instance(self, owning: AbstractSet[str]) -> Instance:
+        """The values. ``owning``: sync groups that have the owner of an address among them."""
+        written, group = self.written, self.group
+        auth, state = self._auth()
+        nopreempt, delay = self._preemption(state)
+        if written.unicast and not written.peers and not written.faults_without_peer:
+            self._note("unicast is said without a unicast_peer: keepalived uses multicast")
+        by_default = self.settings.last("vrrp_check_unicast_src") is not None
         return Instance(
-            name=block.value,
-            where=block.where,
+            name=self.block.value,
+            where=self.block.where,
             state=state,
             nopreempt=nopreempt,
             preempt_delay=delay,
-            priority=priority,
-            advert_int=self._advert_int(version),
-            version=version,
-            vrid=self._number("virtual_router_id", 1, 255, 0),
-            interface=interface.value if interface else "",
-            vips=vips,
-            auth=self._auth(version, strict),
-            source=canonical(source.value) if source else "",
-            peers=peers,
-            checks_source=self._checks_source(),
-            multicast_group=self._multicast_group(family),
-            dont_track_primary=block.last("dont_track_primary") is not None,
-            trackers=trackers,
-            dropped=self._dropped(vips, version, strict, peers),
+            priority=self.priority,
+            advert_int=self._advert_int(),
+            version=self.vrrp,
+            vrid=written.vrid,
+            interface=written.interface,
+            family=self.family,
+            vips=frozenset(written.vips),
+            excluded=frozenset(written.excluded),
+            vip_count=len(written.vips),
+            auth=" ".join([auth, "HMAC"]).strip() if written.hmac else auth,
+            source=written.source,
+            peers=frozenset(written.peers),
+            checks_source=written.checks_source or by_default,
+            multicast_group=written.multicast_group or self._global_group(),
+            dont_track_primary=not written.tracks_interface,
+            trackers=self._trackers(owning),
+            group=group.value if group else "",
+            faulty=written.faults_without_peer and not written.peers,
+            ends=self._ends(),
             notes=tuple(self.notes),
         )
 
-    def _checks_source(self) -> bool:
-        """Adverts of hosts that are no unicast_peer are dropped."""
-        ttls = any("min_ttl" in each.words or "max_ttl" in each.words for each in self._peers())
-        stated = self.settings.last("vrrp_check_unicast_src") or self.block.last(
-            "check_unicast_src"
+    def _group(self) -> Statement | None:
+        """Its sync group; 2.1.5 removes one that has a single instance."""
+        group = group_of(self.root, self.block.value)
+        existing = {each.value for each in self.root.all("vrrp_instance")}
+        if group and self.is_2_1 and len(existing.intersection(members(group))) == 1:
+            self._note(f"it is alone in vrrp_sync_group {group.value}, which keepalived removes")
+            return None
+        return group
+
+    def _trackers(self, owning: AbstractSet[str]) -> tuple[Tracker, ...]:
+        written = self.written
+        placed = Placed(
+            owner=self.priority == OWNER,
+            interface=written.interface,
+            tracks_it=written.tracks_interface,
+            devices=frozenset(written.devices - {written.interface}),
+            group=self.group,
+            group_owns=self.group is not None and self.group.value in owning,
         )
-        return ttls or stated is not None
+        trackers, notes = tracked(self.root, self.block, placed)
+        self.notes += notes
+        return trackers
 
-    def _peers(self) -> list[Statement]:
-        return self.block.entries("unicast_peer")
+    def _note(self, sentence: str, name: str = "") -> None:
+        """On the last line of that name, or on the block."""
+        blamed = self.block.last(name) or self.block
+        self.notes.append(f"{blamed.where}: {sentence}")
 
-    def _note(self, statement: Statement, sentence: str) -> None:
-        self.notes.append(f"{statement.where}: {sentence}")
-
-    def _number(self, name: str, least: int, most: int, default: int) -> int:
-        statement = self.block.last(name)
-        if statement is None:
-            return default
-        if statement.value.isdecimal() and least <= int(statement.value) <= most:
-            return int(statement.value)
-        self._note(
-            statement,
-            f"{name} {statement.value or 'without a value'} is not {least} to {most}: "
-            + (f"keepalived uses {default}" if default else "keepalived does not use it"),
-        )
-        return default
-
-    def _flag(self, statement: Statement | None, default: bool) -> bool:
-        if statement is None:
-            return default
-        return statement.value not in ("off", "false", "no")
-
-    def _version(self, family: int) -> int:
+    def _version(self) -> int:
         """The instance's own version; without one, IPv6 means 3, and IPv4 the global version, or
         2."""
-        for statement in (self.block.last("version"), self.settings.last("vrrp_version")):
-            if statement is None or (family == 6 and statement.name == "vrrp_version"):
-                continue
-            if statement.value in ("2", "3"):
-                return int(statement.value)
-            self._note(statement, f"{statement.name} {statement.value}: only 2 and 3 exist")
-        return 3 if family == 6 else 2
+        own = self.written.version
+        if self.family == 6:
+            if own == 2 and self.strict:
+                self._note("IPv6 in strict mode: keepalived uses version 3", "version")
+            return 2 if own == 2 and not self.strict else 3
+        if own:
+            return own
+        version = 2
+        for line in self.settings.all("vrrp_version"):
+            version = within(line.value, 2, 3) or version
+        return version
 
-    def _state_and_priority(self, strict: bool) -> tuple[str, int]:
+    def _state_and_priority(self) -> tuple[str, int]:
         """Where one is missing it is derived from the other: MASTER alone means priority 255."""
-        statement = self.block.last("state")
-        state = statement.value if statement else ""
-        if statement and state not in ("MASTER", "BACKUP"):
-            self._note(statement, f"state {state} does not exist: keepalived uses BACKUP")
-            state = "BACKUP"
-        default = OWNER if state == "MASTER" else _DEFAULT_PRIORITY
-        if statement and state == "MASTER" and not self.block.last("priority"):
-            self._note(statement, f"state MASTER without a priority: keepalived uses {OWNER}")
-            priority = default
-        else:
-            priority = self._number("priority", 1, OWNER, _DEFAULT_PRIORITY)
+        state, priority = self.written.state, self.written.priority
+        if not priority:
+            priority = OWNER if state == "MASTER" else DEFAULT_PRIORITY
+            if state == "MASTER":
+                self._note(f"state MASTER without a priority: keepalived uses {OWNER}", "state")
         natural = "MASTER" if priority == OWNER else "BACKUP"
-        if statement and strict and state != natural:
-            self._note(statement, f"state {state} in strict mode: keepalived uses {natural}")
+        if state and self.strict and state != natural:
+            self._note(f"state {state} in strict mode: keepalived uses {natural}", "state")
             state = natural
         return state or natural, priority
 
-    def _preemption(self, state: str, owner: bool, strict: bool) -> tuple[bool, float]:
-        statement = self.block.last("nopreempt", "preempt")
-        nopreempt = statement is not None and statement.name == "nopreempt"
-        if statement and nopreempt and (owner or state == "MASTER"):
-            why = f"priority {OWNER}" if owner else "state MASTER"
-            self._note(statement, f"nopreempt does nothing with {why}: keepalived clears it")
-            nopreempt = False
-        delaying = self.block.last("preempt_delay")
-        delay = _seconds(delaying.value) if delaying else 0
-        if delaying and delay and (nopreempt or state == "MASTER" or strict):
-            why = "nopreempt" if nopreempt else "state MASTER" if state == "MASTER" else "strict"
-            self._note(delaying, f"preempt_delay does nothing with {why}: keepalived clears it")
-            delay = 0
-        return nopreempt, delay or 0
+    def _auth(self) -> tuple[str, str]:
+        """The authentication, which must be the same on both nodes for adverts to be accepted; and
+        the state, which AH changes."""
+        state = self.state
+        kind, password = self.written.auth_type, self.written.auth_pass
+        why = ""
+        if not kind:
+            return "", state
+        if self.vrrp == 3 or self.strict:
+            why = f"{'strict mode' if self.strict else 'VRRPv3'} has no authentication"
+        elif not password:
+            why = "auth_type without auth_pass"
+        elif self.family == 6 and kind == "AH":
+            why = "IPv6 has no auth_type AH"
+        if why:
+            self._note(f"{why}: keepalived leaves it out", "authentication")
+            return "", state
+        if kind == "AH" and state == "MASTER" and self.priority != OWNER:
+            self._note("state MASTER with auth_type AH: keepalived uses BACKUP", "state")
+            state = "BACKUP"
+        return f"{kind} {password}", state
 
-    def _advert_int(self, version: int) -> float:
+    def _preemption(self, state: str) -> tuple[bool, float]:
+        owner = self.priority == OWNER
+        nopreempt, delay = self.written.nopreempt, self.written.preempt_delay / 1_000_000
+        if nopreempt and (owner or state == "MASTER"):
+            why = f"priority {OWNER}" if owner else "state MASTER"
+            self._note(f"nopreempt does nothing with {why}: keepalived clears it", "nopreempt")
+            nopreempt = False
+        if delay and (nopreempt or state == "MASTER" or self.strict):
+            why = "nopreempt" if nopreempt else "state MASTER" if state == "MASTER" else "strict"
+            self._note(
+                f"preempt_delay does nothing with {why}: keepalived clears it", "preempt_delay"
+            )
+            delay = 0
+        return nopreempt, delay
+
+    def _advert_int(self) -> float:
         """Seconds: whole ones in VRRPv2 (1 to 255), hundredths in VRRPv3 (0.01 to 40.95)."""
-        statement = self.block.last("advert_int")
-        if statement is None:
-            return 1
-        seconds = _seconds(statement.value)
-        if seconds is None or not 0.01 <= seconds <= 255:
-            self._note(statement, f"advert_int {statement.value} is no interval: keepalived uses 1")
-            return 1
+        micro = self.written.advert_int
         # keepalived counts in microseconds and rounds a half up.
-        step, most = (1_000_000, 255) if version == 2 else (10_000, 40.95)
-        micro = round(seconds * 1_000_000)
+        step, most = (1_000_000, 255) if self.vrrp == 2 else (10_000, 40.95)
         rounded = min(max((micro + step // 2) // step * step, step) / 1_000_000, most)
         if round(rounded * 1_000_000) != micro:
             self._note(
-                statement,
-                f"advert_int {statement.value} cannot be said in VRRPv{version}:"
+                f"advert_int {micro / 1_000_000:g} cannot be said in VRRPv{self.vrrp}:"
                 f" keepalived uses {rounded:g} s",
+                "advert_int",
             )
         return rounded
 
-    def _auth(self, version: int, strict: bool) -> str:
-        """The authentication, which must be the same on both nodes for adverts to be accepted."""
-        entries = Statement((), "", tuple(self.block.entries("authentication")))
-        kind, password = entries.last("auth_type"), entries.last("auth_pass")
-        if kind is None:
-            return ""
-        if version == 3 or strict:
-            why = "VRRPv3" if version == 3 else "strict mode"
-            self._note(kind, f"{why} has no authentication: keepalived leaves it out")
-            return ""
-        if password is None or not password.value:
-            self._note(kind, "auth_type without auth_pass: keepalived uses neither")
-            return ""
-        if len(password.value) > _PASSWORD_LENGTH:
-            self._note(password, f"only the first {_PASSWORD_LENGTH} letters of auth_pass count")
-        return f"{kind.value} {password.value[:_PASSWORD_LENGTH]}"
+    def _global_group(self) -> str:
+        found = _GROUP[self.family]
+        for line in self.settings.all(f"vrrp_mcast_group{self.family}"):
+            said = address(line.value)
+            if said and is_multicast(said) and (":" in said) == (self.family == 6):
+                found = said
+        return found
 
-    def _multicast_group(self, family: int) -> str:
-        own = self.block.last("mcast_dst_ip") or self.settings.last(f"vrrp_mcast_group{family}")
-        return canonical(own.value) if own else _GROUP[family]
+    def _ends(self) -> str:
+        """Why keepalived ends, "" it does not."""
+        written = self.written
+        why = ""
+        if not written.vrid:
+            why = "has no virtual_router_id"
+        elif not written.interface and not self._does_without():
+            why = "has no interface"
+        elif not written.vips and (self.vrrp == 3 or self.strict or self._is_strict_6()):
+            why = "" if written.allows_no_vip else "has no virtual_ipaddress"
+        elif self.strict and written.peers and not self.is_lenient:
+            why = "has a unicast_peer in strict mode"
+        name = f"vrrp_instance {self.block.value}"
+        return f"{self.block.where}: {name} {why}" if why else ""
 
-    def _dropped(
-        self, vips: frozenset[str], version: int, strict: bool, peers: frozenset[str]
-    ) -> str:
-        if not self._number_is_valid("virtual_router_id"):
-            return "it has no virtual_router_id"
-        if not vips and (version == 3 or strict):
-            return "it has no virtual_ipaddress"
-        if not self.block.last("interface") and not peers:
-            return "it has no interface"
-        if strict and peers:
-            return "strict mode forbids unicast peers"
-        return ""
+    def _does_without(self) -> bool:
+        """An interface: keepalived 2.2.7 does not even with unicast, 2.3.3 does (chk_min_cfg)."""
+        written = self.written
+        return self.is_2_3 and written.unicast and bool(written.source)
 
-    def _number_is_valid(self, name: str) -> bool:
-        statement = self.block.last(name)
-        return (
-            statement is not None
-            and statement.value.isdecimal()
-            and 1 <= int(statement.value) <= 255
-        )
-
-
-def _seconds(text: str) -> float | None:
-    """None for what is no number. keepalived takes neither signs nor exponents."""
-    if not text or text.strip("0123456789.") or text.count(".") > 1 or text == ".":
-        return None
-    return float(text)
-
-
-def canonical(text: str) -> str:
-    """An address without its prefix length, in its canonical spelling; anything else unchanged."""
-    bare = text.partition("/")[0]
-    try:
-        return str(ipaddress.ip_address(bare))
-    except ValueError:
-        return bare
+    def _is_strict_6(self) -> bool:
+        """IPv6, which needs an address in every version of VRRP up to keepalived 2.2."""
+        return self.written.family == 6 and not self.is_2_3

@@ -42,7 +42,7 @@ class Sides(NamedTuple):
 
     def _candidate(self, name: str, failed: AbstractSet[str] | None, connected: bool) -> Candidate:
         own, other = self.instance(name), self.instance("B" if name == "A" else "A")
-        runs = failed is not None and not own.dropped
+        runs = failed is not None and not own.ends
         return Candidate(
             priority=effective_priority(own, failed or WELL) if runs else None,
             nopreempt=own.nopreempt,

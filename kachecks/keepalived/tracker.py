@@ -8,29 +8,36 @@ its weight.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from kachecks.keepalived.conf import Statement
+from kachecks.keepalived.blocks import Statement
+from kachecks.keepalived.values import number, within
 
 _MOST = 253  # of a weight; a file whose product is below -253 puts the instance into FAULT
+_MOST_SECONDS = 4294  # of an interval: the largest number of microseconds that fits (UINT_MAX)
+
+
+class _Kind(NamedTuple):
+    """A kind of tracker."""
+
+    name: str
+    defined: tuple[str, ...]  # by which keywords; none: it needs no definition
+    needed: str  # without this line keepalived drops the definition
+    weight: int = 0  # where none is written; keepalived.conf(5) says 1 for processes, it is 0
+    most: int = _MOST + 1  # of a weight; 254 counts as 253 for scripts and interfaces
+
+
 _KINDS = {
-    # in the instance: (where it is defined, by which of these keywords)
-    "track_script": ("script", ("vrrp_script",)),
-    "track_file": ("file", ("track_file", "vrrp_track_file")),
-    "track_process": ("process", ("vrrp_track_process",)),
-    "track_bfd": ("bfd", ("bfd_instance",)),
-    "track_interface": ("interface", ()),
+    "track_script": _Kind("script", ("vrrp_script",), "script"),
+    "track_file": _Kind("file", ("track_file", "vrrp_track_file"), "file", weight=1),
+    "track_process": _Kind("process", ("vrrp_track_process",), "process"),
+    "track_bfd": _Kind("bfd", ("bfd_instance",), "", most=_MOST),
+    "track_interface": _Kind("interface", (), ""),
 }
-#: What keepalived 2.2.7 does with a weighted tracker where weights are not allowed (by its
-#: --dump-conf; each kind is treated differently): "out" leaves it out, "zero" sets its weight to 0,
-#: so that its failure means FAULT; a kind that is not named keeps its weight. For files see
-#: _barred.
-_BARRED = {
-    "priority 255": {"script": "out", "interface": "out", "file": "out", "bfd": "out"},
-    "a sync group": {"script": "out", "interface": "zero", "file": "out", "bfd": "out"},
-}
-#: Weight where none is written. keepalived.conf(5) says 1 for processes; 2.2.7 uses 0.
-_DEFAULT_WEIGHT = {"file": 1}
+_BARRED = ("script", "file", "bfd")
+"""Kinds that keepalived leaves out where they have a weight and none is allowed. Processes keep
+it, and interfaces too, whatever the log says: only what is logged is changed (2.2.7, 2.3.3)."""
 
 
 class Tracker(NamedTuple):
@@ -44,6 +51,7 @@ class Tracker(NamedTuple):
     fall: int
     interval: int  # s, of scripts
     where: str  # FILE:LINE of the tracking, not of the definition
+    by: str = ""  # the other instance of the sync group that tracks it
 
     @property
     def label(self) -> str:
@@ -68,82 +76,133 @@ class Tracker(NamedTuple):
         return signed if counts else 0
 
 
+class Placed(NamedTuple):
+    """What decides over the trackers of an instance besides their own lines."""
+
+    owner: bool  # its priority is that of the owner
+    interface: str  # which it tracks without being told, unless dont_track_primary is there
+    tracks_it: bool
+    devices: frozenset[str]  # other interfaces that its addresses are on
+    group: Statement | None  # its sync group
+    group_owns: bool  # an instance of the sync group has the priority of the owner
+
+
 def tracked(
-    root: Statement, block: Statement, owner: bool
+    root: Statement, block: Statement, placed: Placed
 ) -> tuple[tuple[Tracker, ...], tuple[str, ...]]:
     """The trackers of a vrrp_instance, including those of its sync group, and notes on those left
     out."""
     notes: list[str] = []
+    found = _own(root, block, placed, notes)
+    for device in placed.devices:
+        own = found.get(("interface", device))
+        if own and own.weight:
+            notes.append(
+                f"{own.where}: an address is on {device}, so its failure means FAULT whatever its"
+                " weight"
+            )
+            found["interface", device] = own._replace(weight=0, reverse=False)
+    for tracker in _trackers(root, placed.group, notes) if placed.group else ():
+        key = (tracker.kind, tracker.name)
+        if key == ("interface", placed.interface) and placed.tracks_it:
+            continue
+        if tracker.kind == "interface" and tracker.name in placed.devices:
+            tracker = tracker._replace(weight=0, reverse=False)
+        elif placed.group_owns:
+            tracker = tracker._replace(weight=0)
+        if key not in found or found[key].weight:
+            found[key] = tracker
+    return tuple(found.values()), tuple(notes)
+
+
+def _own(
+    root: Statement, block: Statement, placed: Placed, notes: list[str]
+) -> dict[tuple[str, str], Tracker]:
+    """What the instance itself tracks, by kind and name."""
     found: dict[tuple[str, str], Tracker] = {}
-    group = _group_of(root, block.value)
-    weighted_allowed = group is None or bool(
-        group.last("sync_group_tracking_weight", "global_tracking")
-    )
-    own = block.last("interface")
+    group = placed.group
+    barred = group is not None and not group.last("sync_group_tracking_weight", "global_tracking")
+    by = "priority 255" if placed.owner else "a sync group" if barred else ""
     for tracker in _trackers(root, block, notes):
-        by = "priority 255" if owner else "" if weighted_allowed else "a sync group"
-        barred = _barred(tracker, by) if by else ""
-        if tracker.kind == "interface" and own and tracker.name == own.value:
+        kept: Tracker | None = tracker
+        if tracker.kind == "interface" and not placed.interface:
+            notes.append(f"{tracker.where}: no interface is tracked by an instance that has none")
+            kept = None
+        elif tracker.kind == "interface" and tracker.name == placed.interface:
             notes.append(
                 f"{tracker.where}: {tracker.name} is the instance's own interface, tracked anyway:"
                 " keepalived ignores the line"
             )
-        elif barred:
-            done = "takes it as 0" if barred == "zero" else "leaves the tracker out"
-            notes.append(
-                f"{tracker.where}: {tracker.label} has a weight, which {by} does not allow:"
-                f" keepalived {done}"
-            )
-            if barred == "zero":
-                found[tracker.kind, tracker.name] = tracker._replace(weight=0)
-        else:
-            found[tracker.kind, tracker.name] = tracker
-    for tracker in _trackers(root, group, notes) if group else ():
-        own_one = found.get((tracker.kind, tracker.name))
-        if (own_one is None or own_one.weight) and not (tracker.weight and owner):
-            found[tracker.kind, tracker.name] = tracker
-    return tuple(found.values()), tuple(notes)
+            kept = None
+        elif by and tracker.weight:
+            kept = _without_weight(tracker, by, notes)
+        if kept:
+            found[kept.kind, kept.name] = kept
+    return found
 
 
-def _barred(tracker: Tracker, by: str) -> str:
-    """What becomes of the tracker: out, zero, or "" where it stays as it is."""
-    if not tracker.weight:
-        return ""
+def _without_weight(tracker: Tracker, by: str, notes: list[str]) -> Tracker | None:
+    """What becomes of a tracker with a weight where none is allowed; None: it is left out."""
+    said = f"{tracker.where}: {tracker.label} has a weight, which {by} does not allow: keepalived"
     if tracker.kind == "file" and tracker.weight == 1:
-        return "zero"  # keepalived takes it for the default, which nobody asked for
-    return _BARRED[by].get(tracker.kind, "")
+        # keepalived takes it for the default, which nobody asked for.
+        notes.append(f"{said} takes it as 0")
+        return tracker._replace(weight=0)
+    if tracker.kind in _BARRED:
+        notes.append(f"{said} leaves the tracker out")
+        return None
+    return tracker
 
 
-def _group_of(root: Statement, instance: str) -> Statement | None:
-    """The vrrp_sync_group that has the instance."""
+def group_of(root: Statement, instance: str) -> Statement | None:
+    """The vrrp_sync_group that has the instance: the first that names it."""
     for group in root.all("vrrp_sync_group"):
-        if any(instance in entry.words for entry in group.entries("group")):
+        if instance in members(group):
             return group
     return None
 
 
+def members(group: Statement) -> list[str]:
+    """The names in a vrrp_sync_group, of instances that may not exist."""
+    return [word for entry in group.entries("group") for word in entry.words]
+
+
 def _trackers(root: Statement, block: Statement, notes: list[str]) -> list[Tracker]:
-    found = []
-    for keyword in _KINDS:
-        for entry in block.entries(keyword):
-            tracker = _tracker(root, keyword, entry, notes)
+    found: dict[tuple[str, str], Tracker] = {}
+    before = _before(root, block)
+    for line in block.block or ():
+        kind = _KINDS.get(line.name)
+        for entry in line.block or () if kind else ():
+            assert kind
+            if (kind.name, entry.name) in found:
+                notes.append(
+                    f"{entry.where}: {kind.name} {entry.name} is tracked twice: keepalived takes"
+                    " the first"
+                )
+                continue
+            tracker = _tracker(before, kind, entry, notes)
             if tracker:
-                found.append(tracker)
-    return found
+                found[kind.name, entry.name] = tracker
+    return list(found.values())
 
 
-def _tracker(root: Statement, keyword: str, entry: Statement, notes: list[str]) -> Tracker | None:
-    kind, definitions = _KINDS[keyword]
-    definition = next((each for each in root.all(*definitions) if each.value == entry.name), None)
-    if definition is None and definitions:
+def _before(root: Statement, block: Statement) -> list[Statement]:
+    """What stands before a block: keepalived looks a tracker up when it reads its line."""
+    statements = list(root.block or ())
+    place = next((i for i, each in enumerate(statements) if each is block), len(statements))
+    return statements[:place]
+
+
+def _tracker(
+    before: Sequence[Statement], kind: _Kind, entry: Statement, notes: list[str]
+) -> Tracker | None:
+    named = f"{entry.where}: {kind.name} {entry.name}"
+    definition = _definition(before, kind, entry.name)
+    if definition is None and kind.defined:
+        missing = f", or has no {kind.needed}" if kind.needed else ""
         notes.append(
-            f"{entry.where}: {kind} {entry.name} is not defined: keepalived goes on without it"
-        )
-        return None
-    if kind == "script" and definition and not definition.last("script"):
-        notes.append(
-            f"{definition.where}: vrrp_script {entry.name} has no script: keepalived goes on"
-            " without it"
+            f"{named} is not defined before this line{missing}: keepalived goes on without the"
+            " tracker"
         )
         return None
     if len(entry.words) > 1 and entry.words[1] != "weight":
@@ -152,55 +211,90 @@ def _tracker(root: Statement, keyword: str, entry: Statement, notes: list[str]) 
             " leaves the tracker out"
         )
         return None
+    if len(entry.words) == 2:
+        notes.append(f"{named} has a weight without a value: keepalived leaves the tracker out")
+        return None
     weight, reverse = _weight(kind, definition, entry, notes)
+    if len(entry.words) > 3 and entry.words[3] not in _reversals(kind) and kind.name in _STRICT:
+        notes.append(f"{named} has {entry.words[3]}: keepalived leaves the tracker out")
+        return None
     return Tracker(
-        kind=kind,
+        kind=kind.name,
         name=entry.name,
         weight=weight,
         reverse=reverse,
         rise=_count(definition, "rise"),
         fall=_count(definition, "fall"),
-        interval=_count(definition, "interval"),
+        interval=_count(definition, "interval", _MOST_SECONDS),
         where=entry.where,
     )
 
 
+_STRICT = ("file", "bfd")
+"""Kinds that keepalived leaves out where something unknown follows the weight."""
+
+
+def _reversals(kind: _Kind) -> tuple[str, ...]:
+    return ("reverse",) if kind.name == "interface" else ("reverse", "noreverse")
+
+
+def _definition(before: Iterable[Statement], kind: _Kind, name: str) -> Statement | None:
+    """The first of that name which is complete; keepalived drops the others."""
+    for each in before:
+        complete = not kind.needed or any(line.value for line in each.all(kind.needed))
+        if each.name in kind.defined and each.value == name and complete:
+            return each
+    return None
+
+
 def _weight(
-    kind: str, definition: Statement | None, entry: Statement, notes: list[str]
+    kind: _Kind, definition: Statement | None, entry: Statement, notes: list[str]
 ) -> tuple[int, bool]:
     """The weight by the definition, or by the instance that tracks it; and whether it is
     reversed."""
-    weight, reverse = _DEFAULT_WEIGHT.get(kind, 0), False
-    stated = definition.last("weight") if definition else None
-    if stated:
-        written = _whole(stated.value)
-        weight = weight if written is None else written
-        reverse = "reverse" in stated.words[2:]
-    if len(entry.words) > 1:
-        override = _whole(entry.words[2] if len(entry.words) > 2 else "")
-        if override is not None and abs(override) <= _MOST:
-            return override, _reverse(entry, reverse)
-        notes.append(
-            f"{entry.where}: weight {' '.join(entry.words[2:3])} is not -{_MOST} to {_MOST}:"
-            f" keepalived uses {weight}"
-        )
+    weight, reverse = _defined_weight(kind, definition) if definition else (kind.weight, False)
+    if len(entry.words) > 2:
+        override = within(entry.words[2], -kind.most, kind.most)
+        if override is None:
+            notes.append(
+                f"{entry.where}: weight {entry.words[2]} is not -{_MOST} to {_MOST}: keepalived"
+                f" uses {weight}"
+            )
+        else:
+            weight = override
+            if kind.name in ("script", "interface"):
+                weight = min(max(weight, -_MOST), _MOST)
+        if entry.words[3:4] == ("reverse",):
+            reverse = True
+        elif entry.words[3:4] == ("noreverse",) and kind.name != "interface":
+            reverse = False
     return weight, reverse
 
 
-def _reverse(entry: Statement, default: bool) -> bool:
-    words = entry.words[3:]
-    if "reverse" in words:
-        return True
-    if "noreverse" in words or "no_reverse" in words:
-        return False
-    return default
+def _defined_weight(kind: _Kind, definition: Statement) -> tuple[int, bool]:
+    """What the weight lines of a definition amount to: the last of a script, the first of a
+    process, the first of a file that is not 1."""
+    weight, reverse = kind.weight, False
+    for line in definition.all("weight"):
+        if not line.value or (kind.name in ("file", "process") and weight != kind.weight):
+            continue
+        taken = within(line.value, -kind.most, kind.most)
+        if kind.name == "script":
+            taken = number(line.value).value  # out of range too
+        elif taken is None and kind.name == "file":
+            taken = kind.weight
+        if taken is None:
+            continue
+        weight = taken
+        reverse = reverse or line.words[2:3] == ("reverse",)
+    return weight, reverse
 
 
-def _count(definition: Statement | None, name: str) -> int:
-    statement = definition.last(name) if definition else None
-    return max(_whole(statement.value) or 1, 1) if statement else 1
-
-
-def _whole(text: str) -> int | None:
-    digits = text[1:] if text[:1] in ("-", "+") else text
-    return int(text) if digits.isdecimal() else None
+def _count(definition: Statement | None, name: str, most: int = 2**31 - 1) -> int:
+    """A number of a vrrp_script; what is out of range is not taken or means 1."""
+    found = 1
+    for line in definition.all(name) if definition else ():
+        taken = within(line.value, 0, most)
+        kept = found if name == "interval" and taken is None else 1
+        found = max(taken or 0, 1) if taken is not None else kept
+    return found

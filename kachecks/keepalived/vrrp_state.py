@@ -31,7 +31,10 @@ def instances(text: str) -> list[dict[str, Any]]:
     except RecursionError:
         raise ValueError("brackets in brackets in brackets") from None
     entries = content["vrrp"] if isinstance(content, dict) else content
-    return [entry["data"] for entry in entries]
+    found = [entry["data"] for entry in entries]
+    if not all(isinstance(each, dict) for each in found):
+        raise TypeError("an instance is no object")
+    return found
 
 
 def chosen(among: Sequence[dict[str, Any]], vips: Sequence[str]) -> Vrrp | None:
@@ -49,7 +52,7 @@ def chosen(among: Sequence[dict[str, Any]], vips: Sequence[str]) -> Vrrp | None:
     return Vrrp(
         instance=str(instance["iname"]),
         state=STATES[state] if 0 <= state < len(STATES) else "unknown",
-        since=float(instance["last_transition"]),
+        since=_seconds(instance["last_transition"]),
         priority=_number(instance["effective_priority"]),
         base_priority=_number(instance["base_priority"]),
     )
@@ -60,6 +63,14 @@ def _number(value: Any) -> int:
     if isinstance(value, int):
         return value
     raise TypeError(f"{value!r} is no whole number")
+
+
+def _seconds(value: Any) -> float:
+    """Raises TypeError, ValueError: no time."""
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError("a number beyond all times") from None
 
 
 def _addresses(instance: dict[str, Any]) -> set[str]:

@@ -18,6 +18,9 @@ from kachecks.config.file_format import ConfigError
 from kachecks.config.options import Login
 from kachecks.keepalived import conf, vrrp_state
 from kachecks.keepalived.conf_lines import ConfError
+from kachecks.keepalived.findings import findings
+from kachecks.keepalived.instance import instances
+from kachecks.keepalived.situations import Sides, situations
 from kachecks.mysql import ability, gtid, gtid_count, positions, prepared, probe
 from kachecks.mysql.errors import SessionError
 from kachecks.mysql.facts import Row, Version, supported_version
@@ -83,14 +86,16 @@ def option_file() -> Iterator[Target]:
 
 @contextlib.contextmanager
 def keepalived_conf() -> Iterator[Target]:
-    """keepalived.conf, with all that it may include."""
+    """keepalived.conf, with all that it may include, and its elections."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "keepalived.conf"
 
         def feed(data: bytes) -> None:
             path.write_bytes(data)
             with contextlib.suppress(ConfError):
-                conf.read(str(path), "a")
+                for one in instances(conf.read(str(path), "a")):
+                    sides = Sides(one, one)
+                    findings(sides), situations(sides)
 
         yield Target([each.read_bytes() for each in SNIPPETS.glob("keepalived.conf*")], feed)
 

@@ -117,7 +117,7 @@ def _look(config: Config, options: argparse.Namespace) -> _Seen | None:
     path = options.keepalived_conf or conf_of(running or ())
     config_id = options.config_id or config_id_of(running or ())
     program = keepalived(path, config_id)._replace(arguments=running, capabilities=capabilities)
-    reading = read_conf(HERE, path, config_id)
+    reading = read_conf(HERE, path, config_id, program.version)
     peer = None
     if options.peer_config:
         peer = read_conf(PEER, options.peer_config, options.peer_config_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Iterator, Sequence
 
 from kachecks import __version__
@@ -15,7 +16,8 @@ from kachecks.command_line import UNUSABLE, bare_operator_parser
 from kachecks.commands.elect.report import as_json, as_text
 from kachecks.keepalived.conf import Conf, ConfError, own_config_id, read
 from kachecks.keepalived.election import higher_address
-from kachecks.keepalived.findings import FAILURE, ElectionFinding, findings
+from kachecks.keepalived.file_findings import file_findings
+from kachecks.keepalived.findings import FAILURE, WARNING, ElectionFinding, findings
 from kachecks.keepalived.instance import Instance, instances
 from kachecks.keepalived.situations import Sides, situations
 from kachecks.report import say, say_lines
@@ -92,9 +94,9 @@ def _elections(
     general = [
         *_unchosen(one, options.config_id_a, "a"),
         *_unchosen(other, options.config_id_b, "b"),
-        *_untracked(one),
-        *_untracked(other),
-        *(ElectionFinding(1, "PASSED_OVER", *_split(note)) for note in one.notes + other.notes),
+        *_same_file(one, other, options),
+        *_in_one(one),
+        *_in_one(other),
         *lone,
     ]
     for a, b in pairs:
@@ -169,26 +171,18 @@ def _unchosen(conf: Conf, config_id: str | None, node: str) -> Iterator[Election
         )
 
 
-def _untracked(conf: Conf) -> Iterator[ElectionFinding]:
-    """Checks that are defined but not tracked: keepalived does not even run them."""
-    blocks = conf.root.all("vrrp_instance", "vrrp_sync_group")
-    for definition, keyword in (
-        ("vrrp_script", "track_script"),
-        ("track_file", "track_file"),
-        ("vrrp_track_file", "track_file"),
-        ("vrrp_track_process", "track_process"),
-    ):
-        used = {entry.name for block in blocks for entry in block.entries(keyword)}
-        for statement in conf.root.all(definition):
-            if statement.value not in used:
-                yield ElectionFinding(
-                    1,
-                    "NOT_TRACKED",
-                    f"{definition} {statement.value} is in no {keyword}: it has no effect",
-                    statement.where,
-                )
+def _in_one(conf: Conf) -> Iterator[ElectionFinding]:
+    for found in file_findings(conf):
+        level = FAILURE if found.fatal else WARNING
+        yield ElectionFinding(level, found.code, found.sentence, found.where)
 
 
-def _split(note: str) -> tuple[str, str]:
-    where, _, sentence = note.partition(": ")
-    return sentence, where
+def _same_file(one: Conf, other: Conf, options: argparse.Namespace) -> Iterator[ElectionFinding]:
+    if options.config_id_a == options.config_id_b and os.path.samefile(one.path, other.path):
+        yield ElectionFinding(
+            FAILURE,
+            "SAME_FILE",
+            "both nodes' files are the same one, so that nothing can be said about the pair: name"
+            " the other node's, or two --config-id",
+            other.path,
+        )

@@ -147,6 +147,7 @@ def _values(instance: Instance) -> dict[str, Any]:
     del values["auth"]
     values["authenticated"] = bool(instance.auth)
     values["vips"] = sorted(instance.vips)
+    values["excluded"] = sorted(instance.excluded)
     values["peers"] = sorted(instance.peers)
     values["trackers"] = [tracker._asdict() for tracker in instance.trackers]
     return values

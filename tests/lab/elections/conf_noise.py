@@ -42,6 +42,8 @@ class Noise:
     def _block(self, head: str, inner: list[Content]) -> list[str]:
         lines = self._lines(inner)
         style = self._dice.randrange(4)
+        if self._dice.random() < 0.004:
+            return [head, *lines, "}"]  # no spelling, but a mistake
         if style == 0:
             return [head, "{", *lines, "}"]
         if style == 1:
@@ -53,7 +55,7 @@ class Noise:
         return [f"{head} {{", *lines, " }  "]
 
     def _statement(self, text: str) -> list[str]:
-        words = text.split()
+        words = text.split(" ")  # a no-break space is no blank
         style = self._dice.randrange(8)
         if style == 0 and len(words) > 1:
             name = self._name()

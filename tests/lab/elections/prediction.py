@@ -10,14 +10,19 @@ from kachecks.keepalived.election import higher_address
 from kachecks.keepalived.instance import instances
 from kachecks.keepalived.situations import WELL, Sides
 
+INSTANCE = "election"
+"""The one with the VIP that is looked at."""
+
 
 class Prediction:
     """One pair of configurations, and what has happened to it so far."""
 
     def __init__(self, conf_a: Path, conf_b: Path, address_a: str, address_b: str) -> None:
         """Each file is read with the node's name, A or B, as its config-id."""
-        (a,) = instances(read(str(conf_a), "A"))
-        (b,) = instances(read(str(conf_b), "B"))
+        a, b = (
+            next(one for one in instances(read(str(conf), name)) if one.name == INSTANCE)
+            for conf, name in ((conf_a, "A"), (conf_b, "B"))
+        )
         self.sides = Sides(a, b, higher_address(address_a, address_b))
         self.masters: frozenset[str] = frozenset()
         self._failed: dict[str, frozenset[str] | None] = {"A": None, "B": None}  # None: down

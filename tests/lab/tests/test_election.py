@@ -44,7 +44,7 @@ ACTS: dict[str, Callable[[Contest], object]] = {
 }
 
 #: What is added to A's and to B's instance, and whether B, the lower priority, still hears A.
-#: With the first eight both end as MASTER.
+#: With all of DROPPED both end as MASTER.
 WORDS = "authentication {{ auth_type PASS\n auth_pass {} }}"
 UNICAST = "unicast_src_ip {}\n unicast_peer {{ {} }}"
 DROPPED = {
@@ -54,6 +54,7 @@ DROPPED = {
     "no password": (WORDS.format("one"), ""),
     "another interval": ("", "advert_int 2"),
     "one VIP more": ("", "virtual_ipaddress { 10.0.0.101/24 }"),
+    "one VIP twice": ("", "virtual_ipaddress { 10.0.0.100/24 dev eth0 }"),
     "unicast to multicast": (UNICAST.format("10.0.0.1", "10.0.0.2"), ""),
     "wrong peers": (
         UNICAST.format("10.0.0.1", "10.0.0.8"),
@@ -154,6 +155,55 @@ def test_adverts_that_do_not_match_make_two_masters(
         expected = told.settle()
         assert seen == expected, case
         assert expected == frozenset("AB" if case in DROPPED else "A"), case
+
+
+GROUP = """
+track_file check {{
+    file {directory}/value
+    weight 0
+}}
+vrrp_sync_group both {{
+    group {{ other election }}
+}}
+vrrp_instance other {{
+    interface eth0
+    version 3
+    advert_int 0.2
+    virtual_router_id 52
+    priority {priority}
+    nopreempt
+    virtual_ipaddress {{ 10.0.0.101/24 }}
+    track_file {{ check }}
+}}
+vrrp_instance election {{
+    interface eth0
+    version 3
+    advert_int 0.2
+    virtual_router_id 51
+    priority {priority}
+    nopreempt
+    virtual_ipaddress {{ 10.0.0.100/24 }}
+}}
+"""
+
+
+def test_a_check_on_one_instance_moves_all_of_the_sync_group(
+    arena: Callable[[list[Plan]], Arena],
+) -> None:
+    """The instance whose VIP is looked at tracks nothing itself."""
+    side = Side("BACKUP", True, 0, "file", 0)
+    lab = arena([Plan(side, side, unicast=False, swapped=False)])
+    (contest,) = lab.contests
+    for (name, node), priority in zip(contest.nodes.items(), (200, 100)):
+        contest.fail_check(name, False)
+        node.conf.write_text(GROUP.format(directory=node.directory, priority=priority))
+    told = story(contest)
+    held = []
+    for event in ("A starts", "B starts", "A's check fails", "A recovers", "A ends", "A is back"):
+        (seen,) = lab.after(ACTS[event], QUIET)
+        assert seen == told.happen(event), event
+        held.append(_said(seen))
+    assert held == ["A", "A", "B", "B", "B", "B"]
 
 
 def _recorded(contest: Contest) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def weighted(priority: int, weight: int, *lines: str) -> str:
         ),
         (weighted(100, -9), weighted(100, -9), 1, ["EQUAL_PRIORITIES"]),
         (weighted(101, 0, "nopreempt"), weighted(100, 0), 1, ["NOPREEMPT_ON_ONE_NODE"]),
-        (weighted(101, -5, "state MASTER"), weighted(100, -5, "state MASTER"), 1, ["BOTH_MASTER"]),
+        (weighted(101, -5, "state MASTER"), weighted(100, -5, "state MASTER"), 0, []),
         (conf_text("priority 101"), conf_text(), 1, ["NO_CHECK"]),
         (
             weighted(250, 50),
@@ -98,9 +98,10 @@ def weighted(priority: int, weight: int, *lines: str) -> str:
         (
             weighted(101, 0, "virtual_router_id 0"),
             weighted(100, 0),
-            2,
-            ["INSTANCE_DROPPED", "NOT_AS_WRITTEN"],
+            1,
+            ["NOT_AS_WRITTEN"],
         ),
+        (weighted(101, 0, "preempt_delay"), weighted(100, 0), 2, ["KEEPALIVED_ENDS"]),
         (weighted(101, 0), conf_text(before=check(0)), 1, ["NOT_TRACKED"]),
         (weighted(101, 0, "state MASTER", "nopreempt"), weighted(9, 0), 1, ["NOT_AS_WRITTEN"]),
         (weighted(101, 0) + "include none\n", weighted(9, 0), 1, ["PASSED_OVER"]),
@@ -264,14 +265,14 @@ def test_the_password_is_never_told(capsys: Capture) -> None:
         (["A.conf"], "the following arguments are required: B.conf"),
         (["A.conf", "B.conf", "--no"], "unrecognized arguments: --no"),
         (["A.conf", "none.conf"], "none.conf: cannot be read: No such file"),
-        (["A.conf", "broken.conf"], "broken.conf:1: the block of vrrp_instance V is not closed"),
+        (["A.conf", "broken.conf"], 'broken.conf:1: a quote (") is opened and not closed'),
         (["A.conf", "empty.conf"], "empty.conf: has no vrrp_instance"),
     ],
 )
 def test_what_cannot_be_used_is_status_3(capsys: Capture, argv: list[str], said: str) -> None:
     Path("A.conf").write_text(weighted(101, 0))
     Path("B.conf").write_text(weighted(101, 0))
-    Path("broken.conf").write_text("vrrp_instance V {\n")
+    Path("broken.conf").write_text('vrrp_instance "V {\n')
     Path("empty.conf").write_text("\n")
     try:
         status = main(argv)
@@ -282,8 +283,22 @@ def test_what_cannot_be_used_is_status_3(capsys: Capture, argv: list[str], said:
     assert said in out + err
 
 
-def test_the_snippets_fail_over_as_they_should(capsys: Capture) -> None:
-    snippets = Path(__file__).parents[3] / "keepalived-snippets"
-    nodes = [str(snippets / f"keepalived.conf.node{number}") for number in (1, 2)]
-    assert main(nodes) == 0
+SNIPPETS = Path(__file__).parents[3] / "keepalived-snippets"
+
+
+def test_the_snippets_fail_over_as_they_should(tmp_path: Path, capsys: Capture) -> None:
+    nodes = []
+    for number in (1, 2):
+        text = (SNIPPETS / f"keepalived.conf.node{number}").read_text()
+        for word, value in (("VIP_ADDRESS", "10.0.0.100"), ("VIP_PREFIX", "24")):
+            text = text.replace(word, value)
+        nodes.append(tmp_path / str(number))
+        nodes[-1].write_text(text.replace("NODE_INTERFACE", "eth0"))
+    assert main([str(node) for node in nodes]) == 0
     assert "as it should" in capsys.readouterr().out
+
+
+def test_a_sample_that_was_not_edited_is_a_failure(capsys: Capture) -> None:
+    nodes = [str(SNIPPETS / f"keepalived.conf.node{number}") for number in (1, 2)]
+    assert main(nodes) == 2
+    assert "PLACE_HOLDER: VIP_ADDRESS is" in capsys.readouterr().out

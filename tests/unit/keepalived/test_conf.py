@@ -1,21 +1,31 @@
-"""keepalived.conf read as keepalived 2.2.7 reads it; each case was tried on it."""
+"""The lines of a keepalived.conf as keepalived 2.2.7 reads them; each case was tried on it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kachecks.keepalived.conf import ConfError, Statement, own_config_id, read
+from kachecks.keepalived.blocks import words_in
+from kachecks.keepalived.conf import ConfError, own_config_id, read
+from kachecks.keepalived.conf_lines import Line, Lines
 
 
-def tree(statements: tuple[Statement, ...] | None) -> list[Any]:
-    """Words, and for a block a pair of words and list."""
-    return [
-        " ".join(one.words) if one.block is None else (" ".join(one.words), tree(one.block))
-        for one in statements or ()
-    ]
+def nested(lines: Iterable[Line]) -> list[Any]:
+    """Words, and for what has braces a pair of words and list, whatever the words mean."""
+    open_ones: list[list[Any]] = [[]]
+    for line in lines:
+        if line.text == "{":
+            inner: list[Any] = []
+            open_ones[-1].append((open_ones[-1].pop(), inner))
+            open_ones.append(inner)
+        elif line.text == "}":
+            open_ones.pop()
+        else:
+            open_ones[-1].append(" ".join(words_in(line)))
+    return open_ones[0]
 
 
 @pytest.fixture
@@ -25,7 +35,7 @@ def conf(tmp_path: Path) -> Path:
 
 def parsed(conf: Path, text: str, config_id: str = "main") -> list[Any]:
     conf.write_text(text)
-    return tree(read(str(conf), config_id).root.block)
+    return nested(Lines(config_id).read(str(conf)))
 
 
 @pytest.mark.parametrize(
@@ -80,8 +90,8 @@ def test_comments_quotes_and_escapes(conf: Path, text: str, expected: list[str])
 
 def test_a_quoted_word_keeps_its_blanks(conf: Path) -> None:
     conf.write_text('script "/bin/check a  b" c\n')
-    (statement,) = read(str(conf)).root.block or ()
-    assert statement.words == ("script", "/bin/check a  b", "c")
+    (line,) = Lines("").read(str(conf))
+    assert words_in(line) == ("script", "/bin/check a  b", "c")
 
 
 @pytest.mark.parametrize(
@@ -107,8 +117,9 @@ def test_ids_of_conditions_are_known(conf: Path) -> None:
 
 
 def test_without_an_id_it_is_the_host_name(conf: Path) -> None:
-    conf.write_text(f"@{own_config_id()} x\n")
-    assert tree(read(str(conf)).root.block) == ["x"]
+    conf.write_text(f"@{own_config_id()} instance x\n")
+    (statement,) = read(str(conf)).root.block or ()
+    assert statement.words == ("instance", "x")
 
 
 @pytest.mark.parametrize(
@@ -158,17 +169,35 @@ def test_included_files_stand_in_place(conf: Path, tmp_path: Path) -> None:
         ("x", ["a 1", "b 2", f"c 3 {inner}"]),
         "y",
     ]
-    block = read(str(conf)).root.all("x")[0]
-    wheres = [one.where for one in block.block or ()]
+    wheres = [line.where for line in Lines("").read(str(conf)) if line.text[0] in "abc"]
     assert wheres == [f"{inner}/sub.inc:2", f"{inner}/1.conf:2", f"{inner}/2.conf:1"]
 
 
 @pytest.mark.parametrize(
-    "line", ["include a.inc", "@main include a.inc", "$F=a.inc\ninclude $F", "includea a.inc"]
+    ("line", "times"),
+    [
+        ("include a.inc", 1),
+        ("@main include a.inc", 2),
+        ("$I=include a.inc\n$I", 2),
+        ("$F=a.inc\ninclude $F", 1),
+        ("includea a.inc", 1),
+    ],
 )
-def test_include_may_be_conditional_or_defined(conf: Path, tmp_path: Path, line: str) -> None:
+def test_an_include_that_does_not_begin_its_line_is_read_twice(
+    conf: Path, tmp_path: Path, line: str, times: int
+) -> None:
+    """Tried with an address, which is then there twice in the adverts."""
     (tmp_path / "a.inc").write_text("p 1\n")
-    assert parsed(conf, line) == ["p 1"]
+    lines = Lines("main")
+    conf.write_text(f"{line}\n")
+    assert nested(lines.read(str(conf))) == ["p 1"] * times
+    assert len(lines.notes) == times - 1
+
+
+def test_an_include_in_a_definition_of_several_lines_is_refused(conf: Path) -> None:
+    """keepalived loses it, and what follows it in the definition."""
+    with pytest.raises(ConfError, match="conf:2: keepalived loses an include"):
+        parsed(conf, "$M= \\\n include a.inc \\\n p 1\n$M\n")
 
 
 def test_braces_in_an_include(conf: Path, tmp_path: Path) -> None:
@@ -177,35 +206,42 @@ def test_braces_in_an_include(conf: Path, tmp_path: Path) -> None:
     assert parsed(conf, "include {b,a{2,1}}.inc") == ["b", "a2", "a1"]
 
 
+def test_many_braces_are_read_at_once(conf: Path) -> None:
+    text = f"include {'{' * 500}{'}' * 500}\n" + "a { b " * 150 + "\n" + "}" * 150
+    assert parsed(conf, text)[0][0] == "a"
+
+
 def test_a_missing_or_executable_include_is_noted(conf: Path, tmp_path: Path) -> None:
     program = tmp_path / "x.inc"
     program.write_text("p 1\n")
     program.chmod(0o755)
     conf.write_text('include none.inc\ninclude x.inc\ninclude "a.inc"\n')
     (tmp_path / "a.inc").write_text("p 1\n")
-    found = read(str(conf))
-    assert found.root.block == ()
-    assert found.notes == (
+    lines = Lines("")
+    assert list(lines.read(str(conf))) == []
+    assert lines.notes == [
         f"{conf}:1: no file matches none.inc; keepalived goes on",
         f"{conf}:2: {program} is passed over: it is executable, which keepalived refuses: chmod -x",
         f'{conf}:3: no file matches "a.inc"; keepalived goes on',
-    )
+    ]
 
 
 @pytest.mark.parametrize(
     ("text", "line", "why"),
     [
-        ("a {\n b\n", 1, "the block of a is not closed"),
-        ("a\n}\n", 2, "closes a block that was never opened"),
-        ("a {\n}\n{\n}\n", 3, "no keyword before it"),
         ('a "b\n', 1, "opened and not closed"),
         ('a "b \\" c"\n', 1, "opened and not closed"),
         ("x\n~SEQ(N,1,3) a $N\n", 2, "~SEQ blocks are not read here"),
         ("~LST(N,1) a $N\n", 1, "~LST blocks are not read here"),
         ("$A=$A\nx $A\n", 2, "refer to each other without end"),
+        ("x ${_ENV HOME}\n", 1, "is not known here"),
         ("x ${_RANDOM 1 9}\n", 1, "another number at each start"),
         ("$I=@main\n$I priority 33\n", 2, "comes out of a definition"),
         ("include keepalived.conf\n", 1, "more than 20 files"),
+        ("$A= \\\n b \\\n $A \\\n c\n$A\n", 5, "have no end"),
+        (f"$A={'x' * 400}\nx $A $A $A\n", 2, "longer than keepalived bears"),
+        (f"include {'{a,b}' * 40}\n", 1, "more than 1000 names"),
+        ("a" * 1024 + "\n", 1, "a line of 1024 bytes or more"),
     ],
 )
 def test_what_cannot_be_read_names_file_and_line(
@@ -227,12 +263,3 @@ def test_a_file_that_is_not_there_and_one_keepalived_refuses(conf: Path) -> None
         read(str(conf))
     with pytest.raises(ConfError, match="is not a regular file"):
         read(str(conf.parent))
-
-
-def test_a_later_statement_replaces_an_earlier(conf: Path) -> None:
-    conf.write_text("v {\n p 1\n p 2\n l {\n x\n }\n l { y z }\n}\n")
-    block = read(str(conf)).root.all("v")[0]
-    last = block.last("p")
-    assert last is not None and last.value == "2"
-    assert block.last("q") is None
-    assert [entry.words for entry in block.entries("l")] == [("x",), ("y", "z")]

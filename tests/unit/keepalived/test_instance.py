@@ -8,7 +8,7 @@ import pytest
 
 from kachecks.keepalived.conf import read
 from kachecks.keepalived.instance import instances
-from tests.unit.doubles.election_conf import BASE, instance
+from tests.unit.doubles.election_conf import BASE, conf_text, instance
 
 
 def test_defaults(tmp_path: Path) -> None:
@@ -19,7 +19,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert (found.interface, found.vips, found.family) == ("eth0", {"10.0.0.100"}, 4)
     assert (found.auth, found.source, found.peers, found.checks_source) == ("", "", set(), False)
     assert found.multicast_group == "224.0.0.18"
-    assert (found.trackers, found.dropped, found.notes) == ((), "", ())
+    assert (found.trackers, found.ends, found.notes) == ((), "", ())
     assert not found.dont_track_primary
 
 
@@ -119,17 +119,54 @@ def test_authentication(tmp_path: Path, lines: list[str], auth: str) -> None:
         ((BASE[0], "virtual_router_id 256", BASE[2]), [], "no virtual_router_id"),
         (BASE[1:], [], "no interface"),
         (BASE[:2], ["version 3"], "no virtual_ipaddress"),
-        (BASE, ["strict_mode on", "unicast_peer { 10.0.0.2 }"], "strict mode"),
     ],
 )
-def test_an_instance_keepalived_runs_without(
+def test_what_ends_keepalived(
     tmp_path: Path, base: tuple[str, ...], lines: list[str], why: str
 ) -> None:
-    assert why in instance(tmp_path, *lines, base=base).dropped
+    assert why in instance(tmp_path, *lines, base=base).ends
+
+
+@pytest.mark.parametrize(
+    ("version", "ends"), [((2, 1), True), ((2, 2), False), ((2, 4), True), (None, False)]
+)
+def test_unicast_in_strict_mode(
+    tmp_path: Path, version: tuple[int, int] | None, ends: bool
+) -> None:
+    path = tmp_path / "k.conf"
+    path.write_text(conf_text("strict_mode", "unicast_peer { 10.0.0.2 }"))
+    (found,) = instances(read(str(path), "", version))
+    assert ("strict mode" in found.ends) == ends
+
+
+@pytest.mark.parametrize(("mode", "auth"), [("", "HMAC"), ("mode permissive", "")])
+def test_hmac_asks_for_itself(tmp_path: Path, mode: str, auth: str) -> None:
+    """By the manual of 2.4: permissive accepts adverts without a trailer."""
+    lines = ("auth_hmac {", "key 1 hex:00", "active_key 1", mode, "}")
+    assert instance(tmp_path, *lines).auth == auth
+
+
+@pytest.mark.parametrize(("version", "group"), [((2, 1), ""), ((2, 2), "G")])
+def test_a_sync_group_of_one(tmp_path: Path, version: tuple[int, int], group: str) -> None:
+    path = tmp_path / "k.conf"
+    path.write_text("vrrp_sync_group G { group { V nobody } }\n" + conf_text())
+    (found,) = instances(read(str(path), "", version))
+    assert found.group == group
+
+
+@pytest.mark.parametrize(("version", "ends"), [((2, 2), True), ((2, 3), False)])
+def test_unicast_without_an_interface(tmp_path: Path, version: tuple[int, int], ends: bool) -> None:
+    """2.3.3 runs it, without the addresses that are on no device."""
+    path = tmp_path / "k.conf"
+    vips = "virtual_ipaddress {\n10.0.0.100\n10.0.0.101 dev eth1\n}"
+    base = (BASE[1], vips, "unicast_src_ip 10.0.0.1", "unicast_peer { 10.0.0.2 }")
+    path.write_text(conf_text(base=base))
+    (found,) = instances(read(str(path), "", version))
+    assert (bool(found.ends), found.vips) == (ends, {"10.0.0.101"})
 
 
 def test_instances_without_vips_are_run_in_vrrp_2(tmp_path: Path) -> None:
-    assert instance(tmp_path, base=BASE[:2]).dropped == ""
+    assert instance(tmp_path, base=BASE[:2]).ends == ""
 
 
 DEFINED = """
@@ -174,7 +211,7 @@ def test_rise_fall_and_interval_come_from_the_script(tmp_path: Path) -> None:
     ("line", "noted"),
     [
         ("track_script { none }", "script none is not defined"),
-        ("track_script { empty }", "vrrp_script empty has no script"),
+        ("track_script { empty }", "or has no script"),
         ("track_script { a reverse }", "reverse after a is not `weight`"),
         ("track_interface { eth0 weight 5 }", "is the instance's own interface"),
     ],
@@ -191,7 +228,7 @@ def test_trackers_that_keepalived_leaves_out(tmp_path: Path, line: str, noted: s
         ("track_script { a }", "out", "out"),
         ("track_file { f }", "zero", "zero"),
         ("track_file { f weight 2 }", "out", "out"),
-        ("track_interface { eth1 weight 7 }", "out", "zero"),
+        ("track_interface { eth1 weight 7 }", "kept", "kept"),
         ("track_process { p weight 7 }", "kept", "kept"),
         ("track_script { a weight 0 }", "kept", "kept"),
     ],

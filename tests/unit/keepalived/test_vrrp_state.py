@@ -57,6 +57,21 @@ def test_what_is_no_whole_number_is_not_from_keepalived(name: str, number: objec
         chosen([instance(**{name: number})], [VIP])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"data": 1}]',
+        '[{"data": []}]',
+        '[{"data": "x"}]',
+        f'[{{"data": {{"iname": "m", "state": 2, "vips": ["{VIP}"], "effective_priority": 1,'
+        f' "base_priority": 1, "last_transition": {"9" * 400}}}}}]',
+    ],
+)
+def test_what_keepalived_never_writes_is_an_error_of_the_kinds_that_are_caught(text: str) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        chosen(instances(text), [VIP])
+
+
 def test_brackets_without_end_are_not_from_keepalived() -> None:
     with pytest.raises(ValueError, match="brackets"):
         instances("[" * 100_000)

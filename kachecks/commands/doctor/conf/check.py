@@ -46,11 +46,14 @@ def _is_tracked(setup: Setup) -> Iterator[Found]:
     tracked = [t.name for t in setup.instance.trackers if t.kind == "script"]
     for script in setup.conf.root.all("vrrp_script"):
         if any(command_of(each, "script").ours == CHECK for each in script.all("script")):
+            early = any(one.name == script.value for one in setup.block.entries("track_script"))
+            how = "does so before it is defined, or twice" if early else "does not track it"
             yield Found(
-                f"vrrp_script {script.value} runs {CHECK}, but vrrp_instance {name} does not track"
-                " it",
+                f"vrrp_script {script.value} runs {CHECK}, but vrrp_instance {name} {how}",
                 script.where,
-                f"write `track_script {{ {script.value} }}` into vrrp_instance {name}",
+                f"move vrrp_script {script.value} before vrrp_instance {name}"
+                if early
+                else f"write `track_script {{ {script.value} }}` into vrrp_instance {name}",
             )
             return
     others = f", only {', '.join(tracked)}" if tracked else ": it holds the VIP whatever MySQL does"
@@ -112,20 +115,23 @@ def _weightless(setup: Setup) -> Iterator[Found]:
 
 def _closes_first(setup: Setup) -> Iterator[Found]:
     """Trackers other than our own that take the VIP away."""
+    nopreempt = setup.instance is not None and setup.instance.nopreempt
     for tracker in setup.instance.trackers if setup.instance else ():
         ours = setup.check and tracker == setup.check.tracker
         if tracker.kind in ("script", "process", "bfd") and not ours:
             yield Found(
-                f"the instance tracks {tracker.label} besides {CHECK}: {_failing(tracker)}",
+                f"the instance tracks {tracker.label} besides {CHECK}:"
+                f" {_failing(tracker, nopreempt)}",
                 tracker.where,
                 f"remove {tracker.label} ({tracker.where}); {CHECK} looks at mysqld, and closes it"
                 " before the VIP goes",
             )
 
 
-def _failing(tracker: Tracker) -> str:
+def _failing(tracker: Tracker, nopreempt: bool) -> str:
     if tracker.weight:
-        return f"its weight of {tracker.weight} does nothing under nopreempt"
+        only = "does nothing under nopreempt" if nopreempt else "only changes the priority"
+        return f"its weight of {tracker.weight} {only}"
     failing = "failing, it takes the VIP away while MySQL is open"
     if tracker.kind == "process":
         failing += "; keepalived.conf(5) says that its weight is 1 by default, keepalived takes 0"

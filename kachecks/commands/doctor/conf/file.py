@@ -21,10 +21,14 @@ class Reading(NamedTuple):
     denied: bool = False  # this user may not read it
 
 
-def read_conf(node: str, path: str, config_id: str | None) -> Reading:
-    """Read the file as keepalived would; nothing is raised."""
+def read_conf(
+    node: str, path: str, config_id: str | None, version: tuple[int, ...] | None = None
+) -> Reading:
+    """Read the file as keepalived, where its version is known that one, would; nothing is
+    raised."""
+    known = (version[0], version[1]) if version and len(version) > 1 else None
     try:
-        return Reading(node, path, read(path, config_id), "", config_id)
+        return Reading(node, path, read(path, config_id, known), "", config_id)
     except (ConfError, OSError) as error:
         denied = os.path.exists(path) and not os.access(path, os.R_OK)
         return Reading(node, path, None, str(error), config_id, denied)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from kachecks.commands.doctor.conf.setup import Setup, vips
-from kachecks.commands.doctor.rule import FAILURE, WARNING, Finder, Found, Table, row
+from kachecks.commands.doctor.rule import FAILURE, HERE, WARNING, Finder, Found, Table, row
 from kachecks.keepalived.conf import Statement
-from kachecks.keepalived.instance import OWNER, Instance
+from kachecks.keepalived.file_findings import file_findings
+from kachecks.keepalived.instance import OWNER, Instance, same_vrid
 
 _SLOW = 100  # ms that a takeover after a voluntary release may wait for VRRP
 _TOLD = ("auth_pass", "nopreempt does nothing", "state MASTER", "no authentication")
 """Corrections by keepalived that have a rule of their own."""
+_OF_FILES = ("PASSED_OVER", "PLACE_HOLDER")
+"""What is found in a file alone and has no rule of its own; on this host SCRIPT_USER has one."""
 
 
 def instance_with(
@@ -70,10 +73,20 @@ def _carries_vip(setup: Setup) -> Iterator[Found]:
 
 
 def _as_written(setup: Setup) -> Iterator[Found]:
-    for note in setup.conf.notes + (setup.instance.notes if setup.instance else ()):
+    codes = _OF_FILES if setup.node == HERE else (*_OF_FILES, "SCRIPT_USER")
+    found = [one for one in file_findings(setup.conf) if one.code in codes]
+    notes = [f"{one.where}: {one.sentence}" for one in found]
+    for note in (*notes, *(setup.instance.notes if setup.instance else ())):
         if not any(told in note for told in _TOLD):
             where, _, sentence = note.partition(": ")
             yield Found(sentence, where)
+
+
+def _ends(setup: Setup) -> Iterator[Found]:
+    ends = setup.conf.ends or next((one.ends for one in setup.instances), "")
+    if ends and ends != same_vrid(setup.instances):  # VRID_UNIQUE
+        where, _, why = ends.partition(": ")
+        yield Found(f"keepalived ends: {why}", where)
 
 
 def _takes_over_fast(setup: Setup) -> Iterator[Found]:
@@ -104,12 +117,10 @@ TABLE: Table[Setup] = (
         "kachecks looks for vip, but keepalived moves virtual_ipaddress. Where they differ, a node"
         " never counts as holder and never opens, or it opens without the clients' address.",
         "make vip in the option file and virtual_ipaddress in keepalived.conf the same"),
-    row("INSTANCE_DROPPED", FAILURE,
-        instance_with(lambda instance, _block: bool(instance.dropped),
-                      "keepalived runs without {own}: {instance.dropped}"),
-        "keepalived accepts the vrrp_instance",
-        "keepalived logs a line and runs without an instance that it cannot use, so this node never"
-        " gets the VIP.",
+    row("KEEPALIVED_ENDS", FAILURE, _ends,
+        "keepalived does not end because of what it reads",
+        "a keyword without its value, or one vrrp_instance that lacks what it needs, ends all of"
+        " keepalived when it starts or is reloaded: this node never gets the VIP.",
         "correct what the sentence names, and try it with keepalived -t"),
     row("NOT_AS_WRITTEN", WARNING, _as_written,
         "keepalived does what keepalived.conf says",
@@ -120,8 +131,8 @@ TABLE: Table[Setup] = (
         instance_with(lambda instance, _block: instance.state != "BACKUP",
                       "{own} has state {instance.state}", "write `state BACKUP` in {own}"),
         "state BACKUP on both nodes",
-        "one advert interval after its start, a node with state MASTER takes the VIP away from a"
-        " node that serves. nopreempt has no effect with it.",
+        "keepalived clears nopreempt and preempt_delay where state is MASTER, so that a node that"
+        " comes back with the higher priority takes the VIP from the one that serves.",
         "write `state BACKUP` in the vrrp_instance of both nodes"),
     row("NOPREEMPT", FAILURE,
         instance_with(_may_preempt, "{own} has no nopreempt", "write `nopreempt` in {own}"),

@@ -13,8 +13,8 @@ from kachecks.keepalived.situations import Sides
 _ADVERTS = ("ADVERTS_DROPPED", "ADVERT_INTERVALS")
 _EQUAL = ("EQUAL_PRIORITIES",)
 _OF_ONE_NODE = (
-    "INSTANCE_DROPPED", "NO_CHECK", "NOPREEMPT_ON_ONE_NODE", "BOTH_MASTER", "NOT_AS_WRITTEN",
-    "PRIORITY_CUT", "OWNER",
+    "KEEPALIVED_ENDS", "NO_CHECK", "NOPREEMPT_ON_ONE_NODE", "NOT_AS_WRITTEN", "PRIORITY_CUT",
+    "OWNER",
 )  # fmt: skip
 """Codes that have a rule of their own, which looks at each node."""
 

@@ -115,8 +115,7 @@ class Setup(NamedTuple):
 
     def carried(self, instance: Instance) -> frozenset[str]:
         """Every address that an instance brings, those not in its adverts included."""
-        entries = self.block_of(instance).entries("virtual_ipaddress_excluded")
-        return instance.vips | {canonical(entry.name) for entry in entries}
+        return instance.vips | instance.excluded
 
     def block_of(self, instance: Instance) -> Statement:
         """Its block in the file."""
@@ -126,12 +125,14 @@ class Setup(NamedTuple):
         return _NOTHING
 
     def real_servers(self) -> list[Statement]:
-        """Blocks of real_server below a virtual_server with one of our addresses."""
+        """Blocks of real_server below a virtual_server with one of our addresses and the port of
+        the servers: others on the same address are not our business."""
         wanted = vips(self.config)
+        port = str(self.config.remote.port)
         return [
             server
             for statement in self.conf.root.all("virtual_server")
-            if canonical(statement.value) in wanted
+            if canonical(statement.value) in wanted and statement.words[2:3] in ((), (port,))
             for server in statement.all("real_server")
         ]
 

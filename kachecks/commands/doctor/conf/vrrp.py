@@ -8,7 +8,7 @@ from kachecks.commands.doctor.conf.instance import instance_with
 from kachecks.commands.doctor.conf.setup import Setup, vips
 from kachecks.commands.doctor.rule import FAILURE, HERE, WARNING, Found, Table, row
 from kachecks.config.two_clocks import CLOSING_TIME, least_peer_grace
-from kachecks.keepalived.instance import OWNER
+from kachecks.keepalived.instance import OWNER, same_vrid
 
 
 def _same_advert_int(setup: Setup) -> Iterator[Found]:
@@ -90,18 +90,11 @@ def _unicast(setup: Setup) -> Iterator[Found]:
 
 
 def _one_vrid(setup: Setup) -> Iterator[Found]:
-    mine = setup.instance
-    if mine is None or mine.vrid == 0:
-        return
-    same = (mine.vrid, mine.family, mine.interface)
-    for other in setup.instances:
-        if other is not mine and (other.vrid, other.family, other.interface) == same:
-            yield Found(
-                f"vrrp_instance {other.name} and {mine.name} both have virtual_router_id"
-                f" {mine.vrid} on {mine.interface}",
-                other.where,
-                f"give vrrp_instance {other.name} a virtual_router_id of its own",
-            )
+    where, _, why = same_vrid(setup.instances).partition(": ")
+    other = next((one for one in setup.instances if one.where == where), None)
+    if other:
+        cure = f"give vrrp_instance {other.name} a virtual_router_id of its own"
+        yield Found(why, where, cure)
 
 
 TABLE: Table[Setup] = (
@@ -133,7 +126,7 @@ TABLE: Table[Setup] = (
         "write the other node's own address into unicast_peer, on both nodes"),
     row("VRID_UNIQUE", FAILURE, _one_vrid,
         "each vrrp_instance of an interface has a virtual_router_id of its own",
-        "keepalived refuses the second one and runs without it.",
+        "two that keepalived cannot tell apart end all of it.",
         "give each a number of its own, the same on both nodes"),
     row("LINK_TRACKED", WARNING,
         instance_with(lambda instance, _block: instance.dont_track_primary,

@@ -25,6 +25,7 @@ def article(tmp_path: Path) -> list[Finding]:
         )
         .with_options("vip  = 10.0.0.100", "vip = 172.16.3.123")
         .with_options("peer = 10.0.0.2", "peer = 172.16.3.189")
+        .with_options("port     = 3306", "port     = 3309")
         .with_host(addresses=(HostAddress("eth0", "172.16.3.190", 22),), passing=None, failing=None)
         .with_file(
             SCRIPT,
@@ -46,6 +47,7 @@ def test_all_that_is_wrong_is_named_and_nothing_else(article: list[Finding]) -> 
         "HOOKS",
         "IP_VS",
         "NOPREEMPT",
+        "NOT_AS_WRITTEN",  # nb_get_retry, which TCP_CHECK does not know
         "NOTIFY_KILLS",
         "PERMIT",
         "PRIORITY_LOW",

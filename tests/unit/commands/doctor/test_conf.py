@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from kachecks.commands.doctor.conf.file import read_conf
+from kachecks.commands.doctor.rule import HERE
 from tests.unit.doubles.doctor_world import (
     OPTION_FILE,
     SECOND,
@@ -27,6 +29,13 @@ AUTHENTICATED = "nopreempt\n    authentication {{ auth_type PASS\n auth_pass {} 
 
 def on_both(world: World, old: str, new: str) -> World:
     return world.with_conf(old, new).with_peer_conf(old, new)
+
+
+def permit_too_late(world: World, which: str = "conf") -> World:
+    """track_file behind the instance that tracks it."""
+    conf: str = getattr(world, which)
+    begin, end = conf.index("track_file permit"), conf.index("vrrp_instance")
+    return world._replace(**{which: conf[:begin] + conf[end:] + conf[begin:end]})
 
 
 def virtual_server() -> str:
@@ -59,6 +68,43 @@ def test_nothing_is_wrong_with_unicast(tmp_path: Path) -> None:
 def test_the_older_way_is_a_warning_and_no_more(tmp_path: Path) -> None:
     found = findings(by_real_server(right()), tmp_path)
     assert {(one.rule.name, one.level) for one in found} == {("REAL_SERVER", 1)}
+
+
+def test_what_is_on_the_vip_and_not_a_server_of_ours_is_left_alone(tmp_path: Path) -> None:
+    web = "virtual_server 10.0.0.100 80 { real_server 10.0.0.11 80 { TCP_CHECK { retry 2 } } }\n"
+    world = right()
+    world = world._replace(conf=world.conf + web).with_host(ip_vs=True)
+    assert findings(world, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "apart", ["unicast_src_ip 10.0.0.1\n unicast_peer { 10.0.0.9 }", "mcast_dst_ip 224.0.0.19"]
+)
+def test_one_virtual_router_id_on_two_ways(tmp_path: Path, apart: str) -> None:
+    """keepalived 2.2.7 runs both: unicast and each multicast group count their own."""
+    world = right()
+    second = SECOND.format(51, "10.9.0.1/32").replace("interface", f"{apart}\n interface")
+    assert findings(world._replace(conf=world.conf + second), tmp_path) == []
+
+
+def test_what_a_weight_does_is_said_as_it_is(tmp_path: Path) -> None:
+    other = "vrrp_script other {\n script /bin/true\n weight -5\n}\n"
+    world = right()
+    world = world._replace(conf=other + world.conf)
+    world = world.with_conf("track_script {", "track_script {\n other")
+    said = [one.sentence for one in findings(world, tmp_path)]
+    assert any("weight of -5 does nothing under nopreempt" in sentence for sentence in said)
+    without = world.with_conf("    nopreempt\n", "")
+    said = [one.sentence for one in findings(without, tmp_path)]
+    assert any("weight of -5 only changes the priority" in sentence for sentence in said)
+
+
+def test_a_keyword_that_is_too_new_for_this_keepalived(tmp_path: Path) -> None:
+    path = tmp_path / "keepalived.conf"
+    path.write_text("global_defs {\n use_symlink_paths\n}\n")
+    for version, notes in (((2, 2, 7), 1), ((2, 3, 3), 0), (None, 0)):
+        conf = read_conf(HERE, str(path), None, version).conf
+        assert conf and len(conf.notes) == notes
 
 
 def in_pieces(directory: Path) -> World:
@@ -138,7 +184,7 @@ WRONG: list[tuple[str, str, str, Break]] = [
         lambda w: w.with_conf("    track_script {", "    track_process { mysqld }\n track_script {")
             .with_conf("track_file permit", f"{MYSQLD}\ntrack_file permit")),
     ("vrrp_strict", "VRRP_STRICT", "vrrp_strict",
-        lambda w: w.with_conf("router_id kachecks-node1", "vrrp_strict\n priority_strict")),
+        lambda w: w.with_conf("router_id kachecks-node1", "vrrp_strict")),
     ("strict_mode", "VRRP_STRICT", "strict_mode",
         lambda w: w.with_conf("nopreempt\n", "nopreempt\n strict_mode on\n")),
     ("a password", "VRRP_PASSWORD", "authentication",
@@ -170,12 +216,23 @@ WRONG: list[tuple[str, str, str, Break]] = [
         lambda w: w.with_conf("nopreempt\n", UNICAST.format("10.0.0.1", "10.0.0.100") + "\n")),
     ("dont_track_primary", "LINK_TRACKED", "dont_track_primary",
         lambda w: w.with_conf("nopreempt\n", "nopreempt\n dont_track_primary\n")),
-    ("no virtual_router_id", "INSTANCE_DROPPED", "",
+    ("no virtual_router_id", "KEEPALIVED_ENDS", "",
         lambda w: w.with_conf("virtual_router_id 51", "#")),
     ("a priority that is none", "NOT_AS_WRITTEN", "",
         lambda w: w.with_conf("priority 250", "priority 250\n garp_x\n preempt_delay 5")),
-    ("a brace too few", "KEEPALIVED_CONF", "keepalived.conf",
+    ("a quote too few", "KEEPALIVED_CONF", "keepalived.conf",
+        lambda w: w._replace(conf=w.conf + 'instance "x\n')),
+    ("a brace too few", "NOT_AS_WRITTEN", "correct",
         lambda w: w._replace(conf=w.conf.rstrip().rstrip("}"))),
+    ("an unknown keyword", "NOT_AS_WRITTEN", "correct",
+        lambda w: w.with_conf("router_id kachecks-node1", "vrrp_stricter")),
+    ("an unknown keyword on the peer", "NOT_AS_WRITTEN", "correct",
+        lambda w: w._replace(peer_conf=w.peer_conf.replace("script_user", "scripts_user"))),
+    ("the permit defined too late", "PERMIT NOT_AS_WRITTEN", "permit", permit_too_late),
+    ("the peer's permit defined too late", "PERMIT NOT_AS_WRITTEN", "permit",
+        lambda w: permit_too_late(w, "peer_conf")),
+    ("a value that is missing", "KEEPALIVED_ENDS", "keepalived -t",
+        lambda w: w.with_conf("    advert_int 1", "    advert_int")),
     ("lines for named hosts", "CONFIG_ID", "--config-id",
         lambda w: w.with_conf("    advert_int 1", "@b advert_int 3\n advert_int 1")),
     ("a virtual_server beside the check", "REAL_SERVER", "10.0.0.1",

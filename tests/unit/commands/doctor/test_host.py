@@ -39,6 +39,17 @@ def _keepalived(world: World, **changes: Any) -> World:
     return world.with_host(program=changes)
 
 
+SECURITY = "SECURITY VIOLATION - scripts are being executed but script_security not enabled."
+
+
+def test_keepalived_that_complains_about_security_alone(tmp_path: Path) -> None:
+    """SCRIPT_SECURITY tells that, and one line without a place is no complaint with status 0."""
+    world = _keepalived(right(), test_status=6, complaints=(SECURITY,))
+    assert findings(world, tmp_path) == []
+    told = ("(V) the first IPv6 VIP address must be link local",)  # 2.1.5, whose -t ends with 0
+    assert findings(_keepalived(right(), test_status=0, complaints=told), tmp_path) == []
+
+
 def _systemd(world: World, **changes: str) -> World:
     usual = {
         "ExecStop": "{ argv[]=/opt/kachecks/bin/notify_down --keep-keepalived ; }",
@@ -107,6 +118,10 @@ WRONG: list[tuple[str, str, str, Break]] = [
     ("keepalived 2.0", "KEEPALIVED_VERSION", "2.1", lambda w: _keepalived(w, version=(2, 0, 20))),
     ("keepalived -t complains", "KEEPALIVED_ACCEPTS", "line",
         lambda w: _keepalived(w, test_status=5, complaints=("Unknown keyword 'x'",))),
+    ("keepalived -t complains besides about security", "KEEPALIVED_ACCEPTS", "line",
+        lambda w: _keepalived(w, test_status=6, complaints=(SECURITY, "(L) Unknown keyword 'x'"))),
+    ("keepalived -t complains and ends with 0", "KEEPALIVED_ACCEPTS", "line",
+        lambda w: _keepalived(w, test_status=0, complaints=("(f: Line 5) Unknown keyword 'x'",))),
     ("keepalived -t says nothing but no", "KEEPALIVED_ACCEPTS", "line",
         lambda w: _keepalived(w, test_status=4)),
     ("keepalived reads another file", "KEEPALIVED_READS", "/etc/other.conf",

@@ -1,0 +1,275 @@
+"""The lines of a vrrp_instance, taken one after the other as keepalived's parser takes them.
+
+Their order counts: the first address decides the family, a second ``version`` that differs is not
+taken, MASTER is not taken back (the handlers in vrrp_parser.c of 2.2.7; 2.1.5 and 2.3.3 do the
+same).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from kachecks.keepalived.blocks import Statement
+from kachecks.keepalived.values import address, micro_seconds, number, virtual_address, within
+
+OWNER = 255
+"""The priority of the owner of the address (RFC 5798), which no tracker changes."""
+DEFAULT_PRIORITY = 100
+PASSWORD_LENGTH = 8  # of auth_pass, more is cut off
+_LONGEST_NAME = 15  # letters of an interface
+_SECOND = 1_000_000  # of what is counted in millionths
+
+
+class Written:
+    """What the lines have said so far; nothing is derived from it yet."""
+
+    def __init__(self, block: Statement, one_of_each: bool) -> None:
+        """``one_of_each``: a virtual address that is there twice counts once (2.3.3)."""
+        self.one_of_each = one_of_each
+        self.state = ""  # MASTER, BACKUP, "" not said
+        self.priority = 0  # 0: not said
+        self.version = 0
+        self.family = 0  # 4, 6, 0: no address yet
+        self.vrid = 0
+        self.interface = ""
+        self.advert_int = _SECOND  # in millionths of a second
+        self.nopreempt = False
+        self.preempt_delay = 0  # in millionths of a second
+        self.strict: bool | None = None  # None: as in global_defs
+        self.auth_type = ""
+        self.auth_pass = ""
+        self.hmac = False  # adverts without a valid trailer are dropped (2.4)
+        self.source = ""
+        self.multicast_group = ""
+        self.vips: list[str] = []
+        self.excluded: list[str] = []
+        self.devices: set[str] = set()  # interfaces that addresses are on
+        self.on_no_device: set[str] = set()  # addresses that are on the instance's own
+        self.peers: list[str] = []
+        self.unicast = False  # something says unicast, if only in passing
+        self.checks_source = False
+        self.faults_without_peer = False
+        self.allows_no_vip = False
+        self.tracks_interface = True
+        self.notes: list[str] = []
+        for line in block.block or ():
+            taking = _TAKING.get(line.name)
+            if taking:
+                taking(self, line)
+        if not self.interface:  # 2.3.3, where only unicast needs none
+            self.vips = [vip for vip in self.vips if vip not in self.on_no_device]
+
+    def note(self, line: Statement, sentence: str) -> None:
+        self.notes.append(f"{line.where}: {sentence}")
+
+    def _ours(self, line: Statement, text: str, found: str) -> bool:
+        """Whether it is an address, and of the family that the first one has decided."""
+        if not found:
+            self.note(line, f"{text} is no address: keepalived goes on without it")
+            return False
+        family = 6 if ":" in found else 4
+        self.family = self.family or family
+        if family != self.family:
+            self.note(line, f"{text} is not of IPv{self.family}: keepalived goes on without it")
+        return family == self.family
+
+    def _state(self, line: Statement) -> None:
+        if line.value == "BACKUP" and self.state == "MASTER":
+            self.note(line, "state BACKUP after state MASTER: keepalived passes it over")
+            return
+        if line.value not in ("MASTER", "BACKUP"):
+            self.note(line, f"state {line.value} does not exist: keepalived uses BACKUP")
+        self.state = "MASTER" if line.value == "MASTER" else "BACKUP"
+
+    def _priority(self, line: Statement) -> None:
+        found = within(line.value, 1, OWNER, strict=True)
+        if found is None:
+            self.note(
+                line,
+                f"priority {line.value} is not 1 to {OWNER}: keepalived uses {DEFAULT_PRIORITY}",
+            )
+        self.priority = found or DEFAULT_PRIORITY
+
+    def _vrid(self, line: Statement) -> None:
+        found = within(line.value, 1, 255, strict=True)
+        if found is None:
+            self.note(line, f"virtual_router_id {line.value} is not 1 to 255: it is not taken")
+        self.vrid = found or self.vrid
+
+    def _version(self, line: Statement) -> None:
+        found = within(line.value, 2, 3)
+        if found is None:
+            self.note(line, f"version {line.value}: only 2 and 3 exist")
+        elif self.version not in (0, found) or (found == 2 and self.family == 6):
+            known = self.version or "IPv6"
+            self.note(line, f"version {found} does not go with {known}: keepalived passes it over")
+        else:
+            self.version = found
+
+    def _advert_int(self, line: Statement) -> None:
+        found = micro_seconds(line.value, _SECOND // 100, 255 * _SECOND)
+        if found is None:
+            self.note(
+                line,
+                f"advert_int {line.value} is no interval: keepalived uses"
+                f" {self.advert_int / _SECOND:g}",
+            )
+        else:
+            self.advert_int = found
+
+    def _interface(self, line: Statement) -> None:
+        if len(line.value) > _LONGEST_NAME:
+            self.note(line, f"{line.value} is too long for an interface: it is not taken")
+        else:
+            self.interface = line.value
+
+    def _nopreempt(self, line: Statement) -> None:
+        self.nopreempt = line.name == "nopreempt"
+
+    def _preempt_delay(self, line: Statement) -> None:
+        found = micro_seconds(line.value, 0, 1000 * _SECOND)
+        if found is None:
+            self.note(line, f"preempt_delay {line.value} is not 0 to 1000: keepalived uses 0")
+        self.preempt_delay = found or 0
+
+    def _strict_mode(self, line: Statement) -> None:
+        said = _FLAGS.get(line.value) if line.value else True
+        if said is None:
+            self.note(line, f"strict_mode {line.value} is neither on nor off: it is not taken")
+        else:
+            self.strict = said
+
+    def _source(self, line: Statement) -> None:
+        self.unicast |= line.name == "unicast_src_ip"
+        found = address(line.value)
+        if self._ours(line, line.value, found):
+            self.source = found
+        elif found:
+            self.source = ""  # one of the other family takes the one before it away
+
+    def _multicast(self, line: Statement) -> None:
+        found = address(line.value)
+        self.multicast_group = ""
+        if not self._ours(line, line.value, found):
+            return
+        if is_multicast(found):
+            self.multicast_group = found
+        else:
+            self.note(line, f"{line.value} is not multicast: keepalived goes on without it")
+
+    def _native_ipv6(self, line: Statement) -> None:
+        if self.family == 4:
+            self.note(line, "native_ipv6 with IPv4 addresses: keepalived passes it over")
+        else:
+            self.family, self.version = 6, 3
+
+    def _authentication(self, block: Statement) -> None:
+        for line in block.block or ():
+            if line.name == "auth_pass":
+                self.auth_pass = line.value[:PASSWORD_LENGTH]
+                if len(line.value.encode("utf-8", "surrogateescape")) > PASSWORD_LENGTH:
+                    self.note(line, f"only the first {PASSWORD_LENGTH} letters of auth_pass count")
+            elif line.value in ("PASS", "AH"):
+                self.auth_type = line.value
+            else:
+                self.note(line, f"auth_type {line.value} does not exist: it is not taken")
+
+    def _auth_hmac(self, block: Statement) -> None:
+        mode = block.last("mode")
+        self.hmac = bool(block.all("key")) and not (mode and mode.value == "permissive")
+
+    def _vip(self, block: Statement) -> None:
+        for line in block.block or ():
+            found, why = virtual_address(line.words)
+            if why:
+                self.note(line, f"{why}: keepalived goes on without this address")
+            elif self._ours(line, line.name, found):
+                self._one_more(line, found)
+                self._device(line)
+
+    def _one_more(self, line: Statement, vip: str) -> None:
+        if vip not in self.vips:
+            self.vips.append(vip)
+        elif self.one_of_each:
+            self.note(line, f"{vip} is there twice: keepalived goes on without this one")
+        else:
+            self.vips.append(vip)
+            self.note(line, f"{vip} is there twice, and before 2.3 it is twice in the adverts")
+
+    def _excluded(self, block: Statement) -> None:
+        for line in block.block or ():
+            found, why = virtual_address(line.words)
+            if why:
+                self.note(line, f"{why}: keepalived goes on without this address")
+            else:
+                self.excluded.append(found)
+                self._device(line)
+
+    def _device(self, line: Statement) -> None:
+        if "dev" not in line.words:
+            self.on_no_device.add(address(line.name))
+        elif "no_track" not in line.words:
+            self.devices.add(line.words[line.words.index("dev") + 1])
+
+    def _peers(self, block: Statement) -> None:
+        self.unicast = True
+        for line in block.block or ():
+            found = address(line.name)
+            if self._ours(line, line.name, found):
+                self.peers.append(found)
+                self._ttl(line)
+
+    def _ttl(self, line: Statement) -> None:
+        """``min_ttl`` and ``max_ttl`` of a peer, which make adverts of others be dropped."""
+        for option, value in zip(line.words[1::2], line.words[2::2]):
+            if within(value, 0, 255, strict=True) is None:
+                continue
+            if option not in ("min_ttl", "max_ttl"):
+                self.note(line, f"keepalived does not know {option} of a unicast_peer")
+                return
+            self.checks_source = True
+
+    def _flag(self, line: Statement) -> None:
+        self.unicast |= line.name in ("check_unicast_src", "unicast_fault_no_peer")
+        self.unicast |= line.name == "old_unicast_checksum"
+        self.checks_source |= line.name == "check_unicast_src"
+        self.faults_without_peer |= line.name == "unicast_fault_no_peer"
+        self.allows_no_vip |= line.name == "no_virtual_ipaddress"
+        self.tracks_interface &= line.name != "dont_track_primary"
+
+
+_FLAGS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
+
+_TAKING: Mapping[str, Callable[[Written, Statement], None]] = {
+    "state": Written._state,
+    "priority": Written._priority,
+    "virtual_router_id": Written._vrid,
+    "version": Written._version,
+    "advert_int": Written._advert_int,
+    "interface": Written._interface,
+    "nopreempt": Written._nopreempt,
+    "preempt": Written._nopreempt,
+    "preempt_delay": Written._preempt_delay,
+    "strict_mode": Written._strict_mode,
+    "mcast_src_ip": Written._source,
+    "unicast_src_ip": Written._source,
+    "mcast_dst_ip": Written._multicast,
+    "native_ipv6": Written._native_ipv6,
+    "authentication": Written._authentication,
+    "auth_hmac": Written._auth_hmac,
+    "virtual_ipaddress": Written._vip,
+    "virtual_ipaddress_excluded": Written._excluded,
+    "unicast_peer": Written._peers,
+    "check_unicast_src": Written._flag,
+    "unicast_fault_no_peer": Written._flag,
+    "old_unicast_checksum": Written._flag,
+    "no_virtual_ipaddress": Written._flag,
+    "dont_track_primary": Written._flag,
+}
+
+
+def is_multicast(found: str) -> bool:
+    """IPv6 must be link-local too, as keepalived asks."""
+    if ":" in found:
+        return found.startswith("ff") and found[3:4] == "2"
+    return 224 <= number(found).value <= 239
