@@ -112,12 +112,13 @@ def _looked_at_both(
     if not facts.writable and found.peer not in (OPEN, CLOSED):
         found = lateness.unasked(node, session, facts, vip_here, found)
     if holder and found.peer in GONE:
+        connected = any(channel.receiving for channel in facts.channels) or (
+            found.peer == REFUSING and still_connected(node, facts.channels)
+        )
+        found = found._replace(connected=connected)
         with suppress(SessionError):
             others = positions.others_of(session, facts.identity, STATEMENT)
-            connected = any(channel.receiving for channel in facts.channels) or (
-                found.peer == REFUSING and still_connected(node, facts.channels)
-            )
-            found = found._replace(others=others, connected=connected)
+            found = found._replace(others=others)
     return found._replace(gives_way=_gives_way(node, found))
 
 

@@ -12,6 +12,7 @@ from kachecks.mysql.errors import BrokenAnswer
 from kachecks.mysql.session import Lost, NoAnswer, ServerError, SessionError
 from kachecks.transitions.presence import still_connected
 from kachecks.transitions.reconcile import reconcile
+from tests.unit.doubles.check_runs import check, holder
 from tests.unit.doubles.demotions import STATEMENT, ended, marked, opened
 from tests.unit.doubles.promotions import OPENED, run
 from tests.unit.doubles.simulated_server import CLOSED, OPEN, Client
@@ -191,6 +192,17 @@ def test_unknown_is_not_gone(error: SessionError) -> None:
     world.servers.ports_from_peer = {40001}
     assert still_connected(world.node, ())
     assert world.sessions_left == []
+
+
+@pytest.mark.parametrize("error", TROUBLES, ids=repr)
+def test_a_check_takes_such_a_peer_for_alive(error: SessionError) -> None:
+    """So this node is not marked as one that has served alone."""
+    world = holder().but(a__trouble=REFUSED, b__receiver="Connecting", b__troubles={LIST: error})
+    world.servers.ports_from_peer = {40001}
+    for _ in range(8):
+        assert check(world).status == 0
+        world.time += 1
+    assert not world.alone
 
 
 # Semi-sync ---------------------------------------------------------------------------------------
