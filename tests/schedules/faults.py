@@ -95,6 +95,7 @@ class Faults:
 
         def change(ends: bool) -> None:
             node.server.denies = 0 if ends else errno
+            node.server.denies_since = node.scheduler.now
 
         self.both(f"{node.name} answers with error {errno}", at, seconds, change)
 

@@ -33,6 +33,9 @@ HINDERED = 12.0
 ISOLATED = 5.0
 """Seconds within which a node that is cut off has closed itself (two_clocks)."""
 
+LAST_LOOK = 0.5
+"""Seconds that the last look at a server that is not closed may be old when it is killed."""
+
 ISOLATED_LATELY = 1.0
 """Seconds for which a node that was cut off goes on closing itself, by SIGKILL at the end."""
 
@@ -273,7 +276,9 @@ class Watch:
         # The peer counts the seconds, too: that the cut is over by now does not stop what it began.
         lately = self.scheduler.now - self._cut_off_at[node.index] < ISOLATED_LATELY
         isolated = self._is_alone(node.index) or lately
-        if server.denies and server.runs and not server.shutting and not isolated:
+        # Who has no time for another look (notify_stop) goes by what it has met.
+        answers = server.denies and self.scheduler.now - server.denies_since > LAST_LOOK
+        if answers and server.runs and not server.shutting and not isolated:
             self.fail(f"6: {program.name} on {node.name} kills a mysqld that answers")
 
     # --- letting the VIP go ---

@@ -105,6 +105,7 @@ class Server:
         self.applier, self.applier_errno = True, 0
         self.apply_lag = 0.004
         self.denies = 0  # error number sent to our account
+        self.denies_since = 0.0
         self.prepared = 0  # XA transactions
         self.xa_committed: list[float] = []
         self.when_closed: Callable[[], object] = lambda: None
