@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import mysql.connector
 import pytest
 
 from kachecks.commands.doctor.tables import SERVER_RULES
@@ -118,10 +119,18 @@ def test_mysqld_auto_cnf_overrides_my_cnf(pair: Pair) -> None:
         pair.b.sql("RESET PERSIST")
 
 
+def has_written(node: Node) -> bool:
+    try:
+        node.sql("SET GLOBAL read_only = 0")
+        node.sql("CREATE TABLE IF NOT EXISTS app.errant (id INT PRIMARY KEY)")
+    except mysql.connector.Error:
+        return False
+    return True
+
+
 def test_a_transaction_of_the_standby_alone(pair: Pair) -> None:
     pair.receiver(pair.a, "STOP")
-    pair.b.sql("SET GLOBAL read_only = 0")  # its check closes it again
-    pair.b.sql("CREATE TABLE app.errant (id INT PRIMARY KEY)")
+    pair.wait_until(lambda: has_written(pair.b), 20, "B to write before its check closes it again")
     pair.wait_until(lambda: not pair.is_open(pair.b), 5, "the check on B to close it")
     try:
         assert named(pair.a) == {("ERRANT", "peer"), ("REPLICATION_RUNS", "here")}
