@@ -280,8 +280,8 @@ def _look_at_peer(
 ) -> Findings:
     try:
         peer = hurried(node.servers.connect_peer(budget.left(PEER_PATIENCE)), budget)
-    except SessionError as error:
-        return found._replace(peer=word_for(error))
+    except SessionError as error:  # at a second attempt it may have said what it is before
+        return found._replace(peer=found.peer or word_for(error))
     try:
         theirs, found = _facts_of_peer(node, peer, found)
         if pair.mismatch(facts, theirs, node.config.peer) not in ("", pair.FAMILY):

@@ -187,6 +187,13 @@ def test_no_alone_mark_beside_a_peer_that_may_be_connected() -> None:
     assert world.last_look.alone is False
 
 
+def test_a_peer_that_cannot_be_asked_a_second_time() -> None:
+    """That it is open, which makes a late standby unfit, it has said at the first."""
+    world = standby().but(a__access=OPEN, b__lag="9999", b__troubles={"GTID_SUBTRACT": MUTE})
+    world.when("B: connect", world.then("B: connect", a__trouble=MUTE))
+    assert result(world)[:2] == ("LAG", 24)
+
+
 @pytest.mark.parametrize("question", ["GTID_SUBTRACT", "@@global.gtid_executed"])
 def test_a_late_standby_that_does_not_answer_all(question: str) -> None:
     """Too late while the peer is open: that one has not stopped answering."""
