@@ -144,7 +144,7 @@ def remember(node: Node, found: Findings, holder: bool) -> None:
 
     Raises StateError.
     """
-    if found.readers:
+    if holder:  # also that there are none any more: a client may get the port of one that has gone
         node.marks.note_readers(found.readers)
     last = node.marks.last_look()
     off = _peer_is_off(node) if holder and found.peer == ABSENT else False

@@ -204,6 +204,8 @@ def test_who_reads_the_binary_log_beside_the_peer(version: str) -> None:
     assert found.readers == {40001, 50000}
     remember(world.node, found, True)
     assert world.node.marks.readers() == found.readers
+    remember(world.node, found._replace(readers=frozenset()), True)
+    assert world.node.marks.readers() == frozenset()  # a client may get the port of one that went
 
 
 def test_a_peer_that_is_closed_for_most_is_not_fit() -> None:
