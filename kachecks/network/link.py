@@ -93,6 +93,21 @@ class Network:
 
         return bool(neighbours.who_answers([self._config.peer], self._interface()))
 
+    def nothing_on_link(self, seconds: float) -> bool:
+        """Nobody but this host answers for a VIP, nor the peer's host in any way, within so many
+        seconds, and all of that can be told: the peer is a neighbour on the link of the VIP.
+
+        Raises: PermissionError without CAP_NET_RAW; OSError: no socket is left.
+        """
+        from kachecks.network import neighbours
+
+        if not self.peer_is_neighbour():
+            return False
+        asked, apart = [*self._config.vips, self._config.peer], seconds / 5
+        if neighbours.who_answers(asked, self._interface(), apart):
+            return False
+        return not self.answers([self._config.peer], seconds - 3 * apart)
+
     def macs_of_vip(self) -> frozenset[str]:
         """MAC address of every other host that answers for one of our VIPs; takes 90 ms.
 

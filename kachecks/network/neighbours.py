@@ -18,6 +18,7 @@ from kachecks.network.ndp import Discovery
 
 _PROBES = 3
 PROBE_SECONDS = 0.03
+_READ_LATE = 100  # packets; on a link that is flooded there is no end
 _ANNOUNCEMENTS = 5  # at once, as keepalived's vrrp_garp_master_repeat: one frame may be lost
 _VIRTUAL_MACS = ("00:00:5e:00:01:", "00:00:5e:00:02:")  # RFC 9568 section 7.3
 
@@ -57,11 +58,26 @@ def _answers(addresses: Sequence[str], interface: str, apart: float) -> Generato
             until = time.monotonic() + apart
             for link in links:
                 link.probe()
-            while (left := until - time.monotonic()) > 0:
-                for ready in select.select(links, [], [], left)[0]:
-                    mac = ready.answer()
-                    if mac and mac not in own:
-                        yield str(mac)
+            for ready in _readable(links, until):
+                mac = ready.answer()
+                if mac and mac not in own:
+                    yield str(mac)
+
+
+def _readable(links: list[_Link], until: float) -> Generator[_Link, None, None]:
+    """Each link once for every packet that has come until then.
+
+    This process may have been asleep at that time: what lies there already came before, and is not
+    lost.
+    """
+    late = 0
+    while late < _READ_LATE:
+        left = until - time.monotonic()
+        ready = select.select(links, [], [], max(left, 0.0))[0]
+        if left <= 0 and not ready:
+            return
+        late += left <= 0
+        yield from ready
 
 
 def announce(addresses: Sequence[str], mac: str, interface: str) -> None:

@@ -316,6 +316,20 @@ class SimulatedNetwork(Part, Network):
         self._program.point(0.09)
         return False
 
+    def nothing_on_link(self, seconds: float) -> bool:
+        node, program, links = self._node, self._program, self._node.world.links
+        if not links.one_link:
+            return False
+        until = program.scheduler.now + seconds
+        while True:
+            if links.arp(node, node.other) or links.echo(node, node.other):
+                program.point(0.001)
+                return False
+            left = until - program.scheduler.now
+            if left <= 0:
+                return True
+            program.point(min(seconds / 5, left))
+
     def peer_has_no_vrrp(self) -> bool:
         self._program.point(0.001)
         other, links = self._node.other, self._node.world.links

@@ -320,6 +320,15 @@ class Network(Part, link.Network):
         self.world.pass_time(ONE_MILLISECOND if on_link else 0.09)
         return on_link
 
+    def nothing_on_link(self, seconds: float) -> bool:
+        if not self.shares_link:
+            return False
+        peer = self.world.node.config.peer
+        there = self.holder or self.on_link or peer in self.echo
+        self.ask("nothing?")
+        self.world.pass_time(ONE_MILLISECOND if there else seconds)
+        return not there
+
     def macs_of_vip(self) -> frozenset[str]:
         return frozenset({self.holder_elsewhere()} - {""})
 
