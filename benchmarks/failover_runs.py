@@ -34,8 +34,8 @@ _DRAWN = 5.5
 _ATTEMPTS = 3
 
 SWITCHOVER = "switchover"
-VRRP3 = "poweroff-vrrp3"
-OURS_ALONE = frozenset({SWITCHOVER, VRRP3})
+VRRP3, VRRP3_WITNESS = "poweroff-vrrp3", "poweroff-vrrp3-witness"
+OURS_ALONE = frozenset({SWITCHOVER, VRRP3, VRRP3_WITNESS})
 
 
 def _switch_over(pair: Pair) -> None:
@@ -48,12 +48,13 @@ FAULTS: dict[str, Fault] = {
         for name in ("kill", "sigstop", "poweroff", "stop", "keepalived-stop")
     },
     SWITCHOVER: Fault("kachecks switchover on A", _switch_over, "A stands by", lambda _pair: None),
-    VRRP3: replace(catalogue.FAULTS["poweroff"], text="power-off of A, VRRPv3, witness"),
+    VRRP3: replace(catalogue.FAULTS["poweroff"], text="power-off of A, VRRPv3"),
+    VRRP3_WITNESS: replace(catalogue.FAULTS["poweroff"], text="power-off of A, VRRPv3, witness"),
 }
 
 
 def plays(suite: str, fault: str) -> bool:
-    """The recipe has no switchover (who uses it stops keepalived), and no witness."""
+    """The recipe has no switchover (who uses it stops keepalived), no witness, and no VRRPv3."""
     return fault not in OURS_ALONE or suite == "kachecks"
 
 
@@ -96,8 +97,9 @@ def play(flavour: Flavour, suite: str, fault: str) -> Story:
 
 
 def _pair(flavour: Flavour, suite: str, fault: str) -> Pair:
-    if fault == VRRP3:
-        return Pair(flavour, vrrp3(SUITES_BY_NAME[suite]()), {"witness": WITNESS, **VRRP3_OPTIONS})
+    if fault in (VRRP3, VRRP3_WITNESS):
+        witness = {"witness": WITNESS} if fault == VRRP3_WITNESS else {}
+        return Pair(flavour, vrrp3(SUITES_BY_NAME[suite]()), {**witness, **VRRP3_OPTIONS})
     return Pair(flavour, suite, server_options=SERVER_OPTIONS[suite])
 
 

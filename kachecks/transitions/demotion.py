@@ -37,6 +37,9 @@ FRESH_LOOK = 0.5
 """Seconds for the last look at a server before it is killed, or half of the patience if that is
 less."""
 
+LAST_LOOK_AT_MUTE = 0.2
+"""The same where it was just mute for hung_after; one that works answers within milliseconds."""
+
 CUT_READERS = 0.2
 """Seconds for cutting readers of the binary log; a KILL takes 2 ms at most."""
 
@@ -81,7 +84,7 @@ def demote(node: Node, steps: Steps, patience: float) -> Outcome:
 def demote_mute(node: Node, steps: Steps, why: str) -> Outcome:
     """Close a server that counts as hung, as it was just mute for hung_after: after one more
     look."""
-    return _last_resort(node, steps, FRESH_LOOK, why, try_again=SECOND_ATTEMPT)
+    return _last_resort(node, steps, LAST_LOOK_AT_MUTE, why, try_again=SECOND_ATTEMPT)
 
 
 def close_server(node: Node, steps: Steps, budget: Budget, connect: float) -> ClosedServer:
