@@ -85,7 +85,9 @@ def notes(runs: Runs) -> list[str]:
         "worst of the runs.",
     ]
     if any("recipe" not in by_suite for by_suite in runs.values()):
-        said.append("The recipe has no switchover (its users stop keepalived), no witness, no VRRPv3.")
+        said.append(
+            "The recipe has no switchover (its users stop keepalived), no witness, no VRRPv3."
+        )
     if doubtful:
         said.append(f"{doubtful} runs prove nothing of two writers: the machine was too busy.")
     return said

@@ -45,9 +45,8 @@ AT_ONCE = 0.08
 """Seconds for a look at what answers within one or two milliseconds, if it is there at all."""
 
 LEAST_SILENCE = 0.8
-"""Seconds of a peer's silence that nobody is taken for dead within. VRRP's own silence counts, which
-is two advert intervals at least: with VRRPv3 a host that stands still for half a second is not gone.
-"""
+"""Seconds of silence within which nobody is taken for dead. That of VRRP counts, two advert
+intervals at least: with VRRPv3 a host that stands still for half a second is not gone."""
 
 
 def nothing_is_there(sessions: Sessions) -> bool:
