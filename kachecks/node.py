@@ -178,6 +178,12 @@ class Servers:
 
         stopping.end_sending(process)
 
+    def end_sessions_through_vip(self, process: Process) -> None:
+        """Cut whoever has come to that mysqld through a VIP, which has left. Raises OSError."""
+        from kachecks.mysql import sockets
+
+        sockets.end_connections_to(process, self._config.vips)
+
     def kill(self, process: Process) -> bool:
         """SIGKILL to that very process; False when it was gone already."""
         return mysqld_process.kill(process)

@@ -21,7 +21,7 @@ CUT_READERS = 0.2
 """Seconds for cutting readers of the binary log; a KILL takes 2 ms at most."""
 
 LEFT_BEHIND = 4.0
-"""Seconds at most for cutting the others when the VIP has gone: they are in nobody's way."""
+"""Seconds at most to cut the others by KILL when the VIP has gone: they are in nobody's way."""
 
 
 def cut_left_behind(node: Node, session: Session, budget: Budget, spared: Collection[str]) -> None:
@@ -31,6 +31,11 @@ def cut_left_behind(node: Node, session: Session, budget: Budget, spared: Collec
     Args:
         spared: users whose sessions are never cut if kachecks has made them.
     """
+    process = node.servers.process_of(session)
+    if process is not None and process.known:
+        with suppress(OSError):
+            node.servers.end_sessions_through_vip(process)
+            return
     _cut_through_vip(node, session, budget, LEFT_BEHIND, lambda row: not is_ours(row, spared))
 
 

@@ -236,6 +236,11 @@ class SimulatedServers(Part, Servers):
         if self._lives(process):
             self._node.other.receiver.source_died()
 
+    def end_sessions_through_vip(self, process: Process) -> None:
+        self._program.point(FILE)
+        if not self._lives(process):
+            raise ProcessLookupError
+
     def kill(self, process: Process) -> bool:
         self._program.point(FILE)
         if not self._lives(process):

@@ -251,6 +251,12 @@ class Servers(Part, node.Servers):
     def end_sending(self, process: Process) -> None:
         self.world.event("end sending")
 
+    def end_sessions_through_vip(self, process: Process) -> None:
+        self.world.say("end sessions through the VIP")
+        if not self.may_take:
+            raise PermissionError(1, "Operation not permitted")
+        self.world.b.leave_by_port(self.ports_through_vip)
+
     def kill(self, process: Process) -> bool:
         if not self.may_kill:
             raise PermissionError(1, "Operation not permitted")

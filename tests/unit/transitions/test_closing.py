@@ -335,10 +335,12 @@ def test_it_is_closed_before_thousands_are_cut() -> None:
     assert 400 <= len(before) <= 600
 
 
+@pytest.mark.parametrize("may_take", [True, False])
 @pytest.mark.parametrize("version", VERSIONS)
-def test_thousands_that_sleep_do_not_keep_the_vip(version: str) -> None:
-    """They are cut when it has gone, by whoever looks then."""
+def test_thousands_that_sleep_do_not_keep_the_vip(version: str, may_take: bool) -> None:
+    """They are cut when it has gone, by whoever looks then: by their sockets, or by KILL."""
     world = marked(crowded(3000, version)).but(servers__ports_through_vip={40000})
+    world.but(servers__may_take=may_take)
     ended(world, "closed")
     assert world.time < 1.2
     assert app_sessions(world) > 1000
