@@ -166,7 +166,7 @@ class Session:
             except OtherPlugin as error:
                 if self.address.socket is None:
                     raise
-                return self._by_the_driver(timeout, error)
+                return self._by_the_driver(max(until - monotonic(), 0.05), error)
         except (GivenUp, NoAnswer):
             if self.address.socket is None:
                 with suppress(GivenUp, OSError):  # of a name that is not resolved
