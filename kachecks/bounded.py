@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import time
 from _thread import allocate_lock, start_new_thread
-from errno import EAGAIN
 
 from kachecks.lean import NamedTuple
 from kachecks.mysqld_process import start_of
@@ -141,6 +140,8 @@ def in_child(work: Callable[[], str], patience: float) -> Answer:
         if _has_ended(hanging):
             _abandoned.discard(hanging)
     if len(_abandoned) >= MOST_ABANDONED:
+        from errno import EAGAIN
+
         raise BlockingIOError(EAGAIN, f"{MOST_ABANDONED} others still hang")
     reader, writer = os.pipe()
     child = os.fork()

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T", bound=Any)
 else:
-    _items = []
-    """Properties, for the items of any tuple by their positions."""
+    _items = [property(itemgetter(position)) for position in range(32)]
+    """For the items of any tuple, by their positions."""
 
     class _FieldsFromAnnotations(type):
         """Makes the fields of each class below NamedTuple."""
@@ -37,10 +37,12 @@ else:
         def __new__(kind, name, bases, body):
             fields = tuple(body.get("__annotations__", ()))  # its own; it may add none
             if fields:
-                defaults = tuple(body[field] for field in fields if field in body)
-                _items.extend(property(itemgetter(n)) for n in range(len(_items), len(fields)))
+                while len(_items) < len(fields):
+                    _items.append(property(itemgetter(len(_items))))
+                defaults = tuple([body[field] for field in fields if field in body])
                 body.update(zip(fields, _items), _fields=fields, _defaults=defaults)
-            return super().__new__(kind, name, bases, {**body, "__slots__": ()})
+            body["__slots__"] = ()
+            return type.__new__(kind, name, bases, body)
 
     class NamedTuple(tuple, metaclass=_FieldsFromAnnotations):
         """A tuple whose items have names; see typing.NamedTuple."""
