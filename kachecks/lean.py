@@ -231,7 +231,8 @@ class _AtOnce:
 
     @classmethod
     def _spec(cls, name: str, directory: str, file: str) -> ModuleSpec | None:
-        path, cached = f"{directory}/{file}.py", f"{directory}/__pycache__/{file}{_ENDING}"
+        path = f"{directory}/{file}" + ".py"
+        cached = f"{directory}/__pycache__/{file}{_ENDING}"
         try:
             source = os.stat(path)
         except OSError:  # a package, or nothing: Python's own says so
