@@ -11,7 +11,7 @@ import stat
 import time
 
 from kachecks import mysqld_process, report
-from kachecks.bounded import Clock, GivenUp, let_go, within
+from kachecks.bounded import Clock, GivenUp, within
 from kachecks.config.file_format import exposed
 from kachecks.config.options import SOCKETS, Config
 from kachecks.mysql.errors import DriverError, NoAnswer, Refused, SessionError
@@ -307,6 +307,8 @@ class Keepalived:
         the check. Raises OSError.
         """
         import sys
+
+        from kachecks.children import let_go
 
         module = "kachecks.hooks.notify_master"
         command = [sys.executable, "-m", module, f"--defaults-file={self._config.path}"]

@@ -139,7 +139,7 @@ def alert(program: str, record: dict[str, object], exposed: Callable[[str], str]
     """
     import json
 
-    from kachecks.bounded import let_go
+    from kachecks.children import let_go
 
     def cannot(error: BaseException) -> None:
         log(f"alert program {program} cannot be run: {error}", problem=True)

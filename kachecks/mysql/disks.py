@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from kachecks.bounded import in_child
+from kachecks.children import in_child
 from kachecks.lean import NamedTuple, suppress
 from kachecks.mysqld_process import Process, identity
 

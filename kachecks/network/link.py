@@ -67,7 +67,8 @@ class Network:
 
         The call raises OSError: PermissionError as above, TimeoutError if this host is too slow.
         """
-        from kachecks.bounded import Asking, GivenUp
+        from kachecks.asking import Asking
+        from kachecks.bounded import GivenUp
 
         asking = Asking()
         asking.ask("holder", self._holder_at_once)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from kachecks.bounded import LONGEST_TEXT, in_child
+from kachecks.children import LONGEST_TEXT, in_child
 from kachecks.lean import shown, suppress
 from kachecks.state.files import AUDIT_LOG, Disk, StateError, path_of
 from kachecks.state.transition import Transition

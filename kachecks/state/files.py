@@ -347,7 +347,7 @@ class Lock:
 
 def _by_a_child(work: Callable[[], str], trouble: str, patience: float) -> str:
     """What ``work`` returns. Raises StateError, Late."""
-    from kachecks.bounded import in_child
+    from kachecks.children import in_child
 
     def guarded() -> str:
         try:
