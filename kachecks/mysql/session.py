@@ -7,7 +7,6 @@ down and never used again.
 
 from __future__ import annotations
 
-import errno
 from time import monotonic
 
 from kachecks.bounded import GivenUp, within
@@ -169,7 +168,7 @@ class Session:
             except OtherPlugin as error:
                 if self.address.socket is None:
                     raise
-                return self._by_the_driver(timeout, error)
+                return self._by_the_driver(max(until - monotonic(), 0.05), error)
         except (GivenUp, NoAnswer):
             if self.address.socket is None:
                 port, seconds = self.address.login.port, min(KNOCK, max(timeout, LEAST_KNOCK))
@@ -297,6 +296,7 @@ def _knock(host: str, port: int, seconds: float) -> None:
     """
     import select
     import socket
+    from errno import ECONNREFUSED
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     knocking = {socket.socket(family, socket.SOCK_STREAM): at for at in (port, UNUSED_PORT)}
@@ -311,7 +311,7 @@ def _knock(host: str, port: int, seconds: float) -> None:
     finally:
         for each in knocking:
             each.close()
-    if errors.get(port) == errno.ECONNREFUSED:
+    if errors.get(port) == ECONNREFUSED:
         raise Refused(f"connection refused by {host} port {port}")
-    if not any(error in (0, errno.ECONNREFUSED) for error in errors.values()):
+    if not any(error in (0, ECONNREFUSED) for error in errors.values()):
         raise Unreachable(f"nothing answers at {host}, port {port} or other")

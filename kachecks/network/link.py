@@ -7,8 +7,6 @@ others are imported where they are used.
 
 from __future__ import annotations
 
-import errno
-
 from kachecks.network import vip
 
 TYPE_CHECKING = False
@@ -69,7 +67,8 @@ class Network:
 
         The call raises OSError: PermissionError as above, TimeoutError if this host is too slow.
         """
-        from kachecks.bounded import Asking, GivenUp
+        from kachecks.asking import Asking
+        from kachecks.bounded import GivenUp
 
         asking = Asking()
         asking.ask("holder", self._holder_at_once)
@@ -175,5 +174,7 @@ class Network:
 
         named = self._config.interface
         if named and not interfaces.exists(named):
-            raise OSError(errno.ENODEV, f"there is no interface {named} (option interface)")
+            from errno import ENODEV
+
+            raise OSError(ENODEV, f"there is no interface {named} (option interface)")
         return named or interfaces.towards(self._config.peer)

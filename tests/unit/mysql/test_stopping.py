@@ -40,6 +40,7 @@ def sleep(text):
 def serve(session, text):
     name(text)
     got = session.recv(100)
+    print("has read", flush=True)
     time.sleep(0.1)  # its commit is under way
     session.sendall(b"OK " + (got or b"and nothing more"))
     while session.recv(100):
@@ -85,6 +86,11 @@ class Mysqld(NamedTuple):
     process: Process
     child: subprocess.Popen[str]
     clients: list[socket.socket]
+
+    def has_read(self) -> None:
+        """A session has its client's statement."""
+        assert self.child.stdout is not None
+        assert self.child.stdout.readline() == "has read\n"
 
     def stop(self) -> None:
         """It closes its listening sockets."""
@@ -155,6 +161,7 @@ def test_who_commits_is_told(tmp_path: Path) -> None:
         mysqld.stop()
         for client in mysqld.clients:
             client.sendall(b"COMMIT")
+            mysqld.has_read()
         end_sessions(mysqld.process, "", NONE)
         assert [client.recv(100) for client in mysqld.clients] == [b"OK COMMIT"] * CLIENTS
         assert settled(mysqld, 0).threads.connections == 0
