@@ -130,7 +130,7 @@ def settled(mysqld: Mysqld, count: int) -> stopping.Sessions:
     while True:
         found = end_sessions(mysqld.process, "", NONE)
         assert found is not None
-        if found.sockets == count or time.monotonic() > until:
+        if (found.sockets == found.threads.connections == count) or time.monotonic() > until:
             return found
         time.sleep(0.01)
 
