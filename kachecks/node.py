@@ -35,6 +35,8 @@ from kachecks.state.marks import Marks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Callable
+
     from kachecks.keepalived.process import Keepalived as Found
     from kachecks.mysql.disks import Disks
     from kachecks.mysql.stopping import Sessions
@@ -109,6 +111,23 @@ class Servers:
         """A new session with the other node's server, over its own address. Raises SessionError."""
         return Session(peer_address(self._config.remote, self._config.peer), timeout)
 
+    def begin_to_connect_peer(self, timeout: float) -> Callable[[float], Session]:
+        """Begin to make such a session, in a thread. A call gets it, so many seconds after the
+        beginning at most.
+
+        The call raises SessionError as above, and GivenUp: it is not there yet.
+        """
+        from kachecks.asking import Asking
+
+        asking = Asking()
+        asking.ask("peer", lambda: self.connect_peer(timeout))
+
+        def session(seconds: float) -> Session:
+            made: Session = asking.answer("peer", seconds)
+            return made
+
+        return session
+
     def connect_vip(self, timeout: float) -> Session:
         """A new session with whoever has the VIP, as a client would get it. Raises SessionError."""
         return Session(peer_address(self._config.remote, self._config.vips[0]), timeout)
@@ -181,11 +200,13 @@ class Servers:
 
         stopping.end_sending(process)
 
-    def end_sessions_through_vip(self, process: Process) -> None:
-        """Cut whoever has come to that mysqld through a VIP, which has left. Raises OSError."""
+    def end_sessions_through_vip(self, process: Process) -> set[str]:
+        """Shut the sockets of whoever has come to that mysqld through a VIP; their hosts, as the
+        process list has them ("10.0.0.9:40000"). Raises OSError."""
         from kachecks.mysql import sockets
 
-        sockets.end_connections_to(process, self._config.vips)
+        ends = sockets.end_connections_to(process, self._config.vips)
+        return {f"{address}:{port}" for address, port in ends}
 
     def kill(self, process: Process) -> bool:
         """SIGKILL to that very process; False when it was gone already."""

@@ -111,8 +111,8 @@ def ask(
 
 
 KNOCK = 0.3
-"""Seconds to wait for an answer of the kernel at the other end (see _knock). Where the connection
-was given less, that is enough, but for a floor."""
+"""Seconds to wait for an answer of the kernel at the other end (see _knock), or as many as the
+connection was given, but LEAST_KNOCK."""
 
 LEAST_KNOCK = 0.1
 

@@ -19,15 +19,21 @@ PIDFD_GETFD = 438
 """pidfd_getfd(2) on every architecture but alpha: Linux 5.6."""
 
 
-def end_connections_to(process: Process, addresses: Collection[str], proc: str = "/proc") -> None:
-    """Shut every connection that a client has made to one of these addresses of this host.
+def end_connections_to(
+    process: Process, addresses: Collection[str], proc: str = "/proc"
+) -> set[tuple[str, int]]:
+    """Shut every connection that a client has made to one of these addresses of this host; the
+    address and port of each of these clients.
 
     The server finds its client gone, and tidies up by itself. Raises OSError: this kernel, or this
     account, cannot do that.
     """
+    ends = set()
     for each in of_process(process, proc):
         if near_end(each) in addresses and not listens(each):
+            ends.add(far_end(each))
             shut(each, socket.SHUT_RDWR)
+    return ends
 
 
 def listens(each: socket.socket) -> bool:

@@ -98,14 +98,21 @@ class Network:
 
         Raises: PermissionError without CAP_NET_RAW; OSError: no socket is left.
         """
+        from kachecks.asking import Asking
+        from kachecks.bounded import GivenUp
         from kachecks.network import neighbours
 
         if not self.peer_is_neighbour():
             return False
-        asked, apart = [*self._config.vips, self._config.peer], seconds / 5
-        if neighbours.who_answers(asked, self._interface(), apart):
+        asked, interface = [*self._config.vips, self._config.peer], self._interface()
+        asking = Asking()
+        asking.ask("link", lambda: neighbours.who_answers(asked, interface, seconds / 3))
+        if self.answers([self._config.peer], seconds):
             return False
-        return not self.answers([self._config.peer], seconds - 3 * apart)
+        try:
+            return not asking.answer("link", seconds + _HOLDER_SECONDS)
+        except GivenUp:
+            return False
 
     def macs_of_vip(self) -> frozenset[str]:
         """MAC address of every other host that answers for one of our VIPs; takes 90 ms.

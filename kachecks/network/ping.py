@@ -31,7 +31,6 @@ def answers(addresses: Sequence[str], seconds: float) -> bool:
     """
     from select import POLLIN, poll
 
-    until = time.monotonic() + seconds
     pingers: dict[int, _Pinger] = {}
     poller = poll()
     try:
@@ -42,6 +41,7 @@ def answers(addresses: Sequence[str], seconds: float) -> bool:
                 pingers[pinger.fileno()] = pinger
                 poller.register(pinger.fileno(), POLLIN)
         now = send_at = time.monotonic()
+        until = now + seconds  # from here on: whoever comes late sends one all the same
         while pingers and now < until:
             if now >= send_at:
                 for pinger in pingers.values():

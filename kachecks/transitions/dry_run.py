@@ -121,6 +121,10 @@ class DryServers(Servers):
     def end_sending(self, process: Process) -> None:
         """Nothing."""
 
+    def end_sessions_through_vip(self, process: Process) -> set[str]:  # noqa: ARG002 - as above
+        """Nobody's: the KILLs are printed."""
+        return set()
+
     def wait_for_end(self, process: Process, seconds: float) -> bool:
         """Print it."""
         say(f"  would wait up to {seconds:g} s for pid {process.pid} to end")

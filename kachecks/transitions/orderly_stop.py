@@ -4,7 +4,8 @@ Such a server has closed its port and can no longer be closed by SQL; until its 
 they may commit. So each of them is kept from reading on, and this waits until nothing is left that
 could commit, and until the peer has received all that was: a peer that opened without it would lose
 what a client was told is done. Then the connection by which the peer reads is cut, and the VIP may
-go: to end the rest MySQL needs seconds more (9.7: up to ten), in which nobody writes.
+go: to end the rest MySQL needs seconds more (9.7: up to ten), in which nobody writes. Beside a peer
+that is open already nothing is let commit.
 
 Where that cannot be proven (mysql.stopping) its end is waited for, and a server whose replica
 receives is given time as long as it gets on.
@@ -35,6 +36,9 @@ BETWEEN_QUESTIONS = 0.1
 PEER_ANSWERS = 0.6
 """Seconds for the peer to take a connection, and again to answer."""
 
+
+SECOND_WRITER = 1.0
+"""Seconds in which most servers have ended; then it is asked whether the peer is open."""
 
 HURRY = 1.0
 """With fewer seconds (an isolated node, notify_stop) the peer is not asked: while its answer is
@@ -71,14 +75,22 @@ class OrderlyStop:
             return Stopped(True, FINISHED)
         self._may_ask = budget.left() >= HURRY
         sessions: Sessions | None = None
+        at_once = Budget(node.clock, SECOND_WRITER)
         while not node.servers.wait_for_end(process, min(PAUSE, budget.left())):
             before, sessions = sessions, self._sessions()
             if sessions is not None and sessions == before and self._nothing_is_left(sessions):
                 self._remember(Stopping(process))
                 return Stopped(True, FINISHED)
-            if budget.over:
+            if budget.over or (at_once.over and self._is_second_writer(sessions)):
                 return self._unfinished(sessions)
         return ENDED
+
+    def _is_second_writer(self, sessions: Sessions | None) -> bool:
+        """It may commit, beside a peer that is open."""
+        if sessions is not None and not sessions.may_commit:
+            return False
+        self._ask_peer()
+        return self._peer_is_open
 
     def _sessions(self) -> Sessions | None:
         """None where this kernel, or this account, does not let us look."""
@@ -97,7 +109,7 @@ class OrderlyStop:
             return True
         received = self._ask_peer()
         if self._peer_is_open:
-            return True
+            return bool(received)  # else the one session may be a client's
         if not received or not sessions.all_sent(received):
             return False
         if self._sessions() != sessions:  # its answer may be about a reader that has gone

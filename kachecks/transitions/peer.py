@@ -8,12 +8,14 @@ does not answer, the rules below decide how long to look for it and whether to o
 
 from __future__ import annotations
 
-from kachecks.bounded import Budget
+from kachecks.bounded import Budget, GivenUp
+from kachecks.lean import suppress
 from kachecks.mysql import positions, prepared, queries
 from kachecks.mysql.errors import NoGtids
 from kachecks.mysql.pair import not_our_pair
 from kachecks.mysql.probe import probe_access, probe_identity
 from kachecks.mysql.session import (
+    KNOCK,
     DriverError,
     Lost,
     NoAnswer,
@@ -37,9 +39,13 @@ from kachecks.transitions.presence import (
 from kachecks.transitions.refusal import Refusal
 from kachecks.transitions.sessions import PEER_STATEMENT, Peer, Sessions
 
-PEER_CONNECT = 0.6
-"""Seconds to connect to a peer that does not answer at once. Where nothing answers, the session
-sends a second SYN and waits another 0.3 s."""
+PEER_CONNECT = 1.0
+"""Seconds to connect to a peer that does not answer at once: with TLS five times the way there and
+back, which is 0.12 s where somebody fills the link. Where nothing answers, the session sends a
+second SYN and waits another 0.3 s."""
+
+FIRST_CONNECT = 0.25
+"""The same, at first; and as long for the second SYN."""
 
 CUT_AT_PEER = 1.0
 """Seconds at most for cutting the clients of a peer that is closed by now, since nobody can write
@@ -103,22 +109,28 @@ def settle_peer(sessions: Sessions) -> Settled:
 
 
 class Silent(Unreachable):
-    """Nothing of the peer's host answers, in any way: there is no need to look for it longer."""
+    """Nothing of the peer's host answers, in any way: there is no need to wait for it longer."""
 
 
 def _reach(sessions: Sessions) -> Session:
-    """A session with the peer. A dead host is known by now; whoever may be slow has PEER_CONNECT.
+    """A session with the peer. A dead host is known by now; whoever may be slow is asked again.
 
     Raises:
         Silent: nothing answers.
         SessionError: as connect_peer.
     """
     servers = sessions.node.servers
+    connecting = servers.begin_to_connect_peer(FIRST_CONNECT)
+    with suppress(GivenUp):
+        return connecting(AT_ONCE)
+    silent = nothing_is_there(sessions)
     try:
-        return servers.connect_peer(AT_ONCE)
-    except (NoAnswer, Unreachable) as error:
-        if isinstance(error, Unreachable) and nothing_is_there(sessions):
+        return connecting(FIRST_CONNECT + KNOCK + AT_ONCE)
+    except Unreachable as error:
+        if silent:
             raise Silent(str(error)) from None
+    except (GivenUp, NoAnswer):
+        pass
     return servers.connect_peer(PEER_CONNECT)
 
 

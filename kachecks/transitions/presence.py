@@ -41,8 +41,12 @@ class Presence:
     NONE = "nothing answers"
 
 
-AT_ONCE = 0.08
-"""Seconds for a look at what answers within one or two milliseconds, if it is there at all."""
+AT_ONCE = 0.1
+"""Seconds in which a peer answers that has nothing to do, and a link without a queue."""
+
+FULL_LINK = 0.4
+"""Seconds more for the answer of a host behind a link that somebody fills: a queue of 0.2 s is
+common."""
 
 LEAST_SILENCE = 0.8
 """Seconds of silence within which nobody is taken for dead. That of VRRP counts, two advert
@@ -50,13 +54,13 @@ intervals at least: with VRRPv3 a host that stands still for half a second is no
 
 
 def nothing_is_there(sessions: Sessions) -> bool:
-    """Whether nothing of the peer's host answers at once, in any way, on the link of the VIP.
+    """Whether nothing of the peer's host answers on the link of the VIP, in any way.
 
-    False where it does, and where that cannot be told so fast: then presence_of_peer has to look.
-    Asked when SQL has found nobody.
+    False where something does, and where that cannot be told so fast: then presence_of_peer has to
+    look. Asked while SQL is still waited for.
     """
     node = sessions.node
-    seconds = max(AT_ONCE, LEAST_SILENCE - ADVERTS_MISSED * node.config.advert_int)
+    seconds = max(FULL_LINK, LEAST_SILENCE - ADVERTS_MISSED * node.config.advert_int)
     sessions.keep_alive()
     try:
         return node.network.nothing_on_link(seconds)

@@ -10,10 +10,10 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kachecks.bounded import Clock
+from kachecks.bounded import Clock, GivenUp
 from kachecks.keepalived.process import KeepalivedError
 from kachecks.mysql.disks import PATIENCE, Disks
-from kachecks.mysql.session import Unreachable
+from kachecks.mysql.session import KNOCK, LEAST_KNOCK, NoAnswer, Unreachable
 from kachecks.mysql.stopping import Sessions
 from kachecks.mysqld_process import LOOK_AT_SOCKET, Process
 from kachecks.network.link import Network
@@ -165,6 +165,28 @@ class SimulatedServers(Part, Servers):
     def connect_peer(self, timeout: float) -> Any:
         return SimulatedSession(self._node, self._program, self._node.other.server, timeout)
 
+    def begin_to_connect_peer(self, timeout: float) -> Callable[[float], Any]:
+        """Each call is an attempt of its own here; in vain, it takes as long as all would."""
+        scheduler, links, here = self._program.scheduler, self._node.world.links, self._node
+        ends = scheduler.now + timeout + min(KNOCK, max(timeout, LEAST_KNOCK))
+
+        def session(seconds: float) -> Any:
+            if seconds < timeout:
+                try:
+                    if links.sql(here, here.other) and links.sql(here.other, here):
+                        return self.connect_peer(seconds)
+                except NoAnswer:
+                    raise GivenUp from None
+                self._program.point(seconds)
+                raise GivenUp
+            try:
+                return self.connect_peer(0.001)
+            except (NoAnswer, Unreachable):
+                self._program.point(max(ends - scheduler.now, 0.0))
+                raise
+
+        return session
+
     def connect_vip(self, timeout: float) -> Any:
         other = self._node.other
         if self._node.vip or not other.vip:
@@ -236,10 +258,11 @@ class SimulatedServers(Part, Servers):
         if self._lives(process):
             self._node.other.receiver.source_died()
 
-    def end_sessions_through_vip(self, process: Process) -> None:
+    def end_sessions_through_vip(self, process: Process) -> set[str]:
         self._program.point(FILE)
         if not self._lives(process):
             raise ProcessLookupError
+        return set()
 
     def kill(self, process: Process) -> bool:
         self._program.point(FILE)

@@ -19,10 +19,14 @@ def opened(version: str = MYSQL, **options: str) -> World:
     return World(version, **options).but(a__access=CLOSED, b__access=OPEN)
 
 
+FIRST_PORT = 20000
+
+
 def crowded(count: int, version: str = MYSQL) -> World:
-    """So many clients; each KILL takes the simulated server a millisecond."""
+    """So many clients, at ports from FIRST_PORT on; each KILL takes the simulated server a
+    millisecond."""
     world = opened(version)
-    world.b.add(*(Client("app") for _ in range(count)))
+    world.b.add(*(Client("app", host=f"10.0.0.10:{FIRST_PORT + at}") for at in range(count)))
     return world
 
 

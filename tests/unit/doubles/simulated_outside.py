@@ -190,6 +190,21 @@ class Servers(Part, node.Servers):
     def connect_peer(self, timeout: float) -> Any:
         return self._connect(self.world.a, timeout)
 
+    def begin_to_connect_peer(self, timeout: float) -> Callable[[float], Any]:
+        """Each call is an attempt of its own here; the last one knocks, too."""
+        begun = self.world.time
+
+        def session(seconds: float) -> Any:
+            left = max(begun + min(2 * timeout, seconds) - self.world.time, 0.0)
+            try:
+                return self.connect_peer(left)
+            except (NoAnswer, Unreachable):
+                if seconds >= timeout:
+                    raise
+                raise bounded.GivenUp from None
+
+        return session
+
     def connect_vip(self, timeout: float) -> Any:
         """Whoever of the two is meant to have it: B has it while ``world.vip`` says so."""
         return self._connect(self.world.b if self.world.vip else self.world.a, timeout)
@@ -251,11 +266,11 @@ class Servers(Part, node.Servers):
     def end_sending(self, process: Process) -> None:
         self.world.event("end sending")
 
-    def end_sessions_through_vip(self, process: Process) -> None:
+    def end_sessions_through_vip(self, process: Process) -> set[str]:
         self.world.say("end sessions through the VIP")
         if not self.may_take:
             raise PermissionError(1, "Operation not permitted")
-        self.world.b.leave_by_port(self.ports_through_vip)
+        return self.world.b.shut_through(self.ports_through_vip)
 
     def kill(self, process: Process) -> bool:
         if not self.may_kill:

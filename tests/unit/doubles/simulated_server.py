@@ -49,6 +49,10 @@ class Client:
 HALF_APPLIED = Client("system user", "Query", "", transaction=5)
 
 
+TIDIES_UP = 0.5
+"""Seconds until a session has ended whose socket was shut."""
+
+
 @dataclass
 class Server(Changing):
     """What one mysqld knows and does. Transactions are those of the other server, by number."""
@@ -109,6 +113,7 @@ class Server(Changing):
     slow: float = 0.0  # s before each answer, to who waits for that long
     uptime: int = 93784  # s, when the world began
     pid: int = 4711
+    shut: dict[str, float] = field(default_factory=dict)  # hosts, and when their sessions end
     last_id: int = 100
     moved: float = 0.0
 
@@ -124,10 +129,20 @@ class Server(Changing):
     def process(self) -> Process:
         return Process(self.pid, 1000 + self.pid)
 
-    def leave_by_port(self, ports: set[int]) -> None:
-        """Whose sockets were shut."""
+    def shut_through(self, ports: set[int]) -> set[str]:
+        """Shut the sockets of clients at these ports; whose. The idle ones end a moment later."""
+        ends = {f":{port}" for port in ports}
+        hosts = {one.host for one in self.clients.values()}
+        shut = {each for each in hosts if each[each.rfind(":") :] in ends}
+        self.shut = {**self.shut, **dict.fromkeys(shut, self.world.time + TIDIES_UP)}
+        return shut
+
+    def _tidy_up(self) -> None:
         for number, one in list(self.clients.items()):
-            if int(one.host.rpartition(":")[2] or 0) in ports:
+            if (
+                one.command == "Sleep"
+                and self.shut.get(one.host, self.world.time) < self.world.time
+            ):
                 del self.clients[number]
 
     def add(self, *clients: Client) -> None:
@@ -255,6 +270,7 @@ class Server(Changing):
         }  # fmt: skip
 
     def processlist(self) -> list[Row]:
+        self._tidy_up()
         return [
             {
                 "Id": str(number), "User": one.user, "Host": one.host, "Command": one.command,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import pytest
 
 from kachecks.bounded import Budget
@@ -13,7 +11,7 @@ from kachecks.transitions.promotion import promote
 from kachecks.transitions.record import Steps
 from tests.unit.doubles import simulated_server
 from tests.unit.doubles.check_runs import check
-from tests.unit.doubles.demotions import STATEMENT, crowded, ended, marked, opened, run
+from tests.unit.doubles.demotions import FIRST_PORT, STATEMENT, crowded, ended, marked, opened, run
 from tests.unit.doubles.simulated_server import CLOSED, OPEN, Client
 from tests.unit.doubles.simulation import (
     MARIADB,
@@ -329,46 +327,67 @@ def app_sessions(world: World) -> int:
 
 
 def test_it_is_closed_before_thousands_are_cut() -> None:
-    world = marked(crowded(3000))
-    ended(world, "closed")
+    world = crowded(3000)
+    outcome = ended(world, "closed")
     before = [line for line in world.log[: world.index(STATEMENT[MYSQL])] if line == "B: app cut"]
     assert 400 <= len(before) <= 600
+    assert "3000 client connections cut" in outcome.why
+    assert app_sessions(world) == 0
 
 
-@pytest.mark.parametrize("may_take", [True, False])
+def through_vip(count: int, version: str = MYSQL) -> World:
+    """All of the crowd came through the VIP."""
+    ports = set(range(FIRST_PORT, FIRST_PORT + count))
+    return marked(crowded(count, version)).but(servers__ports_through_vip=ports)
+
+
 @pytest.mark.parametrize("version", VERSIONS)
-def test_thousands_that_sleep_do_not_keep_the_vip(version: str, may_take: bool) -> None:
-    """They are cut when it has gone, by whoever looks then: by their sockets, or by KILL."""
-    world = marked(crowded(3000, version)).but(servers__ports_through_vip={40000})
-    world.but(servers__may_take=may_take)
-    ended(world, "closed")
-    assert world.time < 1.2
-    assert app_sessions(world) > 1000
-    world.but(vip=False)
-    ended(world, "already closed")
+def test_thousands_that_sleep_do_not_keep_the_vip(version: str) -> None:
+    """Their sockets are shut when the server is closed, and no KILL is waited for."""
+    world = through_vip(5000, version)
+    assert "5000 client connections cut" in ended(world, "closed").why
+    assert world.time < 1.5
+    world.pass_time(1.0)
+    assert app_sessions(world) == 0
+    shut = world.index("end sessions through the VIP")
+    assert world.index(STATEMENT[version]) < shut
+    assert "B: app cut" not in world.log[shut:]
+
+
+def test_without_the_right_to_take_sockets_all_are_cut_one_by_one() -> None:
+    world = through_vip(3000).but(servers__may_take=False)
+    assert "3000 client connections cut" in ended(world, "closed").why
     assert app_sessions(world) == 0
 
 
-def test_thousands_that_sleep_when_the_vip_has_gone() -> None:
-    world = marked(crowded(3000)).but(servers__ports_through_vip={40000}, vip=False)
+def test_who_is_busy_or_may_write_is_cut_by_kill() -> None:
+    """A shut socket ends a session only when it next reads from it."""
+    world = through_vip(2000, MARIADB)
+    ports = world.servers.ports_through_vip | {50001, 50002}
+    world.b.add(
+        Client("app", "Query", host="10.0.0.10:50001"), Client("root", host="10.0.0.10:50002")
+    )
+    world.but(servers__ports_through_vip=ports)
     ended(world, "closed")
-    assert app_sessions(world) == 0
+    assert [each.user for each in world.b.clients.values() if each.command == "Query"] == []
+    assert "B: root cut" in world.log
 
 
-def test_thousands_at_its_own_address_stay_on_a_standby() -> None:
-    world = crowded(3000).but(b__access=CLOSED, servers__ports_through_vip={40001}, vip=False)
-    ended(world, "already closed")
-    assert app_sessions(world) == 3000
-
-
-def test_thousands_that_are_busy_are_cut_first() -> None:
-    world = marked(crowded(2000))
-    for each in range(1500):
-        world.b.add(Client(f"busy{each % 3}", "Query"))
+def test_who_came_by_another_way_is_cut_by_kill() -> None:
+    """An idle transaction of theirs holds its row locks, for which the applier would wait."""
+    world = through_vip(3000)
+    world.b.add(Client("batch", host="10.0.0.2:40001", transaction=100))
     ended(world, "closed")
-    left = Counter(row["User"] for row in world.b.processlist())
-    assert left["app"] > 1000
-    assert not left["busy0"] + left["busy1"] + left["busy2"]
+    assert "batch" not in [row["User"] for row in world.b.processlist()]
+
+
+def test_a_session_keeps_the_rights_that_its_account_had_when_it_came() -> None:
+    """MariaDB before 12 looks at an account's rights when it logs in. Who had SUPER then writes
+    through read_only, and the view does not name that account."""
+    world = through_vip(3000, MARIADB)
+    world.b.add(Client("was_super"))
+    ended(world, "closed")
+    assert "was_super" not in [row["User"] for row in world.b.processlist()]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -147,14 +147,14 @@ def test_refused_and_dead(known_by: str) -> None:
 
 def test_refused_and_it_ends_in_a_while() -> None:
     """A server that shuts down closes its port first and may commit for seconds."""
-    world = marked(World()).but(b__trouble=REFUSED, servers__dies_after=2.0)
+    world = marked(World()).but(a__access=CLOSED, b__trouble=REFUSED, servers__dies_after=2.0)
     ended(world, "dead")
     assert 2 <= world.time < 2.1
     assert SIGKILL not in world.log
 
 
 def test_refused_and_it_does_not_end() -> None:
-    world = marked(World()).but(b__trouble=REFUSED, a__receiver="Connecting")
+    world = marked(World()).but(a__access=CLOSED, b__trouble=REFUSED, a__receiver="Connecting")
     outcome = ended(world, "killed")
     assert "has not ended" in outcome.why
     assert world.log.count(SIGKILL) == 1
@@ -439,7 +439,9 @@ def test_a_server_whose_socket_file_is_gone_is_not_killed() -> None:
 
 def test_one_that_has_just_begun_to_shut_down_still_listens() -> None:
     """For milliseconds, on one of its sockets."""
-    world = marked(World()).but(b__trouble=REFUSED, servers__listening="/bound.sock")
+    world = marked(World()).but(
+        a__access=CLOSED, b__trouble=REFUSED, servers__listening="/bound.sock"
+    )
     world.but(servers__dies_after=2.0).when("sleep", servers__listening="")
     ended(world, "dead")
     assert world.time >= 2.0
@@ -468,7 +470,7 @@ def test_one_that_ends_before_it_can_be_killed() -> None:
 
 
 def test_one_that_ends_while_it_may_not_be_killed() -> None:
-    world = hardened(World()).but(b__trouble=REFUSED, servers__dies_after=5.5)
+    world = hardened(World()).but(a__access=CLOSED, b__trouble=REFUSED, servers__dies_after=5.5)
     ended(world, "dead")
     assert world.open_mark is None
     assert 5.5 <= world.time < 5.6

@@ -150,6 +150,13 @@ def test_beside_an_open_peer_it_goes_on_sending() -> None:
     assert world.time < 0.1
 
 
+@pytest.mark.parametrize("receiver", ["Connecting", "No"])
+def test_the_last_session_is_no_reader_where_the_open_peer_does_not_receive(receiver: str) -> None:
+    """A client's commit is under way, and MySQL has ended the reader by now."""
+    world = stopping(READER).but(a__access=OPEN, a__receiver=receiver)
+    assert run(world).outcome == "killed"
+
+
 # Given time, and no longer ------------------------------------------------------------------------
 
 
@@ -201,6 +208,7 @@ def test_without_a_peer_that_receives_it_is_killed_as_ever(
 def test_beside_an_open_peer_it_is_not_let_commit(sessions: Sessions | None) -> None:
     world = stopping(sessions).but(a__access=OPEN)
     assert "has not ended" in ended(world, "killed").why
+    assert world.time < 2.0
 
 
 @pytest.mark.parametrize("patience", [0.3, 1.0])
