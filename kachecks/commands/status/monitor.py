@@ -1,4 +1,4 @@
-"""``kachecks status`` for monitoring systems: one look, and a second one before anything is called
+"""``kachecks status`` for monitoring systems: one look, and more before anything is called
 critical."""
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from kachecks.config.options import Config, ConfigError, load
 if TYPE_CHECKING:
     from kachecks.commands.status.facts import Status
 
-PAUSE = 1.0
-"""Seconds before the second look. A look while the VIP moves finds both nodes closed, or the one
-before and the other one after; a switchover keeps writes away for 0.2 s, most failovers for 0.6."""
+LOOKS, PAUSE = 3, 0.4
+"""How many looks in a row must find a state critical, and the seconds between them. A look while
+the VIP moves finds both nodes closed, or the one before and the other one after; a switchover keeps
+writes away for 0.2 s, most failovers for less than 0.6."""
 
 
 def tell(form: str, path: str) -> int:
@@ -65,11 +66,11 @@ def _looked(config: Config) -> tuple[Status, Summary]:
 def confirmed(
     look: Callable[[], Status], sleep: Callable[[float], object]
 ) -> tuple[Status, Summary]:
-    """A look, or a second one if the first is critical."""
-    status = look()
-    told = summary(status)
-    if severity(status, told) == CRITICAL:
-        sleep(PAUSE)
+    """A look; what is critical is looked at again."""
+    for again in reversed(range(LOOKS)):
         status = look()
         told = summary(status)
+        if severity(status, told) != CRITICAL or not again:
+            break
+        sleep(PAUSE)
     return status, told

@@ -295,8 +295,11 @@ def _who_answers(session: Session) -> str:
 
 
 def _disks_said(node: Node, reached: Reached | None) -> str:
-    """Why the check sees nothing of mysqld's disks, which it looks at as mysqld sees them."""
-    process = None if reached is None else node.servers.process_of(reached.session)
+    """Why the check sees nothing of the disks of a server that has answered. It looks at them as
+    mysqld sees them."""
+    if reached is None:
+        return ""
+    process = node.servers.process_of(reached.session)
     if process is None or not process.known:
         return "which process mysqld is cannot be told"
     try:

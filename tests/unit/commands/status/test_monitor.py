@@ -1,4 +1,4 @@
-"""One look for monitoring, and the second one before anything is called critical."""
+"""One look for monitoring, and more before anything is called critical."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ class Looks:
         ((STATUS,), "OK"),
         ((STATUS._replace(there=SILENT),), "DEGRADED"),
         ((MOVING, STATUS), "OK"),
-        ((MOVING, MOVING), "NOT SERVING"),
+        ((MOVING, MOVING, STATUS), "OK"),
+        ((MOVING, MOVING, MOVING), "NOT SERVING"),
     ],
 )
-def test_only_what_is_critical_is_looked_at_twice(seen: tuple[Status, ...], word: str) -> None:
+def test_only_what_is_critical_is_looked_at_again(seen: tuple[Status, ...], word: str) -> None:
     looks = Looks(*seen)
     status, told = monitor.confirmed(looks.look, looks.slept.append)
     assert (told.word, status) == (word, seen[-1])

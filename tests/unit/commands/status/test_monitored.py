@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from kachecks.check.verdict import NO_SERVICE, RULES, Verdict, severity_of
@@ -83,6 +86,12 @@ def test_nobody_serving_is_critical_whoever_says_it() -> None:
 
 def test_each_rule_has_words_of_monitoring() -> None:
     assert {word for rule in RULES for word in rule.severity} == {"warning", "critical", "unknown"}
+
+
+def test_the_manual_tells_how_bad_each_reason_is() -> None:
+    told = (Path(__file__).parents[4] / "docs/monitoring.md").read_text()
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (\w+) \| (\w+) \|$", told, re.MULTILINE)
+    assert rows == [(rule.reason, *rule.severity) for rule in RULES]
 
 
 def test_what_was_not_seen() -> None:
