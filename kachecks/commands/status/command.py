@@ -28,7 +28,7 @@ both at the same time; a node that cannot be reached costs a second. Run by root
 keepalived for its state, and on the link who else answers for the VIP.
 
 For monitoring, keepalived is only looked for, as each answer is a line in its log; and what would
-be critical is looked at three times within a second, as the VIP may be on its way.
+be critical is looked at four times within about a second, as the VIP may be on its way.
 
 exit status:
   0  one node serves, the other one is fit to take over, nothing is seen to be wrong;

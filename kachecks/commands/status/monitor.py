@@ -19,7 +19,7 @@ from kachecks.config.options import Config, ConfigError, load
 if TYPE_CHECKING:
     from kachecks.commands.status.facts import Status
 
-LOOKS, PAUSE = 3, 0.4
+LOOKS, PAUSE = 4, 0.25
 """How many looks in a row must find a state critical, and the seconds between them. A look while
 the VIP moves finds both nodes closed, or the one before and the other one after; a switchover keeps
 writes away for 0.2 s, most failovers for less than 0.6."""

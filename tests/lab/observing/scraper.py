@@ -7,6 +7,7 @@ with scraping(pair) as scrapers:
 from __future__ import annotations
 
 import contextlib
+import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -78,6 +79,11 @@ class Scraper:
         times = [each.at for each in self.answers]
         times.append(max(self._ended, times[-1]))
         return max(later - earlier for earlier, later in zip(times, times[1:]))
+
+    @property
+    def usual(self) -> float:
+        """Seconds that a look takes here: the median."""
+        return statistics.median(each.took for each in self.answers)
 
     def __str__(self) -> str:
         """For whoever must understand a gap: when each answer came, and what it took."""

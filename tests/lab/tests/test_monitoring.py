@@ -21,7 +21,8 @@ from tests.lab.servers.flavours import MARIADB, MYSQL
 from tests.lab.tests.shared_pair import shared_pair
 
 LONGEST_GAP = 2.0
-"""Seconds without an answer that a monitoring system may see."""
+"""Seconds without an answer that a monitoring system may see, besides what a look takes on this
+machine: 0.2 s where nothing else runs, four times as long where all tests do."""
 
 WELL, CRITICAL = 0, 2
 
@@ -41,6 +42,7 @@ pair = shared_pair(
     "kachecks",
     {"alert": alerts.PROGRAM},
     ready=with_a_table,
+    server_uid=998,  # as in real life: not root, and nobody else's account
 )
 
 
@@ -71,42 +73,47 @@ def wait_until_all_is_well(pair: Pair) -> None:
         pair.wait_until(lambda node=node: nagios(node)[0] == WELL, 30, "both nodes to say OK")  # type: ignore[misc]
 
 
+def wait_until_well(pair: Pair, scrapers: list[Scraper]) -> None:
+    """Each has said so, of a look that has begun from now on."""
+    now = time.monotonic()
+
+    def is_told() -> bool:
+        time.sleep(0.1)  # reading the answers takes time that the looks need
+        new = [[one for one in each.since(now) if one.at - one.took > now] for each in scrapers]
+        return all(WELL in states(*each) for each in zip(scrapers, new))
+
+    pair.wait_until(is_told, 40, "all looks to find all well")
+
+
 def test_a_switchover_is_not_critical(pair: Pair) -> None:
     wait_until_all_is_well(pair)
     active, standby = pair.nodes if pair.is_serving(pair.a) else reversed(pair.nodes)
     with scraping(pair) as scrapers:
-        time.sleep(3)
-        for node, other in ((active, standby), (standby, active)):
+        wait_until_well(pair, scrapers)
+        for node in (active, standby):
             assert commands.run(node, "kachecks", "switchover")[0] == 0
-            pair.wait_until(lambda other=other: pair.is_serving(other), 10, "the other to serve")  # type: ignore[misc]
-            wait_until_all_is_well(pair)
-            time.sleep(2)
+            wait_until_well(pair, scrapers)
     for each in scrapers:
         assert CRITICAL not in states(each, each.answers), each.name
-        assert states(each, each.answers)[-1] == WELL, each.name
-        assert each.longest_gap <= LONGEST_GAP, str(each)
+        assert each.longest_gap <= LONGEST_GAP + each.usual, str(each)
 
 
 def test_a_failover_is_told_without_a_gap(pair: Pair) -> None:
     wait_until_all_is_well(pair)
     active, standby = pair.nodes if pair.is_serving(pair.a) else reversed(pair.nodes)
     with scraping(pair) as scrapers:
-        time.sleep(3)
+        wait_until_well(pair, scrapers)
         killed = time.monotonic()
         active.kill_mysqld()
         pair.wait_until(lambda: pair.is_serving(standby), 10, "the standby to take over")
         time.sleep(6)
         mended = time.monotonic()
         active.start_mysqld()
-        wait_until_all_is_well(pair)
-        time.sleep(2)
+        wait_until_well(pair, scrapers)
     for each in scrapers:
-        before = [answer for answer in each.answers if answer.at <= killed]
         during = [answer for answer in each.since(killed) if answer.at <= mended]
-        assert set(states(each, before)) == {WELL}, each.name
         assert states(each, during)[-1] == 1, each.name  # it serves, without a standby
-        assert states(each, each.answers)[-1] == WELL, each.name
-        assert each.longest_gap <= LONGEST_GAP, str(each)
+        assert each.longest_gap <= LONGEST_GAP + each.usual, str(each)
         if each.node is standby and each.form == "nagios":
             said = during[-1].text
             assert said.startswith(f"KACHECKS WARNING: {standby.name} serves, "), said
@@ -160,6 +167,24 @@ def test_an_account_without_privileges_says_ok_and_what_it_cannot_see(pair: Pair
         unseen = re.findall(r"^not seen: ([^:]+): ", said, re.MULTILINE)
         assert unseen == ["the state of keepalived", "the disks of mysqld",
                           "the marks, maintenance among them", "the last transitions"]  # fmt: skip
+
+
+def test_the_unit_for_prometheus_has_the_capabilities_that_a_look_needs(pair: Pair) -> None:
+    wait_until_all_is_well(pair)
+    unit = (CHECKOUT / "keepalived-snippets/monitoring/kachecks-metrics@.service").read_text()
+    found = re.search(r"^CapabilityBoundingSet=(.*)$", unit, re.MULTILINE)
+    assert found
+    names = "".join(f",+{each.lower().replace('cap_', '', 1)}" for each in found[1].split())
+    limited = ("setpriv", f"--bounding-set=-all{names}", "--no-new-privs")
+    for node in pair.nodes:
+        status, said = nagios(node, under=limited)
+        assert status == WELL, said
+        assert re.findall(r"^not seen: ([^:]+): ", said, re.MULTILINE) == [
+            "the state of keepalived"
+        ]
+        assert "not asked" in said
+        without = ("setpriv", "--bounding-set=-all", "--no-new-privs")
+        assert "the disks of mysqld" in nagios(node, under=without)[1]
 
 
 def rights(pair: Pair) -> str:

@@ -34,7 +34,7 @@ class Looks:
         ((STATUS._replace(there=SILENT),), "DEGRADED"),
         ((MOVING, STATUS), "OK"),
         ((MOVING, MOVING, STATUS), "OK"),
-        ((MOVING, MOVING, MOVING), "NOT SERVING"),
+        ((MOVING,) * monitor.LOOKS, "NOT SERVING"),
     ],
 )
 def test_only_what_is_critical_is_looked_at_again(seen: tuple[Status, ...], word: str) -> None:
