@@ -7,7 +7,6 @@ with scraping(pair) as scrapers:
 from __future__ import annotations
 
 import contextlib
-import statistics
 import threading
 import time
 from collections.abc import Iterator
@@ -32,11 +31,11 @@ class Answer(NamedTuple):
 class Scraper:
     """Looks at the pair from one node, in one format."""
 
-    def __init__(self, node: Node, form: str) -> None:
+    def __init__(self, node: Node, form: str, command: list[str] | None = None) -> None:
         self.name = f"{form} on {node.name}"
         self.node = node
         self.form = form
-        self._command = [f"{BIN}/kachecks", "status", f"--format={form}"]
+        self._command = command or [f"{BIN}/kachecks", "status", f"--format={form}"]
         self._answers: list[Answer] = []
         self._looks: list[threading.Thread] = []
         self._over = threading.Event()
@@ -81,9 +80,9 @@ class Scraper:
         return max(later - earlier for earlier, later in zip(times, times[1:]))
 
     @property
-    def usual(self) -> float:
-        """Seconds that a look takes here: the median."""
-        return statistics.median(each.took for each in self.answers)
+    def slowest(self) -> float:
+        """Seconds that the slowest look has taken."""
+        return max(each.took for each in self.answers)
 
     def __str__(self) -> str:
         """For whoever must understand a gap: when each answer came, and what it took."""
@@ -95,12 +94,32 @@ class Scraper:
         return [each for each in self.answers if each.at > moment]
 
 
+class Scrapers(NamedTuple):
+    """Those of both nodes, in both formats."""
+
+    lookers: list[Scraper]
+    idlers: list[Scraper]
+    """They load the same program, and ask nobody."""
+
+    @property
+    def held_up(self) -> float:
+        """Seconds by which the machine alone has held a look up, as it was busy."""
+        return max(each.slowest for each in self.idlers)
+
+
+_LOADS = "import psutil, kachecks.commands.status.monitor"
+
+
 @contextlib.contextmanager
-def scraping(pair: Pair) -> Iterator[list[Scraper]]:
-    """Both nodes, in both formats."""
-    scrapers = [Scraper(node, form) for node in pair.nodes for form in FORMATS]
+def scraping(pair: Pair) -> Iterator[Scrapers]:
+    """From both nodes, in both formats."""
+    idle = [f"{BIN}/python", "-c", _LOADS]
+    scrapers = Scrapers(
+        [Scraper(node, form) for node in pair.nodes for form in FORMATS],
+        [Scraper(node, "nothing", idle) for node in pair.nodes],
+    )
     try:
         yield scrapers
     finally:
-        for each in scrapers:
+        for each in (*scrapers.lookers, *scrapers.idlers):
             each.end()
