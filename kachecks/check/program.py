@@ -93,11 +93,14 @@ def _note_usable(config: Config, path: str) -> None:
     Files().is_news(note_of(path, USABLE), f"{','.join(config.vips)}\n{config.alert or ''}")
     note = note_of(path, UNUSABLE)
     age = Files().age(note)
-    if age:  # people were told that it is not
-        Files().forget(note)
+    if not age:
+        return
+    Files().forget(note)  # people were told that it is not
+    with suppress(Exception):  # whether they can be told of its end, a verdict must come
         from kachecks.config.unusable import tell_of_end
 
-        tell_of_end(path, config.alert or "", age)
+        if not Files().age(note):  # on a read-only /run it stays, and that would be told each time
+            tell_of_end(path, config.alert or "", age)
 
 
 def check(config: Config, options: Options) -> int:

@@ -77,6 +77,28 @@ def test_tells_once_that_it_can_be_used_again(
     assert len(told) == 3
 
 
+def test_an_end_that_cannot_be_noted_or_told_changes_no_verdict(
+    tmp_path: Path, logged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def tell(path: str, *_: object) -> None:
+        told.append(path)
+        raise ImportError("the package is being upgraded")
+
+    monkeypatch.setattr("kachecks.config.unusable.tell_of_end", tell)
+    monkeypatch.setattr(program, "check", lambda *_: 7)
+    good = "[kachecks]\nvip = 10.0.0.100\npeer = 10.0.0.2\nalert = /bin/true\n"
+    path = option_file(tmp_path, f"{good}max_lagg = 3\n")
+    assert run(path) == 0
+    option_file(tmp_path, good)
+    with monkeypatch.context() as read_only:
+        read_only.setattr(files.Files, "forget", lambda *_: None)
+        assert (run(path), told) == (7, [])
+    assert (run(path), told) == (7, [path])
+    assert len(logged) == 1
+
+
 @pytest.mark.parametrize(("second", "told"), [(60.5, True), (90.0, False)])
 def test_without_a_run_directory_people_are_told_once_a_minute(
     tmp_path: Path, logged: list[str], monkeypatch: pytest.MonkeyPatch, second: float, told: bool
