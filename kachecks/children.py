@@ -112,7 +112,9 @@ def let_go(
     """
     stdin = _in_memory()  # a pipe may be full before all is written
     try:
-        os.write(stdin, text.encode("utf-8", "replace"))
+        left = memoryview(text.encode("utf-8", "replace"))
+        while left:  # the program never gets a part of it
+            left = left[os.write(stdin, left) :]
         os.lseek(stdin, 0, os.SEEK_SET)
         if os.fork() == 0:
             try:

@@ -478,39 +478,43 @@ class Telling:
         self.verbose = voice.verbose
         self.progress = voice.progress
 
-    def announce(self, entry: dict[str, object], problem: bool) -> None:
-        """A new verdict of the check: syslog, and the alert program for a problem."""
-        self._voice.log(f"{self._whose()}{entry['sentence']}", problem)
-        if problem:
-            self._alert(self._record(entry))
+    def announce(self, entry: dict[str, object], severity: str, since: float) -> None:
+        """A new verdict of the check: syslog, and the alert program for a problem.
+
+        Args:
+            severity: of the problem; "" where there is none.
+            since: seconds since the epoch, when it was first told.
+        """
+        self._voice.log(f"{self._whose()}{entry['sentence']}", problem=bool(severity))
+        if severity:
+            from kachecks.alert import problem
+
+            self._alert(problem(self._config.name, severity, since, entry))
+
+    def announce_end(self, reason: str, since: float, sentence: str) -> None:
+        """The problem that was told with this reason is over: the alert program alone."""
+        from kachecks.alert import end
+
+        self._alert(end(self._config.name, reason, since, sentence))
 
     def record(self, entry: dict[str, object], problem: bool) -> None:
         """A transition or a new problem: syslog, the audit log, the operator's alert program."""
+        from kachecks.alert import event, timestamp
         from kachecks.state import audit_log
 
-        record = self._record(entry)
+        name, host = self._config.name, os.uname().nodename
+        record = {"time": timestamp(time.time()), "host": host, "name": name, **entry}
         self._voice.log(f"{self._whose()}{_sentence(entry)}", problem)
-        path = path_of(self._config.state_dir, self._config.name, AUDIT_LOG)
-        audit_log.append(self._disk, path, record)
-        self._alert(record)
+        audit_log.append(self._disk, path_of(self._config.state_dir, name, AUDIT_LOG), record)
+        self._alert(event(name, entry, failed=problem))
 
     def _alert(self, record: dict[str, object]) -> None:
         if self._config.alert:
             self._voice.alert(self._config.alert, record)
 
-    def _record(self, entry: dict[str, object]) -> dict[str, object]:
-        host = os.uname().nodename
-        return {"time": _timestamp(), "host": host, "name": self._config.name, **entry}
-
     def _whose(self) -> str:
         """Where a host has several pairs, syslog says which."""
         return "" if self._config.name == "main" else f"{self._config.name}: "
-
-
-def _timestamp() -> str:
-    seconds = time.time()
-    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-    return f"{whole}.{int(seconds % 1 * 1000):03d}Z"
 
 
 def _sentence(entry: dict[str, object]) -> str:

@@ -7,9 +7,10 @@ imported where it is needed.
 from __future__ import annotations
 
 import os
+from time import time
 
 from kachecks.check.one_run import Run
-from kachecks.check.verdict import RULES, Verdict, explain
+from kachecks.check.verdict import RULES, Verdict, explain, severity_of
 from kachecks.config.options import DEFAULT_PATH, LONGEST_RUN, Config, ConfigError, load
 from kachecks.lean import NamedTuple, plain_options, suppress
 from kachecks.node import Node
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from kachecks.mysqld_process import Process
+    from kachecks.state.marks import LastVerdict
     from kachecks.state.signs import Sign
 
 UNKNOWN = 30
@@ -89,7 +91,16 @@ def _note_usable(config: Config, path: str) -> None:
         with suppress(OSError):
             os.mkdir(SHARED_RUN_DIR, 0o700)
     Files().is_news(note_of(path, USABLE), f"{','.join(config.vips)}\n{config.alert or ''}")
-    Files().forget(note_of(path, UNUSABLE))
+    note = note_of(path, UNUSABLE)
+    age = Files().age(note)
+    if not age:
+        return
+    Files().forget(note)  # people were told that it is not
+    with suppress(Exception):  # whether they can be told of its end, a verdict must come
+        from kachecks.config.unusable import tell_of_end
+
+        if not Files().age(note):  # on a read-only /run it stays, and that would be told each time
+            tell_of_end(path, config.alert or "", age)
 
 
 def check(config: Config, options: Options) -> int:
@@ -155,8 +166,10 @@ def _look(node: Node, options: Options, end: _End) -> _Looked:
 def _say(node: Node, options: Options, verdict: Verdict) -> None:
     """Tell syslog of a new verdict, and the person at the terminal of every one."""
     tell, sentence = _teller(options), f"{verdict.reason}: {verdict.sentence}"
-    news = options.fence and node.marks.verdict_changed(f"{verdict.reason} {verdict.status}")
-    if news or options.json:
+    last = None
+    if options.fence:
+        last = node.marks.verdict_changed(f"{verdict.reason} {verdict.status}")
+    if last or options.json:
         entry: dict[str, object] = {
             "reason": verdict.reason,
             "exit": verdict.status,
@@ -164,8 +177,8 @@ def _say(node: Node, options: Options, verdict: Verdict) -> None:
             "role": verdict.role,
             "vip": node.network.vip_here(),
         }
-        if news:
-            node.telling.announce(entry, verdict.problem)
+        if last:
+            _announce(node, entry, verdict, last)
         if options.json:
             import json
 
@@ -174,6 +187,16 @@ def _say(node: Node, options: Options, verdict: Verdict) -> None:
     tell(sentence)
     if options.verbose:
         tell(f"exit {verdict.status}, {verdict.role}, option file {node.config.path}")
+
+
+def _announce(node: Node, entry: dict[str, object], verdict: Verdict, last: LastVerdict) -> None:
+    """That the verdict is a new one, and that the last one is over."""
+    now = time()
+    severity = severity_of(verdict) if verdict.problem else ""
+    node.telling.announce(entry, severity, now - node.marks.verdict_age())
+    if last.reason not in ("", "OK", verdict.reason):
+        over = f"{last.reason} is over; now {entry['sentence']}"
+        node.telling.announce_end(last.reason, now - last.age, over)
 
 
 def _teller(options: Options) -> Callable[[str], None]:
@@ -215,6 +238,7 @@ def _unusable(options: Options, why: str, vip_is_here: Callable[[str], bool]) ->
     """Answer UNKNOWN without a usable option file: exit 0 if the VIP that it names is here, or one
     that it has named when it was last usable, else 30."""
     from kachecks.check.unusable import FENCING_IS_OFF, is_here
+    from kachecks.check.verdict import CANNOT_TELL
     from kachecks.config.unusable import tell
 
     path = options.defaults_file
@@ -225,7 +249,7 @@ def _unusable(options: Options, why: str, vip_is_here: Callable[[str], bool]) ->
     entry: dict[str, object] = {"reason": "UNKNOWN", "exit": status, "sentence": sentence}
     if options.fence and Files().is_news(note_of(path, UNUSABLE), sentence):
         log(sentence, problem=True)
-        tell(path, program, entry)
+        tell(path, program, CANNOT_TELL, entry)
     if options.json:
         import json
 

@@ -158,11 +158,30 @@ IF_BROKEN = Effect(
 )
 
 
+class Severity(NamedTuple):
+    """How bad a finding is for those who are paged: one of the words of monitoring below."""
+
+    holder: str
+    standby: str
+
+
+FINE, WARNING, CRITICAL, CANNOT_TELL = "ok", "warning", "critical", "unknown"
+"""The words of monitoring. Critical: nobody serves, or nobody may in a moment."""
+
+NO_SERVICE = Severity(CRITICAL, CRITICAL)
+SERVICE = Severity(
+    CRITICAL, WARNING
+)  # the service hangs on it; where it is a standby's, it goes on
+STANDBY = Severity(WARNING, WARNING)  # the service goes on, and there may be nobody to take over
+NOT_KNOWN = Severity(CANNOT_TELL, CANNOT_TELL)
+
+
 class Rule(NamedTuple):
     """A reason, its exit status, and what it means for the node that holds the VIP or stands by."""
 
     reason: str
     status: int
+    severity: Severity
     holder: Effect
     standby: Effect
     meaning: str
@@ -212,6 +231,14 @@ def judge(seen: Observation, config: Config) -> Verdict:
             return Verdict(rule.reason, rule.status, sentence, role)
         kept = kept or Verdict(rule.reason, 0, sentence, role)
     return kept or Verdict("OK", 0, _healthy(seen, config), role)
+
+
+def severity_of(verdict: Verdict) -> str:
+    """How bad it is, in a word of monitoring."""
+    for rule in RULES:
+        if rule.reason == verdict.reason:
+            return rule.severity.holder if verdict.role == "holder" else rule.severity.standby
+    return FINE
 
 
 def needs_peer(seen: Observation, config: Config) -> bool:
@@ -328,6 +355,7 @@ RULES = (
     Rule(
         "ISOLATED",
         15,
+        SERVICE,
         FAIL,
         FAIL,
         "neither the peer's host nor a witness has answered for isolation_timeout",
@@ -336,6 +364,7 @@ RULES = (
     Rule(
         "MYSQLD_DOWN",
         10,
+        SERVICE,
         FAIL,
         FAIL,
         "nobody listens: connection refused, or no socket (2002, 2003)",
@@ -344,6 +373,7 @@ RULES = (
     Rule(
         "MYSQLD_HUNG",
         11,
+        SERVICE,
         FAIL,
         FAIL,
         "no answer within hung_after (2013, 3024)",
@@ -352,6 +382,7 @@ RULES = (
     Rule(
         "GAVE_WAY",
         16,
+        SERVICE,
         FAIL,
         FAIL,
         "this node was superseded, or its promotion was refused; until it may return",
@@ -360,6 +391,7 @@ RULES = (
     Rule(
         "TWO_WRITERS",
         17,
+        NO_SERVICE,
         IF_OURS_TO_CLOSE,
         FAIL,
         "this node and the peer are both open",
@@ -368,6 +400,7 @@ RULES = (
     Rule(
         "WRITES_STALLED",
         12,
+        SERVICE,
         IF_PEER_IS_FIT,
         WHILE_VIP_IS_ELSEWHERE,
         "the same writer waits for disk space, commit or semi-sync, or a disk is mute, for 10 s",
@@ -376,6 +409,7 @@ RULES = (
     Rule(
         "DISK_FULL",
         13,
+        SERVICE,
         IF_PEER_IS_FIT,
         WHILE_VIP_IS_ELSEWHERE,
         "less than min_free is left for datadir, binary log or tmpdir",
@@ -384,6 +418,7 @@ RULES = (
     Rule(
         "FILESYSTEM_READ_ONLY",
         14,
+        SERVICE,
         IF_PEER_IS_FIT,
         WHILE_VIP_IS_ELSEWHERE,
         "the file system of datadir, binary log or tmpdir is mounted read-only",
@@ -392,6 +427,7 @@ RULES = (
     Rule(
         "UNABLE_TO_SERVE",
         19,
+        SERVICE,
         IF_PEER_IS_FIT,
         FAIL,
         "offline_mode, innodb_read_only, innodb_force_recovery, transaction_read_only, a member of"
@@ -401,6 +437,7 @@ RULES = (
     Rule(
         "MAINTENANCE",
         18,
+        STANDBY,
         KEEP,
         FAIL,
         "an operator keeps this node out of the election until a time (kachecks maintenance)",
@@ -409,6 +446,7 @@ RULES = (
     Rule(
         "WRITES_HELD_UP",
         28,
+        SERVICE,
         KEEP,
         FAIL,
         "every write has waited for 10 s for a lock that a connection holds, which is named",
@@ -417,6 +455,7 @@ RULES = (
     Rule(
         "WITHOUT_GTIDS",
         26,
+        STANDBY,
         KEEP,
         FAIL,
         "this server replicates by file and offset, so nobody can tell what it lacks",
@@ -425,6 +464,7 @@ RULES = (
     Rule(
         "APPLIER_STOPPED",
         20,
+        STANDBY,
         KEEP,
         IF_BROKEN,
         "what the peer writes is not applied here",
@@ -433,6 +473,7 @@ RULES = (
     Rule(
         "NOT_REPLICATING",
         21,
+        STANDBY,
         KEEP,
         Effect(True, "on_broken_replica", "open"),
         "no replication channel is configured, or it has a filter and leaves something out",
@@ -441,6 +482,7 @@ RULES = (
     Rule(
         "ERRANT_TRANSACTIONS",
         22,
+        STANDBY,
         KEEP,
         FAIL,
         "this standby has transactions of its own that the peer lacks",
@@ -449,6 +491,7 @@ RULES = (
     Rule(
         "RECEIVER_STOPPED",
         23,
+        STANDBY,
         KEEP,
         FAIL,
         "standby: not connected to a peer that is open; holder: it has given up, or is refused",
@@ -457,6 +500,7 @@ RULES = (
     Rule(
         "LAG",
         24,
+        STANDBY,
         KEEP,
         FAIL,
         "further behind than max_lag; standby: while the peer is open",
@@ -465,6 +509,7 @@ RULES = (
     Rule(
         "STALE",
         29,
+        STANDBY,
         KEEP,
         Effect(True, "on_stale_replica", "open"),
         "standby: the peer is away, and this one was behind it by more than max_lag when it served",
@@ -473,6 +518,7 @@ RULES = (
     Rule(
         "TOO_MANY_CONNECTIONS",
         25,
+        SERVICE,
         Effect(False, "too_many_connections", "fail"),
         FAIL,
         "alive, but no connection is left for this check (1040, 1203, 1226)",
@@ -481,6 +527,7 @@ RULES = (
     Rule(
         "NOT_OPEN",
         27,
+        NO_SERVICE,
         KEEP,
         KEEP,
         "the VIP is here, but this server has been closed for 5 s: nobody serves",
@@ -489,6 +536,7 @@ RULES = (
     Rule(
         "UNKNOWN",
         30,
+        NOT_KNOWN,
         KEEP,
         FAIL,
         "the check cannot tell: access denied, missing privilege, error; some VIPs missing; another"

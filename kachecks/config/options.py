@@ -174,7 +174,8 @@ KEYS = (
         "that a good check stays to notice the death of mysqld at once, at most until 0.85 s (with"
         " a witness 0.6 s) after its start; 0 turns it off"),
     Key(_K, "alert", PATH, None, "",
-        "a program run after each transition and on each new problem, with JSON on its stdin"),
+        "a program run after each transition, on each new problem and at its end, with JSON on its"
+        " stdin (docs/monitoring.md, docs/alert.schema.json)"),
     Key(_K, "run_dir", PATH, "/run/kachecks", "", "lock, permit and marks; gone after a reboot"),
     Key(_K, "state_dir", PATH, "/var/lib/kachecks", "",
         "the marks alone and maintenance, the audit log; outlives a reboot"),

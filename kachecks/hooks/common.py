@@ -85,10 +85,11 @@ def run_hook(
 
 def alert_of_unusable(path: str, sentence: str) -> None:
     """Start the alert program that this option file names, or has named when it was last usable."""
+    from kachecks.alert import CRITICAL
     from kachecks.config.unusable import tell
 
     program = Files().read(note_of(path, USABLE)).partition("\n")[2]
-    tell(path, program, {"reason": "UNKNOWN", "exit": UNUSABLE, "sentence": sentence})
+    tell(path, program, CRITICAL, {"reason": "UNKNOWN", "exit": UNUSABLE, "sentence": sentence})
 
 
 def _dry_run(

@@ -90,6 +90,18 @@ class Look(NamedTuple):
     known: Known = Known()
 
 
+class LastVerdict(NamedTuple):
+    """What people were last told of this node."""
+
+    text: str  # reason and exit status; "" nothing yet
+    age: float  # s since then, by the wall clock
+
+    @property
+    def reason(self) -> str:
+        """The first word."""
+        return self.text.partition(" ")[0]
+
+
 def number(text: str) -> float:
     """Raises ValueError, also for inf and nan, which no comparison would ever end."""
     value = float(text)
@@ -497,9 +509,14 @@ class Marks:
         else:
             self._remove(files.SIGNS)
 
-    def verdict_changed(self, verdict: str) -> bool:
-        """Remember this verdict of the check; True when the last one was different."""
-        return self._files.is_news(self._path(files.VERDICT), verdict)
+    def verdict_changed(self, verdict: str) -> LastVerdict | None:
+        """Remember this verdict of the check; the last one where that was different."""
+        path = self._path(files.VERDICT)
+        last = self._files.read(path)
+        if last == verdict:
+            return None
+        age = self._files.age(path)
+        return LastVerdict(last, age) if self._files.is_news(path, verdict) else None
 
     def last_verdict(self) -> str:
         """The last verdict remembered, "" when there is none."""

@@ -195,6 +195,30 @@ def test_the_alert_program_gets_the_record(tmp_path: Path, why: str) -> None:
     assert json.loads(awaited(got)) == {"transition": "promote", "why": why}
 
 
+def test_the_alert_program_gets_the_whole_record_or_is_not_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, daemon: Daemon
+) -> None:
+    """It never reads JSON that ends in the middle."""
+    write, room = os.write, [3, 5, 100_000]
+
+    def some(file: int, data: bytes) -> int:
+        if not room:
+            raise OSError(28, "No space left on device")
+        return write(file, data[: room.pop(0)])
+
+    got = tmp_path / "got"
+    program = alert_program(tmp_path, f"cat > {got}.new; mv {got}.new {got}")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", some)
+        report.alert(program, {"why": "disks"}, nobody_else)
+        assert json.loads(awaited(got)) == {"why": "disks"}
+        got.unlink()
+        room[:] = [3, 5]
+        report.alert(program, {"why": "disks"}, nobody_else)
+    assert "cannot be run: [Errno 28] No space left on device" in daemon.read()
+    assert not got.exists()
+
+
 def test_the_alert_program_may_print_what_it_gets(tmp_path: Path) -> None:
     got = tmp_path / "got"
     program = alert_program(tmp_path, f"cat > {got}.new; mv {got}.new {got}")

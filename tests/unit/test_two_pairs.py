@@ -296,5 +296,5 @@ def test_syslog_says_which_pair(pairs: Pairs, monkeypatch: pytest.MonkeyPatch) -
         node.telling.record(
             {"transition": "promote", "outcome": "opened", "why": "why"}, problem=False
         )
-        node.telling.announce({"sentence": "LAG: 40 s"}, problem=False)
+        node.telling.announce({"sentence": "LAG: 40 s"}, "", 0.0)
     assert len(set(syslog.lines)) == 4

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kachecks.command_line import operator_parser
-from kachecks.config.options import load
+from kachecks.config.options import Config, load
 
 if TYPE_CHECKING:
     from kachecks.commands.status.facts import Status
@@ -19,27 +19,49 @@ if TYPE_CHECKING:
 
     Seen = tuple[Status, Summary]
 
+FOR_WATCHING = ("text", "json")
+FOR_MONITORING = ("nagios", "prometheus")
+
 _EPILOG = """\
 Nothing is changed. This node is asked over its socket, the other one by [peer] of the option file,
 both at the same time; a node that cannot be reached costs a second. Run by root, it also asks
 keepalived for its state, and on the link who else answers for the VIP.
 
+For monitoring, keepalived is only looked for, as each answer is a line in its log; and what would
+be critical is looked at four times within about a second, as the VIP may be on its way.
+
 exit status:
-  0  one node serves, the other one is fit to take over, nothing is seen to be wrong
-  1  one node serves, and something is wrong
-  2  no node is seen to serve, or both are open
-  3  the option file or the command line cannot be used
+  0  one node serves, the other one is fit to take over, nothing is seen to be wrong;
+     nagios: OK; prometheus: the metrics were written, whatever they say
+  1  one node serves, and something is wrong; nagios: WARNING, the service goes on
+  2  no node is seen to serve, or both are open; nagios: CRITICAL, also where the active node cannot
+     take writes, or is about to lose the VIP
+  3  the option file or the command line cannot be used; nagios: UNKNOWN, also where the check of a
+     node cannot tell
 
 examples:
   kachecks status
   kachecks status --watch
-  kachecks status --json | jq .other.server.lacks.transactions"""
+  kachecks status --json | jq .other.server.lacks.transactions
+  kachecks status --format=nagios
+  kachecks status --format=prometheus > /var/lib/prometheus/node-exporter/kachecks.prom.new"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Look, show, return the exit status of what was seen (of the last look, with --watch)."""
-    options = parser().parse_args(argv)
-    config = load(options.defaults_file)
+    parsing = parser()
+    options = parsing.parse_args(argv)
+    if options.format in FOR_WATCHING:
+        return _show(options, load(options.defaults_file))
+    if options.watch is not None:
+        parsing.error(f"--watch goes with {' and '.join(FOR_WATCHING)}")
+    from kachecks.commands.status.monitor import tell
+
+    return tell(options.format, options.defaults_file)
+
+
+def _show(options: argparse.Namespace, config: Config) -> int:
+    """To people, or as JSON."""
     # The look needs the driver and psutil; --help and the manual do not.
     from kachecks.asking import Asking
     from kachecks.commands.status import terminal
@@ -59,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status, told
 
     def drawn(seen: Seen, window: Window, paint: terminal.Painter) -> list[str]:
-        if options.json:
+        if options.format == "json":
             return [json.dumps(as_json(*seen), indent=None if options.watch else 2)]
         return screen(*seen, window, paint)
 
@@ -82,14 +104,28 @@ def parser() -> argparse.ArgumentParser:
         " verdict of the check, the last transitions.",
         _EPILOG,
     )
-    parsing.add_argument("--json", action="store_true", help="for programs; keys in docs/status.md")
+    chosen = parsing.add_mutually_exclusive_group()
+    chosen.add_argument(
+        "--format",
+        choices=FOR_WATCHING + FOR_MONITORING,
+        default="text",
+        help="text for people (default), json for programs, nagios (Monitoring Plugins) or"
+        " prometheus for monitoring",
+    )
+    chosen.add_argument(
+        "--json",
+        dest="format",
+        action="store_const",
+        const="json",
+        help="the same as --format=json; keys in docs/status.md",
+    )
     parsing.add_argument(
         "--watch",
         metavar="SECONDS",
         nargs="?",
         type=_seconds,
         const=1.0,
-        help="draw it again every so many seconds (default 1), until Ctrl-C",
+        help="text and json: draw it again every so many seconds (default 1), until Ctrl-C",
     )
     return parsing
 

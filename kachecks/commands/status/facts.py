@@ -82,3 +82,6 @@ class Status(NamedTuple):
     marks_said: str  # why they are not known
     transitions: tuple[Transition, ...] | None  # of this node, the latest first
     transitions_said: str  # why they are not known
+    disks_said: str  # why the verdict of this node knows nothing of mysqld's disks; "" it does
+    check_seconds: float | None  # what the rules of the check took; None: not ended yet
+    look_seconds: float  # what the whole look took

@@ -46,7 +46,7 @@ def summary(status: Status) -> Summary:
         if node.vip is None:
             sentence = f"{node.name} is open; whether it has the VIP cannot be seen"
             return Summary(DEGRADED, "DEGRADED", sentence, problems)
-        fit = _why_unfit(other)
+        fit = why_unfit(other)
         # Its disks, its marks and its maintenance are seen on that node alone.
         known = "is fit" if other is here else "looks fit from here"
         stands_by = f"{other.name} {fit or f'stands by and {known}'}"
@@ -57,16 +57,28 @@ def summary(status: Status) -> Summary:
     return Summary(NOT_SERVING, "NOT SERVING", _why_nobody(here, there), problems)
 
 
+_ROLES = {
+    (True, True): "active",
+    (True, False): "open without the VIP",
+    (True, None): "open",
+    (False, True): "holder, closed",
+    (False, False): "standby",
+    (False, None): "closed",
+    (None, True): "holder, not answering",
+    (None, False): "not answering",
+    (None, None): "unknown",
+}
+"""By: it is open, it has the VIP."""
+
+_PROMOTING = "holder, being promoted"
+
+ROLES = (*_ROLES.values(), _PROMOTING)
+
+
 def role(node: NodeSeen) -> str:
     """The role of the node in the pair, in the words of the manual; "unknown" if it is not
     known."""
-    if node.vip and node.promoting:
-        return "holder, being promoted"
-    if node.open is None:
-        return {True: "holder, not answering", False: "not answering", None: "unknown"}[node.vip]
-    if node.open:
-        return {True: "active", False: "open without the VIP", None: "open"}[node.vip]
-    return {True: "holder, closed", False: "standby", None: "closed"}[node.vip]
+    return _PROMOTING if node.vip and node.promoting else _ROLES[node.open, node.vip]
 
 
 def judged(
@@ -112,7 +124,7 @@ def _first(problems: tuple[str, ...]) -> str:
     return f"; {problems[0]}{more}"
 
 
-def _why_unfit(node: NodeSeen) -> str:
+def why_unfit(node: NodeSeen) -> str:
     """Why it could not take over, "" if it could."""
     if node.server is None and node.verdict is None:
         return "cannot be reached"

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from typing import NoReturn
 
 from kachecks.keepalived import ask_state
-from kachecks.keepalived.process import Keepalived, KeepalivedError, find
+from kachecks.keepalived.process import Keepalived, KeepalivedError, NotFound, find
 from kachecks.keepalived.vrrp_state import Vrrp
 from kachecks.network import interfaces
 from kachecks.node import Node
@@ -18,6 +19,18 @@ from kachecks.node import Node
 SETTLES = 3.0
 """Seconds after a change for which it is asked at each look: keepalived acts on a check when that
 has ended, on two of them (``rise``) where it was in FAULT."""
+
+
+def must_run() -> NoReturn:
+    """In place of a question, for monitoring: by the clock, each time by a new process.
+
+    Raises:
+        NotFound: no keepalived is running.
+        KeepalivedError: one is, and is not asked; or what was found is not certainly ours.
+    """
+    if find() is None:
+        raise NotFound("no keepalived is running here")
+    raise KeepalivedError("not asked, as each answer is a line in keepalived's log")
 
 
 class KeepalivedState:

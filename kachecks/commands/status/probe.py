@@ -19,12 +19,13 @@ from kachecks.commands.status.facts import (
     Status,
 )
 from kachecks.commands.status.judgement import judged
-from kachecks.commands.status.keepalived_state import KeepalivedState
-from kachecks.commands.status.servers import compared, reach
+from kachecks.commands.status.keepalived_state import KeepalivedState, must_run
+from kachecks.commands.status.servers import STATEMENT, Reached, compared, reach
 from kachecks.config.options import Config
 from kachecks.keepalived.process import KeepalivedError, NotFound
 from kachecks.keepalived.vrrp_state import Vrrp
 from kachecks.mysql.errors import ABSENT, CLOSED, OPEN, UNKNOWN, word_for
+from kachecks.mysql.probe import probe_identity
 from kachecks.mysql.session import NoAnswer, Session, SessionError, Unreachable
 from kachecks.network import interfaces
 from kachecks.node import Node, Outside, Servers
@@ -51,12 +52,15 @@ LONGEST_ADVERT = 1.2
 
 
 class HurriedServers(Servers):
-    """Servers for somebody at a terminal, who does not want to wait for a peer as long as the check
-    does."""
+    """Servers for somebody who does not want to wait as long as the check does."""
 
     def connect_peer(self, timeout: float) -> Session:
         """Connect as ever, but within PEER_CONNECT seconds. Raises SessionError."""
         return super().connect_peer(min(timeout, PEER_CONNECT))
+
+    def connect_vip(self, timeout: float) -> Session:
+        """The same for whoever has the VIP. Raises SessionError."""
+        return super().connect_vip(min(timeout, PEER_CONNECT))
 
 
 def _word_for(trouble: Exception | None) -> str:
@@ -75,29 +79,26 @@ def hurried_node(config: Config) -> Node:
 class Looking:
     """Looks at the pair again and again. A question that hangs is not asked a second time."""
 
-    def __init__(self, node: Node, asking: Asking) -> None:
+    def __init__(self, node: Node, asking: Asking, for_monitoring: bool = False) -> None:
+        """Args: ``for_monitoring``: this is one look of many, each by a process of its own. It
+        asks keepalived nothing, and does not wait for adverts."""
         self._node = node
         self._asking = asking
-        self._keepalived = KeepalivedState(node)
+        self._for_monitoring = for_monitoring
+        self._ask_keepalived = must_run if for_monitoring else KeepalivedState(node).ask
         self._history = History(node.config.state_dir, node.config.name)
 
     def look(self) -> Status:
         """One look, about a second. Raises OSError: the kernel's tables cannot be read."""
         node, config = self._node, self._node.config
-        ask = self._asking.ask
+        begun = time.monotonic()
         # This forks a child, which is best done before any thread exists.
         transitions, transitions_said = self._transitions()
-        ask("here", lambda: reach(node.servers.connect_local(LOOK)))
-        ask("there", lambda: reach(node.servers.connect_peer(PEER_CONNECT)))
-        ask("holder", node.network.holder_elsewhere)
-        ask("on link", node.network.peer_on_link)
-        ask("adverts", node.network.hears_peer)
-        ask("no vrrp", node.network.peer_has_no_vrrp)
-        ask("vrrp", self._keepalived.ask)
-        ask("verdict", lambda: run_check(node, act=False))
+        self._ask_all()
         reached_here, trouble_here = self._answer("here", LOOK)
         reached_there, trouble_there = self._answer("there", LOOK)
         own = interfaces.own_address(config.peer)
+        disks_said = _disks_said(node, reached_here)
         try:
             here_now = compared(reached_here, reached_there, config.peer)
             there_now = compared(reached_there, reached_here, own)
@@ -106,7 +107,7 @@ class Looking:
                 if each is not None:
                     each.session.close()
         patience = LOOK if here_now is None or there_now is None else VERDICT
-        here = self._here(here_now, trouble_here, own, patience)
+        here, check_seconds = self._here(here_now, trouble_here, own, patience)
         there = self._there(there_now, trouble_there, here)
         marks, marks_said = marks_seen(node)
         return Status(
@@ -119,18 +120,33 @@ class Looking:
             marks_said=marks_said,
             transitions=transitions,
             transitions_said=transitions_said,
+            disks_said=disks_said,
+            check_seconds=check_seconds,
+            look_seconds=time.monotonic() - begun,
         )
+
+    def _ask_all(self) -> None:
+        node, ask = self._node, self._asking.ask
+        ask("here", lambda: reach(node.servers.connect_local(LOOK)))
+        ask("there", lambda: reach(node.servers.connect_peer(PEER_CONNECT)))
+        ask("holder", node.network.holder_elsewhere)
+        ask("on link", node.network.peer_on_link)
+        ask("adverts", node.network.hears_peer)
+        ask("no vrrp", node.network.peer_has_no_vrrp)
+        ask("vrrp", self._ask_keepalived)
+        ask("verdict", lambda: _timed_check(node))
 
     # --- the two nodes ---
 
     def _here(
         self, server: ServerSeen | None, trouble: Exception | None, address: str, patience: float
-    ) -> NodeSeen:
+    ) -> tuple[NodeSeen, float | None]:
+        """This node, and the seconds that its check has taken."""
         node = self._node
         vip = node.network.vip_here()
         vrrp, vrrp_state, vrrp_said = self._vrrp()
-        verdict, verdict_said = self._verdict(patience)
-        return NodeSeen(
+        verdict, seconds, verdict_said = self._verdict(patience)
+        seen = NodeSeen(
             name=os.uname().nodename,
             address=address,
             vip=vip,
@@ -144,13 +160,14 @@ class Looking:
             verdict=verdict,
             verdict_said=verdict_said,
         )
+        return seen, seconds
 
     def _there(
         self, server: ServerSeen | None, trouble: Exception | None, here: NodeSeen
     ) -> NodeSeen:
         config = self._node.config
-        vip, vip_said = self._vip_elsewhere(here.address, reached=server is not None)
-        state, said = self._adverts(wait=not here.vip)
+        vip, vip_said = self._vip_elsewhere(here.address, server)
+        state, said = self._adverts(wait=not (here.vip or self._for_monitoring))
         other = {True: OPEN, False: CLOSED, None: ABSENT}[here.open]
         verdict, verdict_said = None, "nothing answers at its address"
         if not isinstance(trouble, Unreachable):
@@ -188,30 +205,49 @@ class Looking:
             return None, "", _said(error)
         return vrrp, vrrp.state, "told by keepalived"
 
-    def _verdict(self, patience: float) -> tuple[Verdict | None, str]:
-        verdict, error = self._answer("verdict", patience)
+    def _verdict(self, patience: float) -> tuple[Verdict | None, float | None, str]:
+        """It, the seconds that it took, and how it is known, or why it is not."""
+        answer, error = self._answer("verdict", patience)
         if error is None:
-            return verdict, "by the rules of check_mysql, just now"
+            return *answer, "by the rules of check_mysql, just now"
         if not isinstance(error, NoAnswer):
-            return None, f"the check cannot look: {_said(error)}"
+            return None, None, f"the check cannot look: {_said(error)}"
         last = self._node.marks.last_verdict()
         said = f"the check needs longer than {patience:g} s"
-        return None, f"{said}; keepalived's last one said {last}" if last else said
+        return None, None, f"{said}; keepalived's last one said {last}" if last else said
 
     # --- the network ---
 
-    def _vip_elsewhere(self, own: str, reached: bool) -> tuple[bool | None, str]:
-        """Whether another host has the VIP, which only the link can tell, not SQL."""
+    def _vip_elsewhere(self, own: str, server: ServerSeen | None) -> tuple[bool | None, str]:
+        """Whether another host has the VIP, which only the link can tell for certain."""
         mac, error = self._answer("holder", LOOK)
+        if isinstance(error, PermissionError):
+            return self._server_at_vip(server)
         if error is not None:
-            return None, _said(error, "only root may ask the link")
+            return None, _said(error)
         if mac:
             return True, f"{mac} answers for it on the link"
         if not self._node.config.interface and not own:
             return None, "no route to the peer, so no link to ask on"
-        if reached and not self._answer("on link", LOOK)[0]:
+        if server is not None and not self._answer("on link", LOOK)[0]:
             return None, "nothing answers on the link, not even the peer for its own address"
         return False, "no other host answers for it on the link"
+
+    def _server_at_vip(self, server: ServerSeen | None) -> tuple[bool | None, str]:
+        """Whether it is the other node's server that clients get there: what SQL can tell to an
+        account that may not ask the link."""
+        vip, only = self._node.config.vips[0], "only root may ask the link"
+        self._asking.ask("at VIP", lambda: _who_answers(self._node.servers.connect_vip(LOOK)))
+        identity, error = self._answer("at VIP", LOOK)
+        if isinstance(error, Unreachable):
+            return False, f"nothing answers at {vip} ({only})"
+        if error is not None:
+            return None, f"{only}, and MySQL does not tell at {vip}: {_said(error)}"
+        if server is None:
+            return None, only
+        if identity == server.facts.identity:
+            return True, f"its server answers at {vip}"
+        return False, f"another server answers at {vip}"
 
     def _adverts(self, wait: bool) -> tuple[str, str]:
         """MASTER if the other node's adverts are heard. Its other states cannot be told from
@@ -242,6 +278,38 @@ class Looking:
             return self._history.last_transitions(), ""
         except NoHistory as error:
             return None, str(error)
+
+
+def _timed_check(node: Node) -> tuple[Verdict, float]:
+    """The verdict, and the seconds that it took. Raises what the check raises."""
+    begun = time.monotonic()
+    verdict = run_check(node, act=False)
+    return verdict, time.monotonic() - begun
+
+
+def _who_answers(session: Session) -> str:
+    """The identity of this session's server; the session is closed. Raises SessionError."""
+    try:
+        return probe_identity(session, STATEMENT).identity
+    finally:
+        session.close()
+
+
+def _disks_said(node: Node, reached: Reached | None) -> str:
+    """Why the check sees nothing of the disks of a server that has answered. It looks at them as
+    mysqld sees them."""
+    if reached is None:
+        return ""
+    process = node.servers.process_of(reached.session)
+    if process is None or not process.known:
+        return "which process mysqld is cannot be told"
+    try:
+        os.readlink(f"/proc/{process.pid}/root")
+    except PermissionError:
+        return "only root may look at them as mysqld sees them"
+    except OSError as error:
+        return f"they cannot be looked at as mysqld sees them: {error.strerror}"
+    return ""
 
 
 def _said(error: Exception | None, not_permitted: str = "") -> str:

@@ -67,9 +67,10 @@ class _Lookers:
         """While they alone look, and nothing else runs here."""
         node = self._node
         assert self._status.poll() is None, "status --watch has ended"
-        before, told = _left(node), node.syslog()
+        before, told = left_in_run_directory(node), node.syslog()
         time.sleep(_ALONE)
-        assert _left(node) == before, f"left by a look: {_left(node)}, before {before}"
+        left = left_in_run_directory(node)
+        assert left == before, f"left by a look: {left}, before {before}"
         assert node.syslog() == told, node.syslog()[len(told) :]
         unreaped = _zombies(node)
         time.sleep(1.5)  # more than a look: the next one has reaped them
@@ -86,7 +87,7 @@ def _zombies(node: Node) -> set[str]:
     return set(found.splitlines())
 
 
-def _left(node: Node) -> dict[str, tuple[int, str]]:
+def left_in_run_directory(node: Node) -> dict[str, tuple[int, str]]:
     """What lies in the run directory."""
     return {
         file.name: (file.stat().st_mtime_ns, file.read_text())

@@ -29,7 +29,5 @@ def received(node: Node) -> list[dict[str, Any]]:
 
 
 def told(node: Node, text: str) -> bool:
-    """Whether one of them has `text` in its sentence or its reason."""
-    return any(
-        text in str(record.get("sentence", record.get("why", ""))) for record in received(node)
-    )
+    """Whether one of them has `text` in its sentence."""
+    return any(text in record["sentence"] for record in received(node))

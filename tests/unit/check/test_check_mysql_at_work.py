@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,7 @@ from kachecks.state.files import Files
 from kachecks.state.marks import Marks
 from kachecks.state.signs import Sign
 from tests.unit.doubles import fake_server
+from tests.unit.doubles.alerts import must_be_as_promised
 from tests.unit.doubles.check_process import BUSY, ROOT, Node, mysqld, needs_root, server
 from tests.unit.doubles.fake_server import listening
 
@@ -144,13 +146,27 @@ def test_alert_on_each_new_problem(node: Node) -> None:
     node.options(alert=program)
     for _ in range(3):
         assert node.check("--fence")[0] == 10
+    (begun,) = told_so_far(told, 1)
+    must_be_as_promised(begun)
+    assert begun["reason"] == "MYSQLD_DOWN"
+    assert (begun["exit"], begun["role"], begun["pair"]) == (10, "standby", "main")
+    assert (begun["kind"], begun["severity"], begun["resolved"]) == ("problem", "warning", False)
+    with listening(node.socket, server()):
+        for _ in range(3):
+            assert node.check("--fence")[0] == 0
+    _, over = told_so_far(told, 2)
+    must_be_as_promised(over)
+    assert (over["id"], over["since"], over["resolved"]) == (begun["id"], begun["since"], True)
+    assert over["sentence"].startswith("MYSQLD_DOWN is over; now OK: ")
+
+
+def told_so_far(file: Path, number: int) -> list[dict[str, Any]]:
+    """The alerts, once there are so many."""
     end = time.monotonic() + BUSY
-    while not (told.exists() and told.read_text().endswith("}\n")) and time.monotonic() < end:
+    while not (file.exists() and file.read_text().count("}\n") >= number):
+        assert time.monotonic() < end
         time.sleep(0.01)
-    (line,) = told.read_text().splitlines()
-    record = json.loads(line)
-    assert record["reason"] == "MYSQLD_DOWN"
-    assert (record["exit"], record["role"], record["name"]) == (10, "standby", "main")
+    return [json.loads(line) for line in file.read_text().splitlines()]
 
 
 # A server process --------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from kachecks.check import program
 from kachecks.check.unusable import is_here
 from kachecks.config.unusable import alert_program
 from kachecks.state import files
+from tests.unit.doubles.alerts import as_told, must_be_as_promised
 from tests.unit.doubles.check_process import BUSY, HAS_OWN_RUN, Node, mysqld, needs_root
 
 PATIENCE = 5.0
@@ -49,9 +50,53 @@ def test_alerts_once_and_says_that_fencing_is_off(tmp_path: Path, logged: list[s
     while not (told.exists() and told.read_text().endswith("}\n")) and time.monotonic() < end:
         time.sleep(0.01)
     (line,) = told.read_text().splitlines()
-    assert [json.loads(line)["sentence"]] == logged
+    begun = json.loads(line)
+    must_be_as_promised(begun)
+    assert [begun["sentence"]] == logged
     assert "unknown key max_lagg" in line
     assert "fencing is off" in line
+    assert (begun["severity"], begun["path"], begun["pair"]) == ("unknown", path, None)
+
+
+def test_tells_once_that_it_can_be_used_again(
+    tmp_path: Path, logged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[dict[str, object]] = []
+    monkeypatch.setattr("kachecks.config.unusable.alert", lambda _, record, __: told.append(record))
+    monkeypatch.setattr(program, "check", lambda *_: 0)
+    good = "[kachecks]\nvip = 10.0.0.100\npeer = 10.0.0.2\nalert = /bin/page\n"
+    path = option_file(tmp_path, f"{good}max_lagg = 3\n")
+    assert run(path) == 0
+    option_file(tmp_path, good)
+    assert [run(path), run(path)] == [0, 0]
+    begun, over = map(as_told, told)
+    assert (over["id"], over["resolved"], over["path"]) == (begun["id"], True, path)
+    assert len(logged) == 1
+    option_file(tmp_path, f"{good}max_lagg = 4\n")
+    assert run(path) == 0
+    assert len(told) == 3
+
+
+def test_an_end_that_cannot_be_noted_or_told_changes_no_verdict(
+    tmp_path: Path, logged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def tell(path: str, *_: object) -> None:
+        told.append(path)
+        raise ImportError("the package is being upgraded")
+
+    monkeypatch.setattr("kachecks.config.unusable.tell_of_end", tell)
+    monkeypatch.setattr(program, "check", lambda *_: 7)
+    good = "[kachecks]\nvip = 10.0.0.100\npeer = 10.0.0.2\nalert = /bin/true\n"
+    path = option_file(tmp_path, f"{good}max_lagg = 3\n")
+    assert run(path) == 0
+    option_file(tmp_path, good)
+    with monkeypatch.context() as read_only:
+        read_only.setattr(files.Files, "forget", lambda *_: None)
+        assert (run(path), told) == (7, [])
+    assert (run(path), told) == (7, [path])
+    assert len(logged) == 1
 
 
 @pytest.mark.parametrize(("second", "told"), [(60.5, True), (90.0, False)])

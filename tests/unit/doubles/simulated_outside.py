@@ -17,6 +17,7 @@ from kachecks.mysql.stopping import Sessions
 from kachecks.mysqld_process import Process
 from kachecks.network import link
 from kachecks.state import files
+from tests.unit.doubles import alerts
 from tests.unit.doubles.changing import Changing
 from tests.unit.doubles.simulated_server import ONE_MILLISECOND, Server, Session
 
@@ -407,8 +408,12 @@ class Voice(node.Voice):
 
     problem = False  # the last line was about one
 
+    def __init__(self) -> None:
+        self.alerts: list[dict[str, Any]] = []
+
     def log(self, text: str, problem: bool) -> None:
         self.problem = problem
 
     def alert(self, program: str, record: dict[str, object]) -> None:
-        """No program is started."""
+        """No program is started, but what it would be told must be what the manual promises."""
+        self.alerts.append(alerts.as_told(record))

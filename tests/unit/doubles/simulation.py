@@ -252,7 +252,7 @@ def standby(version: str = MYSQL, **options: str) -> World:
 
 def config(**options: str) -> Config:
     """The option file of node B."""
-    options = {"vip": "10.0.0.100", **options}
+    options = {"vip": "10.0.0.100", "alert": "/bin/page", **options}
     text = "[kachecks]\npeer = 10.0.0.1\n"
     lines = "".join(f"{key} = {value}\n" for key, value in options.items())
     return parse(f"{text}{lines}[client]\nsocket = /s.sock\n", "k.cnf")

@@ -68,5 +68,6 @@ OPENED = Transition(
 )  # fmt: skip
 STATUS = Status(
     time=NOW, pair="main", vips=("10.0.0.100",), here=ACTIVE, there=STANDBY, marks=MARKS,
-    marks_said="", transitions=(OPENED,), transitions_said="",
+    marks_said="", transitions=(OPENED,), transitions_said="", disks_said="", check_seconds=0.0123,
+    look_seconds=0.1567,
 )  # fmt: skip

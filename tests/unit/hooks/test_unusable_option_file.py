@@ -12,6 +12,7 @@ from kachecks.hooks import common, notify_backup, notify_down, notify_master
 from kachecks.hooks.common import UNUSABLE
 from kachecks.state import files
 from kachecks.state.files import USABLE, Files, note_of
+from tests.unit.doubles.alerts import must_be_as_promised
 
 HOOKS: dict[str, Callable[[list[str]], int]] = {
     "notify_master": notify_master.main,
@@ -30,7 +31,9 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str
     told: list[tuple[str, str]] = []
 
     def page(program: str, record: dict[str, Any], _: object) -> None:
+        must_be_as_promised(record)
         assert record["path"].startswith(str(tmp_path))
+        assert record["severity"] == "critical"
         assert (record["reason"], record["exit"]) == ("UNKNOWN", UNUSABLE)
         told.append((program, record["sentence"]))
 

@@ -50,6 +50,8 @@ def split_at_equals(word: str) -> list[str]:
         ("kachecks doctor --explain state_b", ["STATE_BACKUP"]),
         ("kachecks doctor --explain --js", ["--json"]),
         ("kachecks status --watch --js", ["--json"]),
+        ("kachecks status --format=", ["text", "json", "nagios", "prometheus"]),
+        ("kachecks status --format=na", ["nagios"]),
         ("kachecks elect one", ["one.conf"]),
         ("kachecks elect one.conf t", ["two words.conf"]),
         ("kachecks elect one.conf --addr", ["--address-a", "--address-b"]),

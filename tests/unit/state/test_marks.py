@@ -445,6 +445,6 @@ def test_an_unusable_run_directory(unusable: TimedMarks, monkeypatch: pytest.Mon
     assert unusable.last_look() is None
     for now, news in ((6000.0, True), (6001.0, False), (6060.0, True)):  # unremembered
         monkeypatch.setattr(time, "time", lambda now=now: now)
-        assert unusable.verdict_changed("OK 0") is news
+        assert bool(unusable.verdict_changed("OK 0")) is news
         assert unusable.trouble_changed("why") is news
         assert unusable.refusal_changed("why") is news

@@ -21,6 +21,8 @@ from tests.unit.doubles.simulation import OPEN, World
 
 MYSQLD = Process(4711, 1000)
 
+OPENED: dict[str, object] = {"transition": "promote", "outcome": "opened", "why": "peer closed"}
+
 WRITES: list[tuple[str, Callable[[Node], object]]] = [
     ("mark_open", lambda node: node.marks.mark_open(MYSQLD)),
     ("remember_server", lambda node: node.marks.remember_server(MYSQLD, True)),
@@ -30,7 +32,7 @@ WRITES: list[tuple[str, Callable[[Node], object]]] = [
     ("withdraw_permit", lambda node: node.marks.withdraw_permit()),
     ("mark_leaving", lambda node: node.marks.mark_leaving()),
     ("refusal_changed", lambda node: node.marks.refusal_changed("why")),
-    ("record", lambda node: node.telling.record({"outcome": "opened"}, problem=True)),
+    ("record", lambda node: node.telling.record(OPENED, problem=True)),
     ("try_lock", lambda node: node.lock.try_to_take("promote")),
     ("unlock", lambda node: node.lock.release()),
 ]

@@ -214,12 +214,80 @@ def test_who_is_not_root_is_told_what_cannot_be_seen(
     (tmp_path / "run" / "main.permit").unlink()
     (tmp_path / "run").rmdir()
     status = seen(world)
-    assert (status.there.vip, status.there.vip_said) == (None, "only root may ask the link")
+    assert (status.there.vip, status.there.vip_said) == (True, "its server answers at 10.0.0.100")
     assert status.there.vrrp_said == "only root may listen"
     assert status.here.vrrp_said == "only root may do it"
     assert status.marks is None
     assert status.marks_said.endswith("run cannot be read: No such file or directory")
-    assert summary(status).status == 1  # whether A has the VIP is not known
+    assert summary(status).status == 0
+
+
+@pytest.mark.parametrize(
+    ("trouble", "vip", "said"),
+    [
+        (None, True, "its server answers at 10.0.0.100"),
+        (SILENT, False, "nothing answers at 10.0.0.100 (only root may ask the link)"),
+        (REFUSED, None, "only root may ask the link, and MySQL does not tell at 10.0.0.100: "),
+        (MUTE, None, "only root may ask the link, and MySQL does not tell at 10.0.0.100: "),
+    ],
+)
+def test_who_may_not_ask_the_link_asks_who_answers_at_the_vip(
+    tmp_path: Path, trouble: Any, vip: bool | None, said: str
+) -> None:
+    denied = PermissionError(1, "Operation not permitted")
+    world = standby(tmp_path).but(network__errors={"holder?": denied})
+    if trouble is not None:
+        world = world.but(servers__connect_vip=failing(trouble))
+    there = seen(world).there
+    assert (there.vip, there.vip_said[: len(said)]) == (vip, said)
+
+
+def test_the_holder_that_may_not_ask_the_link_finds_itself_at_the_vip(tmp_path: Path) -> None:
+    denied = PermissionError(1, "Operation not permitted")
+    world = standby(tmp_path).but(network__errors={"holder?": denied})
+    world = world.but(servers__connect_vip=world.servers.connect_local)
+    there = seen(world).there
+    assert (there.vip, there.vip_said) == (False, "another server answers at 10.0.0.100")
+
+
+def test_for_monitoring_keepalived_is_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keepalived_probe, "ask_keepalived", failing(AssertionError("asked")))
+    monkeypatch.setattr(keepalived_state, "find", lambda: object())
+    status = Looking(standby(tmp_path).node, AtOnce(), for_monitoring=True).look()
+    assert (status.here.vrrp, status.here.vrrp_state) == (None, "")
+    assert status.here.vrrp_said == "not asked, as each answer is a line in keepalived's log"
+    assert summary(status).status == 0
+
+
+def test_what_a_look_takes_is_told(tmp_path: Path) -> None:
+    status = seen(standby(tmp_path))
+    assert status.check_seconds is not None
+    assert 0 <= status.check_seconds <= status.look_seconds
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (
+            PermissionError(13, "Permission denied"),
+            "only root may look at them as mysqld sees them",
+        ),
+        (FileNotFoundError(2, "gone"), "they cannot be looked at as mysqld sees them: gone"),
+    ],
+)
+def test_disks_that_the_check_may_not_see(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: OSError, said: str
+) -> None:
+    world = standby(tmp_path)
+    monkeypatch.setattr("os.readlink", failing(trouble))
+    assert seen(world).disks_said == said
+
+
+def test_disks_of_a_process_that_is_not_known(tmp_path: Path) -> None:
+    world = standby(tmp_path).but(servers__process_known=False)
+    assert seen(world).disks_said == "which process mysqld is cannot be told"
 
 
 def test_no_keepalived_here_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
