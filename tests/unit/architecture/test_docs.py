@@ -3,6 +3,7 @@ who searches for a reason or an exit status finds it."""
 
 from __future__ import annotations
 
+import ast
 import re
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from kachecks.check.verdict import RULES
-from tests.unit.architecture.sources import ROOT
+from kachecks.commands.doctor.tables import RULES as RULES_OF_DOCTOR
+from tests.unit.architecture.sources import HOLE, ROOT, modules
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 FOR_STRANGERS = ("applications", "faq", "networks", "troubleshooting")
@@ -22,13 +24,17 @@ def prose(page: Path) -> str:
     return "\n".join(line for line in text.splitlines() if not line.startswith("    "))
 
 
+def slug(heading: str) -> str:
+    words = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).lower()
+    return re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+
+
 @cache
 def anchors(page: Path) -> frozenset[str]:
     """Of its headings, as GitHub makes them."""
     found: list[str] = []
     for heading in re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE):
-        words = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).lower()
-        name = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+        name = slug(heading)
         found.append(name if name not in found else f"{name}-{found.count(name)}")
     return frozenset(found)
 
@@ -73,12 +79,52 @@ def test_a_page_begins_with_its_contents(name: str) -> None:
     listed = set(re.findall(r"\]\(#([^)]+)\)", top))
     sections = re.findall(r"^## (.+)$", prose(page), re.MULTILINE)
     assert len(sections) > 5
-    missing = [
-        each
-        for each in sections
-        if re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") not in listed
-    ]
+    missing = [each for each in sections if slug(each) not in listed]
     assert not missing
+
+
+def said_by_the_code() -> str:
+    """Every text in the package, with a hole for each value: what pages are held against."""
+    texts: list[str] = []
+    for module in modules().values():
+        for node in ast.walk(module):
+            if isinstance(node, ast.JoinedStr):
+                texts.append("".join(_part(each) for each in node.values))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+    return "\n".join(texts)
+
+
+def _part(part: ast.expr) -> str:
+    return str(part.value) if isinstance(part, ast.Constant) else HOLE
+
+
+def test_sentences_are_those_of_the_code() -> None:
+    """Who searches for the words that were printed finds the row."""
+    text = (ROOT / "docs/troubleshooting.md").read_text()
+    tables = text.split("| in the sentence | cause | cure |\n|---|---|---|\n")[1:]
+    assert len(tables) == 2
+    cells = [
+        row.split(" | ")[0] for each in tables for row in each.partition("\n\n")[0].splitlines()
+    ]
+    phrases = {phrase for cell in cells for phrase in re.findall(r"`([^`]+)`", cell)}
+    assert len(phrases) > 10
+    said = said_by_the_code()
+    assert not {phrase for phrase in phrases if phrase not in said}
+
+
+@pytest.mark.parametrize("name", ["networks", "troubleshooting"])
+def test_rules_of_doctor_are_there(name: str) -> None:
+    text = prose(ROOT / f"docs/{name}.md")
+    named = {
+        rule
+        for listed in re.findall(
+            r"doctor`?(?: on both nodes)?[^`|.]{0,40}?:? ((?:`[A-Z_]+`(?:, )?)+)", text
+        )
+        for rule in re.findall(r"[A-Z_]+", listed)
+    }
+    assert named
+    assert named <= {rule.name for rule in RULES_OF_DOCTOR}
 
 
 def test_every_exit_status_is_explained() -> None:
