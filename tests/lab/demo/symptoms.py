@@ -162,7 +162,7 @@ def upgrade(pair: Pair) -> None:
     for standby, active in (pair.b, pair.a), (pair.a, pair.b):
         shell(standby, "kachecks maintenance on --for 1h --reason 'new mysqld'")
         standby.stop_mysqld()
-        print(f"    # {standby.name}: mysqld stopped, upgraded, started\n")
+        print(f"    # {standby.name}: mysqld stopped, and started again in place of an upgrade\n")
         standby.start_mysqld()
         shell(standby, "kachecks maintenance off")
         pair.wait_until(lambda node=standby: is_fit(node), 20, "it to be fit")  # type: ignore[misc]
