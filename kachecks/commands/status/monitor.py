@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from kachecks.bounded import Asking
+from kachecks.asking import Asking
 from kachecks.check.verdict import CANNOT_TELL, CRITICAL
 from kachecks.commands.status import nagios, prometheus, terminal
 from kachecks.commands.status.judgement import Summary, summary

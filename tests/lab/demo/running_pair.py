@@ -1,0 +1,89 @@
+"""kachecks for a pair that is at work with keepalived alone, in the order of docs/faq.md.
+
+    python -m tests.lab.demo.running_pair [--flavour mysql]
+
+prints the steps, and how long the client that writes all the while could not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from tests.lab.demo.symptoms import shell
+from tests.lab.observing.observer import Observer
+from tests.lab.observing.verify import rows_of
+from tests.lab.pairs import files
+from tests.lab.pairs.commands import is_fit
+from tests.lab.pairs.node import Node
+from tests.lab.pairs.pair import INTERFACE, VIP, Pair
+from tests.lab.pairs.suite import SUITES, Suite
+from tests.lab.records import evidence
+from tests.lab.servers.flavour import Flavour
+from tests.lab.servers.flavours import ALL_FLAVOURS
+
+WORDS: Mapping[str, object] = {
+    "NODE_INTERFACE": INTERFACE,
+    "VIP_ADDRESS": VIP,
+    "VIP_PREFIX": 24,
+}
+
+
+def with_keepalived_alone() -> Suite:
+    """Programs, grants and option files are there; keepalived has neither check nor hooks."""
+    alone = SUITES["none"]().keepalived_conf
+    return replace(SUITES["kachecks"](), keepalived_conf=alone, opens=False)
+
+
+def play(flavour: Flavour) -> None:
+    """Step by step, while a client writes."""
+    with Pair(flavour, with_keepalived_alone()) as pair:
+        pair.open(pair.a)
+        with Observer.of(pair) as observer:
+            observer.wait_for_write(pair.a.name)
+            mark = observer.mark("kachecks comes", fault=True)
+            for node in pair.nodes:
+                shell(node, "check_mysql")
+            _exchange_keepalived(pair, pair.b, pair.a)
+            pair.wait_until(lambda: pair.is_open(pair.a) and pair.a.has_vip(VIP), 20, "A to serve")
+            observer.wait_for_write(pair.a.name)
+            pair.b.start_keepalived()
+            pair.b.wait_standby()
+            print("    # b: keepalived started\n")
+            time.sleep(2)
+            pair.wait_until(lambda: is_fit(pair.b), 10, "B to be fit")
+            shell(pair.b, "kachecks status")
+            observer.stop_writing()
+            record = observer.record()
+            outage = evidence.outage_of(record, mark)
+            lost = evidence.lost(record.writes, rows_of(pair.a) or [])
+        print(
+            f"    # without writes: {outage.seconds:.1f} s; acknowledged writes lost: {len(lost)}"
+        )
+
+
+def _exchange_keepalived(pair: Pair, *nodes: Node) -> None:
+    """Stop it on both, the standby first, and start it with the new files on the last one."""
+    for node in nodes:
+        node.stop_keepalived()
+        conf = SUITES["kachecks"]().keepalived_conf[pair.nodes.index(node)]
+        files.keepalived_conf(node, conf, WORDS)
+        print(f"    # {node.name}: keepalived stopped, its new keepalived.conf in place\n")
+    nodes[-1].start_keepalived()
+    print(f"    # {nodes[-1].name}: keepalived started\n")
+
+
+def main() -> int:
+    """Play it on one server family."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.lab.demo.running_pair", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument("--flavour", choices=list(ALL_FLAVOURS), default="mysql")
+    play(ALL_FLAVOURS[parser.parse_args().flavour])
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
