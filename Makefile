@@ -71,7 +71,7 @@ lab-ready: $(VENV)/installed
 	@$(IN_VENV)/python -m tests.lab.prepare
 
 # The package is installed as a user would install it, not run from the checkout.
-$(VENV)/installed: $(VENV)/dependencies $(shell find kachecks manual -name "*.py" -o -path "*/programs/*") setup.cfg
+$(VENV)/installed: $(VENV)/dependencies $(shell find kachecks manual keepalived-snippets -name "*.py" -o -path "*/programs/*" -o -path "keepalived-snippets/*") setup.cfg
 	rm -rf build
 	$(IN_VENV)/pip install --quiet --no-deps --no-build-isolation --force-reinstall .
 	rm -rf build

@@ -11,6 +11,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from kachecks.commands.setup.snippets import filled
 from tests.lab.hosts.network import PREFIX
 from tests.lab.pairs import datadir, snippets
 from tests.lab.pairs.node import Node
@@ -152,7 +153,7 @@ class SecondPair:
         node.write(OPTION_FILE, text, mode=0o600)
         conf = node.path("/etc/keepalived/keepalived.conf").read_text()
         added = second_blocks((SNIPPETS / f"keepalived.conf.node{server.number}").read_text())
-        text = snippets.fill_text(conf + added, words)
+        text = filled(conf + added, words)
         node.write("/etc/keepalived/keepalived.conf", text)
 
 
