@@ -14,9 +14,16 @@ GRANTS = "/etc/kachecks/grants.sql"
 KEEPALIVED_CONF = "/etc/keepalived/keepalived.conf"
 DROP_IN = "/etc/systemd/system/keepalived.service.d/kachecks.conf"
 TMPFILES = "/etc/tmpfiles.d/kachecks.conf"
+LOGROTATE = "/etc/logrotate.d/kachecks"
 
 _GRANTS = {"mariadb": "grants.mariadb.sql", "mysql": "grants.mysql8.sql"}
-MADE = tuple(os.path.dirname(path) for path in (DEFAULT_PATH, DROP_IN, TMPFILES))
+PACKAGED = {
+    TMPFILES: "/usr/lib/tmpfiles.d/kachecks.conf",
+    DROP_IN: "/usr/lib/systemd/system/keepalived.service.d/kachecks.conf",
+}
+"""Where a .deb or .rpm has put the same; a file of that name in /etc would hide it for ever."""
+
+MADE = tuple(os.path.dirname(path) for path in (DEFAULT_PATH, DROP_IN, TMPFILES, LOGROTATE))
 """Directories that are made where they lack. The others come with keepalived and the server."""
 
 _READABLE, _SECRET = 0o644, 0o600
@@ -37,6 +44,7 @@ def files(answers: Answers, passwords: Passwords) -> list[NewFile]:
     grants = filled(snippet(_GRANTS[answers.server]), words)
     return [
         NewFile(TMPFILES, snippet("kachecks.tmpfiles.conf"), _READABLE),
+        NewFile(LOGROTATE, snippet("kachecks.logrotate"), _READABLE),
         NewFile(DEFAULT_PATH, _option_file(answers, words), _SECRET),
         NewFile(GRANTS, grants, _SECRET),
         NewFile(answers.places.my_cnf[answers.server], my_cnf, _READABLE),

@@ -7,7 +7,7 @@ import stat
 from collections.abc import Sequence
 from contextlib import suppress
 
-from kachecks.commands.setup.files import NewFile
+from kachecks.commands.setup.files import PACKAGED, NewFile
 from kachecks.commands.setup.snippets import SetupError
 from kachecks.config.file_format import exposed
 
@@ -55,7 +55,7 @@ def _is_there(wanted: NewFile, root: str) -> bool:
     try:
         text, mode = _read(path)
     except FileNotFoundError:
-        return False
+        return not root and _is_packaged(wanted)
     except OSError as error:
         raise SetupError(f"{path} cannot be read: {error.strerror}") from None
     if text != wanted.text:
@@ -64,6 +64,12 @@ def _is_there(wanted: NewFile, root: str) -> bool:
     if not wanted.mode & 0o077 and mode & 0o077:
         raise SetupError(f"{path} holds a password and others may read it: chmod 600 {path}")
     return True
+
+
+def _is_packaged(wanted: NewFile) -> bool:
+    with suppress(KeyError, OSError):
+        return _read(PACKAGED[wanted.path])[0] == wanted.text
+    return False
 
 
 def _read(path: str) -> tuple[str, int]:

@@ -33,7 +33,7 @@ def test_for_review(tmp_path: Path, capsys: Capture) -> None:
     assert directory.stat().st_mode & 0o777 == 0o700
     written = [each for each in directory.rglob("*") if each.is_file()]
     assert sorted(re.findall("written: (.*)", said)) == sorted(map(str, written))
-    assert len(written) == 6
+    assert len(written) == 7
     assert "next: look at them" in said
     config = load(f"{directory}{DEFAULT_PATH}")
     for secret in (config.local.password, config.remote.password):
@@ -150,7 +150,7 @@ def this_host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> OnThisHost:
 
 @pytest.mark.usefixtures("this_host")
 def test_in_place(tmp_path: Path, capsys: Capture) -> None:
-    for written in (6, 0):
+    for written in (7, 0):
         assert main([*COMMAND, "--install"]) == 0
         said = capsys.readouterr().out
         assert said.count("written: ") == written

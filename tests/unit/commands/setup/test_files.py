@@ -98,4 +98,5 @@ def test_only_directories_of_ours_are_made() -> None:
         "/etc/kachecks",
         "/etc/systemd/system/keepalived.service.d",
         "/etc/tmpfiles.d",
+        "/etc/logrotate.d",
     )

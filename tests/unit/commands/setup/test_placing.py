@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kachecks.commands.setup import placing
 from kachecks.commands.setup.files import NewFile
 from kachecks.commands.setup.placing import Different, make_directory, place
 from kachecks.commands.setup.snippets import SetupError
@@ -43,6 +44,18 @@ def test_where_one_differs_none_is_written(tmp_path: Path, text: str, line: int)
         place(wanted, str(tmp_path))
     assert everything(tmp_path) == ["b/secret"]
     assert (tmp_path / "b/secret").read_text() == text
+
+
+@pytest.mark.parametrize("packaged", ["one\ntwo\n", "older\n", None])
+def test_what_a_package_has_put_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packaged: str | None
+) -> None:
+    wanted = NewFile(f"{tmp_path}/etc/open", "one\ntwo\n", 0o644)
+    monkeypatch.setattr(placing, "PACKAGED", {wanted.path: f"{tmp_path}/packaged"})
+    if packaged:
+        (tmp_path / "packaged").write_text(packaged)
+    missing = [] if packaged == wanted.text else [wanted.path]
+    assert place([wanted]) == missing
 
 
 def test_a_secret_that_others_may_read(tmp_path: Path) -> None:
