@@ -15,7 +15,7 @@ from kachecks.commands.setup.snippets import filled
 from tests.lab.hosts.network import PREFIX
 from tests.lab.pairs import datadir, snippets
 from tests.lab.pairs.node import Node
-from tests.lab.pairs.pair import INTERFACE, Pair
+from tests.lab.pairs.pair import INTERFACE, WITNESS, Pair
 from tests.lab.pairs.snippets import SNIPPETS
 from tests.lab.servers import sql
 from tests.lab.servers.accounts import KACHECKS_PASSWORDS
@@ -140,6 +140,7 @@ class SecondPair:
             "NODE2_ADDRESS": self.b.node.address,
             "NODE_ADDRESS": server.node.address,
             "PEER_ADDRESS": self._peer_address(server),
+            "WITNESS_ADDRESS": WITNESS,  # in a line that is a comment
             **KACHECKS_PASSWORDS,
             "SERVER_NUMBER": server.number,
         }
