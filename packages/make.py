@@ -48,9 +48,11 @@ def main(wheel: Path, made: Path) -> None:
 
 def _environment(wheel: Path, work: Path) -> Path:
     """A virtual environment with the wheel and what it needs."""
-    if Path(sys._base_executable).parent != Path("/usr/bin"):  # type: ignore[attr-defined]
-        sys.exit(f"packages are made with the system's Python, not {sys._base_executable}:"  # type: ignore[attr-defined]
-                 " make clean, then make packages PYTHON=/usr/bin/python3")  # fmt: skip
+    if sys.base_prefix != "/usr":
+        sys.exit(
+            f"packages are made with the system's Python, not the one in {sys.base_prefix}:"
+            " make clean, then make packages PYTHON=/usr/bin/python3"
+        )
     place = work / "environment"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", place], check=True)
     pip = [sys.executable, "-m", "pip", "--quiet", "--python", place / "bin/python3"]
