@@ -147,7 +147,7 @@ def _settle(root: Path) -> None:
             runs = path.is_dir() or (path.stat().st_mode & 0o100 and ".so" not in path.name)
             path.chmod(0o755 if runs else 0o644)
     compiled = compileall.compile_dir(
-        root / "opt", quiet=1, stripdir=root, prependdir="/", force=True
+        root / "opt", quiet=1, stripdir=str(root), prependdir="/", force=True
     )
     if not compiled:
         sys.exit("some modules could not be compiled")
