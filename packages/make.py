@@ -128,7 +128,7 @@ def _changelog(version: str) -> bytes:
 
 
 def _date() -> str:
-    shown = ["git", "-C", HERE, "log", "-1", "--format=%cD"]
+    shown = ["git", "-C", str(HERE), "log", "-1", "--format=%cD"]
     return subprocess.run(shown, check=True, capture_output=True, text=True).stdout.strip()
 
 
@@ -160,11 +160,9 @@ def _nfpm(kind: str, made: Path, target: Path, version: str) -> None:
         "KACHECKS_ARCH": ARCHITECTURES[platform.machine()],
         "KACHECKS_PYTHON": PYTHON,
     }
-    nfpm = Path(sys.executable).with_name("nfpm")
-    command = [nfpm, "package", "--config", HERE / "nfpm.yaml", "--packager", kind]
-    subprocess.run(
-        [*command, "--target", target], cwd=made, env={**os.environ, **variables}, check=True
-    )
+    nfpm = [str(Path(sys.executable).with_name("nfpm")), "package"]
+    options = ["--config", str(HERE / "nfpm.yaml"), "--packager", kind, "--target", str(target)]
+    subprocess.run([*nfpm, *options], cwd=made, env={**os.environ, **variables}, check=True)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,16 @@ DOCUMENTS = {"README.md", "CHANGELOG.md", "SECURITY.md", "docs/failures.md", "do
 INSTALL = {"deb": "dpkg -i", "rpm": "rpm -U --oldpackage --nodeps"}
 REMOVE = {"deb": "dpkg -r kachecks", "rpm": "rpm -e kachecks"}
 LOGROTATE = "/etc/logrotate.d/kachecks"
+INSTALLED = (
+    LOGROTATE,
+    "/usr/lib/systemd/system/keepalived.service.d/kachecks.conf",
+    "/usr/lib/tmpfiles.d/kachecks.conf",
+    "/usr/share/bash-completion/completions/kachecks",
+    "/usr/share/doc/kachecks/docs/status.md",
+    "/usr/share/doc/kachecks/keepalived-snippets/kachecks.cnf",
+    "/usr/share/man/man5/kachecks.cnf.5.gz",
+    "/usr/share/man/man8/kachecks-setup.8.gz",
+)
 
 CHECK = "/opt/kachecks/bin/check_mysql"
 MYSQLD_DOWN = 10
@@ -153,9 +163,8 @@ def test_what_is_installed(machine: Machine) -> None:
     assert machine.run(f"{CHECK} --explain").stdout
     modules = "find /opt/kachecks/versions -newer /opt/kachecks/current -type f"
     assert machine.run(modules).stdout == ""  # nothing was compiled anew
-    machine.run("man --path kachecks-setup kachecks.cnf")
-    machine.run("systemd-tmpfiles --cat-config | grep /run/kachecks")
-    machine.run("[ -s /usr/share/doc/kachecks/keepalived-snippets/kachecks.cnf ]")
+    for path in INSTALLED:
+        assert machine.holds(path)
 
 
 def test_configuration_is_kept(machine: Machine) -> None:

@@ -19,7 +19,7 @@ PEERS = "/etc/keepalived/peer.conf"
 pair = shared_pair(FLAVOURS, "kachecks", {"witness": WITNESS})
 
 
-def set_up(node: Node) -> str:
+def set_up(node: Node, *more: str, directory: str = REVIEW) -> str:
     """On the node that it is for, so number and interface are found out. What was said."""
     server = "mariadb" if node.flavour.options_snippet == "my.cnf.mariadb" else "mysql"
     status, said = run(
@@ -33,7 +33,8 @@ def set_up(node: Node) -> str:
         f"--witness={WITNESS}",
         "--distribution=debian",
         f"--passwords-from={OPTIONS}",
-        f"--to={REVIEW}",
+        f"--to={directory}",
+        *more,
     )
     assert status == 0, said
     return said
@@ -71,3 +72,11 @@ def test_the_grants_are_those_of_both_nodes(pair: Pair) -> None:
     one, two = (written(node, "/etc/kachecks/grants.sql") for node in pair.nodes)
     assert one == two
     assert all(f"kachecks@'{address}'" in one for address in ADDRESSES)
+
+
+def test_keepalived_takes_it_without_multicast_too(pair: Pair) -> None:
+    set_up(pair.a, "--unicast", "--router-id=7", directory="/run/unicast")
+    conf = f"/run/unicast{KEEPALIVED}"
+    tried = pair.a.run(["keepalived", "-t", "-f", conf])
+    assert tried.stderr == ""
+    assert f"unicast_src_ip {ADDRESSES[0]}" in pair.a.path(conf).read_text()
