@@ -55,8 +55,8 @@ def _environment(wheel: Path, work: Path) -> Path:
         )
     place = work / "environment"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", place], check=True)
-    pip = [sys.executable, "-m", "pip", "--quiet", "--python", place / "bin/python3"]
-    subprocess.run([*pip, "install", "--no-compile", wheel], check=True)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--python", str(place / "bin/python3")]
+    subprocess.run([*pip, "install", "--no-compile", str(wheel)], check=True)
     return place
 
 
