@@ -38,7 +38,11 @@ def after_install(answers: Answers) -> list[str]:
     """The files are in place on this node."""
     client = _CLIENT[answers.server]
     lines = [
-        "nothing was restarted. Next on this node:",
+        *wrap(
+            "nothing was restarted. Where the server has a binary log already, first write its name"
+            f" as log_bin into {answers.places.my_cnf[answers.server]}, which says why"
+        ),
+        "next on this node:",
         f"  systemctl restart {answers.unit}    # from now on it boots read-only",
         "  systemd-tmpfiles --create kachecks.conf",
         "once, on the node that takes writes first:",
