@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from kachecks.commands.setup.answers import QUESTIONS, Answers, Question, checked
@@ -25,8 +26,9 @@ def complete(given: Mapping[str, Any]) -> Answers:
     lacking = [one for one in QUESTIONS if one.name not in known]
     for question in lacking:
         guess = default(question.name, known)
-        if guess is not None:
-            known[question.name] = checked(question.kind, guess)
+        with suppress(ValueError):  # an interface of a strange name is left to a person
+            if guess is not None:
+                known[question.name] = checked(question.kind, guess)
     needed = [one for one in lacking if one.name not in known]
     if needed and not sys.stdin.isatty():
         names = ", ".join(one.option for one in needed)

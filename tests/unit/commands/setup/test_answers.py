@@ -75,6 +75,12 @@ def test_for_another_host_nothing_is_guessed(node: int | None) -> None:
         complete(given)
 
 
+def test_an_interface_of_a_strange_name_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking.interfaces, "towards", lambda _peer: "eth#0")
+    with pytest.raises(SetupError, match="^--interface not given"):
+        complete(NEEDED)
+
+
 def test_a_person_is_asked_for_all_that_was_not_given(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
