@@ -77,7 +77,7 @@ def test_for_another_host_nothing_is_guessed(node: int | None) -> None:
 
 def test_an_interface_of_a_strange_name_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking.interfaces, "towards", lambda _peer: "eth#0")
-    with pytest.raises(SetupError, match="^--interface not given"):
+    with pytest.raises(SetupError, match=r"^--interface not given"):
         complete(NEEDED)
 
 
