@@ -12,11 +12,11 @@ from tests.lab.pairs.pair import VIP, Pair
 
 
 class Cuts(NamedTuple):
-    """How many clients lost their connection, and when: seconds of CLOCK_MONOTONIC."""
+    """How many clients lost their connection, and how."""
 
-    cut: int
-    first: float | None
-    last: float | None
+    cut: int  # the server has closed it
+    told: int  # by an error, at the next statement
+    hanging: int  # that statement is not answered
 
 
 class Crowd:
@@ -42,7 +42,7 @@ class Crowd:
         return self
 
     def leave(self) -> Cuts:
-        """Disconnect who is left; who was cut until now."""
+        """Each that is left uses its connection, and disconnects."""
         assert self._process is not None
         told, _ = self._process.communicate(timeout=30)
         return Cuts(**json.loads(told))

@@ -85,7 +85,9 @@ def notes(runs: Runs) -> list[str]:
         "worst of the runs.",
     ]
     if any("recipe" not in by_suite for by_suite in runs.values()):
-        said.append("The recipe has no switchover (its users stop keepalived), and no witness.")
+        said.append(
+            "The recipe has no switchover (its users stop keepalived), no witness, no VRRPv3."
+        )
     if doubtful:
         said.append(f"{doubtful} runs prove nothing of two writers: the machine was too busy.")
     return said
@@ -132,6 +134,7 @@ def measured(
     suites: Sequence[str],
     times: int,
     pictures: Path | None,
+    cpu: float,
 ) -> Runs:
     """Play them all, ours and the recipe's in turn; a picture of each fault."""
     runs: Runs = {}
@@ -139,7 +142,7 @@ def measured(
         stories: dict[str, list[Story]] = {suite: [] for suite in suites if plays(suite, fault)}
         for number in range(times_of(fault, times)):
             for suite, found in stories.items():
-                found.append(play(flavour, suite, fault))
+                found.append(play(flavour, suite, fault, cpu))
                 outage = found[-1].run.outage
                 command.progress([f"{flavour.name} {fault} {suite} {number + 1}: {outage:.2f} s"])
         runs[fault] = {suite: [each.run for each in found] for suite, found in stories.items()}
@@ -166,13 +169,18 @@ def main(argv: list[str] | None = None) -> int:
         help="runs of SIGKILL and of a switchover; a quarter of the others (default 20)",
     )
     parsing.add_argument("--pictures", type=Path, metavar="DIR", help="draw the typical runs there")
+    parsing.add_argument(
+        "--cpu", type=float, default=0.0, metavar="SHARE", help="of one CPU that each node has"
+    )
     options = parsing.parse_args(argv)
     if options.pictures:
         options.pictures.mkdir(parents=True, exist_ok=True)
 
     def one(flavour: Flavour) -> tuple[str, dict[str, Any]]:
-        runs = measured(flavour, options.faults, options.suites, options.times, options.pictures)
-        told = table(rows(f"{flavour.name} {flavour.version}", runs))
+        given = (options.faults, options.suites, options.times, options.pictures, options.cpu)
+        runs = measured(flavour, *given)
+        busy = f", {options.cpu:g} of a CPU each" if options.cpu else ""
+        told = table(rows(f"{flavour.name} {flavour.version}{busy}", runs))
         return "\n".join([told, *notes(runs)]), {"failovers": results(runs)}
 
     return command.run("failover", options, one)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
 from tests.lab.error import LabError
 from tests.lab.faults import catalogue
 from tests.lab.faults.catalogue import Fault
+from tests.lab.faults.starving import starving
 from tests.lab.observing.observer import watched
 from tests.lab.observing.verify import rows_by_node, rows_of
 from tests.lab.pairs.pair import WITNESS, Pair
@@ -32,10 +34,12 @@ _TAKEOVER, _SETTLED, _CAUGHT_UP = 30.0, 10.0, 10.0
 _DRAWN = 5.5
 """Seconds after the fault that the client goes on at least, for the picture's sake."""
 _ATTEMPTS = 3
+_AT_WORK = 3.0
+"""Seconds with little CPU before the fault; the client goes on writing."""
 
 SWITCHOVER = "switchover"
-VRRP3 = "poweroff-vrrp3"
-OURS_ALONE = frozenset({SWITCHOVER, VRRP3})
+VRRP3, VRRP3_WITNESS = "poweroff-vrrp3", "poweroff-vrrp3-witness"
+OURS_ALONE = frozenset({SWITCHOVER, VRRP3, VRRP3_WITNESS})
 
 
 def _switch_over(pair: Pair) -> None:
@@ -48,12 +52,13 @@ FAULTS: dict[str, Fault] = {
         for name in ("kill", "sigstop", "poweroff", "stop", "keepalived-stop")
     },
     SWITCHOVER: Fault("kachecks switchover on A", _switch_over, "A stands by", lambda _pair: None),
-    VRRP3: replace(catalogue.FAULTS["poweroff"], text="power-off of A, VRRPv3, witness"),
+    VRRP3: replace(catalogue.FAULTS["poweroff"], text="power-off of A, VRRPv3"),
+    VRRP3_WITNESS: replace(catalogue.FAULTS["poweroff"], text="power-off of A, VRRPv3, witness"),
 }
 
 
 def plays(suite: str, fault: str) -> bool:
-    """The recipe has no switchover (who uses it stops keepalived), and no witness."""
+    """The recipe has no switchover (who uses it stops keepalived), no witness, and no VRRPv3."""
     return fault not in OURS_ALONE or suite == "kachecks"
 
 
@@ -86,29 +91,48 @@ class Story(NamedTuple):
     transitions: list[Transition]
 
 
-def play(flavour: Flavour, suite: str, fault: str) -> Story:
-    """Once; again where the machine was too busy to watch it. Raises LabError: no pair at all."""
+def play(flavour: Flavour, suite: str, fault: str, cpu: float = 0.0) -> Story:
+    """Once; again where the machine was too busy to watch it.
+
+    Args:
+        cpu: the share of one that each node has; 0: all that there is.
+
+    Raises LabError: no pair at all.
+    """
     for _ in range(_ATTEMPTS - 1):
-        story = _play(flavour, suite, fault)
+        story = _play(flavour, suite, fault, cpu)
         if story.run.proven:
             return story
-    return _play(flavour, suite, fault)
+    return _play(flavour, suite, fault, cpu)
 
 
 def _pair(flavour: Flavour, suite: str, fault: str) -> Pair:
-    if fault == VRRP3:
-        return Pair(flavour, vrrp3(SUITES_BY_NAME[suite]()), {"witness": WITNESS, **VRRP3_OPTIONS})
+    if fault in (VRRP3, VRRP3_WITNESS):
+        witness = {"witness": WITNESS} if fault == VRRP3_WITNESS else {}
+        return Pair(flavour, vrrp3(SUITES_BY_NAME[suite]()), {**witness, **VRRP3_OPTIONS})
     return Pair(flavour, suite, server_options=SERVER_OPTIONS[suite])
 
 
-def _play(flavour: Flavour, suite: str, name: str) -> Story:
+@contextlib.contextmanager
+def _narrow(pair: Pair, cpu: float) -> Iterator[None]:
+    """Both nodes have this share of a CPU, and are at work with it."""
+    with contextlib.ExitStack() as until:
+        for node in pair.nodes if cpu else ():
+            until.enter_context(starving(node, cpu=cpu))
+        if cpu:
+            time.sleep(_AT_WORK)
+        yield
+
+
+def _play(flavour: Flavour, suite: str, name: str, cpu: float) -> Story:
     fault = FAULTS[name]
     with _pair(flavour, suite, name) as pair:
         with watched(pair, _STEADY) as observer:
-            mark = observer.mark(fault.text, fault=True)
-            fault.play(pair)
-            with contextlib.suppress(LabError):
-                observer.wait_for_write(pair.b.name, after=mark.time, timeout=_TAKEOVER)
+            with _narrow(pair, cpu):
+                mark = observer.mark(fault.text, fault=True)
+                fault.play(pair)
+                with contextlib.suppress(LabError):
+                    observer.wait_for_write(pair.b.name, after=mark.time, timeout=_TAKEOVER)
             time.sleep(_STEADY)
             writes = observer.record().writes  # before the rows: what is acknowledged is in them
             had = rows_of(pair.b)

@@ -3,7 +3,9 @@
     python -m benchmarks.idlers --host 10.0.0.100 --count 5000
 
 Prints "ready" when all are connected. At the end of its standard input, or when all have been cut,
-it prints a JSON object: how many were cut, and when the first and the last (CLOCK_MONOTONIC).
+each that is left sends a statement, as a pool does that lends out a connection; then it prints a
+JSON object: how many were cut, how many were told by an error at that statement, and how many wait
+for an answer in vain.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ from tests.lab.servers.wire import Connection
 
 _SPARE_FILES = 64
 _LOGIN = 10.0  # s
+_PING = b"\x01\0\0\0\x0e"
+ANSWER = 2.0
+"""Seconds; a host that does not know the connection resets it in less than a millisecond."""
 
 
 class Idler(Connection):
@@ -29,6 +34,11 @@ class Idler(Connection):
     def fileno(self) -> int:
         """For epoll."""
         return self._socket.fileno()
+
+    def ask(self) -> None:
+        """Send a statement, and do not wait. Raises OSError."""
+        self._socket.setblocking(False)
+        self._socket.send(_PING)
 
 
 def connect(host: str, count: int) -> list[Idler]:
@@ -43,23 +53,42 @@ def connect(host: str, count: int) -> list[Idler]:
     ]
 
 
-def wait(idlers: list[Idler]) -> list[float]:
-    """When each was cut, as far as they were before standard input ended."""
+def wait(idlers: list[Idler]) -> list[Idler]:
+    """Those that have not been cut when standard input ends."""
     watch = select.epoll()
-    for idler in idlers:
-        watch.register(idler.fileno(), select.EPOLLIN | select.EPOLLRDHUP)
+    left = {idler.fileno(): idler for idler in idlers}
+    for descriptor in left:
+        watch.register(descriptor, select.EPOLLIN | select.EPOLLRDHUP)
     try:
         watch.register(sys.stdin.fileno(), select.EPOLLIN)
     except PermissionError:  # a file, which never makes anybody wait
-        return []
-    cuts: list[float] = []
-    while len(cuts) < len(idlers):
+        return idlers
+    while left:
         for descriptor, _ in watch.poll():
             if descriptor == sys.stdin.fileno():
-                return cuts
+                return list(left.values())
             watch.unregister(descriptor)
-            cuts.append(time.monotonic())
-    return cuts
+            del left[descriptor]
+    return []
+
+
+def use(idlers: list[Idler]) -> int:
+    """Send a statement on each; how many have got neither answer nor error in ANSWER seconds."""
+    watch = select.epoll()
+    waiting = 0
+    for idler in idlers:
+        try:
+            idler.ask()
+        except OSError:
+            continue  # told before
+        watch.register(idler.fileno(), select.EPOLLIN | select.EPOLLRDHUP)
+        waiting += 1
+    until = time.monotonic() + ANSWER
+    while waiting and (left := until - time.monotonic()) > 0:
+        for descriptor, _ in watch.poll(left):
+            watch.unregister(descriptor)
+            waiting -= 1
+    return waiting
 
 
 def main() -> int:
@@ -75,12 +104,10 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, max(needed, most)))
     idlers = connect(options.host, options.count)
     print("ready", flush=True)
-    cuts = wait(idlers)
-    print(
-        json.dumps(
-            {"cut": len(cuts), "first": min(cuts, default=None), "last": max(cuts, default=None)}
-        )
-    )
+    left = wait(idlers)
+    hanging = use(left)
+    cut = len(idlers) - len(left)
+    print(json.dumps({"cut": cut, "told": len(left) - hanging, "hanging": hanging}))
     return 0
 
 

@@ -56,7 +56,7 @@ def connections(flavour: Flavour, suite: str, count: int) -> Point:
             outage = _fail(pair, observer, "notify_down")
             time.sleep(_STEADY)
             cuts = crowd.leave()
-        return _point(outage(), count - cuts.cut, pair.a, "demote", "close")
+        return _point(outage(), cuts.hanging, pair.a, "demote", "close")
 
 
 def relay_log(flavour: Flavour, suite: str, count: int) -> Point:
@@ -98,7 +98,7 @@ GROWTHS = {
         "Demotion by notify_down: client connections to cut",
         "connections",
         "close",
-        "not cut",
+        "hanging",
         (10, 100, 1000, 5000),
         connections,
     ),

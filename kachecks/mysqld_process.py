@@ -84,8 +84,8 @@ def start_of(pid: str, proc: str = "/proc") -> float:
 
 def _stat(pid: str, proc: str) -> tuple[str, str, int, int]:
     """Name, state, threads, start time (clock ticks since boot): proc(5), /proc/PID/stat."""
-    with open(f"{proc}/{pid}/stat", encoding="utf-8", errors="replace") as file:
-        text = file.read()
+    with open(f"{proc}/{pid}/stat", "rb", buffering=0) as file:
+        text = file.readall().decode("utf-8", "replace")
     fields = text[text.rindex(")") + 2 :].split()
     return text[text.index("(") + 1 : text.rindex(")")], fields[0], int(fields[17]), int(fields[19])
 

@@ -7,10 +7,11 @@ parts that touch the world (Outside); marks, lock and telling stay the real ones
 from __future__ import annotations
 
 import os
+import stat
 import time
 
 from kachecks import mysqld_process, report
-from kachecks.bounded import Clock, GivenUp, let_go, within
+from kachecks.bounded import Clock, GivenUp, within
 from kachecks.config.file_format import exposed
 from kachecks.config.options import SOCKETS, Config
 from kachecks.mysql.errors import DriverError, NoAnswer, Refused, SessionError
@@ -68,6 +69,8 @@ class Servers:
             note = Files().read(path_of(self._config.run_dir, self._config.name, MYSQLD))
             known = "".join(note.split("\n")[1:2])
             sockets = (known,) if known else SOCKETS
+        if all(map(_cannot_hang, sockets)):
+            return self._connect_by_socket(sockets, timeout)
         try:  # the disk that the socket is on may hang
             session: Session = within(timeout + MORE, self._connect_by_socket, sockets, timeout)
         except GivenUp:
@@ -178,6 +181,12 @@ class Servers:
 
         stopping.end_sending(process)
 
+    def end_sessions_through_vip(self, process: Process) -> None:
+        """Cut whoever has come to that mysqld through a VIP, which has left. Raises OSError."""
+        from kachecks.mysql import sockets
+
+        sockets.end_connections_to(process, self._config.vips)
+
     def kill(self, process: Process) -> bool:
         """SIGKILL to that very process; False when it was gone already."""
         return mysqld_process.kill(process)
@@ -206,6 +215,28 @@ class Servers:
         found = disks.look_at(root, directories, binlog, self._config.min_free)
         self._hanging = found.mute
         return found
+
+
+RUN = "/run"
+"""A tmpfs (systemd), on which we have our own files, too."""
+
+
+def _cannot_hang(path: str) -> bool:
+    """Whether a look at this path waits for no disk: it lies below RUN, and neither a link nor a
+    mount on the way leads elsewhere. Then a session needs no thread to be given up in, since all
+    else that it waits for is a socket, with a deadline."""
+    if not path.startswith(f"{RUN}/"):
+        return False
+    try:
+        here, device = RUN, os.lstat(RUN).st_dev
+        for name in path[len(RUN) + 1 :].split("/"):
+            here = f"{here}/{name}"
+            info = os.lstat(here)
+            if stat.S_ISLNK(info.st_mode) or info.st_dev != device or name == "..":
+                return False
+    except OSError:  # whoever connects says what is wrong
+        return False
+    return True
 
 
 def _who_may_listen(socket: str) -> tuple[int, str]:
@@ -282,6 +313,8 @@ class Keepalived:
         the check. Raises OSError.
         """
         import sys
+
+        from kachecks.children import let_go
 
         module = "kachecks.hooks.notify_master"
         command = [sys.executable, "-m", module, f"--defaults-file={self._config.path}"]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import sys
-from errno import EPROTOTYPE
 
 from kachecks.lean import shown, suppress
 
@@ -54,6 +53,8 @@ def log(text: str, problem: bool = False) -> None:
     try:
         _send(SOCK_DGRAM, line)
     except OSError as error:
+        from errno import EPROTOTYPE
+
         if error.errno == EPROTOTYPE:  # a stream: some syslog-ng, where a NUL ends a line
             with suppress(OSError):
                 _send(SOCK_STREAM, line + b"\0")
@@ -138,7 +139,7 @@ def alert(program: str, record: dict[str, object], exposed: Callable[[str], str]
     """
     import json
 
-    from kachecks.bounded import let_go
+    from kachecks.children import let_go
 
     def cannot(error: BaseException) -> None:
         log(f"alert program {program} cannot be run: {error}", problem=True)

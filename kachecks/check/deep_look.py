@@ -6,11 +6,11 @@ It is taken every peer_check seconds, and at each check while something is wrong
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 from kachecks.bounded import Budget
 from kachecks.check import held_up, lateness, stalled
 from kachecks.check.verdict import Findings
+from kachecks.lean import suppress
 from kachecks.mysql import ability, pair, positions, queries
 from kachecks.mysql.disks import Disks
 from kachecks.mysql.errors import (
@@ -41,7 +41,6 @@ from kachecks.mysql.session import Session, ask
 from kachecks.node import Node
 from kachecks.state.marks import Known, Look
 from kachecks.state.signs import Progress, Sign, Signs
-from kachecks.transitions.presence import still_connected
 
 PEER_PATIENCE = 1.0
 """Seconds for each thing asked of the peer."""
@@ -112,9 +111,11 @@ def _looked_at_both(
     if not facts.writable and found.peer not in (OPEN, CLOSED):
         found = lateness.unasked(node, session, facts, vip_here, found)
     if holder and found.peer in GONE:
-        connected = any(channel.receiving for channel in facts.channels) or (
-            found.peer == REFUSING and still_connected(node, facts.channels)
-        )
+        connected = any(channel.receiving for channel in facts.channels)
+        if found.peer == REFUSING and not connected:
+            from kachecks.transitions.presence import still_connected
+
+            connected = still_connected(node, facts.channels)
         found = found._replace(connected=connected)
         with suppress(SessionError):
             others = positions.others_of(session, facts.identity, STATEMENT)

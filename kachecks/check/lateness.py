@@ -11,9 +11,8 @@ high by hand covers what has never come. So the clock of what is wanted runs the
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from kachecks.check.verdict import Findings
+from kachecks.lean import suppress
 from kachecks.mysql import positions
 from kachecks.mysql.errors import OPEN, ServerError, SessionError
 from kachecks.mysql.facts import Facts, channels_by_address
@@ -112,5 +111,5 @@ def unasked(
     with suppress(SessionError):  # of this server; a promotion asks again
         why = thrown_away(session, known, channels)
         why = why or stale(node, session, known, facts.identity, channels)
-        found = found._replace(stale=why, late=bool(why))
+        return found._replace(stale=why, late=bool(why))
     return found

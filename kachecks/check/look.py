@@ -10,6 +10,7 @@ from kachecks.mysql.facts import Facts
 from kachecks.mysql.probe import must_not_be_stuck, probe_identity, probe_replication
 from kachecks.mysql.session import Session
 from kachecks.node import Node
+from kachecks.state.marks import Look
 
 
 class Asked(NamedTuple):
@@ -27,12 +28,16 @@ ASK_AGAIN = 1.0
 that is open and does not tell how it replicates."""
 
 
-def observe(node: Node) -> tuple[Observation, Session | None]:
-    """What is seen within hung_after seconds, and the session by which the server was asked."""
+def observe(node: Node, last: Look | None) -> tuple[Observation, Session | None]:
+    """What is seen within hung_after seconds, and the session by which the server was asked.
+
+    Args:
+        last: the last closer look.
+    """
     config = node.config
     here = node.network.vip_here()
     missing = "" if here or len(config.vips) < 2 else missing_vips(node)
-    asked = _ask(node, here or bool(missing))
+    asked = _ask(node, here or bool(missing), last is not None and last.wrong)
     facts, failure, detail = asked.facts, asked.failure, asked.detail
     but = node.cut_off_server() if failure == REFUSING else ""
     if but:
@@ -56,19 +61,19 @@ WIDE_AWAKE = 1.0
 """Seconds for a server to answer after that. One that works needs a few milliseconds."""
 
 
-def _ask(node: Node, vip_here: bool) -> Asked:
+def _ask(node: Node, vip_here: bool, was_wrong: bool) -> Asked:
     """Ask this node's server who it is, whether it is open, and how it replicates."""
     begun, seconds = node.clock.now(), node.config.hung_after
-    asked = _ask_within(node, vip_here, seconds)
+    asked = _ask_within(node, vip_here, was_wrong, seconds)
     overslept = node.clock.now() - begun > seconds + OVERSLEPT
     if not overslept or not (asked.failure == MUTE or asked.status_waits):
         return asked
     if asked.session is not None:
         asked.session.close()
-    return _ask_within(node, vip_here, WIDE_AWAKE)
+    return _ask_within(node, vip_here, was_wrong, WIDE_AWAKE)
 
 
-def _ask_within(node: Node, vip_here: bool, hung_after: float) -> Asked:
+def _ask_within(node: Node, vip_here: bool, was_wrong: bool, hung_after: float) -> Asked:
     budget = Budget(node.clock, hung_after)
     while True:
         session: Session | None = None
@@ -79,8 +84,7 @@ def _ask_within(node: Node, vip_here: bool, hung_after: float) -> Asked:
             seconds = budget.left()
             if vip_here and identity.writable:
                 seconds = max(seconds - min(ASK_AGAIN, hung_after / 3), 0.0)
-            last = node.marks.last_look()
-            if last is not None and last.wrong:
+            if was_wrong:
                 must_not_be_stuck(session, seconds)
             facts = probe_replication(session, identity, seconds)
             return Asked(session, node.of_the_peer(facts))
@@ -108,14 +112,15 @@ def missing_vips(node: Node) -> str:
     return ", ".join(missing) if len(missing) < len(node.config.vips) else ""
 
 
-def is_due(node: Node, session: Session, facts: Facts, peer_answers: bool | None) -> bool:
+def is_due(
+    node: Node, session: Session, facts: Facts, last: Look | None, peer_answers: bool | None
+) -> bool:
     """A closer look is due: the last one is peer_check seconds old, or found something.
 
     It is also due when a peer that was off answers a ping, while this server says that it is late
     (only GTIDs can disprove that), and as long as this closed server has not been seen up to date
     with the peer since it started.
     """
-    last = node.marks.last_look()
     if (
         last is None
         or last.wrong
@@ -130,14 +135,13 @@ def is_due(node: Node, session: Session, facts: Facts, peer_answers: bool | None
     return not facts.writable and not node.marks.had_contact(node.servers.process_of(session))
 
 
-def notice_peer(node: Node, facts: Facts) -> None:
+def notice_peer(node: Node, facts: Facts, last: Look | None) -> None:
     """Remove the alone mark if replication from the peer is connected, so that it must be alive.
     Raises StateError.
 
     If the peer has just vanished, the server notices only after replica_net_timeout. The next
     closer look sets the mark again.
     """
-    last = node.marks.last_look()
     if last is None or last.alone is False:
         return
     lives = any(each.receiving for each in facts.channels)

@@ -16,7 +16,7 @@ from kachecks.mysql.probe import probe_access
 from kachecks.mysql.session import Session
 from kachecks.node import Node
 from kachecks.state.files import StateError
-from kachecks.state.marks import Unopened
+from kachecks.state.marks import Look, Unopened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ class Run:
         self._session: Session | None = None
         self._trouble = ""
         self._isolation = Isolation(node)
+        self._last: Look | None = None  # the last closer look, this run's own included
         self.answered = False
         """This node's server has answered; only told with ``act``."""
         self.process: Process | None = None
@@ -133,7 +134,8 @@ class Run:
         isolated = self._isolated(isolation)
         if isolated:  # the two clocks run, so closing comes first
             return Observation(node.network.vip_here(), False, None, isolated=isolated)
-        seen, self._session = observe(node)
+        self._last = node.marks.last_look()
+        seen, self._session = observe(node, self._last)
         try:
             seen = self._look_further(seen, hanging)
         except Exception as error:
@@ -165,8 +167,7 @@ class Run:
         long it takes, changes nothing in that. The next run looks closer."""
         if not self._act or seen.vip_here or seen.facts is None or seen.facts.closed:
             return False
-        last = self._node.marks.last_look()
-        if last is None or last.wrong:
+        if self._last is None or self._last.wrong:
             self._trouble = "found open without the VIP, and not looked at closely yet"
         return True
 
@@ -213,7 +214,7 @@ class Run:
         if (
             self._act
             and hanging is None
-            and not is_due(node, session, facts, self._isolation.peer_answered)
+            and not is_due(node, session, facts, self._last, self._isolation.peer_answered)
         ):
             return seen
         from kachecks.check import deep_look
@@ -223,6 +224,7 @@ class Run:
             found = deep_look.look_closer(node, session, facts, seen.vip_here, hanging)
             if self._act:
                 deep_look.remember(node, found, holder)
+                self._last = node.marks.last_look()
                 if node.marks.semi_sync_noted():
                     from kachecks.transitions.semi_sync import finish_closing
 
@@ -260,7 +262,7 @@ class Run:
         if node.marks.remember_server(process, seen.found.up_to_date, sockets):
             node.served_alone.unmark()
         if not seen.found.peer:  # not asked in this run; its answer would say more
-            notice_peer(node, facts)
+            notice_peer(node, facts, self._last)
         if facts.writable:
             node.marks.mark_open(process)
             self._tell_of_opening(seen.vip_here)

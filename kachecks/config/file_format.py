@@ -180,11 +180,11 @@ def lines(text: str, path: str, groups: Sequence[str]) -> Iterator[Line]:
     group = ""
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.strip(SPACE)
+        if not line or (line[0] in "#;" and "\0" not in line):
+            continue
         where = f"{path}:{number}"
         if "\0" in line:
             raise ConfigError(f"{where}: holds a NUL byte, expected text")
-        if not line or line[0] in "#;":
-            continue
         if line[0] == "!":
             raise ConfigError(f"{where}: !include and !includedir are not supported")
         if line[0] == "[":

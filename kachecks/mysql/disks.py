@@ -7,10 +7,9 @@ a time: while it hangs, no look starts a second one.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
-from kachecks.bounded import in_child
-from kachecks.lean import NamedTuple
+from kachecks.children import in_child
+from kachecks.lean import NamedTuple, suppress
 from kachecks.mysqld_process import Process, identity
 
 PATIENCE = 1.0

@@ -7,7 +7,6 @@ down and never used again.
 
 from __future__ import annotations
 
-import errno
 from time import monotonic
 
 from kachecks.bounded import GivenUp, within
@@ -112,7 +111,10 @@ def ask(
 
 
 KNOCK = 0.3
-"""Seconds to wait for an answer of the kernel at the other end (see _knock)."""
+"""Seconds to wait for an answer of the kernel at the other end (see _knock). Where the connection
+was given less, that is enough, but for a floor."""
+
+LEAST_KNOCK = 0.1
 
 UNUSED_PORT = 9
 """discard: nobody has listened there for decades, so a living kernel answers with a reset."""
@@ -166,11 +168,12 @@ class Session:
             except OtherPlugin as error:
                 if self.address.socket is None:
                     raise
-                return self._by_the_driver(timeout, error)
+                return self._by_the_driver(max(until - monotonic(), 0.05), error)
         except (GivenUp, NoAnswer):
             if self.address.socket is None:
+                port, seconds = self.address.login.port, min(KNOCK, max(timeout, LEAST_KNOCK))
                 with suppress(GivenUp, OSError):  # of a name that is not resolved
-                    within(2 * KNOCK, _knock, self.address.host, self.address.login.port)
+                    within(2 * seconds, _knock, self.address.host, port, seconds)
             raise NoAnswer(f"no answer from {self.address} within {timeout:g} s") from None
         except Exception as error:  # noqa: BLE001 - all become a SessionError
             raise _explained(error, self.address) from None
@@ -280,7 +283,7 @@ def _explained(error: Exception, address: Address) -> SessionError:
     return DriverError(f"cannot ask {address}: {type(error).__name__}: {error}")
 
 
-def _knock(host: str, port: int) -> None:
+def _knock(host: str, port: int, seconds: float) -> None:
     """Tell a mute server from an absent host, after the driver has run out of time.
 
     A second SYN goes to the port, since one may get lost. Another goes to a port where nobody
@@ -289,10 +292,11 @@ def _knock(host: str, port: int) -> None:
 
     Raises:
         Refused: nobody listens at that port.
-        Unreachable: nothing at all came back within KNOCK seconds.
+        Unreachable: nothing at all came back within so many seconds.
     """
     import select
     import socket
+    from errno import ECONNREFUSED
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     knocking = {socket.socket(family, socket.SOCK_STREAM): at for at in (port, UNUSED_PORT)}
@@ -300,14 +304,14 @@ def _knock(host: str, port: int) -> None:
         for each, at in knocking.items():
             each.setblocking(False)
             each.connect_ex((host, at))
-        answered = select.select([], list(knocking), [], KNOCK)[1]
+        answered = select.select([], list(knocking), [], seconds)[1]
         errors = {
             knocking[each]: each.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) for each in answered
         }
     finally:
         for each in knocking:
             each.close()
-    if errors.get(port) == errno.ECONNREFUSED:
+    if errors.get(port) == ECONNREFUSED:
         raise Refused(f"connection refused by {host} port {port}")
-    if not any(error in (0, errno.ECONNREFUSED) for error in errors.values()):
+    if not any(error in (0, ECONNREFUSED) for error in errors.values()):
         raise Unreachable(f"nothing answers at {host}, port {port} or other")

@@ -13,17 +13,12 @@ afterwards; what it has started is a thread of its own.
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import os
 import socket
 
 from kachecks.lean import NamedTuple, suppress
-from kachecks.mysqld_process import Process, pidfd
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from kachecks.mysql import sockets
+from kachecks.mysqld_process import Process
 
 CONNECTION = "connection"
 
@@ -37,9 +32,6 @@ HARMLESS = frozenset(
 
 HARMLESS_FAMILIES = ("ib_", "xpl_")
 """Those of InnoDB, and of the X Plugin, whose sessions end with their sockets."""
-
-PIDFD_GETFD = 438
-"""pidfd_getfd(2) on every architecture but alpha: Linux 5.6."""
 
 
 class Threads(NamedTuple):
@@ -143,7 +135,7 @@ def _logs(process: Process, proc: str) -> dict[str, int]:
     """Names and sizes of the files with a number that it has open: binary logs, relay logs. Raises
     OSError."""
     found = {}
-    for link, target in _open_files(process, proc):
+    for link, target in sockets.open_files(process, proc):
         name = target.rpartition("/")[2]
         if name.rpartition(".")[2].isdecimal():
             with suppress(FileNotFoundError):  # closed by now
@@ -154,75 +146,19 @@ def _logs(process: Process, proc: str) -> dict[str, int]:
 def _end_reading(process: Process, spared: str, proc: str) -> list[int] | None:
     """Ports at the far ends of the sessions that have a socket still, 0 where there is none; None
     while it listens. Raises OSError."""
-    if any(
-        each.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) for each in _sockets(process, proc)
-    ):
+    if any(map(sockets.listens, sockets.of_process(process, proc))):
         return None
     ports = []
-    for each in _sockets(process, proc):
-        address, port = _far_end(each)
+    for each in sockets.of_process(process, proc):
+        address, port = sockets.far_end(each)
         ports.append(port)
         if not spared or address != spared:
-            _shut(each, socket.SHUT_RD)
+            sockets.shut(each, socket.SHUT_RD)
     return ports
 
 
 def end_sending(process: Process, proc: str = "/proc") -> None:
     """Shut the sockets of all sessions: the kernel at the other end learns at once that nothing
     more will come. Raises OSError as end_sessions."""
-    for each in _sockets(process, proc):
-        _shut(each, socket.SHUT_RDWR)
-
-
-def _shut(each: socket.socket, how: int) -> None:
-    with suppress(OSError):  # its client has gone
-        each.shutdown(how)
-
-
-def _far_end(each: socket.socket) -> tuple[str, int]:
-    """Address and port; "" and 0 where there are none."""
-    with suppress(OSError):  # its client has gone
-        name = each.getpeername()
-        if isinstance(name, tuple):
-            address = name[0][len("::ffff:") :] if name[0].startswith("::ffff:") else name[0]
-            return address, name[1]
-    return "", 0
-
-
-def _sockets(process: Process, proc: str) -> Iterator[socket.socket]:
-    """Its stream sockets one by one, each for as long as it is looked at. Those that it has opened
-    to others by a unix socket, as to the system's journal, have no name of their own."""
-    descriptor = pidfd(process)
-    if descriptor is None:
-        raise ProcessLookupError(f"process {process.pid} cannot be told from a later one")
-    kernel = ctypes.CDLL(None, use_errno=True)
-    try:
-        for link, target in _open_files(process, proc):
-            taken = _take(kernel, descriptor, link) if target.startswith("socket:") else None
-            if taken is None:
-                continue
-            with socket.socket(fileno=taken) as each:
-                family = each.family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)
-                if family and each.type == socket.SOCK_STREAM and each.getsockname():
-                    yield each
-    finally:
-        os.close(descriptor)
-
-
-def _take(kernel: ctypes.CDLL, descriptor: int, link: str) -> int | None:
-    """A descriptor of the same open file; None if it has just been closed. Raises OSError."""
-    taken = kernel.syscall(PIDFD_GETFD, descriptor, int(link.rpartition("/")[2]), 0)
-    if taken >= 0:
-        return int(taken)
-    if ctypes.get_errno() == errno.EBADF:
-        return None
-    raise OSError(ctypes.get_errno(), f"pidfd_getfd: {os.strerror(ctypes.get_errno())}")
-
-
-def _open_files(process: Process, proc: str) -> Iterator[tuple[str, str]]:
-    """Each as /proc/PID/fd/N, and what it is. Raises OSError."""
-    directory = f"{proc}/{process.pid}/fd"
-    for each in os.listdir(directory):
-        link = f"{directory}/{each}"
-        with suppress(FileNotFoundError):  # closed by now
-            yield link, os.readlink(link)
+    for each in sockets.of_process(process, proc):
+        sockets.shut(each, socket.SHUT_RDWR)

@@ -186,7 +186,8 @@ class Wire:
         from kachecks.bounded import GivenUp, within
 
         self._incoming, self._outgoing = MemoryBIO(), MemoryBIO()
-        tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+        plain = name.encode() if name.isascii() else name  # a str loads the codec of IDNA
+        tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=plain)
         try:
             # A server that picks a group of 10,000 bits (DHE) keeps OpenSSL at it for a second.
             within(self.left(), self._stepped, tls.do_handshake)

@@ -8,9 +8,13 @@ another subnet.
 
 from __future__ import annotations
 
-import contextlib
 import socket
-from collections.abc import Sequence
+
+from kachecks.lean import suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _ETHERNET = 1  # ARPHRD_ETHER
 _ARP, _IPV4 = 0x0806, 0x0800
@@ -61,7 +65,7 @@ class Arp:
         return mac if address in self._addresses else ""
 
     def _send(self, packet: bytes) -> None:
-        with contextlib.suppress(OSError):  # the interface is down or gone
+        with suppress(OSError):  # the interface is down or gone
             self._socket.sendto(packet, self._everybody)
 
 

@@ -6,8 +6,8 @@ import fcntl
 import socket
 import struct
 import sys
-from contextlib import suppress
 
+from kachecks.lean import suppress
 from kachecks.network import vip
 
 _RTA_OIF, _RTA_GATEWAY, _RTA_VIA = 4, 5, 18

@@ -7,8 +7,6 @@ others are imported where they are used.
 
 from __future__ import annotations
 
-import errno
-
 from kachecks.network import vip
 
 TYPE_CHECKING = False
@@ -69,7 +67,8 @@ class Network:
 
         The call raises OSError: PermissionError as above, TimeoutError if this host is too slow.
         """
-        from kachecks.bounded import Asking, GivenUp
+        from kachecks.asking import Asking
+        from kachecks.bounded import GivenUp
 
         asking = Asking()
         asking.ask("holder", self._holder_at_once)
@@ -92,6 +91,21 @@ class Network:
         from kachecks.network import neighbours
 
         return bool(neighbours.who_answers([self._config.peer], self._interface()))
+
+    def nothing_on_link(self, seconds: float) -> bool:
+        """Nobody but this host answers for a VIP, nor the peer's host in any way, within so many
+        seconds, and all of that can be told: the peer is a neighbour on the link of the VIP.
+
+        Raises: PermissionError without CAP_NET_RAW; OSError: no socket is left.
+        """
+        from kachecks.network import neighbours
+
+        if not self.peer_is_neighbour():
+            return False
+        asked, apart = [*self._config.vips, self._config.peer], seconds / 5
+        if neighbours.who_answers(asked, self._interface(), apart):
+            return False
+        return not self.answers([self._config.peer], seconds - 3 * apart)
 
     def macs_of_vip(self) -> frozenset[str]:
         """MAC address of every other host that answers for one of our VIPs; takes 90 ms.
@@ -160,5 +174,7 @@ class Network:
 
         named = self._config.interface
         if named and not interfaces.exists(named):
-            raise OSError(errno.ENODEV, f"there is no interface {named} (option interface)")
+            from errno import ENODEV
+
+            raise OSError(ENODEV, f"there is no interface {named} (option interface)")
         return named or interfaces.towards(self._config.peer)

@@ -10,10 +10,14 @@ checksum.
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import sys
-from collections.abc import Sequence
+
+from kachecks.lean import suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _SOLICITATION, _ADVERTISEMENT = 135, 136
 _SOURCE_OPTION, _TARGET_OPTION = 1, 2
@@ -71,7 +75,7 @@ class Discovery:
         return mac if address in self._addresses else ""
 
     def _send(self, packet: bytes, group: str) -> None:
-        with contextlib.suppress(OSError):  # the interface is down, or has no IPv6 address
+        with suppress(OSError):  # the interface is down, or has no IPv6 address
             self._socket.sendto(packet, (group, 0, 0, self._scope))
 
 

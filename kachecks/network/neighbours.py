@@ -6,22 +6,25 @@ otherwise believe that the other host has moved to our port.
 
 from __future__ import annotations
 
-import contextlib
 import select
 import time
-from collections.abc import Generator, Sequence
-from typing import Union
 
 from kachecks.network import interfaces
 from kachecks.network.arp import Arp
 from kachecks.network.ndp import Discovery
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from typing import Union
+
+    Link = Union[Arp, Discovery]
+
 _PROBES = 3
 PROBE_SECONDS = 0.03
+_READ_LATE = 100  # packets; on a link that is flooded there is no end
 _ANNOUNCEMENTS = 5  # at once, as keepalived's vrrp_garp_master_repeat: one frame may be lost
 _VIRTUAL_MACS = ("00:00:5e:00:01:", "00:00:5e:00:02:")  # RFC 9568 section 7.3
-
-_Link = Union[Arp, Discovery]
 
 
 def who_answers(addresses: Sequence[str], interface: str, apart: float = PROBE_SECONDS) -> str:
@@ -34,8 +37,11 @@ def who_answers(addresses: Sequence[str], interface: str, apart: float = PROBE_S
     Raises:
         PermissionError: CAP_NET_RAW is missing.
     """
-    with contextlib.closing(_answers(addresses, interface, apart)) as answers:
+    answers = _answers(addresses, interface, apart)
+    try:
         return next(answers, "")
+    finally:
+        answers.close()
 
 
 def all_who_answer(addresses: Sequence[str], interface: str) -> frozenset[str]:
@@ -49,19 +55,35 @@ def all_who_answer(addresses: Sequence[str], interface: str) -> frozenset[str]:
 def _answers(addresses: Sequence[str], interface: str, apart: float) -> Generator[str, None, None]:
     """Each answer of another host, as it comes."""
     own = own_macs()
-    with contextlib.ExitStack() as stack:
-        links = _links(addresses, interface)
-        for link in links:
-            stack.callback(link.close)
+    links = _links(addresses, interface)
+    try:
         for _ in range(_PROBES if links else 0):
             until = time.monotonic() + apart
             for link in links:
                 link.probe()
-            while (left := until - time.monotonic()) > 0:
-                for ready in select.select(links, [], [], left)[0]:
-                    mac = ready.answer()
-                    if mac and mac not in own:
-                        yield str(mac)
+            for ready in _readable(links, until):
+                mac = ready.answer()
+                if mac and mac not in own:
+                    yield str(mac)
+    finally:
+        for link in links:
+            link.close()
+
+
+def _readable(links: list[Link], until: float) -> Generator[Link, None, None]:
+    """Each link once for every packet that has come until then.
+
+    This process may have been asleep at that time: what lies there already came before, and is not
+    lost.
+    """
+    late = 0
+    while late < _READ_LATE:
+        left = until - time.monotonic()
+        ready = select.select(links, [], [], max(left, 0.0))[0]
+        if left <= 0 and not ready:
+            return
+        late += left <= 0
+        yield from ready
 
 
 def announce(addresses: Sequence[str], mac: str, interface: str) -> None:
@@ -78,9 +100,11 @@ def announce(addresses: Sequence[str], mac: str, interface: str) -> None:
     if len(hardware) != 6:
         raise ValueError(f"{mac} is no MAC address, expected six bytes as 02:00:0a:00:00:01")
     for link in _links(addresses, interface):
-        with contextlib.closing(link):
+        try:
             for _ in range(_ANNOUNCEMENTS):
                 link.announce(hardware)
+        finally:
+            link.close()
 
 
 def own_macs() -> set[str]:
@@ -92,13 +116,14 @@ def own_macs() -> set[str]:
     return {mac for mac in interfaces.own_macs() if not mac.startswith(_VIRTUAL_MACS)}
 
 
-def _links(addresses: Sequence[str], interface: str) -> list[_Link]:
+def _links(addresses: Sequence[str], interface: str) -> list[Link]:
     """One for each family of these addresses that the interface can do.
 
     Raises: PermissionError.
     """
-    own_mac, links = interfaces.mac_of(interface), list[_Link]()
-    families: tuple[tuple[type[_Link], list[str]], ...] = (
+    own_mac = interfaces.mac_of(interface)
+    links: list[Link] = []
+    families: tuple[tuple[type[Link], list[str]], ...] = (
         (Arp, [address for address in addresses if ":" not in address]),
         (Discovery, [address for address in addresses if ":" in address]),
     )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from typing import Any
 
-from kachecks.bounded import LONGEST_TEXT, in_child
+from kachecks.children import LONGEST_TEXT, in_child
 from kachecks.lean import shown, suppress
 from kachecks.state.files import AUDIT_LOG, Disk, StateError, path_of
 from kachecks.state.transition import Transition
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 PATIENCE = 0.3
 """Seconds for the disk; a healthy one needs a millisecond."""

@@ -7,7 +7,6 @@ abandoned if the disk hangs.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import stat
@@ -111,10 +110,13 @@ def _read(path: str) -> str:
 def _must_be_ours(file: int) -> None:
     """Raises OSError."""
     info = os.fstat(file)
+    if stat.S_ISREG(info.st_mode) and info.st_uid in (0, os.geteuid()):
+        return
+    from errno import EINVAL, EPERM
+
     if not stat.S_ISREG(info.st_mode):
-        raise OSError(errno.EINVAL, "it is not a regular file: remove it")
-    if info.st_uid not in (0, os.geteuid()):
-        raise OSError(errno.EPERM, f"it belongs to uid {info.st_uid}: remove it")
+        raise OSError(EINVAL, "it is not a regular file: remove it")
+    raise OSError(EPERM, f"it belongs to uid {info.st_uid}: remove it")
 
 
 class Files:
@@ -135,7 +137,9 @@ class Files:
             file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _OURS, 0o600)
             try:
                 if os.write(file, content) < len(content):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                    from errno import ENOSPC
+
+                    raise OSError(ENOSPC, os.strerror(ENOSPC))
             finally:
                 os.close(file)
             os.rename(temporary, path)
@@ -343,7 +347,7 @@ class Lock:
 
 def _by_a_child(work: Callable[[], str], trouble: str, patience: float) -> str:
     """What ``work`` returns. Raises StateError, Late."""
-    from kachecks.bounded import in_child
+    from kachecks.children import in_child
 
     def guarded() -> str:
         try:

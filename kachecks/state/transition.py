@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from kachecks.lean import NamedTuple
 
 
 class Transition(NamedTuple):

@@ -81,6 +81,7 @@ class Cutter:
         seconds: float,
         first: Collection[str] = (),
         told_within: float = LIST,
+        idle: float = float("inf"),
     ) -> Cut:
         """Kill every client connection: first those of the users ``first``, then busy ones, then
         idle ones.
@@ -89,6 +90,7 @@ class Cutter:
             budget: for everything.
             seconds: for the list and the KILLs; at least one is sent in any case.
             told_within: seconds for the list alone.
+            idle: seconds at most for the idle ones.
 
         Raises:
             SessionError: as the server or the network has it.
@@ -98,9 +100,16 @@ class Cutter:
         clients = [row for row in rows if self._is_client(row)]
         ending = [row for row in clients if row["Command"] == "Killed"]
         others = [row for row in clients if row["Command"] != "Killed"]
-        others.sort(key=lambda row: (row["User"] not in first, row["Command"] == "Sleep"))
-        cut, left, refused = self._kill(others, spend, budget)
-        return Cut(cut, left, _users(ending), refused, any(map(_waits_for_semi_sync, rows)))
+        others.sort(key=lambda row: row["User"] not in first)
+        found = Cut([], [], _users(ending), [], any(map(_waits_for_semi_sync, rows)))
+        for asleep in (False, True):
+            these = [row for row in others if asleep is _is_idle(row, first)]
+            cut, left, refused = self._kill(these, spend, budget)
+            found = found._replace(
+                users=found.users + cut, left=found.left + left, refused=found.refused + refused
+            )
+            spend = Budget(self._clock, spend.left(at_most=idle))
+        return found
 
     def _kill(
         self, left: list[Row], spend: Budget, budget: Budget
@@ -142,6 +151,10 @@ class Cutter:
         if self._before is None or int(row["Id"] or 0) <= self._before:
             return False
         return int(row["Time"] or 0) < LINGERS
+
+
+def _is_idle(row: Row, first: Collection[str]) -> bool:
+    return row["Command"] == "Sleep" and row["User"] not in first
 
 
 def _users(rows: list[Row]) -> list[str]:

@@ -28,6 +28,10 @@ CUT_LAST = 0.8
 """The share of the remaining time in which the other clients are cut; the rest is for what comes
 after."""
 
+CUT_IDLE = 0.3
+"""Seconds in which idle clients are cut at a server that the VIP is about to leave. They write no
+more, and who is left is cut when the VIP has gone."""
+
 LIST_SHARE = 1 / 3
 """The share of the remaining time in which the server must say who is connected. A server that does
 everything else may take longer, or say too much to be read (16 MiB, some 30,000 clients)."""
@@ -115,12 +119,14 @@ class Closing:
     def close(
         self,
         cut_last: float = float("inf"),
+        cut_idle: float = float("inf"),
         note: Callable[[list[str]], None] = lambda _: None,
     ) -> Closed:
         """Close it; returns only when it has been read back as closed.
 
         Args:
             cut_last: seconds at most for the clients that are cut when it is closed.
+            cut_idle: of these, seconds at most for the idle ones.
             note: told the variables of semi-sync before they are switched off, and none when they
                 are on again: this program may be killed in between.
 
@@ -140,7 +146,7 @@ class Closing:
         except (NotClosed, SessionError):
             self._semi_sync_back_on()
             raise
-        closed = self._cut_the_rest(cut_last)
+        closed = self._cut_the_rest(cut_last, cut_idle)
         try:
             self._switch_on(self.session, self._budget)
         except SessionError as error:
@@ -197,14 +203,14 @@ class Closing:
             if waits and alone and self._everybody_is_seen():
                 self._switch_off_semi_sync()
 
-    def _cut_the_rest(self, at_most: float) -> Closed:
+    def _cut_the_rest(self, at_most: float, idle: float) -> Closed:
         """Cut the clients left, first those that may write all the same. The server is closed,
         whatever becomes of it."""
         budget, users = self._budget, self._cutter.users
         seconds = min(budget.left() * CUT_LAST, at_most)
         try:
             writers = self._write_through_accounts()
-            last = self._cutter.cut(budget, seconds, writers, budget.left() * LIST_SHARE)
+            last = self._cutter.cut(budget, seconds, writers, budget.left() * LIST_SHARE, idle)
             if self._untold is not None:  # by now whoever had locked what the view reads is cut
                 writers = self._write_through_accounts()
             if writers and (

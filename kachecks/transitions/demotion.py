@@ -11,7 +11,7 @@ from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql import positions, prepared, queries
 from kachecks.mysql.errors import CONNECTIONS_USED_UP, NOT_ALLOWED, BrokenAnswer
 from kachecks.mysql.facts import Access
-from kachecks.mysql.probe import probe_access, processlist
+from kachecks.mysql.probe import probe_access
 from kachecks.mysql.session import (
     DriverError,
     Lost,
@@ -24,21 +24,18 @@ from kachecks.mysql.session import (
 from kachecks.mysqld_process import Process
 from kachecks.node import Node
 from kachecks.state.files import StateError
-from kachecks.transitions.closing import Closed, Closing, NotClosed
+from kachecks.transitions.closing import CUT_IDLE, Closed, Closing, NotClosed
+from kachecks.transitions.left_behind import cut_left_behind, cut_readers
 from kachecks.transitions.orderly_stop import ENDED, OrderlyStop
 from kachecks.transitions.record import Outcome, Steps
 from kachecks.transitions.semi_sync import note, switch_on_again
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from kachecks.mysql.facts import Row
 
 FRESH_LOOK = 0.5
 """Seconds for the last look at a server before it is killed, or half of the patience if that is
 less."""
 
-CUT_READERS = 0.2
-"""Seconds for cutting readers of the binary log; a KILL takes 2 ms at most."""
+LAST_LOOK_AT_MUTE = 0.2
+"""The same where it was just mute for hung_after; one that works answers within milliseconds."""
 
 SECOND_ATTEMPT = 2.0
 """Seconds to close a server that was mute but answers the last look."""
@@ -81,7 +78,7 @@ def demote(node: Node, steps: Steps, patience: float) -> Outcome:
 def demote_mute(node: Node, steps: Steps, why: str) -> Outcome:
     """Close a server that counts as hung, as it was just mute for hung_after: after one more
     look."""
-    return _last_resort(node, steps, FRESH_LOOK, why, try_again=SECOND_ATTEMPT)
+    return _last_resort(node, steps, LAST_LOOK_AT_MUTE, why, try_again=SECOND_ATTEMPT)
 
 
 def close_server(node: Node, steps: Steps, budget: Budget, connect: float) -> ClosedServer:
@@ -103,7 +100,7 @@ def close_server(node: Node, steps: Steps, budget: Budget, connect: float) -> Cl
                 switch_on_again(node, session)
             with suppress(OSError):
                 if not node.network.vip_here():
-                    cut_readers(node, session, budget)
+                    cut_left_behind(node, session, budget, own_users(node))
             return ClosedServer(None, "")
         if access.writable:
             with suppress(StateError, OSError):  # what cannot be noted must still be closed
@@ -121,7 +118,9 @@ def _close_open(node: Node, steps: Steps, budget: Budget, session: Session) -> C
 
     closing = Closing(session, node.clock, budget, own_users(node), again)
     try:
-        closed = closing.close(note=lambda variables: note(node, closing.session, variables))
+        closed = closing.close(
+            cut_idle=CUT_IDLE, note=lambda variables: note(node, closing.session, variables)
+        )
         steps.done("close")
         _unmark(node)
         return _after_closing(node, steps, budget, closing.session, closed)
@@ -141,6 +140,10 @@ def _after_closing(
         left = prepared.may_still_commit(session, budget.left(at_most=1.0))
         closed = closed._replace(remark=closed.remark + left)
         position = positions.executed(session, budget.left(at_most=1.0)).gtids
+    with suppress(OSError):
+        if not node.network.vip_here():
+            cut_left_behind(node, session, budget, own_users(node))
+            return ClosedServer(closed, position)
     readers = cut_readers(node, session, budget)
     if readers:
         steps.done(f"cut {readers} readers of the binary log")
@@ -154,33 +157,6 @@ def _access(session: Session, seconds: float) -> Access:
         return probe_access(session, seconds)
     except BrokenAnswer:
         return Access(writable=False, closed=False)
-
-
-def cut_readers(node: Node, session: Session, budget: Budget) -> int:
-    """Cut those who read this closed server's binary log through the VIP, such as change data
-    capture; how many.
-
-    A reader only listens, so it would stay here for ever, and miss what the other node writes or
-    get it late. It comes back through the VIP. Who came by this node's own address, as the peer and
-    other replicas do, stays. What cannot be done here does no harm to closing.
-    """
-    with suppress(SessionError, OSError):
-        ports = node.servers.connections_through_vip()
-        if not ports:
-            return 0
-        rows = processlist(session, budget.left(at_most=1.0))
-        kills = [queries.kill(row["Id"] or "0") for row in rows if _reads_from(row, ports)]
-        errors = session.execute_each(
-            kills, budget.left(at_most=CUT_READERS), budget.left(at_most=1.0)
-        )
-        return sum(error is None for error in errors)
-    return 0
-
-
-def _reads_from(row: Row, ports: set[int]) -> bool:
-    port = (row["Host"] or "").rpartition(":")[2]
-    reads = (row["Command"] or "").startswith("Binlog Dump")
-    return reads and port.isdecimal() and int(port) in ports
 
 
 def _close(node: Node, steps: Steps, budget: Budget, connect: float) -> Outcome:

@@ -61,6 +61,7 @@ class OrderlyStop:
         self._may_ask = True
         self._asked = Budget(node.clock, 0.0)
         self._received = ""  # how far the peer has, "" where it does not receive
+        self._peer_is_open = False
 
     def wait(self, budget: Budget) -> Stopped:
         """Until it has ended, or can commit nothing and the peer has everything; until the budget
@@ -88,12 +89,15 @@ class OrderlyStop:
         return None
 
     def _nothing_is_left(self, sessions: Sessions) -> bool:
-        """No session can commit, and the peer has received what all have committed."""
+        """No session can commit, and the peer has received what all have committed; or it is open
+        already, and gets that as long as this server sends."""
         if sessions.may_commit:
             return False
         if not sessions.readers:
             return True
         received = self._ask_peer()
+        if self._peer_is_open:
+            return True
         if not received or not sessions.all_sent(received):
             return False
         if self._sessions() != sessions:  # its answer may be about a reader that has gone
@@ -108,7 +112,7 @@ class OrderlyStop:
         that is not known."""
         if not self._may_ask or not self._asked.over:
             return self._received
-        self._received = ""
+        self._received, self._peer_is_open = "", False
         try:
             session = self._node.servers.connect_peer(PEER_ANSWERS)
             try:
@@ -117,17 +121,18 @@ class OrderlyStop:
                 session.close()
             if facts.identity == (self._node.marks.peer_identity() or facts.identity):
                 self._received = _up_to(facts.channels)
+                self._peer_is_open = facts.writable
         except SessionError:
             pass
         self._asked = Budget(self._node.clock, BETWEEN_QUESTIONS)
         return self._received
 
     def _unfinished(self, sessions: Sessions | None) -> Stopped:
-        """It gets on as long as the peer receives and something has changed within
-        drain_timeout."""
+        """It gets on as long as the peer receives, closed, and something has changed within
+        drain_timeout. Beside an open peer a commit would be a second writer's."""
         node, now = self._node, self._node.clock.now()
         received = self._ask_peer()
-        if not received:
+        if not received or self._peer_is_open:
             return Stopped(False, f"pid {self._process.pid} has not ended")
         state = f"{sessions.progress if sessions else ''} {received}"
         before = node.marks.stopping()
@@ -144,7 +149,7 @@ class OrderlyStop:
             self._node.marks.remember_stopping(stopping)
 
 
-FINISHED = "mysqld shuts down, can commit nothing any more, and the peer has all that it has sent"
+FINISHED = "mysqld shuts down, and can commit nothing any more"
 GETS_ON = "mysqld shuts down, and is let finish what the peer is still to receive"
 
 

@@ -27,13 +27,19 @@ from kachecks.mysql.session import (
 from kachecks.transitions.closing import Closing, NotClosed
 from kachecks.transitions.demotion import own_users
 from kachecks.transitions.peer_search import STILL_FRESH, Search, Settled
-from kachecks.transitions.presence import must_see_a_witness, presence_of_peer
+from kachecks.transitions.presence import (
+    AT_ONCE,
+    Presence,
+    must_see_a_witness,
+    nothing_is_there,
+    presence_of_peer,
+)
 from kachecks.transitions.refusal import Refusal
 from kachecks.transitions.sessions import PEER_STATEMENT, Peer, Sessions
 
 PEER_CONNECT = 0.6
-"""Seconds for the driver to connect to the peer. Where nothing answers, the session sends a second
-SYN and waits another 0.3 s, so a silent peer costs about one second."""
+"""Seconds to connect to a peer that does not answer at once. Where nothing answers, the session
+sends a second SYN and waits another 0.3 s."""
 
 CUT_AT_PEER = 1.0
 """Seconds at most for cutting the clients of a peer that is closed by now, since nobody can write
@@ -64,13 +70,15 @@ def settle_peer(sessions: Sessions) -> Settled:
     while True:
         sessions.must_go_on()
         try:
-            session = sessions.node.servers.connect_peer(PEER_CONNECT)
+            session = _reach(sessions)
             try:
                 return _close_peer(sessions, session, half_closed)
             finally:
                 search.answered()
         except Refused as refusal:
             settled = search.refused(refusal)
+        except Silent as error:
+            settled = search.mute(error, Presence.NONE)
         except (NoAnswer, Lost) as error:
             settled = search.mute(error, presence_of_peer(sessions, host_answered=True))
         except (Unreachable, NotSent) as error:
@@ -92,6 +100,26 @@ def settle_peer(sessions: Sessions) -> Settled:
             return settled
         sessions.pause(pause)
         pause = min(2 * pause, 0.05)
+
+
+class Silent(Unreachable):
+    """Nothing of the peer's host answers, in any way: there is no need to look for it longer."""
+
+
+def _reach(sessions: Sessions) -> Session:
+    """A session with the peer. A dead host is known by now; whoever may be slow has PEER_CONNECT.
+
+    Raises:
+        Silent: nothing answers.
+        SessionError: as connect_peer.
+    """
+    servers = sessions.node.servers
+    try:
+        return servers.connect_peer(AT_ONCE)
+    except (NoAnswer, Unreachable) as error:
+        if isinstance(error, Unreachable) and nothing_is_there(sessions):
+            raise Silent(str(error)) from None
+    return servers.connect_peer(PEER_CONNECT)
 
 
 def _must_come_to_an_end(search: Search, half_closed: int) -> None:

@@ -8,6 +8,7 @@ one that cannot be asked.
 
 from __future__ import annotations
 
+from kachecks.config.two_clocks import ADVERTS_MISSED
 from kachecks.mysql.facts import Channel
 from kachecks.mysql.probe import processlist, readers_of
 from kachecks.mysql.session import SessionError
@@ -38,6 +39,29 @@ class Presence:
     ON_LINK = "its host answers ARP"
     HOST = "its host is alive (mysqld hangs, or a firewall drops its port)"
     NONE = "nothing answers"
+
+
+AT_ONCE = 0.08
+"""Seconds for a look at what answers within one or two milliseconds, if it is there at all."""
+
+LEAST_SILENCE = 0.8
+"""Seconds of silence within which nobody is taken for dead. That of VRRP counts, two advert
+intervals at least: with VRRPv3 a host that stands still for half a second is not gone."""
+
+
+def nothing_is_there(sessions: Sessions) -> bool:
+    """Whether nothing of the peer's host answers at once, in any way, on the link of the VIP.
+
+    False where it does, and where that cannot be told so fast: then presence_of_peer has to look.
+    Asked when SQL has found nobody.
+    """
+    node = sessions.node
+    seconds = max(AT_ONCE, LEAST_SILENCE - ADVERTS_MISSED * node.config.advert_int)
+    sessions.keep_alive()
+    try:
+        return node.network.nothing_on_link(seconds)
+    except OSError:
+        return False
 
 
 def presence_of_peer(sessions: Sessions, host_answered: bool) -> str:

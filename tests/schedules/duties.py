@@ -93,8 +93,11 @@ class Duties:
     def asked(self, server: Server, session: SimulatedSession, sql: str) -> None:
         """One of our programs has sent this statement."""
         if session.remote:
-            if sql == EXECUTED and server.open and session.program.name == "check":
-                node = session.node
+            if sql != EXECUTED or session.program.name != "check":
+                return
+            node = session.node
+            node.receiver.was_level |= server.own <= node.server.received
+            if server.open:
                 seen = (self.scheduler.now, server.own, node.server.received)
                 self._seen[node.index].append(seen)
         elif server.held_up and session.program.name in PROMOTIONS and sql.startswith(MISSING):

@@ -218,7 +218,8 @@ class Watch:
         cut_off = self._paths[0] and now - self._talked_at > just
         if cut_off and node.config.witnesses and now - self._saw_witness[node.index] > just:
             self.fail(f"1: {node.name} opens, and sees neither the peer nor a witness")
-        cold = not node.receiver.ever_connected and not self._misled[node.index]
+        heard = node.receiver.ever_connected or node.receiver.was_level
+        cold = not heard and not self._misled[node.index]
         if cold and server.applied < peer.server.own:
             self.fail(
                 f"4: {node.name} opens, has not heard of the peer since it started, and lacks"

@@ -236,6 +236,11 @@ class SimulatedServers(Part, Servers):
         if self._lives(process):
             self._node.other.receiver.source_died()
 
+    def end_sessions_through_vip(self, process: Process) -> None:
+        self._program.point(FILE)
+        if not self._lives(process):
+            raise ProcessLookupError
+
     def kill(self, process: Process) -> bool:
         self._program.point(FILE)
         if not self._lives(process):
@@ -315,6 +320,20 @@ class SimulatedNetwork(Part, Network):
             return True
         self._program.point(0.09)
         return False
+
+    def nothing_on_link(self, seconds: float) -> bool:
+        node, program, links = self._node, self._program, self._node.world.links
+        if not links.one_link:
+            return False
+        until = program.scheduler.now + seconds
+        while True:
+            if links.arp(node, node.other) or links.echo(node, node.other):
+                program.point(0.001)
+                return False
+            left = until - program.scheduler.now
+            if left <= 0:
+                return True
+            program.point(min(seconds / 5, left))
 
     def peer_has_no_vrrp(self) -> bool:
         self._program.point(0.001)

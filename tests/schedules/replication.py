@@ -42,6 +42,7 @@ class Receiver:
         self.sending = 0.0  # seconds that its source needs for each transaction ...
         self._in_vain: set[int] = set()  # ... and connections whose source died meanwhile
         self.ever_connected = False  # since its server has started
+        self.was_level = False  # the same: a check has seen that it lacked nothing
         self.trouble = ""  # stopped, refused (1130), purged (1236), silent
         self._port = 50000
         self._attempt = 0
@@ -50,7 +51,7 @@ class Receiver:
 
     def boot(self) -> None:
         """Its server has started."""
-        self.ever_connected = False
+        self.ever_connected = self.was_level = False
         self.start()
 
     def start(self) -> None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from kachecks.mysql import queries
 from kachecks.mysql.facts import Row
 from kachecks.mysql.session import (
+    KNOCK,
+    LEAST_KNOCK,
     BrokenAnswer,
     Lost,
     NoAnswer,
@@ -25,9 +27,6 @@ from tests.statement_list import execute_until
 if TYPE_CHECKING:
     from tests.schedules.node import Node
     from tests.schedules.scheduler import Program
-
-KNOCK = 0.3
-"""Seconds for which the real session still knocks when a TCP connection came to nothing."""
 
 NEVER = 28800.0
 """Seconds of wait_timeout by default."""
@@ -75,7 +74,7 @@ class SimulatedSession:
         network, here, there = self.node.world.links, self.node, self.server.node
         self.program.point(0.0005 + 0.002 * random())
         if not network.sql(here, there) or not network.sql(there, here):
-            self.program.point(timeout + KNOCK)
+            self.program.point(timeout + min(KNOCK, max(timeout, LEAST_KNOCK)))
             if network.echo(here, there):
                 raise NoAnswer("mute")
             raise Unreachable("silent")

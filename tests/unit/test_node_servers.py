@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -158,6 +160,59 @@ def test_the_disk_of_the_socket_hangs(
         Servers(config(tmp_path, f"socket = {tmp_path}/s.sock")).connect_local(0.05)
     never.set()
     assert tried == []
+
+
+def threads_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """How many are started in order to connect there."""
+    started: list[object] = []
+
+    def within(_seconds: float, work: Any, *arguments: Any) -> Any:
+        started.append(work)
+        return work(*arguments)
+
+    monkeypatch.setattr(node_module, "within", within)
+    with contextlib.suppress(SessionError):
+        Servers(config(path.parent, f"socket = {path}")).connect_local(1.0)
+    return len(started)
+
+
+def test_where_no_disk_can_hang_there_is_no_thread(
+    tmp_path: Path, tried: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_module, "RUN", str(tmp_path))
+    (tmp_path / "mysqld").mkdir()
+    path = listening_at(tmp_path / "mysqld/s.sock")
+    assert threads_for(Path(path), monkeypatch) == 0
+    assert tried == [path]
+
+
+def test_a_way_to_the_socket_that_may_lead_to_a_disk(
+    tmp_path: Path, tried: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for that without a deadline."""
+    run, disk = tmp_path / "run", tmp_path / "disk"
+    for each in (run, disk):
+        each.mkdir()
+        listening_at(each / "s.sock")
+    (run / "link").symlink_to(disk)
+    (run / "s.link").symlink_to(disk / "s.sock")
+    monkeypatch.setattr(node_module, "RUN", str(run))
+    ways = [disk / "s.sock", run / "link/s.sock", run / "s.link", run / "../disk/s.sock"]
+    ways += [run / "none.sock", Path(f"{run}ning/s.sock")]
+    assert [threads_for(each, monkeypatch) for each in ways] == [1] * len(ways)
+    assert len(tried) == 4
+
+
+@pytest.mark.skipif(not os.path.ismount("/dev/shm"), reason="needs /dev/shm")  # noqa: S108
+def test_another_file_system_below_run(tried: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as a disk that is mounted there."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
+        path = Path(listening_at(Path(directory) / "s.sock"))
+        monkeypatch.setattr(node_module, "RUN", directory)
+        assert threads_for(path, monkeypatch) == 0
+        monkeypatch.setattr(node_module, "RUN", "/dev")
+        assert threads_for(path, monkeypatch) == 1
+    assert tried == [str(path)] * 2
 
 
 @needs_root

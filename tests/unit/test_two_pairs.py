@@ -228,7 +228,7 @@ def test_writes_that_wait(pairs: Pairs) -> None:
 def test_a_check_promotes_its_own_pair(pairs: Pairs, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[list[str]] = []
 
-    monkeypatch.setattr("kachecks.node.let_go", lambda command, *_: started.append(command))
+    monkeypatch.setattr("kachecks.children.let_go", lambda command, *_: started.append(command))
     pairs.second.keepalived.start_notify_master()
     assert started[0][-1] == f"--defaults-file={pairs.second.config.path}"
 

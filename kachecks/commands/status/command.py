@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     config = load(options.defaults_file)
     # The look needs the driver and psutil; --help and the manual do not.
-    from kachecks.bounded import Asking
+    from kachecks.asking import Asking
     from kachecks.commands.status import terminal
     from kachecks.commands.status.json import as_json
     from kachecks.commands.status.judgement import NOT_SERVING, summary

@@ -7,7 +7,8 @@ import os
 import time
 from typing import Any
 
-from kachecks.bounded import Asking, GivenUp
+from kachecks.asking import Asking
+from kachecks.bounded import GivenUp
 from kachecks.check.one_run import run_check
 from kachecks.check.verdict import Verdict
 from kachecks.commands.status.facts import (

@@ -58,6 +58,12 @@ def a_off_vrrp3(flavour: Flavour) -> Figures:
         return _a_off(scenario, "power-off of A, VRRPv3, witness")
 
 
+def a_off_vrrp3_alone(flavour: Flavour) -> Figures:
+    """The same without a witness: B does not wait."""
+    with playing(flavour, VRRP3_OPTIONS, suite=vrrp3(kachecks())) as scenario:
+        return _a_off(scenario, "power-off of A, VRRPv3")
+
+
 def a_off_with_commits_of_its_own(flavour: Flavour) -> Figures:
     """A returns with committed rows that never reached B: they flow to it, then A is fit."""
     with playing(flavour) as scenario:

@@ -102,6 +102,7 @@ _ROWS = (
     Row(4, "", "power-off", power.a_off),
     Row(4, "semi-sync", "row 4, semi-synchronous", power.a_off_semi_sync),
     Row(4, "vrrp3", "power-off, VRRPv3", power.a_off_vrrp3),
+    Row(4, "vrrp3-alone", "power-off, VRRPv3, no witness", power.a_off_vrrp3_alone),
     Row(5, "", "`notify_down`", keepalived.leaves, {"by": "notify_down"}),
     Row(5, "drop-in", "`systemctl stop keepalived`, with the drop-in",
         keepalived.leaves, {"by": "systemctl"}),

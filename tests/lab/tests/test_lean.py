@@ -11,14 +11,12 @@ from tests.lab.pairs.commands import BIN
 from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import Pair
 from tests.lab.servers.flavour import Flavour
-from tests.unit.check.test_lean import HEALTHY, LOADED
+from tests.unit.check.test_lean import HASHES, HEALTHY, LOADED, OF_PYTHON, PIPE
 
 PYTHON = f"{BIN}/python3"
 CHECK = [f"{BIN}/check_mysql", "--fence"]
-BUILT_IN = {"__future__", "_operator", "_socket", "errno", "fcntl", "gc"}
-HASHES = {"_sha1", "_sha2", "_sha256"}  # Python's own, for the login
-PIPE = {"select"}  # what it prints is read here; keepalived gives it /dev/null
-ALLOWED = {f"kachecks.{name}" for name in HEALTHY.split()} | BUILT_IN | HASHES | PIPE | {"kachecks"}
+OURS = {"kachecks", *(f"kachecks.{name}" for name in HEALTHY.split())}
+ALLOWED = OURS | OF_PYTHON | HASHES | PIPE
 
 MEMORY = 2.5
 """Of bare Python."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 
@@ -64,6 +65,26 @@ def test_idlers_notice_who_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", standard_input[0])
     ours[1].close()
     with ours[0], theirs[0], theirs[1], standard_input[0], standard_input[1]:
-        assert len(idlers.wait([ours[0]])) == 1  # type: ignore[list-item]
+        assert idlers.wait([ours[0]]) == []  # type: ignore[list-item]
         standard_input[1].shutdown(socket.SHUT_WR)
-        assert idlers.wait([theirs[0]]) == []  # type: ignore[list-item]
+        assert idlers.wait([theirs[0]]) == [theirs[0]]  # type: ignore[list-item]
+
+
+class Asked(idlers.Idler):
+    """One end of a connection."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._socket = end
+
+
+def test_idlers_that_hang_are_told_from_those_that_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By an answer, by the end of the connection, by nothing."""
+    monkeypatch.setattr(idlers, "ANSWER", 0.2)
+    pairs = [socket.socketpair() for _ in range(3)]
+    with contextlib.ExitStack() as undo:
+        for each in pairs:
+            undo.enter_context(each[0])
+            undo.enter_context(each[1])
+        pairs[0][1].send(b"an answer")
+        pairs[1][1].close()
+        assert idlers.use([Asked(each[0]) for each in pairs]) == 1

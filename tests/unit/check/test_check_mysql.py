@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,6 +25,7 @@ from kachecks.check.verdict import RULES, explain
 from tests.unit.doubles import fake_server
 from tests.unit.doubles.check_process import (
     BUSY,
+    PROGRAM,
     ROOT,
     Node,
     mysqld,
@@ -130,6 +132,38 @@ def test_a_package_that_is_being_upgraded(node: Node, tmp_path: Path) -> None:
     assert printed.startswith("UNKNOWN: kachecks cannot be loaded: ")
     node.file.write_text("[kachecks]\nvip = 10.99.88.77\n")
     assert node.check("--fence", cwd=copy)[0] == 30
+
+
+def started_bare(node: Node, home: Path) -> tuple[int, str]:
+    """As ``python -IS`` starts what is installed there: without environment or site-packages."""
+    program = home / "bin/check_mysql"
+    program.parent.mkdir(parents=True)
+    shutil.copy(PROGRAM, program)
+    file = f"--defaults-file={node.file}"
+    command = node.on_its_host([sys.executable, "-IS", str(program), file, "--fence"], False)
+    ran = subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=15, check=False)
+    assert ran.stderr == ""
+    return ran.returncode, ran.stdout
+
+
+def test_python_that_leaves_out_what_is_installed(node: Node, tmp_path: Path) -> None:
+    """It finds the packages of the environment that it is in."""
+    home = tmp_path / "home"
+    packages = home / f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+    packages.mkdir(parents=True)
+    (packages / "kachecks").symlink_to(ROOT / "kachecks")
+    with listening(node.socket, server()):
+        status, printed = started_bare(node, home)
+    assert (status, printed.partition(":")[0]) == (0, "OK")
+
+
+def test_an_environment_without_the_package(node: Node, tmp_path: Path) -> None:
+    """Such as one of a Python that was upgraded."""
+    status, printed = started_bare(node, tmp_path / "home")
+    assert status == 30
+    assert printed == (
+        "UNKNOWN: kachecks cannot be loaded: ModuleNotFoundError: No module named 'kachecks'\n"
+    )
 
 
 @needs_root

@@ -39,7 +39,8 @@ DISKS = "disks of 4712: /var/lib/mysql/ /var/log/mysql /tmp"
 
 def due_now(world: World, peer_answers: bool | None = None) -> bool:
     session: Any = world.servers.connect_local(1.0)
-    return is_due(world.node, session, probe(session, 1.0), peer_answers)
+    facts, last = probe(session, 1.0), world.node.marks.last_look()
+    return is_due(world.node, session, facts, last, peer_answers)
 
 
 # When --------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from kachecks.mysql.session import DriverError, ServerError
 from kachecks.mysqld_process import Process
 from kachecks.state.marks import Look
 from kachecks.state.signs import Sign, Signs
-from kachecks.transitions.demotion import FRESH_LOOK
+from kachecks.transitions.demotion import LAST_LOOK_AT_MUTE
 from tests.unit.doubles.changing import failing
 from tests.unit.doubles.check_runs import (
     BUG,
@@ -53,7 +53,7 @@ def test_a_hung_holder_is_killed() -> None:
     marks = [place for place, line in enumerate(world.log) if line == "mark leaving"]
     assert len(marks) == 2  # closing may take longer than it is fresh
     assert marks[0] < world.index(SIGKILL) < marks[1]
-    assert world.time < 100 + 3 + FRESH_LOOK + 0.1
+    assert world.time < 100 + 3 + LAST_LOOK_AT_MUTE + 0.1
     said = [(entry["outcome"], entry["cause"]) for entry in world.recorded]
     assert said == [
         ("killing", "stuck_mysqld = kill"),  # at once: whoever kills may be killed before the end

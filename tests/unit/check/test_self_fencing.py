@@ -8,7 +8,7 @@ from kachecks.check.self_fencing import close_for
 from kachecks.check.verdict import Verdict
 from kachecks.mysql.session import ServerError
 from kachecks.mysqld_process import Process
-from kachecks.transitions.demotion import FRESH_LOOK
+from kachecks.transitions.demotion import LAST_LOOK_AT_MUTE
 from kachecks.transitions.record import Outcome
 from tests.unit.doubles.changing import failing
 from tests.unit.doubles.simulation import CLOSED, MUTE, OPEN, SERVER, SIGKILL, World, active, config
@@ -63,7 +63,7 @@ def test_one_that_was_mute_for_long_gets_one_more_look() -> None:
     outcome = close(world, FAILS, mute="no answer within 3 s")
     assert outcome.outcome == "killed"
     assert outcome.why.startswith("no answer within 3 s")
-    assert world.time < FRESH_LOOK + 0.1
+    assert world.time < LAST_LOOK_AT_MUTE + 0.1
 
 
 def test_trouble_is_told_once() -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from kachecks.bounded import Answer
 from kachecks.check.one_run import run_check
+from kachecks.children import Answer
 from kachecks.commands.maintenance import command as maintenance
 from kachecks.config.options import parse
 from kachecks.network.link import Network
@@ -134,15 +134,15 @@ def test_a_disk_that_hangs(node: Directories, monkeypatch: pytest.MonkeyPatch) -
     """It counts as none, is not remembered, and nothing can be declared."""
     mark = node.declare()
     node.reboot()
-    from kachecks import bounded
+    from kachecks import children
 
-    real = bounded.in_child
-    monkeypatch.setattr(bounded, "in_child", lambda *_: Answer(None, 1, ended=False))
+    real = children.in_child
+    monkeypatch.setattr(children, "in_child", lambda *_: Answer(None, 1, ended=False))
     assert node.now(keep_copy=True) is None
     with pytest.raises(StateError, match="has not answered within 1 s, and may still keep it"):
         node.mark.declare(mark)
     assert list(node.run.iterdir()) == []
-    monkeypatch.setattr(bounded, "in_child", real)
+    monkeypatch.setattr(children, "in_child", real)
     assert node.now() == mark
 
 

@@ -251,6 +251,12 @@ class Servers(Part, node.Servers):
     def end_sending(self, process: Process) -> None:
         self.world.event("end sending")
 
+    def end_sessions_through_vip(self, process: Process) -> None:
+        self.world.say("end sessions through the VIP")
+        if not self.may_take:
+            raise PermissionError(1, "Operation not permitted")
+        self.world.b.leave_by_port(self.ports_through_vip)
+
     def kill(self, process: Process) -> bool:
         if not self.may_kill:
             raise PermissionError(1, "Operation not permitted")
@@ -319,6 +325,15 @@ class Network(Part, link.Network):
         on_link = self.on_link or (refuses and not self.blind)
         self.world.pass_time(ONE_MILLISECOND if on_link else 0.09)
         return on_link
+
+    def nothing_on_link(self, seconds: float) -> bool:
+        if not self.shares_link:
+            return False
+        peer = self.world.node.config.peer
+        there = self.holder or self.on_link or peer in self.echo
+        self.ask("nothing?")
+        self.world.pass_time(ONE_MILLISECOND if there else seconds)
+        return not there
 
     def macs_of_vip(self) -> frozenset[str]:
         return frozenset({self.holder_elsewhere()} - {""})

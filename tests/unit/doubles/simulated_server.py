@@ -124,6 +124,12 @@ class Server(Changing):
     def process(self) -> Process:
         return Process(self.pid, 1000 + self.pid)
 
+    def leave_by_port(self, ports: set[int]) -> None:
+        """Whose sockets were shut."""
+        for number, one in list(self.clients.items()):
+            if int(one.host.rpartition(":")[2] or 0) in ports:
+                del self.clients[number]
+
     def add(self, *clients: Client) -> None:
         for client in clients:
             self.last_id += 1

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from kachecks.mysql import stopping
+from kachecks.mysql import sockets, stopping
 from kachecks.mysql.stopping import Threads, end_sending, end_sessions
 from kachecks.mysqld_process import Process, identify
 
@@ -40,6 +40,7 @@ def sleep(text):
 def serve(session, text):
     name(text)
     got = session.recv(100)
+    print("has read", flush=True)
     time.sleep(0.1)  # its commit is under way
     session.sendall(b"OK " + (got or b"and nothing more"))
     while session.recv(100):
@@ -86,6 +87,11 @@ class Mysqld(NamedTuple):
     child: subprocess.Popen[str]
     clients: list[socket.socket]
 
+    def has_read(self) -> None:
+        """A session has its client's statement."""
+        assert self.child.stdout is not None
+        assert self.child.stdout.readline() == "has read\n"
+
     def stop(self) -> None:
         """It closes its listening sockets."""
         assert self.child.stdin is not None
@@ -118,13 +124,13 @@ def running(directory: Path, *threads: str) -> Iterator[Mysqld]:
         yield Mysqld(found, child, clients)
 
 
-def settled(mysqld: Mysqld, sockets: int) -> stopping.Sessions:
+def settled(mysqld: Mysqld, count: int) -> stopping.Sessions:
     """So many are left, within five seconds."""
     until = time.monotonic() + 5
     while True:
         found = end_sessions(mysqld.process, "", NONE)
         assert found is not None
-        if found.sockets == sockets or time.monotonic() > until:
+        if (found.sockets == found.threads.connections == count) or time.monotonic() > until:
             return found
         time.sleep(0.01)
 
@@ -155,6 +161,7 @@ def test_who_commits_is_told(tmp_path: Path) -> None:
         mysqld.stop()
         for client in mysqld.clients:
             client.sendall(b"COMMIT")
+            mysqld.has_read()
         end_sessions(mysqld.process, "", NONE)
         assert [client.recv(100) for client in mysqld.clients] == [b"OK COMMIT"] * CLIENTS
         assert settled(mysqld, 0).threads.connections == 0
@@ -191,6 +198,21 @@ def test_the_last_connections_are_cut(tmp_path: Path) -> None:
         assert time.monotonic() - begun < 0.1
 
 
+def test_those_that_came_to_one_address(tmp_path: Path) -> None:
+    """It goes on listening there, and who came by the unix socket stays."""
+    with running(tmp_path) as mysqld:
+        by_tcp, by_unix = mysqld.clients
+        at = by_tcp.getpeername()
+        sockets.end_connections_to(mysqld.process, {"127.0.0.2"})
+        by_tcp.sendall(b"COMMIT")
+        assert by_tcp.recv(100) == b"OK COMMIT"
+        sockets.end_connections_to(mysqld.process, {"127.0.0.1"})
+        assert by_tcp.recv(100) == b""
+        by_unix.sendall(b"COMMIT")
+        assert by_unix.recv(100) == b"OK COMMIT"
+        socket.create_connection(at, 5).close()
+
+
 @pytest.mark.parametrize("name", ["evt_worker", "rpl_rca_sql-0", "tp_worker", "", "clone"])
 def test_a_thread_that_may_commit(tmp_path: Path, name: str) -> None:
     with running(tmp_path, "connection", name) as mysqld:
@@ -218,7 +240,7 @@ def test_one_that_has_ended(tmp_path: Path) -> None:
 
 def test_sockets_that_may_not_be_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kernel before 5.6 does not know that call."""
-    monkeypatch.setattr(stopping, "PIDFD_GETFD", 100_000)
+    monkeypatch.setattr(sockets, "PIDFD_GETFD", 100_000)
     with running(tmp_path) as mysqld:
         mysqld.stop()
         with pytest.raises(OSError) as caught:

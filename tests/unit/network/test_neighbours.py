@@ -143,6 +143,32 @@ def test_our_own_answer_is_none(monkeypatch: pytest.MonkeyPatch, mac: str, found
     assert link.near.fileno() == -1
 
 
+class Overslept(Answering):
+    """Its answer has come when this process wakes up, too late, behind packets of others."""
+
+    def __init__(self, mac: str, clock: list[float], others: int) -> None:
+        super().__init__(mac)
+        self.clock, self.left = clock, others
+        self.far.send(b"x" * others)
+
+    def probe(self) -> None:
+        self.clock[0] += 60.0
+
+    def answer(self) -> str:
+        self.near.recv(1)
+        self.left -= 1
+        return self.mac if self.left < 0 else ""
+
+
+@pytest.mark.parametrize("others", [0, 40])
+def test_what_has_come_is_read_late(monkeypatch: pytest.MonkeyPatch, others: int) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(neighbours.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(neighbours, "own_macs", set)
+    monkeypatch.setattr(neighbours, "_links", lambda *_: [Overslept(OTHER, clock, others)])
+    assert neighbours.who_answers(["10.0.0.100"], "eth0") == OTHER
+
+
 def test_all_who_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first answer does not end it, as for who_answers."""
     links = [Answering(each) for each in (OTHER, OURS, "02:00:0a:00:00:77", OTHER)]

@@ -226,26 +226,28 @@ sleeping = subprocess.Popen(
 sleeping.stdout.readline()
 def there(command):
     subprocess.run(["nsenter", f"--net=/proc/{sleeping.pid}/ns/net", *command.split()], check=True)
-try:
+seen, refuses = [], vrrp.refuses
+def guessed():
+    ip("neigh replace 10.0.0.3 lladdr 02:00:00:00:00:03 dev eth0")  # nobody
+    both = socket.inet_aton("10.0.0.1") + socket.inet_aton("10.0.0.3")
+    head = struct.pack(">BBHHHBBH", 0x45, 0, 40, 1, 0, 64, 112, 0) + both
+    error = bytes([3, 2, 0, 0]) + bytes(4) + head + vrrp._ADVERT + bytes(8)
+    total = 0xffff - int.from_bytes(error, "big") % 0xffff
+    error = error[:2] + total.to_bytes(2, "big") + error[4:]
+    vrrp.refuses = lambda *said: seen.append(said) or refuses(*said)
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as out:
+        def send():
+            while not done.wait(0.002): out.sendto(error, ("10.0.0.1", 0))
+        done = threading.Event(); sending = threading.Thread(target=send); sending.start()
+        try: return vrrp.nobody_listens("10.0.0.3", 0.5)
+        finally: done.set(); sending.join()
+try:  # eth0 goes with the namespace at its other end
     ip(f"link set peer0 netns {sleeping.pid}"); there("ip link set peer0 up")
     there("ip addr add 10.0.0.2/24 dev peer0"); there("ip -6 addr add fd00::2/64 dev peer0 nodad")
     print("alone", *(vrrp.nobody_listens(each, 10.0) for each in ("10.0.0.2", "fd00::2")))
+    print("guessed", guessed(), any(each[0] for each in seen))
 finally:
     sleeping.kill(); sleeping.wait()
-ip("neigh replace 10.0.0.3 lladdr 02:00:00:00:00:03 dev eth0")  # nobody
-both = socket.inet_aton("10.0.0.1") + socket.inet_aton("10.0.0.3")
-quoted = struct.pack(">BBHHHBBH", 0x45, 0, 40, 1, 0, 64, 112, 0) + both + vrrp._ADVERT + bytes(8)
-error = bytes([3, 2, 0, 0]) + bytes(4) + quoted
-total = 0xffff - int.from_bytes(error, "big") % 0xffff
-error = error[:2] + total.to_bytes(2, "big") + error[4:]
-seen, refuses = [], vrrp.refuses
-vrrp.refuses = lambda *said: seen.append(said) or refuses(*said)
-with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as out:
-    def send():
-        while not done.wait(0.002): out.sendto(error, ("10.0.0.1", 0))
-    done = threading.Event(); sending = threading.Thread(target=send); sending.start()
-    try: print("guessed", vrrp.nobody_listens("10.0.0.3", 0.5), any(each[0] for each in seen))
-    finally: done.set(); sending.join()
 """
 )
 """The second error is what anybody may send: it names both addresses."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from kachecks import bounded
-from kachecks.bounded import Answer, in_child
+from kachecks import children
+from kachecks.children import Answer, in_child
 from kachecks.state import served_alone
 from kachecks.state.files import Disk
 from kachecks.state.served_alone import ServedAlone
@@ -96,7 +96,7 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Answer]]:
         answers.append(in_child(lambda: str(time.sleep(30)), 0.05))
         return answers[-1]
 
-    monkeypatch.setattr(bounded, "in_child", hangs)
+    monkeypatch.setattr(children, "in_child", hangs)
     yield answers
     for answer in answers:
         os.kill(answer.pid, 9)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from kachecks.bounded import Budget
@@ -322,13 +324,51 @@ def test_events_that_cannot_write_are_left_on(version: str) -> None:
 # Thousands of clients ----------------------------------------------------------------------------
 
 
+def app_sessions(world: World) -> int:
+    return [row["User"] for row in world.b.processlist()].count("app")
+
+
 def test_it_is_closed_before_thousands_are_cut() -> None:
-    world = crowded(3000)
-    outcome = ended(world, "closed")
+    world = marked(crowded(3000))
+    ended(world, "closed")
     before = [line for line in world.log[: world.index(STATEMENT[MYSQL])] if line == "B: app cut"]
     assert 400 <= len(before) <= 600
-    assert "3000 client connections cut" in outcome.why
-    assert "app" not in [row["User"] for row in world.b.processlist()]
+
+
+@pytest.mark.parametrize("may_take", [True, False])
+@pytest.mark.parametrize("version", VERSIONS)
+def test_thousands_that_sleep_do_not_keep_the_vip(version: str, may_take: bool) -> None:
+    """They are cut when it has gone, by whoever looks then: by their sockets, or by KILL."""
+    world = marked(crowded(3000, version)).but(servers__ports_through_vip={40000})
+    world.but(servers__may_take=may_take)
+    ended(world, "closed")
+    assert world.time < 1.2
+    assert app_sessions(world) > 1000
+    world.but(vip=False)
+    ended(world, "already closed")
+    assert app_sessions(world) == 0
+
+
+def test_thousands_that_sleep_when_the_vip_has_gone() -> None:
+    world = marked(crowded(3000)).but(servers__ports_through_vip={40000}, vip=False)
+    ended(world, "closed")
+    assert app_sessions(world) == 0
+
+
+def test_thousands_at_its_own_address_stay_on_a_standby() -> None:
+    world = crowded(3000).but(b__access=CLOSED, servers__ports_through_vip={40001}, vip=False)
+    ended(world, "already closed")
+    assert app_sessions(world) == 3000
+
+
+def test_thousands_that_are_busy_are_cut_first() -> None:
+    world = marked(crowded(2000))
+    for each in range(1500):
+        world.b.add(Client(f"busy{each % 3}", "Query"))
+    ended(world, "closed")
+    left = Counter(row["User"] for row in world.b.processlist())
+    assert left["app"] > 1000
+    assert not left["busy0"] + left["busy1"] + left["busy2"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -9,6 +9,7 @@ from kachecks.mysqld_process import Process
 from kachecks.state.files import StateError
 from kachecks.transitions.orderly_stop import FINISHED, GETS_ON
 from tests.unit.doubles.demotions import ended, marked, run
+from tests.unit.doubles.simulated_server import CLOSED, OPEN
 from tests.unit.doubles.simulation import REFUSED, SIGKILL, SILENT, World
 
 LOGS = {"binlog.000001": 0, "relay-bin.000002": 400}
@@ -25,8 +26,9 @@ MOST_RUNS = 20
 
 
 def stopping(sessions: Sessions | None, **options: str) -> World:
-    """B is marked open, refuses connections, and lives for ever."""
-    return marked(World(**options)).but(b__trouble=REFUSED, servers__stopping=sessions)
+    """B is marked open, refuses connections, and lives for ever. A is closed."""
+    world = marked(World(**options)).but(a__access=CLOSED)
+    return world.but(b__trouble=REFUSED, servers__stopping=sessions)
 
 
 def let_finish(world: World) -> None:
@@ -140,6 +142,14 @@ def test_another_server_is_not_taken_for_the_one_that_has_finished() -> None:
     assert run(world).outcome != "closed"
 
 
+def test_beside_an_open_peer_it_goes_on_sending() -> None:
+    """What it has committed gets there, and more it cannot commit."""
+    world = stopping(MORE).but(a__access=OPEN)
+    let_finish(world)
+    assert CUT not in world.log
+    assert world.time < 0.1
+
+
 # Given time, and no longer ------------------------------------------------------------------------
 
 
@@ -187,6 +197,12 @@ def test_without_a_peer_that_receives_it_is_killed_as_ever(
     assert CUT not in world.log
 
 
+@pytest.mark.parametrize("sessions", [None, CLIENT])
+def test_beside_an_open_peer_it_is_not_let_commit(sessions: Sessions | None) -> None:
+    world = stopping(sessions).but(a__access=OPEN)
+    assert "has not ended" in ended(world, "killed").why
+
+
 @pytest.mark.parametrize("patience", [0.3, 1.0])
 def test_in_a_hurry_no_peer_is_asked(patience: float) -> None:
     """An isolated node has a second: the other one opens by the clock."""
@@ -211,7 +227,7 @@ def test_where_its_sockets_cannot_be_taken_its_end_is_waited_for() -> None:
 
 
 def test_one_that_was_never_open_is_left_alone() -> None:
-    world = World().but(b__trouble=REFUSED, servers__stopping=MORE)
+    world = World().but(b__trouble=REFUSED, servers__stopping=CLIENT)
     ended(world, "left alone")
     assert SIGKILL not in world.log
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from kachecks import bounded as module
-from kachecks.bounded import LONGEST_TEXT, Answer, in_child, let_go
+from kachecks import children as module
+from kachecks.children import LONGEST_TEXT, Answer, in_child, let_go
 from tests.unit.doubles.changing import failing
 
 

@@ -7,7 +7,8 @@ import weakref
 
 import pytest
 
-from kachecks.bounded import Asking, GivenUp
+from kachecks.asking import Asking
+from kachecks.bounded import GivenUp
 from kachecks.mysql.errors import Refused
 
 SOON, LONG = 0.01, 30.0
