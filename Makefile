@@ -3,6 +3,7 @@
 #                  -scale: what a check costs, failovers, and how their times grow
 # make test   lint, types, unit tests, and the lab on both server families (root)
 # make unit   lint, types and unit tests alone (any user, a minute or two)
+# make packages   wheel, sdist, .deb and .rpm
 
 SHELL := /bin/sh
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
@@ -65,13 +66,25 @@ benchmark-failover: lab-ready
 benchmark-scale: lab-ready
 	$(IN_VENV)/python -m benchmarks.scale $(BENCHMARK)
 
+# Into dist/. The .deb and the .rpm hold an environment of their own, for the Python that PYTHON is.
+# RELEASE=2 and so on for another package of the same version.
+.PHONY: packages
+packages: $(VENV)/installed
+	rm -rf build dist
+	$(IN_VENV)/python -m build --no-isolation --outdir dist
+	$(IN_VENV)/twine check --strict dist/*
+	$(IN_VENV)/python packages/make.py dist/*.whl build/packages
+	! command -v lintian >/dev/null || lintian --fail-on=error,warning dist/*.deb
+	rm -rf build
+	ls -l dist
+
 # What the lab needs: root, namespaces, Debian's keepalived and MariaDB, and a MySQL.
 .PHONY: lab-ready
 lab-ready: $(VENV)/installed
 	@$(IN_VENV)/python -m tests.lab.prepare
 
 # The package is installed as a user would install it, not run from the checkout.
-$(VENV)/installed: $(VENV)/dependencies $(shell find kachecks manual -name "*.py" -o -path "*/programs/*") setup.cfg
+$(VENV)/installed: $(VENV)/dependencies $(shell find kachecks manual keepalived-snippets -name "*.py" -o -path "*/programs/*" -o -path "keepalived-snippets/*") setup.cfg
 	rm -rf build
 	$(IN_VENV)/pip install --quiet --no-deps --no-build-isolation --force-reinstall .
 	rm -rf build
@@ -88,4 +101,4 @@ $(VENV)/dependencies: setup.cfg pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) build demo.svg *.egg-info .import_linter_cache .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) build dist demo.svg *.egg-info .import_linter_cache .mypy_cache .ruff_cache .pytest_cache

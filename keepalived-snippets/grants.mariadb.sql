@@ -1,5 +1,7 @@
--- MariaDB 10.5.9 and later: the accounts of kachecks. Run once, on the node that takes writes,
--- as root; replication carries them to the other node. Replace the words in capitals:
+-- MariaDB 10.5.9 and later: the accounts of kachecks. Run once, on the node that takes writes, as
+-- root; replication carries them to the other node.
+--
+-- `kachecks setup` fills it in. By hand: replace the words in capitals.
 --   LOCAL_PASSWORD                 as in [client] of kachecks.cnf
 --   PEER_PASSWORD                  as in [peer], another one: it is used over the network
 --   NODE1_ADDRESS, NODE2_ADDRESS   the nodes' own addresses, never the VIP

@@ -1,8 +1,11 @@
 -- MySQL 5.7: the accounts of kachecks. Run once, on the node that takes writes, as root;
--- replication carries them to the other node. Replace the words in capitals:
+-- replication carries them to the other node.
+--
+-- Replace the words in capitals.
 --   LOCAL_PASSWORD                 as in [client] of kachecks.cnf
 --   PEER_PASSWORD                  as in [peer], another one: it is used over the network
 --   NODE1_ADDRESS, NODE2_ADDRESS   the nodes' own addresses, never the VIP
+--
 -- SUPER is more than kachecks needs, but 5.7 knows nothing finer. No right on any table.
 
 -- One account for this host's socket, one for each node asking the other over TCP.

@@ -20,8 +20,8 @@ class Option(NamedTuple):
 
     @property
     def is_file(self) -> bool:
-        """Its value is the name of a file."""
-        return self.value.endswith("FILE") or self.value.endswith(".conf")
+        """Its value is the name of a file, or of a directory."""
+        return self.value.endswith(("FILE", "DIR", ".conf"))
 
 
 class Epilog(NamedTuple):

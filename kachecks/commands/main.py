@@ -17,6 +17,7 @@ from kachecks.report import say
 from kachecks.state.files import StateError
 
 PARTS = {
+    "setup": "write the files of this node, filled in, for review or in place",
     "status": "both nodes side by side: who holds the VIP, who is open, replication, verdict",
     "doctor": "is the setup right? Every precondition as a rule, with a cure",
     "elect": "who holds the VIP in every situation, by keepalived.conf of both nodes",

@@ -33,6 +33,7 @@ PACKAGES = {
     "openssl": "openssl",
     "patchelf": "patchelf",
     "ping": "iputils-ping",
+    "rpm": "rpm",
     "setpriv": "util-linux",
 }
 SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Optional
 
+from kachecks.commands.setup.snippets import filled
 from tests.lab.pairs import snippets
 from tests.lab.pairs.node import Node
 from tests.lab.pairs.snippets import Words
@@ -28,7 +29,7 @@ def keepalived_conf(node: Node, template: str, words: Words) -> None:
     """keepalived.conf, and beside it what the package itself has there."""
     for name, source in node.flavour.keepalived.files.items():
         node.write(f"/etc/keepalived/{name}", source.read_text())
-    node.write("/etc/keepalived/keepalived.conf", snippets.fill_text(template, words))
+    node.write("/etc/keepalived/keepalived.conf", filled(template, words))
 
 
 def option_file(

@@ -11,10 +11,11 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from kachecks.commands.setup.snippets import filled
 from tests.lab.hosts.network import PREFIX
 from tests.lab.pairs import datadir, snippets
 from tests.lab.pairs.node import Node
-from tests.lab.pairs.pair import INTERFACE, Pair
+from tests.lab.pairs.pair import INTERFACE, WITNESS, Pair
 from tests.lab.pairs.snippets import SNIPPETS
 from tests.lab.servers import sql
 from tests.lab.servers.accounts import KACHECKS_PASSWORDS
@@ -139,6 +140,7 @@ class SecondPair:
             "NODE2_ADDRESS": self.b.node.address,
             "NODE_ADDRESS": server.node.address,
             "PEER_ADDRESS": self._peer_address(server),
+            "WITNESS_ADDRESS": WITNESS,  # in a line that is a comment
             **KACHECKS_PASSWORDS,
             "SERVER_NUMBER": server.number,
         }
@@ -152,7 +154,7 @@ class SecondPair:
         node.write(OPTION_FILE, text, mode=0o600)
         conf = node.path("/etc/keepalived/keepalived.conf").read_text()
         added = second_blocks((SNIPPETS / f"keepalived.conf.node{server.number}").read_text())
-        text = snippets.fill_text(conf + added, words)
+        text = filled(conf + added, words)
         node.write("/etc/keepalived/keepalived.conf", text)
 
 

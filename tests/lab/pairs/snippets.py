@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Optional
 
+from kachecks.commands.setup.snippets import filled
 from tests.lab.hosts.process import CHECKOUT
 
 SNIPPETS = CHECKOUT / "keepalived-snippets"
@@ -14,15 +15,8 @@ Words = Mapping[str, object]
 
 
 def fill(file: Path, words: Words) -> str:
-    """The text of `file` with each of `words` replaced, in code and comments alike."""
-    return fill_text(file.read_text(), words)
-
-
-def fill_text(text: str, words: Words) -> str:
-    """`text` with each of `words` replaced."""
-    for word in sorted(words, key=len, reverse=True):  # NODE_ADDRESSES before NODE_ADDRESS
-        text = text.replace(word, str(words[word]))
-    return text
+    """The text of `file` with each of `words` replaced, as `kachecks setup` does it."""
+    return filled(file.read_text(), words)
 
 
 def with_options(text: str, options: Mapping[str, Optional[object]]) -> str:

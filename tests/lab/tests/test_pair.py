@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kachecks.commands.setup.snippets import filled
 from tests.lab.error import LabError
 from tests.lab.hosts import workdir
 from tests.lab.hosts.process import CHECKOUT
@@ -88,16 +89,14 @@ def test_failed_command_tells_what_it_said(pair: Pair) -> None:
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_keepalived_accepts_the_snippets(pair: Pair, number: int) -> None:
-    conf = snippets.fill_text(
+    conf = filled(
         (snippets.SNIPPETS / f"keepalived.conf.node{number}").read_text(),
         {"NODE_INTERFACE": "eth0", "VIP_ADDRESS": VIP, "VIP_PREFIX": 24},
     )
     unicast = (snippets.SNIPPETS / "keepalived.conf.unicast").read_text()
-    unicast = snippets.fill_text(
-        unicast, {"NODE_ADDRESS": pair.a.address, "PEER_ADDRESS": pair.b.address}
-    )
+    unicast = filled(unicast, {"NODE_ADDRESS": pair.a.address, "PEER_ADDRESS": pair.b.address})
     older = (snippets.SNIPPETS / "keepalived.conf.virtual_server").read_text()
-    older = snippets.fill_text(older, {"NODE_ADDRESS": pair.a.address, "VIP_ADDRESS": VIP})
+    older = filled(older, {"NODE_ADDRESS": pair.a.address, "VIP_ADDRESS": VIP})
     bare = snippets.without_blocks(conf, "vrrp_script", "track_script", "track_file")
     scripts = "check_mysql notify_master notify_backup notify_down"
     make = f"mkdir -p /opt/kachecks/bin; cd /opt/kachecks/bin; touch {scripts}; chmod 755 {scripts}"

@@ -1,13 +1,8 @@
 """The rewriting of snippets: pure text, no server."""
 
-from tests.lab.pairs.snippets import SNIPPETS, fill_text, uncommented, with_options, without_blocks
+from tests.lab.pairs.snippets import SNIPPETS, uncommented, with_options, without_blocks
 
 OPTIONS = "# head\n[kachecks]\nvip = 10.0.0.100\n# max_lag = 30\n\n[peer]\nport = 3306\n"
-
-
-def test_longer_words_are_replaced_first() -> None:
-    words = {"NODE": "x", "NODE_ADDRESS": "10.0.0.1"}
-    assert fill_text("NODE NODE_ADDRESS", words) == "x 10.0.0.1"
 
 
 def test_options_are_replaced_added_and_removed_in_their_own_section() -> None:

@@ -1,0 +1,1 @@
+"""kachecks setup: the files of keepalived-snippets, filled in for this node."""
