@@ -93,8 +93,8 @@ def _system(share: Path, root: Path) -> None:
             _write(documents / file.relative_to(share / "doc/kachecks"), file)
     _write(documents / "changelog.gz", documents / "CHANGELOG.md", packed=True)
     (documents / "CHANGELOG.md").unlink()
-    for snippet in SNIPPETS.iterdir():
-        _write(documents / "keepalived-snippets" / snippet.name, snippet)
+    for snippet in filter(Path.is_file, SNIPPETS.rglob("*")):
+        _write(documents / "keepalived-snippets" / snippet.relative_to(SNIPPETS), snippet)
     systemd = root / "usr/lib"
     _write(systemd / "tmpfiles.d/kachecks.conf", SNIPPETS / "kachecks.tmpfiles.conf")
     drop_in = SNIPPETS / "kachecks-keepalived.service.d.conf"

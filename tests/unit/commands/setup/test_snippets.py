@@ -20,7 +20,7 @@ from kachecks.commands.setup.snippets import (
 from tests.unit.architecture.sources import ROOT
 from tests.unit.commands.setup.samples import NODE1, SECRETS
 
-FILES = sorted(file.name for file in (ROOT / "keepalived-snippets").iterdir())
+FILES = sorted(each.name for each in (ROOT / "keepalived-snippets").iterdir() if each.is_file())
 WORDS = _words(NODE1, SECRETS)
 ANY_WORD = re.compile("|".join(sorted(WORDS, key=len, reverse=True)))
 
