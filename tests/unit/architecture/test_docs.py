@@ -15,7 +15,15 @@ from kachecks.commands.doctor.tables import RULES as RULES_OF_DOCTOR
 from tests.unit.architecture.sources import HOLE, ROOT, modules
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-FOR_STRANGERS = ("applications", "faq", "networks", "troubleshooting")
+FOR_STRANGERS = (
+    "applications",
+    "faq",
+    "install",
+    "networks",
+    "operate",
+    "reference",
+    "troubleshooting",
+)
 
 
 def prose(page: Path) -> str:
