@@ -18,7 +18,8 @@ from tests.lab.hosts.overlay import Overlay
 from tests.lab.hosts.process import CHECKOUT
 from tests.lab.servers import cache
 
-SNIPPETS = {file.name for file in (CHECKOUT / "keepalived-snippets").iterdir()}
+SOURCE = CHECKOUT / "keepalived-snippets"
+SNIPPETS = {str(file.relative_to(SOURCE)) for file in SOURCE.rglob("*") if file.is_file()}
 DOCUMENTS = {"README.md", "README.zh-CN.md", "CHANGELOG.md", "SECURITY.md"}
 DOCUMENTS |= {"docs/architecture.svg", "docs/failures.md", "docs/install.md", "docs/status.md"}
 
