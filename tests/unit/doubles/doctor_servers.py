@@ -46,6 +46,7 @@ class Answers:
         self.options = [Option(*option) for option in self.servers[HERE].pop("options")]
         self.config = parse(OPTION_FILE, "k.cnf")
         self.troubles: dict[str, SessionError] = {}
+        self.listener: int | None = None  # the process behind this node's unix socket
         self.uncut: set[str] = set()  # nodes whose tables are shown whole, whatever is set there
         self.spoiled: Callable[[str, str, list[Row]], list[Row]] = lambda _node, _sql, rows: rows
         for server in self.servers.values():
@@ -167,6 +168,9 @@ class _Session:
             return supported_version(self.server_version)
         except ValueError as error:
             raise ServerError(0, str(error)) from None
+
+    def server_pid(self) -> int | None:
+        return self._answers.listener if self._node == HERE else None
 
     def query(self, sql: str, _timeout: float) -> list[Row]:
         return self._answers.spoiled(self._node, sql, self._answer(sql))

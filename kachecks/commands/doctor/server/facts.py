@@ -98,6 +98,7 @@ class ServerFacts(NamedTuple):
     origins: Mapping[str, Origin] | None  # None: the server does not tell (MySQL 5.7)
     persisted: Mapping[str, str]  # mysqld-auto.cnf
     options: tuple[Option, ...] | None  # of its files and command line; None: not to be seen
+    socket_unit: bool  # the first process listens on its unix socket, in its place
     sources: tuple[Source, ...] | None
     account: str  # user@host that let us in
     plugin: str  # by which that account logs in; "" where the server does not tell

@@ -113,10 +113,7 @@ def _look(node: Node, session: Session, side: str) -> ServerFacts:
     if not version.mariadb:
         plugin = asking.may("plugin", operator_queries.MADE_ACCOUNT, _plugin)
     ahead, error = _clock(asking)
-
-    def people(rows: list[Row]) -> tuple[str, ...]:
-        return _people(rows, own_users(node))
-
+    ours = own_users(node)
     return ServerFacts(
         node=side,
         address=node.config.peer if side == PEER else interfaces.own_address(node.config.peer),
@@ -126,11 +123,12 @@ def _look(node: Node, session: Session, side: str) -> ServerFacts:
         origins=asking.may("origins", origins, parse_origins) if origins else None,
         persisted=persisted or {},
         options=_options(node, session, asking.troubles) if side == HERE else None,
+        socket_unit=_by_a_socket_unit(node, session),
         sources=asking.may("sources", queries.replication_status(version), _sources),
         account=asking.cell("account", operator_queries.ACCOUNT, "account"),
         plugin=plugin or "",
         grants=asking.may("grants", operator_queries.GRANTS, _grants) or (),
-        people=asking.may("people", queries.PROCESSLIST, people) or (),
+        people=asking.may("people", queries.PROCESSLIST, lambda rows: _people(rows, ours)) or (),
         cipher=asking.cell("cipher", queries.CIPHER, "Value"),
         view=None if not version.lets_admins_write else writers is not None,
         by_routine=writers or (),
@@ -201,10 +199,19 @@ def _time(rows: list[Row]) -> float:
     return datetime.fromisoformat(text).replace(tzinfo=timezone.utc).timestamp()
 
 
+def _by_a_socket_unit(node: Node, session: Session) -> bool:
+    """The first process listens, and is no mysqld (as it is in a container of its own)."""
+    process = node.servers.process_of(session)
+    return session.server_pid() == 1 and (process is None or not process.known)
+
+
 def _options(node: Node, session: Session, troubles: dict[str, str]) -> tuple[Option, ...] | None:
     process = node.servers.process_of(session)
     if process is None or not process.known:
-        troubles["options"] = "its process cannot be told from here (by TCP, or in a container)"
+        way = "by TCP, or in a container"
+        if _by_a_socket_unit(node, session):
+            way = "systemd listens in its place: SOCKET_UNIT"
+        troubles["options"] = f"its process cannot be told from here ({way})"
         return None
 
     def read() -> tuple[Option, ...]:

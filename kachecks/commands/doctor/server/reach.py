@@ -120,6 +120,16 @@ def _nobody_else_listens(servers: PairFacts) -> Iterator[Found]:
         )
 
 
+def _listens_itself(servers: PairFacts) -> Iterator[Found]:
+    """As Debian 12's mariadb-server is installed: mariadb.socket is enabled."""
+    here = servers.here
+    if here is not None and here.socket_unit:
+        yield Found(
+            f"systemd listens on {here.value('socket')}, by a unit such as mariadb.socket",
+            node=HERE,
+        )
+
+
 def _encrypted(servers: PairFacts) -> Iterator[Found]:
     """MariaDB says in have_ssl whether it offers TLS; MySQL 8 makes a key by itself."""
     peer, login = servers.peer, servers.config.remote
@@ -244,6 +254,12 @@ TABLE: Table[PairFacts] = (
         " password, and a node whose server is dead stays in office",
         "set socket in [client] of the option file in place of host, or ssl-mode = VERIFY_CA with"
         " an ssl-ca that only this server's certificate comes from"),
+    row("SOCKET_UNIT", WARNING, _listens_itself,
+        "the server listens on its unix socket itself, and no socket unit of systemd for it",
+        "who the server is cannot be told then: its death is found by its silence, after"
+        " hung_after, and it cannot be killed; when it is stopped, the next client starts it again",
+        "systemctl disable --now mariadb.socket (systemctl list-sockets names it), then restart the"
+        " server"),
     row("PEER_TLS", WARNING, _encrypted,
         "our sessions with the peer are encrypted, if the peer offers TLS",
         "whoever is between the nodes can read and change what is asked and answered (the password"

@@ -130,6 +130,10 @@ def in_clear_at_home(answers: Answers) -> None:
     answers.rows(HERE, "SHOW SESSION STATUS")[0]["Value"] = ""
 
 
+def by_a_socket_unit(answers: Answers) -> None:
+    answers.listener = 1
+
+
 def by_port(answers: Answers) -> None:
     answers.config = answers.config._replace(
         local=answers.config.local._replace(host="127.0.0.1", socket=None)
@@ -284,6 +288,8 @@ WRONG: list[tuple[str, list[str], Break, str, str]] = [
     ("PEER_TLS", ["mysql-5.7", *MARIADB], local_clear_text, "in clear", "ssl-mode"),
     ("CLIENT_TLS", ["mysql-5.7", *MARIADB], by_port,
         "at 127.0.0.1 port 3306, and nobody asks", "set socket"),
+    ("SOCKET_UNIT", [*MYSQL, *MARIADB], by_a_socket_unit,
+        "systemd listens on /", "systemctl disable"),
     ("WHOLE_PASSWORD", NEW, local_clear_text, "(ssl-mode is PREFERRED)", "give that server a cert"),
     ("WHOLE_PASSWORD", NEW, in_clear_at_home, "is DISABLED", "from [client]"),
     ("PRIVILEGES", [*MYSQL, *MARIADB], no_privilege, "it lacks PROCESS",
