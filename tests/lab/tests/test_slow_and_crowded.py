@@ -138,7 +138,7 @@ def test_a_peer_whose_link_is_full(flavour: Flavour, witness: bool) -> None:
         a, b = pair.nodes
         deafen(pair, a, b)
         both = 0
-        until = time.monotonic() + 20.0
+        until = time.monotonic() + 12.0
         while time.monotonic() < until:
             both += [read_only(each) for each in pair.nodes] == ["0", "0"]
             time.sleep(0.05)
