@@ -30,7 +30,7 @@ lab-tests: lab-ready machines-ready
 RELEASES ?= bookworm
 .PHONY: machines machines-ready
 machines: lab-ready machines-ready
-	LAB_RELEASES="$(RELEASES)" $(IN_VENV)/pytest -n 0 tests/lab/tests/test_machines.py
+	LAB_RELEASES="$(RELEASES)" $(IN_VENV)/pytest -n 0 tests/lab/tests/test_machines.py tests/lab/tests/test_machine_pair.py
 
 # Where that cannot be had, the tests say so and are skipped, but fail in CI.
 machines-ready: $(VENV)/installed
