@@ -31,6 +31,9 @@ class _Inside(Namespaces):
 class Machine(Host):
     """What is written on its disk survives a reboot and a power cut, a tree is never changed.
 
+    A power cut is one for all that runs on it and for its network, not for the disk: what the
+    host's kernel was given is there afterwards, synced or not.
+
     `power_on` returns when systemd has begun, `wait_up` when it is done; `power_off` is a power
     cut, as for every host; `shut_down` and `reboot` are systemd's. Make and switch it on in a
     thread that outlives it.
