@@ -125,6 +125,7 @@ class MachinePair:
     def replicate(self) -> None:
         """Steps 3 and 4; and the accounts of the lab's client and watchers."""
         for machine in self.machines:
+            machine.shell(command("systemctl disable --now mariadb.socket"))
             machine.shell(command("systemctl restart mariadb"))
         self.a.shell(command("mariadb -e 'SET GLOBAL read_only = 0'"))
         self.a.shell(command("mariadb < "))
