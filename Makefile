@@ -69,7 +69,7 @@ benchmark: lab-ready
 benchmark-check: lab-ready
 	$(IN_VENV)/python -m benchmarks.check_cost $(BENCHMARK)
 
-# More than an hour. Draws the typical runs: those of SIGKILL are in the README.
+# More than an hour. Draws the typical runs: that of SIGKILL on MySQL is in the README.
 benchmark-failover: lab-ready
 	$(IN_VENV)/python -m benchmarks.failover --pictures docs $(BENCHMARK)
 

@@ -162,8 +162,8 @@ def parse_version(text: str) -> Version:
 OLDEST = {True: (10, 5, 0), False: (5, 7, 8)}
 """By family (MariaDB or not): what is older is refused.
 
-README promises MariaDB from 10.5.9 on, which has the privilege SLAVE MONITOR of the grants file.
-Before that SUPER does instead; before 10.5.2 there is no RELEASE_ALL_LOCKS and no promotion.
+docs/install.md promises MariaDB from 10.5.9 on, which has the privilege SLAVE MONITOR of the grants
+file. Before that SUPER does instead; before 10.5.2 there is no RELEASE_ALL_LOCKS and no promotion.
 """
 
 

@@ -224,14 +224,20 @@ class Files:
         finally:
             os.close(file)
 
-    def is_news(self, path: str, text: str) -> bool:
-        """Remember ``text``; True when something else, or nothing, was remembered before.
+    def is_news(self, path: str, text: str, forgotten_after: float = 0.0) -> bool:
+        """Remember ``text``; True when something else, or nothing, was remembered before, or it was
+        not met for so many seconds (0: however long ago that was).
 
         Where nothing can be remembered, because the tmpfs is full or read-only, it is news for one
         second of each minute: people are told, and not paged at each check.
         """
         if self.read(path) == text:
-            return False
+            if not forgotten_after:
+                return False
+            age = self.age(path)
+            with suppress(StateError):
+                self.write(path, text)  # its age is that of the last time
+            return age > forgotten_after
         try:
             self.write(path, text)
         except StateError:

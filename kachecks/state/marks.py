@@ -27,6 +27,10 @@ needs to remove the VIP, and short enough that a killed notify_down does not kee
 closed."""
 
 
+ANOTHER_REFUSAL = 600.0
+"""Seconds without a promotion that was refused for the same reason; while one incident lasts, they
+come every few seconds."""
+
 CUT_OFF_IS_FRESH = 15.0
 """Seconds after which a note of being cut off is of another time. That is longer than any run."""
 
@@ -535,8 +539,9 @@ class Marks:
         self._files.forget(self._path(files.TROUBLE))
 
     def refusal_changed(self, why: str) -> bool:
-        """Remember why a promotion was refused; True when the reason is new."""
-        return self._files.is_news(self._path(files.REFUSAL), why)
+        """Remember why a promotion was refused; True when the reason is new, or was not met for
+        ANOTHER_REFUSAL seconds: then it is another incident."""
+        return self._files.is_news(self._path(files.REFUSAL), why, ANOTHER_REFUSAL)
 
     def forget_refusal(self) -> None:
         """A promotion has succeeded: the next refusal is news again."""

@@ -388,8 +388,8 @@ def _stop_events(node: Node, session: Session, budget: Budget) -> None:
     """Switch the event scheduler off: on MariaDB before 12, events of privileged definers write
     through read_only.
 
-    That needs SUPER, which our account has only if the operator gave it; README says what cannot be
-    promised without it. A note lets the next promotion switch the events on again.
+    That needs SUPER, which our account has only if the operator gave it; docs/failures.md says what
+    cannot be promised without it. A note lets the next promotion switch the events on again.
     """
     if not session.version.lets_admins_write:
         return

@@ -148,7 +148,7 @@ class DryFiles(Files):
     def remove(self, path: str) -> None:
         """Nothing."""
 
-    def is_news(self, path: str, text: str) -> bool:  # noqa: ARG002 - the same signature
+    def is_news(self, path: str, text: str, forgotten_after: float = 0.0) -> bool:  # noqa: ARG002 - the same signature
         """Everything is, to who asks."""
         return True
 

@@ -48,7 +48,7 @@ def after_install(answers: Answers) -> list[str]:
         "once, on the node that takes writes first:",
         f"  {client} -e 'SET GLOBAL read_only = 0'",
         f"  {client} < {GRANTS}",
-        "then replication both ways (README, step 4), and on both nodes:",
+        "then replication both ways (docs/install.md, step 4), and on both nodes:",
         "  kachecks doctor",
         "  systemctl daemon-reload && keepalived -t && systemctl enable --now keepalived",
     ]

@@ -1,4 +1,5 @@
-"""kachecks for a pair that is at work with keepalived alone, in the order of docs/faq.md.
+"""kachecks for a pair that is at work with keepalived alone, in the order of docs/faq.md, and its
+removal, in the order of docs/operate.md.
 
     python -m tests.lab.demo.running_pair [--flavour mysql]
 
@@ -62,6 +63,7 @@ def play(flavour: Flavour) -> None:
         print(
             f"    # without writes: {outage.seconds:.1f} s; acknowledged writes lost: {len(lost)}"
         )
+        _remove(pair)
 
 
 def _exchange_keepalived(pair: Pair, *nodes: Node) -> None:
@@ -73,6 +75,25 @@ def _exchange_keepalived(pair: Pair, *nodes: Node) -> None:
         print(f"    # {node.name}: keepalived stopped, its new keepalived.conf in place\n")
     nodes[-1].start_keepalived()
     print(f"    # {nodes[-1].name}: keepalived started\n")
+
+
+def _remove(pair: Pair) -> None:
+    """Back to keepalived alone."""
+    pair.b.stop_keepalived()
+    print("    # b: keepalived stopped\n")
+    shell(pair.a, "notify_down")
+    pair.wait_until(lambda: not pair.a.keepalived_pids(), 10, "keepalived to end")
+    for node, conf in zip(pair.nodes, with_keepalived_alone().keepalived_conf):
+        files.keepalived_conf(node, conf, WORDS)
+    print("    # a, b: the keepalived.conf of before in place\n")
+    pair.a.sql("SET GLOBAL read_only = 0")
+    print("    # a: SET GLOBAL read_only = 0\n")
+    for node in pair.nodes:
+        node.start_keepalived()
+        pair.wait_until(lambda: pair.a.has_vip(VIP), 20, "A to have the VIP")
+        print(f"    # {node.name}: keepalived started\n")
+    time.sleep(3)
+    shell(pair.b, "kachecks status")
 
 
 def main() -> int:

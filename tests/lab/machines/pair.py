@@ -1,4 +1,4 @@
-"""Two machines with a database server each, made a pair by the README's own commands."""
+"""Two machines with a database server each, made a pair by the commands of docs/install.md."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.lab.hosts import workdir
 from tests.lab.hosts.namespaces import Namespaces
 from tests.lab.hosts.network import Link, Switch
 from tests.lab.machines.machine import Machine
-from tests.lab.machines.readme import command
+from tests.lab.machines.steps import command
 from tests.lab.pairs.pair import ADDRESSES, CLIENT_ADDRESS, INTERFACE, VIP, WITNESS
 from tests.lab.servers import accounts
 from tests.lab.servers.flavour import SOCKET
@@ -98,7 +98,7 @@ class MachinePair:
             names=dict(zip(ADDRESSES, "ab")),
         )
 
-    # The README's steps
+    # The steps of docs/install.md
 
     def install(self, package: Path) -> None:
         """Step 1, on both."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from tests.lab.matrix.scenario import Scenario, playing
 from tests.lab.pairs.commands import check
 from tests.lab.pairs.node import Node
+from tests.lab.servers.accounts import LOCAL_PASSWORD
 from tests.lab.servers.flavour import Flavour
 
 Reach = Callable[
@@ -16,6 +17,8 @@ Reach = Callable[
 """Plays on such a pair, with these options: see `playing`."""
 
 CHILD_NAMESPACE = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+
+BY_TCP = "kachecks_by_tcp"
 
 
 def as_usual(
@@ -27,11 +30,13 @@ def as_usual(
 
 @contextlib.contextmanager
 def by_tcp(flavour: Flavour, options: Mapping[str, object | None]) -> Iterator[Scenario]:
-    """By TCP, at the node's own address."""
+    """By TCP, at the node's own address, where the account that may do all needs another name: the
+    peer's comes from there, too."""
     with playing(flavour, options) as scenario:
+        _copy_local_account(scenario.a)
         for node in scenario.pair.nodes:
-            own = {"client.socket": None, "client.host": node.address}
-            scenario.pair.set_options(node, own)
+            own = {"socket": None, "host": node.address, "user": BY_TCP}
+            scenario.pair.set_options(node, {f"client.{key}": own[key] for key in own})
         _wait_until_known_by_start(scenario)
         yield scenario
 
@@ -44,6 +49,17 @@ def from_another_namespace(
     with playing(flavour, options, keepalived_under=CHILD_NAMESPACE) as scenario:
         _wait_until_known_by_start(scenario)
         yield scenario
+
+
+def _copy_local_account(node: Node) -> None:
+    """With the rights of the one for the unix socket; the other node replicates it."""
+    grants = [
+        text for row in node.sql("SHOW GRANTS FOR kachecks@localhost") for text in row.values()
+    ]
+    node.sql(f"CREATE USER {BY_TCP}@'10.0.0.%' IDENTIFIED BY '{LOCAL_PASSWORD}'")
+    for grant in grants:
+        rights = str(grant).partition(" TO ")[0]
+        node.sql(f"{rights} TO {BY_TCP}@'10.0.0.%'")
 
 
 def _wait_until_known_by_start(scenario: Scenario) -> None:

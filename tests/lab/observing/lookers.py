@@ -39,7 +39,7 @@ class _Lookers:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._over = threading.Event()
-        self.doctor_is_run = True
+        self._doctor_is_run, self._doctor = True, threading.Lock()
         self._status = node.popen(
             [f"{BIN}/kachecks", "status", "--watch", "1", "--json"],
             stdin=subprocess.DEVNULL,
@@ -53,9 +53,15 @@ class _Lookers:
         while not self._over.is_set():
             for program, *arguments in _COMMANDS:
                 self._node.run([f"{BIN}/{program}", *arguments], check=False)
-            if self.doctor_is_run:
-                program, *arguments = _ASKS_KEEPALIVED
-                self._node.run([f"{BIN}/{program}", *arguments], check=False)
+            with self._doctor:
+                if self._doctor_is_run:
+                    program, *arguments = _ASKS_KEEPALIVED
+                    self._node.run([f"{BIN}/{program}", *arguments], check=False)
+
+    def run_doctor(self, on: bool) -> None:
+        """From now on, or no more: one that is at work has ended then."""
+        with self._doctor:
+            self._doctor_is_run = on
 
     def end(self) -> None:
         self._over.set()
@@ -102,7 +108,7 @@ def looked_at(scenario: Scenario) -> Iterator[None]:
     try:
         yield
         for each in lookers:
-            each.doctor_is_run = False
+            each.run_doctor(False)
         time.sleep(SETTLED)
         before = [each.dumps() for each in lookers]
         time.sleep(_ALONE)
@@ -113,7 +119,7 @@ def looked_at(scenario: Scenario) -> Iterator[None]:
             node.stop_keepalived()
         time.sleep(1.0)  # for hooks to end
         for each in lookers:
-            each.doctor_is_run = True
+            each.run_doctor(True)
         for each in lookers:
             each.must_leave_nothing()
     finally:

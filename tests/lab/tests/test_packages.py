@@ -14,8 +14,10 @@ from tests.lab.hosts.overlay import Overlay
 from tests.lab.hosts.process import CHECKOUT
 from tests.lab.tests.built import Built
 
-SNIPPETS = {file.name for file in (CHECKOUT / "keepalived-snippets").iterdir()}
-DOCUMENTS = {"README.md", "CHANGELOG.md", "SECURITY.md", "docs/failures.md", "docs/status.md"}
+SOURCE = CHECKOUT / "keepalived-snippets"
+SNIPPETS = {str(file.relative_to(SOURCE)) for file in SOURCE.rglob("*") if file.is_file()}
+DOCUMENTS = {"README.md", "README.zh-CN.md", "CHANGELOG.md", "SECURITY.md"}
+DOCUMENTS |= {"docs/architecture.svg", "docs/failures.md", "docs/install.md", "docs/status.md"}
 
 INSTALL = {"deb": "dpkg -i", "rpm": "rpm -U --oldpackage --nodeps"}
 REMOVE = {"deb": "dpkg -r kachecks", "rpm": "rpm -e kachecks"}

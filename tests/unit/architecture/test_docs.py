@@ -15,7 +15,15 @@ from kachecks.commands.doctor.tables import RULES as RULES_OF_DOCTOR
 from tests.unit.architecture.sources import HOLE, ROOT, modules
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-FOR_STRANGERS = ("applications", "faq", "networks", "troubleshooting")
+FOR_STRANGERS = (
+    "applications",
+    "faq",
+    "install",
+    "networks",
+    "operate",
+    "reference",
+    "troubleshooting",
+)
 
 
 def prose(page: Path) -> str:
@@ -66,9 +74,21 @@ def test_a_wrong_link_is_noticed(tmp_path: Path) -> None:
     assert broken(page) == ["#two", "none.md"]
 
 
-@pytest.mark.parametrize("name", FOR_STRANGERS)
-def test_pages_are_found_from_the_readme(name: str) -> None:
-    assert f"docs/{name}.md" in links(ROOT / "README.md")
+def test_pages_are_found_from_the_readme() -> None:
+    found = {link.partition("#")[0] for link in links(ROOT / "README.md")}
+    assert {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")} <= found
+
+
+def test_the_picture_is_drawn_for_light_and_dark() -> None:
+    """What is drawn has a colour in both, and every program is there on both nodes."""
+    text = (ROOT / "docs/architecture.svg").read_text()
+    light, _, dark = text.partition("@media (prefers-color-scheme: dark)")
+    drawn = set(re.findall(r' class="(\w+)"', text))
+    assert len(drawn) > 10
+    for colours in (light, dark.partition("</style>")[0]):
+        assert drawn <= set(re.findall(r"\.([a-z]+) \{", colours))
+    for program in ("check_mysql", "notify_master", "notify_backup", "notify_down"):
+        assert text.count(f">{program}<") == 2
 
 
 @pytest.mark.parametrize("name", FOR_STRANGERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -402,6 +403,18 @@ def test_trouble_and_refusal_are_news_until_they_are_over(marks: TimedMarks) -> 
         assert changed("another")
         forget()
         assert changed("another")
+
+
+def test_the_same_refusal_days_later_is_another_incident(
+    marks: TimedMarks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts from the last one, not from the first."""
+    now = time.time()
+    for later, news in ((0, True), (500, False), (1000, False), (1700, True), (1710, False)):
+        moment = now + later
+        monkeypatch.setattr(time, "time", lambda moment=moment: moment)
+        assert marks.refusal_changed("why") is news
+        os.utime(tmp_path / "main.refusal", (moment, moment))
 
 
 def test_what_is_news_is_kept_apart(marks: TimedMarks) -> None:

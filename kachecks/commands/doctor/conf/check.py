@@ -43,7 +43,7 @@ def _is_tracked(setup: Setup) -> Iterator[Found]:
     if setup.instance is None or setup.check or setup.checked_by_real_server():
         return
     name = setup.instance.name
-    tracked = [t.name for t in setup.instance.trackers if t.kind == "script"]
+    tracked = {t.name: "" for t in setup.instance.trackers if t.kind == "script"}
     for script in setup.conf.root.all("vrrp_script"):
         if any(command_of(each, "script").ours == CHECK for each in script.all("script")):
             early = any(one.name == script.value for one in setup.block.entries("track_script"))
@@ -56,7 +56,13 @@ def _is_tracked(setup: Setup) -> Iterator[Found]:
                 else f"write `track_script {{ {script.value} }}` into vrrp_instance {name}",
             )
             return
-    others = f", only {', '.join(tracked)}" if tracked else ": it holds the VIP whatever MySQL does"
+        if script.value in tracked:
+            programs = (each.value.split() for each in script.all("script"))
+            tracked[script.value] = " ".join(words[0] for words in programs if words)
+    others = ": it holds the VIP whatever MySQL does"
+    if tracked:
+        runs = (f"vrrp_script {name}, which runs `{what}`" for name, what in tracked.items())
+        others = f", only {' and '.join(runs)}"
     yield Found(
         f"vrrp_instance {name} tracks no {CHECK}{others}",
         setup.instance.where,

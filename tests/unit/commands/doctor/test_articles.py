@@ -98,7 +98,8 @@ def test_weights_and_a_master(tmp_path: Path) -> None:
         "STATE_BACKUP",
         "UNFENCED_TRACKER",
     }
-    assert "only chk_mysql" in only(found, "CHECK_TRACKED").sentence
+    only_this = "only vrrp_script chk_mysql, which runs `/etc/keepalived/chk_mysql.sh`"
+    assert only_this in only(found, "CHECK_TRACKED").sentence
 
 
 def test_weights_that_never_fail_over(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The installation as README.md has it: the very lines that a reader copies."""
+"""The installation as docs/install.md has it: the very lines that a reader copies."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import textwrap
 from tests.lab.error import LabError
 from tests.lab.hosts.process import CHECKOUT
 
-_SECTION = "## Install on two nodes\n"
-_BELOW = "\n### "
+_SECTION = "## On two nodes, step by step\n"
+_BELOW = "\n## "
 _PROMPT = "# "
 
 
@@ -21,11 +21,11 @@ def command(beginning: str, ending: str = "") -> str:
     Raises:
         LabError: no line there begins so, or several do.
     """
-    _, _, rest = (CHECKOUT / "README.md").read_text().partition(_SECTION)
+    _, _, rest = (CHECKOUT / "docs/install.md").read_text().partition(_SECTION)
     lines = rest.partition(_BELOW)[0].splitlines()
     starts = [number for number, line in enumerate(lines) if _bare(line).startswith(beginning)]
     if len(starts) != 1:
-        raise LabError(f"{len(starts)} lines of the README's installation begin with: {beginning}")
+        raise LabError(f"{len(starts)} lines of docs/install.md begin with: {beginning}")
     (start,) = starts
     end = start
     while not lines[end].endswith(ending) if ending else lines[end].endswith("\\"):
