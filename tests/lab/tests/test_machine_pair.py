@@ -1,4 +1,4 @@
-"""From two bare machines to a pair by the commands of docs/install.md; then what systemd does to it."""
+"""From two bare machines to a pair by docs/install.md; then what systemd does to it."""
 
 from __future__ import annotations
 
