@@ -23,8 +23,18 @@ unit: lint
 
 # Scenarios mostly wait, so two cores bear three pairs of nodes at a time.
 LAB_JOBS ?= 3
-lab-tests: lab-ready
+lab-tests: lab-ready machines-ready
 	$(IN_VENV)/pytest -n $(LAB_JOBS) --dist worksteal tests/lab
+
+# What runs on machines with systemd, for the Debian releases of RELEASES.
+RELEASES ?= bookworm
+.PHONY: machines machines-ready
+machines: lab-ready machines-ready
+	LAB_RELEASES="$(RELEASES)" $(IN_VENV)/pytest -n 0 tests/lab/tests/test_machines.py tests/lab/tests/test_machine_pair.py
+
+# Where that cannot be had, the tests say so and are skipped, but fail in CI.
+machines-ready: $(VENV)/installed
+	-@$(IN_VENV)/python -m tests.lab.machines.tree $(RELEASES)
 
 # The rows of the failure matrix that lab-tests leaves out; more than an hour.
 .PHONY: rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -9,8 +10,10 @@ from functools import partial
 import pytest
 
 from tests.lab import prepare
+from tests.lab.servers import cache
 from tests.lab.servers.flavour import Flavour
 from tests.lab.servers.flavours import ALL_FLAVOURS, FLAVOURS
+from tests.lab.tests.built import Built
 
 MEASURED = "measured"
 
@@ -20,6 +23,19 @@ def flavour(request: pytest.FixtureRequest) -> Flavour:
     """Each server family."""
     found: Flavour = request.param
     return found
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Once for all workers."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    built = Built(shared / "packages")
+    with cache.lock("packages"):
+        if not built.directory.exists():
+            built.make()
+    return built
 
 
 @pytest.fixture

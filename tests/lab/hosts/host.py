@@ -53,9 +53,9 @@ class Host:
         """Fresh namespaces over the same disks; no daemon is started."""
         if self._inside is not None:
             raise LabError(f"{self.name} is on already")
-        self._inside = Namespaces(self._room().argument())
+        self._inside = self._boot()
         for link in self.links:
-            self._plugged_into.plug(self._inside, link)
+            self._plug_in(self._inside, link)
 
     def power_off(self) -> None:
         """Everything is gone at once, and nobody hears of it: no FIN, no RST, no advert."""
@@ -188,6 +188,12 @@ class Host:
         self.run(["iptables", "-w", *arguments])
 
     # Inner workings
+
+    def _boot(self) -> Namespaces:
+        return Namespaces(self._room().argument())
+
+    def _plug_in(self, inside: Namespaces, link: Link) -> None:
+        self._plugged_into.plug(inside, link)
 
     @property
     def _plugged_into(self) -> Switch:

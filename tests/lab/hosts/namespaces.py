@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 from tests.lab.error import LabError
+from tests.lab.hosts.process import CHECKOUT
 
 Argument = Union[str, Path]
 
@@ -31,15 +32,21 @@ SYSTEM_PYTHON = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys
 class Namespaces:
     """A network, process, mount and host-name namespace; with a `room`, a file system to match."""
 
+    #: What is made by `unshare`, what is entered by `nsenter`, and what becomes pid 1 with `room`.
+    _made: Sequence[str] = ("--net", "--pid", "--mount", "--uts")
+    _entered: Sequence[str] = _made
+    _program: Sequence[Argument] = ("-I", "-S", Path(__file__).with_name("room.py"))
+
     def __init__(self, room: Optional[str] = None) -> None:
-        argv = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--pid", "--mount", "--uts"]
-        argv += ["--fork", "--kill-child", "--propagation", "private", SYSTEM_PYTHON, "-I", "-S"]
-        argv.append(str(Path(__file__).with_name("room.py")))
+        argv: list[Argument] = ["setpriv", "--pdeathsig", "KILL", "unshare", *self._made]
+        argv += ["--fork", "--kill-child", "--propagation", "private"]
+        argv += [SYSTEM_PYTHON, *self._program]
         self._holder = subprocess.Popen(
             argv + ([room] if room else []),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            cwd=CHECKOUT,
             env=ENVIRONMENT,
             start_new_session=True,  # Ctrl-C is for the lab, not for every node
             text=True,
@@ -55,7 +62,7 @@ class Namespaces:
 
     def enter(self, argv: Sequence[Argument]) -> list[str]:
         """The command that runs `argv` inside."""
-        into = ["nsenter", "-t", str(self.pid), "--net", "--pid", "--mount", "--uts", "--"]
+        into = ["nsenter", "-t", str(self.pid), *self._entered, "--"]
         return into + [str(word) for word in argv]
 
     def popen(self, argv: Sequence[Argument], **options: Any) -> "subprocess.Popen[Any]":
@@ -123,7 +130,15 @@ class Namespaces:
         if self.alive():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
-        self._holder.wait()
+        self.wait_gone()
+
+    def wait_gone(self, timeout: Optional[float] = None) -> int:
+        """Until pid 1 has ended by itself, or was killed; the signal that it died of, negative.
+
+        Raises subprocess.TimeoutExpired after `timeout` seconds.
+        """
+        status = self._holder.wait(timeout)
         for pipe in (self._holder.stdout, self._holder.stderr):
             if pipe:
                 pipe.close()
+        return status

@@ -1,5 +1,6 @@
 """The wires of a lab: bridges in a namespace of their own, so no name on the host ever collides."""
 
+import contextlib
 import subprocess
 from dataclasses import dataclass
 
@@ -56,13 +57,8 @@ class Switch(Namespaces):
             ip(self, add, f"link set {bridge} up")
 
     def plug(self, host: Namespaces, link: Link) -> None:
-        """Give `host` the network card `link` and connect it."""
-        inner_end = f"name {link.interface} address {link.mac} netns {host.pid}"
-        ip(
-            self,
-            f"link add {link.port} type veth peer {inner_end}",
-            f"link set {link.port} master {link.bridge} up",
-        )
+        """Give `host` the network card `link` and connect it, with its address."""
+        self.insert(host, link)
         ip(
             host,
             "link set lo up",
@@ -70,9 +66,19 @@ class Switch(Namespaces):
             f"link set {link.interface} up",
         )
 
+    def insert(self, host: Namespaces, link: Link) -> None:
+        """Give `host` the network card `link`, connected; its system does the rest."""
+        inner_end = f"name {link.interface} address {link.mac} netns {host.pid}"
+        ip(
+            self,
+            f"link add {link.port} type veth peer {inner_end}",
+            f"link set {link.port} master {link.bridge} up",
+        )
+
     def unplug(self, link: Link) -> None:
-        """Take the card away, both ends."""
-        ip(self, f"link del {link.port}")
+        """Take the card away, both ends. With its host's network it may be gone already."""
+        with contextlib.suppress(LabError):
+            ip(self, f"link del {link.port}")
 
     def disconnect(self, link: Link) -> None:
         """Silent loss: the interface keeps its carrier, nothing passes."""

@@ -38,7 +38,7 @@ def main() -> NoReturn:
     host_pid = str(
         Path("/proc/self").readlink()
     )  # still the host's /proc: the number the host knows
-    _mount("proc", "/proc", "proc")
+    mount("proc", "/proc", "proc")
     init = [str(Path(__file__).with_name("init.py")), host_pid]
     if len(sys.argv) > 1:
         room = Room(**json.loads(sys.argv[1]))
@@ -52,30 +52,30 @@ def main() -> NoReturn:
 def _furnish(room: Room) -> None:
     # sethostname only reaches this node: it has a UTS namespace of its own.
     Path("/proc/sys/kernel/hostname").write_text(room.hostname)
-    _mount("sysfs", "/sys", "sysfs")  # the interfaces of this network namespace, not the host's
+    mount("sysfs", "/sys", "sysfs")  # the interfaces of this network namespace, not the host's
     # Found before anything is covered: a source may lie where the node has something else.
     binds = [(os.open(source, os.O_PATH), target) for source, target in room.binds]
     for directory, entries in room.added.items():
         _add_entries(room.stage, Path(directory), entries)
     for source_fd, target in binds:
-        _bind(f"/proc/self/fd/{source_fd}", target)
+        bind(f"/proc/self/fd/{source_fd}", target)
         os.close(source_fd)
     for target, options in room.tmpfs.items():
-        _mount("tmpfs", target, "tmpfs", 0, options)
+        mount("tmpfs", target, "tmpfs", 0, options)
     _own_devices(room.stage)
-    _mount("tmpfs", "/run", "tmpfs", 0, "mode=755")
+    mount("tmpfs", "/run", "tmpfs", 0, "mode=755")
     for directory in ("mysqld", "kachecks"):
         Path("/run", directory).mkdir()
     Path("/run/kachecks").chmod(0o700)
     if room.chroot:
-        _mount("tmpfs", f"{room.chroot}/tmp", "tmpfs", 0, "mode=1777")  # noqa: S108
+        mount("tmpfs", f"{room.chroot}/tmp", "tmpfs", 0, "mode=1777")  # noqa: S108
         for directory in ("/proc", "/sys", "/dev", "/run", "/etc/mysql", "/var/lib/mysql"):
-            _bind(directory, room.chroot + directory)
+            bind(directory, room.chroot + directory)
     _own_tmp(room.stage, room.visible)
 
 
 def _add_entries(stage: str, directory: Path, added: list[str]) -> None:
-    _mount("tmpfs", stage, "tmpfs", 0, "mode=755")
+    mount("tmpfs", stage, "tmpfs", 0, "mode=755")
     for name in added:
         Path(stage, name).mkdir()
     for entry in directory.iterdir():
@@ -86,16 +86,16 @@ def _add_entries(stage: str, directory: Path, added: list[str]) -> None:
             copy.symlink_to(entry.readlink())
         else:
             copy.mkdir() if entry.is_dir() else copy.touch()
-            _bind(str(entry), str(copy))
-    _mount(stage, str(directory), flags=MS_MOVE)
+            bind(str(entry), str(copy))
+    mount(stage, str(directory), flags=MS_MOVE)
 
 
 def _own_devices(stage: str) -> None:
-    _mount("tmpfs", stage, "tmpfs", 0, "mode=755")
+    mount("tmpfs", stage, "tmpfs", 0, "mode=755")
     dev = Path(stage)
     for name in DEVICES:
         (dev / name).touch()
-        _bind(f"/dev/{name}", str(dev / name))
+        bind(f"/dev/{name}", str(dev / name))
     for name, target in (
         ("ptmx", "pts/ptmx"),
         ("fd", "/proc/self/fd"),
@@ -109,28 +109,30 @@ def _own_devices(stage: str) -> None:
         ("shm", "tmpfs", "mode=1777"),
     ):
         (dev / name).mkdir()
-        _mount(kind, str(dev / name), kind, 0, options)
-    _mount(stage, "/dev", flags=MS_MOVE)
+        mount(kind, str(dev / name), kind, 0, options)
+    mount(stage, "/dev", flags=MS_MOVE)
 
 
 def _own_tmp(stage: str, visible: list[str]) -> None:
     """Last of all: it hides everything of the host that lies under /tmp, but for `visible`."""
-    _mount("tmpfs", stage, "tmpfs", 0, "mode=1777")
+    mount("tmpfs", stage, "tmpfs", 0, "mode=1777")
     for directory in visible:
         inside = Path(stage, Path(directory).relative_to("/tmp"))  # noqa: S108 the host's own
         inside.mkdir(parents=True, exist_ok=True)
-        _bind(directory, str(inside))
-    _mount(stage, "/tmp", flags=MS_MOVE)  # noqa: S108
+        bind(directory, str(inside))
+    mount(stage, "/tmp", flags=MS_MOVE)  # noqa: S108
 
 
-def _bind(source: str, target: str) -> None:
-    _mount(source, target, flags=MS_BIND | MS_REC)
+def bind(source: str, target: str) -> None:
+    """Show what is at `source`, and all that is mounted there, at `target` too."""
+    mount(source, target, flags=MS_BIND | MS_REC)
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
+def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
+    """As mount(2); raises OSError."""
     texts = (text.encode() for text in (source, target, kind))
     if _libc.mount(*texts, ctypes.c_ulong(flags), options.encode()):
         error = ctypes.get_errno()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tests.lab.error import LabError, NotProvenError
-from tests.lab.pairs.node import Node
+from tests.lab.observing.sampler import Watched
 from tests.lab.pairs.pair import VIP, Pair
 from tests.lab.pictures.figures import figures, table
 from tests.lab.pictures.timeline import picture
@@ -91,7 +91,7 @@ def rows_by_node(pair: Pair) -> dict[str, list[Row]]:
     return found
 
 
-def rows_of(node: Node) -> list[Row] | None:
+def rows_of(node: Watched) -> list[Row] | None:
     """The rows that the client wrote, as this node has them; None where it does not answer."""
     try:
         session = Connection(str(node.socket_path), SAMPLER_USER, SAMPLER_PASSWORD, timeout=2)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +12,7 @@ from kachecks import __version__
 from kachecks.commands.main import PARTS
 from tests.lab.hosts.overlay import Overlay
 from tests.lab.hosts.process import CHECKOUT
-from tests.lab.servers import cache
+from tests.lab.tests.built import Built
 
 SOURCE = CHECKOUT / "keepalived-snippets"
 SNIPPETS = {str(file.relative_to(SOURCE)) for file in SOURCE.rglob("*") if file.is_file()}
@@ -59,48 +55,6 @@ mkdir -p /etc/mysql/mariadb.conf.d
 kachecks setup --distribution debian --server mariadb --vip 10.0.0.100/24 \\
     --node1-address 10.0.0.1 --node2-address 10.0.0.2 --install
 """
-
-
-class Built:
-    """Wheel, sdist, and two releases of each package."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-
-    def make(self) -> None:
-        self.directory.mkdir()
-        build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", self.directory]
-        self._run([*build, CHECKOUT])
-        for release in "12":
-            make = [sys.executable, CHECKOUT / "packages/make.py", self.one("*.whl")]
-            self._run([*make, self.directory / f"made{release}"], RELEASE=release)
-
-    def _run(self, argv: list[object], **environment: str) -> None:
-        done = subprocess.run(
-            [str(word) for word in argv],
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stderr
-
-    def one(self, pattern: str) -> Path:
-        (found,) = self.directory.glob(pattern)
-        return found
-
-
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """Once for all workers."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    built = Built(shared / "packages")
-    with cache.lock("packages"):
-        if not built.directory.exists():
-            built.make()
-    return built
 
 
 def test_the_wheel_holds_everything(built: Built) -> None:
