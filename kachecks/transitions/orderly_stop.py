@@ -66,6 +66,7 @@ class OrderlyStop:
         self._asked = Budget(node.clock, 0.0)
         self._received = ""  # how far the peer has, "" where it does not receive
         self._peer_is_open = False
+        self._looked = Budget(node.clock, 0.0)
 
     def wait(self, budget: Budget) -> Stopped:
         """Until it has ended, or can commit nothing and the peer has everything; until the budget
@@ -89,7 +90,11 @@ class OrderlyStop:
         """It may commit, beside a peer that is open."""
         if sessions is not None and not sessions.may_commit:
             return False
-        self._ask_peer()
+        if self._looked.over:
+            self._ask_peer()
+            self._looked = Budget(self._node.clock, BETWEEN_QUESTIONS)
+            # That it receives now says nothing of the session that will be the last one.
+            self._asked = Budget(self._node.clock, 0.0)
         return self._peer_is_open
 
     def _sessions(self) -> Sessions | None:

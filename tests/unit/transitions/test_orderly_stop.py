@@ -157,6 +157,15 @@ def test_the_last_session_is_no_reader_where_the_open_peer_does_not_receive(rece
     assert run(world).outcome == "killed"
 
 
+def test_an_answer_from_before_proves_nothing_of_the_last_session() -> None:
+    """The peer received as long as its reader was there; then both ended, and a client's commit is
+    the last one."""
+    world = stopping(CLIENT)
+    both_end = world.then("end sessions", a__trouble=SILENT, servers__stopping=READER)
+    world.when("A: SHOW REPLICA STATUS", both_end)
+    assert run(world).outcome == "killed"
+
+
 # Given time, and no longer ------------------------------------------------------------------------
 
 
