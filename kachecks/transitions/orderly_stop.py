@@ -38,7 +38,8 @@ PEER_ANSWERS = 0.6
 
 
 SECOND_WRITER = 1.0
-"""Seconds in which most servers have ended; then it is asked whether the peer is open."""
+"""Seconds in which most servers have ended. Then, and so many seconds later again, it is asked
+whether the peer is open: a dead one costs a second each time, in which no end is seen."""
 
 HURRY = 1.0
 """With fewer seconds (an isolated node, notify_stop) the peer is not asked: while its answer is
@@ -76,23 +77,23 @@ class OrderlyStop:
             return Stopped(True, FINISHED)
         self._may_ask = budget.left() >= HURRY
         sessions: Sessions | None = None
-        at_once = Budget(node.clock, SECOND_WRITER)
+        self._looked = Budget(node.clock, SECOND_WRITER)
         while not node.servers.wait_for_end(process, min(PAUSE, budget.left())):
             before, sessions = sessions, self._sessions()
             if sessions is not None and sessions == before and self._nothing_is_left(sessions):
                 self._remember(Stopping(process))
                 return Stopped(True, FINISHED)
-            if budget.over or (at_once.over and self._is_second_writer(sessions)):
+            if budget.over or self._is_second_writer(sessions, budget):
                 return self._unfinished(sessions)
         return ENDED
 
-    def _is_second_writer(self, sessions: Sessions | None) -> bool:
-        """It may commit, beside a peer that is open."""
+    def _is_second_writer(self, sessions: Sessions | None, budget: Budget) -> bool:
+        """It may commit, beside a peer that is open, as far as there is time to ask."""
         if sessions is not None and not sessions.may_commit:
             return False
-        if self._looked.over:
+        if self._looked.over and budget.left() > 2 * PEER_ANSWERS:
             self._ask_peer()
-            self._looked = Budget(self._node.clock, BETWEEN_QUESTIONS)
+            self._looked = Budget(self._node.clock, SECOND_WRITER)
             # That it receives now says nothing of the session that will be the last one.
             self._asked = Budget(self._node.clock, 0.0)
         return self._peer_is_open

@@ -166,6 +166,14 @@ def test_an_answer_from_before_proves_nothing_of_the_last_session() -> None:
     assert run(world).outcome == "killed"
 
 
+def test_a_dead_peer_is_asked_now_and_then() -> None:
+    """Each time costs a second, in which the server's end is not seen."""
+    world = stopping(CLIENT).but(a__trouble=SILENT)
+    ended(world, "killed")
+    assert world.log.count("A: connect") <= 4
+    assert world.time < 5.6
+
+
 # Given time, and no longer ------------------------------------------------------------------------
 
 
