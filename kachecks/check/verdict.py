@@ -169,9 +169,7 @@ FINE, WARNING, CRITICAL, CANNOT_TELL = "ok", "warning", "critical", "unknown"
 """The words of monitoring. Critical: nobody serves, or nobody may in a moment."""
 
 NO_SERVICE = Severity(CRITICAL, CRITICAL)
-SERVICE = Severity(
-    CRITICAL, WARNING
-)  # the service hangs on it; where it is a standby's, it goes on
+SERVICE = Severity(CRITICAL, WARNING)  # the service hangs on it, but where it is a standby's
 STANDBY = Severity(WARNING, WARNING)  # the service goes on, and there may be nobody to take over
 NOT_KNOWN = Severity(CANNOT_TELL, CANNOT_TELL)
 
