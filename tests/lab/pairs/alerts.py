@@ -15,8 +15,10 @@ _RECEIVED = "/run/alerts"
 
 
 def install(node: Node) -> None:
-    """From now on; what came before is not kept."""
-    node.write(PROGRAM, f"#!/bin/sh\n{{ cat; echo; }} >> {_RECEIVED}\n", mode=0o755)
+    """From now on; what came before is not kept. Two that are told at once write one after the
+    other."""
+    script = f"#!/bin/sh\nexec 9>> {_RECEIVED} && flock 9 && {{ cat; echo; }} >&9\n"
+    node.write(PROGRAM, script, mode=0o755)
 
 
 def received(node: Node) -> list[dict[str, Any]]:
