@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import faulthandler
 import json
 import statistics
 import subprocess
@@ -28,6 +29,9 @@ from tests.lab.servers.flavours import ALL_FLAVOURS
 
 LONGEST_RUN = 240
 """Seconds; the longest row takes about 60."""
+
+TELLS_AFTER = LONGEST_RUN - 10
+"""Seconds after which a run that is not over says what each of its threads is doing."""
 
 
 def main() -> int:
@@ -52,6 +56,7 @@ def main() -> int:
 
 def play(row: str, flavour: str) -> int:
     """One run, in this process; its outcome as one line of JSON."""
+    faulthandler.dump_traceback_later(TELLS_AFTER)
     entry: dict[str, Any] = {"row": row, "flavour": flavour}
     try:
         entry.update(dataclasses.asdict(proven(lambda: ROWS[row].play(ALL_FLAVOURS[flavour]))))
@@ -95,8 +100,9 @@ def played_apart(row: str, flavour: str) -> dict[str, Any]:
     try:
         ran = subprocess.run(argv, capture_output=True, text=True, timeout=LONGEST_RUN, check=False)
         found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
-    except subprocess.TimeoutExpired:
-        return {"row": row, "flavour": flavour, "failed": f"not over after {LONGEST_RUN} s"}
+    except subprocess.TimeoutExpired as late:
+        told = (late.stderr or b"").decode(errors="replace")[-6000:]
+        return {"row": row, "flavour": flavour, "failed": f"not over after {LONGEST_RUN} s: {told}"}
     except (IndexError, ValueError):
         return {"row": row, "flavour": flavour, "failed": ran.stderr[-2000:]}
     return found
