@@ -30,6 +30,7 @@ from tests.unit.doubles.check_process import (
     Node,
     mysqld,
     needs_root,
+    option_file_of,
     server,
     vip_is_here,
 )
@@ -335,9 +336,34 @@ def test_version_and_help(node: Node) -> None:
     assert status == 0
     for rule in RULES:
         assert f"{rule.status}  {rule.reason}: {rule.meaning}" in printed
-    status, printed = node.check("--fense")
+
+
+@pytest.mark.parametrize("wrong", ["--fense", "--fence=1", "--defaults-file"])
+def test_a_wrong_command_line(node: Node, wrong: str) -> None:
+    status, printed = node.check(wrong)
     assert status == 2
-    assert "unrecognized arguments: --fense" in printed
+    assert "check_mysql: error: " in printed
+
+
+@needs_root
+@pytest.mark.parametrize("wrong", ["--fense", "--fence=1"])
+def test_a_wrong_command_line_does_not_take_the_vip_from_its_holder(node: Node, wrong: str) -> None:
+    """Nothing would have closed its server."""
+    assert node.check(wrong, holder=True)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "file"),
+    [
+        ([], "/etc/kachecks/kachecks.cnf"),
+        (["--fence", "--defaults-file=/a b"], "/a b"),
+        (["--defaults-file", "/a b", "--fence"], "/a b"),
+        (["--defaults-file=/a", "--defaults-file", "/b"], "/b"),
+        (["--defaults-file"], ""),
+    ],
+)
+def test_the_option_file_that_a_command_line_names(arguments: list[str], file: str) -> None:
+    assert option_file_of(arguments) == file
 
 
 def test_without_fence_nothing_is_written(node: Node) -> None:
