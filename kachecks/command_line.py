@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from kachecks import __version__
+from kachecks.config.kinds import seconds
 from kachecks.config.options import DEFAULT_PATH
 from kachecks.lean import shown, suppress
 from kachecks.report import log
@@ -96,3 +98,16 @@ def hook_parser(program: str, description: str, examples: str) -> argparse.Argum
         help="change nothing: print each statement and each act instead",
     )
     return parsing
+
+
+def duration(low: float, high: float) -> Callable[[str], float]:
+    """The type of an argument that is a time, in the same words as the option file's."""
+    kind = seconds(low, high)
+
+    def convert(text: str) -> float:
+        try:
+            return float(kind.convert(text))
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"found {text}, expected {kind.expected}") from None
+
+    return convert
