@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from kachecks.command_line import UNUSABLE, duration, operator_parser
 from kachecks.commands.switchover.handing_over import hand_over
 from kachecks.commands.switchover.preflight import (
-    LONGEST_LAG,
     LONGEST_TRANSACTION,
     look_at_both,
     objections,
 )
 from kachecks.config.options import load
 from kachecks.hooks.common import node_for
+from kachecks.mysql import pair
 from kachecks.node import Node
 from kachecks.report import Terminal, say
 from kachecks.transitions.dry_run import DryFiles, DryRunOver
@@ -50,8 +50,8 @@ examples:
   kachecks switchover --catch-up 60      # a peer that applies slowly
 
 --force goes on in spite of four things: this node could not take the VIP back; lag of more than
-{LONGEST_LAG:g} s; transactions open for more than {LONGEST_TRANSACTION:g} s; a peer whose host says
-that no keepalived runs there."""
+{pair.LONGEST_LAG:g} s; transactions open for more than {LONGEST_TRANSACTION:g} s; a peer whose
+host says that no keepalived runs there."""
 
 
 def parser() -> argparse.ArgumentParser:

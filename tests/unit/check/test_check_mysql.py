@@ -51,7 +51,8 @@ def without_peer(node: Node) -> None:
 BAD_FILES = [
     (
         without_file,
-        "{}: cannot be read: No such file or directory; --defaults-file=FILE names another",
+        "{}: cannot be read: No such file or directory; --defaults-file=FILE names another,"
+        " kachecks setup writes one",
     ),
     (
         lambda node: node.options("max_lagg = 3"),
@@ -203,6 +204,8 @@ def test_no_socket(node: Node) -> None:
     status, printed = node.check()
     assert status == 10
     assert printed.startswith(f"MYSQLD_DOWN: nobody listens on {node.socket}: ")
+    assert "start the server (systemctl status mariadb, mysql or mysqld)" in printed
+    assert f"or correct socket in [client] of {node.file}" in printed
     assert printed.count("\n") == 1
 
 

@@ -270,7 +270,7 @@ def test_the_peer_inherits_nothing_else() -> None:
         ("state_dir =", "found ''"),
         ("max_lagg = 3", "unknown key max_lagg in [kachecks], did you mean max_lag?"),
         ("fence-time-out = 3", "unknown key fence-time-out in [kachecks], did you mean fence_t"),
-        ("Max_Lag = 3", "unknown key Max_Lag in [kachecks], did you mean max_lag?"),
+        ("Max_Lag = 3", "found a key in capitals in [kachecks], expected max_lag"),
         ("colour = blue", "unknown key colour in [kachecks], expected a key of the manual"),
         ("socket = /s", "unknown key socket in [kachecks], expected it in [client]"),
         ("max_lagg", "found a line without = in [kachecks], expected key = value"),
@@ -298,6 +298,10 @@ def test_mistake(line: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("group", "lines", "words"),
     [
+        ("client", "PASSWORD = secret", "found a key in capitals in [client], expected password"),
+        ("peer", "password = ab#secret", "found # within it, where a comment begins: write the"),
+        ("client", "password = LOCAL_PASSWORD", "the template's word, expected the account's"),
+        ("peer", "password = PEER_PASSWORD # on it", "the template's word, expected the account's"),
         ("client", "protocol = tcp", "unknown key protocol in [client], host or socket says it"),
         ("client", "user =", "user in [client]: found '', expected the name of an account"),
         ("client", "socket = mysqld.sock", "expected the absolute path of a unix socket"),
