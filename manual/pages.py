@@ -2,8 +2,9 @@
 
     python -m manual.pages DIRECTORY
 
-writes share/man and the completions for bash, zsh and fish below it. Everything comes from what the programs
-themselves use: their parsers, the rules of the check and of doctor, the keys of the option file.
+writes share/man and the completions for bash, zsh and fish below it. Everything comes from what the
+programs themselves use: their parsers, the rules of the check and of doctor, the keys of the option
+file.
 Needs nothing but the standard library, so a build does not need what kachecks needs at run time.
 """
 
