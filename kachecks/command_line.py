@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from typing import NoReturn
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from kachecks import __version__
+from kachecks.config.kinds import seconds
 from kachecks.config.options import DEFAULT_PATH
-from kachecks.lean import shown
+from kachecks.lean import shown, suppress
+from kachecks.report import log
 
 HOOK_STATUSES = """\
 exit status:
@@ -38,8 +42,19 @@ def bare_operator_parser(program: str, description: str, epilog: str) -> argpars
 class _Parser(argparse.ArgumentParser):
     """What is wrong is told with what was found on the command line, which may be anything."""
 
+    def error(self, message: str) -> NoReturn:
+        # keepalived, whose file may hold it, throws away what its scripts print.
+        log(f"{self.prog}: wrong command line: {message}", problem=True)
+        super().error(message)
+
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         super().exit(status, message and f"{shown(message.rstrip())}\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """A closed pipe or a full disk does not change the exit status."""
+        with suppress(AttributeError, OSError, ValueError):
+            super()._print_message(message, file)
+            (file or sys.stderr).flush()
 
 
 class _OperatorParser(_Parser):
@@ -83,3 +98,16 @@ def hook_parser(program: str, description: str, examples: str) -> argparse.Argum
         help="change nothing: print each statement and each act instead",
     )
     return parsing
+
+
+def duration(low: float, high: float) -> Callable[[str], float]:
+    """The type of an argument that is a time, in the same words as the option file's."""
+    kind = seconds(low, high)
+
+    def convert(text: str) -> float:
+        try:
+            return float(kind.convert(text))
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"found {text}, expected {kind.expected}") from None
+
+    return convert

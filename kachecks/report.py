@@ -142,7 +142,8 @@ def alert(program: str, record: dict[str, object], exposed: Callable[[str], str]
     from kachecks.children import let_go
 
     def cannot(error: BaseException) -> None:
-        log(f"alert program {program} cannot be run: {error}", problem=True)
+        cure = "; alert takes no arguments: write a script" if " " in program else ""
+        log(f"alert program {program} cannot be run: {error}{cure}", problem=True)
 
     def must_be_roots() -> None:
         others = exposed(program)

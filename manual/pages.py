@@ -2,8 +2,9 @@
 
     python -m manual.pages DIRECTORY
 
-writes share/man and share/bash-completion below it. Everything comes from what the programs
-themselves use: their parsers, the rules of the check and of doctor, the keys of the option file.
+writes share/man and the completions for bash, zsh and fish below it. Everything comes from what the
+programs themselves use: their parsers, the rules of the check and of doctor, the keys of the option
+file.
 Needs nothing but the standard library, so a build does not need what kachecks needs at run time.
 """
 
@@ -157,11 +158,15 @@ def _overview() -> Page:
 
 def write(directory: str) -> list[str]:
     """All pages and completions below ``directory``; their paths. Raises OSError."""
-    from manual.completion import completions
+    from manual import completion_bash, completion_fish, completion_zsh
 
     files = {f"share/man/man{page.file[-1]}/{page.file}": page.text() for page in pages()}
-    for name, text in completions().items():
+    for name, text in completion_bash.completions().items():
         files[f"share/bash-completion/completions/{name}"] = text
+    for name, text in completion_zsh.completions().items():
+        files[f"share/zsh/site-functions/_{name}"] = text
+    for name, text in completion_fish.completions().items():
+        files[f"share/fish/vendor_completions.d/{name}.fish"] = text
     for path, text in files.items():
         whole = os.path.join(directory, path)
         os.makedirs(os.path.dirname(whole), exist_ok=True)

@@ -24,6 +24,15 @@ class Option(NamedTuple):
         return self.value.endswith(("FILE", "DIR", ".conf"))
 
 
+def values(option: Option) -> tuple[str, ...]:
+    """Those that it may have, where they can be listed."""
+    if option.value == "RULE":
+        from kachecks.commands.doctor.tables import RULES
+
+        return tuple(rule.name for rule in RULES)
+    return option.choices
+
+
 class Epilog(NamedTuple):
     """The text after the options, by its headings."""
 

@@ -40,6 +40,8 @@ def main(wheel: Path, made: Path) -> None:
     _system(environment / "share", root)
     _scripts(made / "scripts", f"{version}-{RELEASE}")
     _beside(made, f"{version}-{RELEASE}")
+    for file in (environment / "share/zsh/site-functions").iterdir():
+        _write(made / "zsh" / file.name, file)
     shutil.rmtree(work)
     _settle(root)
     for kind in ("deb", "rpm"):
@@ -87,6 +89,8 @@ def _system(share: Path, root: Path) -> None:
         _write(root / f"usr/share/man/{page.parent.name}/{page.name}.gz", page, packed=True)
     for file in share.glob("bash-completion/completions/*"):
         _write(root / "usr/share/bash-completion/completions" / file.name, file)
+    for file in share.glob("fish/vendor_completions.d/*"):
+        _write(root / "usr/share/fish/vendor_completions.d" / file.name, file)
     documents = root / "usr/share/doc/kachecks"
     for file in (share / "doc/kachecks").rglob("*"):
         if file.is_file():

@@ -7,6 +7,7 @@ imported where it is needed.
 from __future__ import annotations
 
 import os
+import sys
 from time import time
 
 from kachecks.check.one_run import Run
@@ -14,7 +15,7 @@ from kachecks.check.verdict import RULES, Verdict, explain, severity_of
 from kachecks.config.options import DEFAULT_PATH, LONGEST_RUN, Config, ConfigError, load
 from kachecks.lean import NamedTuple, plain_options, suppress
 from kachecks.node import Node
-from kachecks.report import Terminal, log, say
+from kachecks.report import Terminal, log, say, say_lines
 from kachecks.state.files import (
     CHECK,
     SHARED_RUN_DIR,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from kachecks.state.signs import Sign
 
 UNKNOWN = 30
+WRONG_COMMAND_LINE = 2
 
 OTHER_COPY_PATIENCE = 8.0
 """Seconds for which a second copy of the check trusts a first one that is still at work, and
@@ -60,16 +62,27 @@ class Options(NamedTuple):
     verbose: bool = False
 
 
-def main(arguments: list[str], vip_is_here: Callable[[str], bool]) -> int:
+def main(
+    arguments: list[str],
+    vip_is_here: Callable[[str], bool],
+    option_file_of: Callable[[list[str]], str],
+) -> int:
     """Parse, check, return the exit status. Whatever goes wrong on the way, the answer is UNKNOWN.
 
     Args:
-        vip_is_here: tells whether the VIP that an unusable option file names is on this host.
+        vip_is_here: tells whether the VIP that an option file names is on this host, though the
+            file may be unusable.
+        option_file_of: finds the one that a command line names, though that may be wrong.
     """
     options = plain_options(arguments, Options(), {"--fence": "fence"})
-    options = options or _parsed_options(arguments)
+    try:
+        options = options or _parsed_options(arguments)
+    except SystemExit as end:  # it was told
+        if not end.code:
+            return 0
+        return _wrong_command_line(arguments, option_file_of(arguments), vip_is_here)
     if options.explain:
-        print(explain())
+        say_lines(explain())
         return 0
     try:
         config = load(options.defaults_file)
@@ -234,6 +247,28 @@ def _status_of_first_copy(node: Node) -> int:
     return 0 if node.network.vip_here() else UNKNOWN
 
 
+def _wrong_command_line(arguments: list[str], path: str, vip_is_here: Callable[[str], bool]) -> int:
+    """Exit 0 where the VIP is, as nothing would close an open server before it left; else 2.
+
+    A mistake in keepalived.conf is told to the alert program, where root runs this; one that a
+    person has made at a terminal is told there, and changes nothing.
+    """
+    from kachecks.check.unusable import FENCING_IS_OFF, is_here
+    from kachecks.check.verdict import CANNOT_TELL
+    from kachecks.config.unusable import tell
+
+    if sys.stderr is not None and sys.stderr.isatty():
+        return WRONG_COMMAND_LINE
+    vips, _, program = Files().read(note_of(path, USABLE)).partition("\n")
+    status = 0 if vip_is_here(path) or is_here(vips) else WRONG_COMMAND_LINE
+    typed = " ".join(["check_mysql", *arguments])
+    sentence = f"UNKNOWN: wrong command line: {typed}{FENCING_IS_OFF}"
+    if os.geteuid() == 0 and Files().is_news(note_of(path, UNUSABLE), sentence):
+        entry: dict[str, object] = {"reason": "UNKNOWN", "exit": status, "sentence": sentence}
+        tell(path, program, CANNOT_TELL, entry)
+    return status
+
+
 def _unusable(options: Options, why: str, vip_is_here: Callable[[str], bool]) -> int:
     """Answer UNKNOWN without a usable option file: exit 0 if the VIP that it names is here, or one
     that it has named when it was last usable, else 30."""
@@ -328,7 +363,7 @@ def _exit_statuses() -> str:
     lines = ["exit status (see --explain; 0 also where a rule keeps the VIP on its holder):"]
     lines.append("   0  OK")
     lines += [f"  {rule.status:>2}  {rule.reason}: {rule.meaning}" for rule in RULES]
-    lines.append("   2  wrong command line")
+    lines.append("   2  wrong command line, where the VIP is not")
     lines += ["", "examples:", "  check_mysql -v", "  check_mysql --json | jq .reason"]
     return "\n".join(lines)
 

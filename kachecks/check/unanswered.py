@@ -21,6 +21,7 @@ from kachecks.mysql.errors import (
     NoAnswer,
     ServerError,
     SessionError,
+    grants_files,
     word_for,
 )
 from kachecks.mysql.facts import Facts
@@ -81,8 +82,18 @@ def _ask_again(node: Node, asked: Asked, budget: Budget) -> Asked:
 def _cure(error: SessionError, config: Config) -> str:
     if word_for(error) in (MUTE, ABSENT):
         return f" (hung_after = {config.hung_after:g} s)"
-    if word_for(error) == REFUSING and config.socket_by_default:
-        return f"; [client] in {config.path} names no socket, so no other one is tried"
+    if word_for(error) == REFUSING:
+        return f"; {_not_there(config)}"
     if isinstance(error, ServerError) and error.errno in CANNOT_LOG_IN | NOT_ALLOWED:
-        return f"; check [client] in {config.path} and the grants in keepalived-snippets"
+        return f"; check [client] in {config.path} and the grants of {grants_files()}"
     return ""
+
+
+def _not_there(config: Config) -> str:
+    if config.socket_by_default:
+        return f"[client] in {config.path} names no socket, so no other one is tried"
+    key = "host and port" if config.local.host else "socket"
+    return (
+        f"start the server (systemctl status mariadb, mysql or mysqld), or correct {key} in"
+        f" [client] of {config.path}"
+    )

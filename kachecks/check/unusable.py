@@ -1,4 +1,4 @@
-"""What is left to do without a usable option file: keep the VIP where it is."""
+"""What is left to do without a usable option file or command line: keep the VIP where it is."""
 
 from __future__ import annotations
 

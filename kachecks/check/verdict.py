@@ -10,7 +10,14 @@ from __future__ import annotations
 from kachecks.config.options import Config
 from kachecks.lean import NamedTuple
 from kachecks.mysql.errors import ABSENT, BUSY, MUTE, OPEN, REFUSING, UNASKABLE, UNKNOWN
-from kachecks.mysql.facts import Channel, Facts, by_file, channels_by_address, filtered
+from kachecks.mysql.facts import (
+    Channel,
+    Facts,
+    by_file,
+    channels_by_address,
+    filtered,
+    in_words_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -277,13 +284,15 @@ def _without_gtids(seen: Observation, config: Config) -> str:
 def _not_replicating(seen: Observation, config: Config) -> str:
     if seen.facts is None or seen.facts.channels or not seen.facts.channels_known:
         return filtered(_channels(seen, config))
-    return f"this server does not replicate from {config.peer}: CHANGE REPLICATION SOURCE TO it"
+    cure = in_words_of(seen.facts.version, "CHANGE REPLICATION SOURCE TO")
+    return f"this server does not replicate from {config.peer}: {cure} it"
 
 
 def _applier_stopped(seen: Observation, config: Config) -> str:
     for channel in _channels(seen, config):
         if not channel.applier:
             cure = ": was it stopped by hand? START REPLICA SQL_THREAD"
+            cure = in_words_of(seen.facts.version, cure) if seen.facts else cure
             said = f"{channel.applier_said}{'' if channel.applier_errno else cure}"
             return f"the applier{_named(channel)} has stopped: {said}"
     return ""

@@ -13,7 +13,7 @@ from kachecks.command_line import UNUSABLE
 from kachecks.config.options import ConfigError
 from kachecks.keepalived.process import KeepalivedError
 from kachecks.mysql.session import SessionError
-from kachecks.report import say
+from kachecks.report import say, say_lines
 from kachecks.state.files import StateError
 
 PARTS = {
@@ -35,10 +35,10 @@ def main(argv: list[str] | None = None) -> int:
     """Run the part that the first argument names; its exit status."""
     arguments = sys.argv[1:] if argv is None else argv
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(usage())
+        say_lines(usage())
         return 0 if arguments else UNUSABLE
     if arguments[0] == "--version":
-        print(f"kachecks {__version__}")
+        say(f"kachecks {__version__}")
         return 0
     name = arguments[0]
     if name not in PARTS:
@@ -63,6 +63,9 @@ def run() -> NoReturn:
 
     Otherwise it may crash after everything was said (SIGSEGV, seen with the check).
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed: nobody is told
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - until the process ends
     status = main()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):

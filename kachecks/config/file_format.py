@@ -46,6 +46,7 @@ class Line(NamedTuple):
     group: str
     name: str
     value: str | None  # None where there is no `=`
+    cut: bool = False  # a `#` ended it that no blank parts from it
 
 
 def read(path: str) -> tuple[str, int]:
@@ -65,7 +66,8 @@ def read(path: str) -> tuple[str, int]:
             os.close(descriptor)
     except OSError as error:
         raise ConfigError(
-            f"{path}: cannot be read: {error.strerror}; --defaults-file=FILE names another"
+            f"{path}: cannot be read: {error.strerror}; --defaults-file=FILE names another,"
+            " kachecks setup writes one"
         ) from None
     _must_be_ours(path, info)
     if not data:
@@ -194,7 +196,8 @@ def lines(text: str, path: str, groups: Sequence[str]) -> Iterator[Line]:
             raise ConfigError(
                 f"{where}: found a key before any group, expected [{groups[0]}] first"
             )
-        yield Line(where, number, group, *_split(line))
+        name, value, rest = _split(line)
+        yield Line(where, number, group, name, value, rest > 0 and line[rest - 1] not in SPACE)
 
 
 def _group(line: str, where: str, groups: Sequence[str]) -> str:
@@ -207,9 +210,10 @@ def _group(line: str, where: str, groups: Sequence[str]) -> str:
     raise ConfigError(f"{where}: unknown group [{shown(name)}], expected {_listed(groups)}")
 
 
-def _split(line: str) -> tuple[str, str | None]:
-    """Key and value of a line, no value without `=`: what mysys/my_default.c does, in its order."""
-    quote, escaped = "", False
+def _split(line: str) -> tuple[str, str | None, int]:
+    """Key and value of a line, no value without `=`: what mysys/my_default.c does, in its order;
+    and where a comment after them begins, 0 without."""
+    quote, escaped, comment = "", False, 0
     for position, char in enumerate(line):
         if char in "'\"" and not escaped:
             if not quote:
@@ -217,14 +221,14 @@ def _split(line: str) -> tuple[str, str | None]:
             elif quote == char:
                 quote = ""
         if char == "#" and not quote:
-            line = line[:position]
+            line, comment = line[:position], position
             break
         escaped = bool(quote) and char == "\\" and not escaped
     name, equals, value = line.partition("=")
     name, value = name.strip(SPACE), value.strip(SPACE)
     if len(value) > 1 and value[0] in "'\"" and value[0] == value[-1]:
         value = value[1:-1]
-    return name, _unescape(value) if equals else None
+    return name, _unescape(value) if equals else None, comment
 
 
 def _unescape(value: str) -> str:

@@ -28,21 +28,50 @@ def only(text: str, allowed: str) -> bool:
     return bool(text) and not text.strip(allowed)
 
 
+_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+
+
+def duration(text: str) -> float:
+    """Seconds: 3, 0.5, 500ms, 2m, 1h30m or 1d12h. Raises ValueError."""
+    if only(text, _DIGITS):
+        return float(text)
+    total, rest = 0.0, text
+    while rest:
+        after = rest.lstrip(_DIGITS + ".")  # float alone would take 1e3, 1_0, -1, inf and nan
+        try:
+            number = float(rest[: len(rest) - len(after)])
+            if after[:2] == "ms":
+                total, rest = total + number / 1000, after[2:]
+            elif after:
+                total, rest = total + number * _UNITS[after[0]], after[1:]
+            elif rest == text:  # the only number, without a unit
+                return number
+            else:
+                raise ValueError
+        except (KeyError, ValueError):
+            raise ValueError from None
+    if not text:
+        raise ValueError
+    return total
+
+
+def spelled(seconds: float) -> str:
+    """The shortest spelling that ``duration`` reads: 30d, 90s, 0.85s."""
+    for unit, size in _UNITS.items():
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds // size:g}{unit}"
+    return f"{seconds:g}s"
+
+
 def seconds(low: float, high: float) -> Kind:
     def convert(text: str) -> float:
-        unit = 1000 if text.endswith("ms") else 1
-        number = text[:-2] if unit == 1000 else text[:-1] if text.endswith("s") else text
-        if not only(number, _DIGITS + "."):  # float alone would take 1e3, 1_0, -1, inf and nan
-            raise ValueError
-        try:
-            value = float(number) / unit
-        except ValueError:  # 1.2.3
-            raise ValueError from None
+        value = duration(text)
         if not low <= value <= high:
             raise ValueError
         return value
 
-    return Kind(f"{low:g} to {high:g} seconds, written like 3, 0.5, 3s or 500ms", convert)
+    limits = f"{spelled(low)} to {spelled(high)}"
+    return Kind(f"a time, {limits}, written like 3, 500ms, 2m or 1h30m", convert)
 
 
 def one_of(*choices: str) -> Kind:

@@ -8,7 +8,7 @@ a mistyped `fence-timeout` must not be found out in an outage.
 
 from __future__ import annotations
 
-from kachecks.config.file_format import ConfigError, lines, read, shown
+from kachecks.config.file_format import ConfigError, Line, lines, read, shown
 from kachecks.config.kinds import (
     ADDRESS,
     ADDRESSES,
@@ -204,6 +204,9 @@ KEYS = (
 # fmt: on
 
 GROUPS = (_K, _C, _P)
+_TEMPLATE = ("LOCAL_PASSWORD", "PEER_PASSWORD")
+"""What keepalived-snippets/kachecks.cnf has for passwords."""
+
 _BY_NAME = {(key.group, key.name): key for key in KEYS}
 
 # From the file to the value ----------------------------------------------------------------------
@@ -238,9 +241,23 @@ def parse(text: str, path: str) -> Config:
         key = _BY_NAME.get((line.group, line.name.replace("-", "_")))
         if key is None:
             raise ConfigError(f"{line.where}: {_unknown(line.group, line.name, line.value)}")
+        if key.kind is PASSWORD:
+            _must_be_meant(line)
         given.values[line.group, key.name] = _convert(key, line.value, line.where)
         given.lines[line.group, key.name] = line.number
     return _config(given)
+
+
+def _must_be_meant(line: Line) -> None:
+    """Raises ConfigError: this is hardly anybody's password, and 1045 would not say why."""
+    what = f"{line.where}: password in [{line.group}]:"
+    if line.cut:
+        raise ConfigError(
+            f"{what} found # within it, where a comment begins: write the password in quotes, or a"
+            " blank before the comment"
+        )
+    if line.value in _TEMPLATE:
+        raise ConfigError(f"{what} found the template's word, expected the account's password")
 
 
 class _Given(NamedTuple):
@@ -292,6 +309,8 @@ def _unknown(group: str, name: str, value: str | None) -> str:
     near = get_close_matches(plain, [key.name for key in KEYS if key.group == group], 1)
     homes = [key.group for key in KEYS if key.name == plain and key.group != group]
     advice = "expected a key of the manual"
+    if (group, plain) in _BY_NAME:
+        return f"found a key in capitals in [{group}], expected {plain}"
     if (group, plain) == (_P, "host"):
         advice = f"expected it as peer in [{_K}]"
     elif (group, plain) == (_C, "protocol"):

@@ -162,6 +162,14 @@ def broken_answer(address: str, sql: str, error: Exception) -> BrokenAnswer:
     )
 
 
+def grants_files() -> str:
+    """Where the statements that make our account are, for a shell."""
+    home = __file__.rpartition("/mysql/")[0]
+    packaged = home.startswith("/opt/kachecks/versions/")
+    documents = "/usr/share/doc/kachecks/keepalived-snippets"
+    return f"{documents if packaged else f'{home}/snippets'}/grants.*.sql"
+
+
 def word_for(error: SessionError) -> str:
     """One of the words above for a server that could not be asked."""
     if isinstance(error, Refused):

@@ -138,6 +138,30 @@ class Version(NamedTuple):
         return f"{'MariaDB' if self.mariadb else 'MySQL'} {'.'.join(map(str, self.number))}"
 
 
+_OLD_WORDS = (
+    ("REPLICATION SOURCE TO", "MASTER TO"),
+    ("SOURCE_", "MASTER_"),
+    ("START REPLICA", "START SLAVE"),
+    ("RESET REPLICA", "RESET SLAVE"),
+    ("replica_", "slave_"),
+)
+
+
+def in_words_of(version: Version, text: str) -> str:
+    """A piece of advice, which has the words of MySQL 8.0.26 and later, in those of this server.
+
+    MariaDB and older MySQL know CHANGE MASTER TO, START SLAVE and slave_* only, or as well. Where
+    MySQL has SOURCE_AUTO_POSITION, MariaDB has MASTER_USE_GTID.
+    """
+    if not version.mariadb and version.number >= (8, 0, 26):
+        return text
+    if version.mariadb:
+        text = text.replace("SOURCE_AUTO_POSITION = 1", "SOURCE_USE_GTID = slave_pos")
+    for new, old in _OLD_WORDS:
+        text = text.replace(new, old)
+    return text
+
+
 def parse_version(text: str) -> Version:
     """The version in a server's greeting, such as ``5.5.5-10.11.19-MariaDB-log`` or ``8.4.3``.
 

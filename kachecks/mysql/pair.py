@@ -22,6 +22,10 @@ NO_CHANNEL, FILE, FILTER = "no channel", "file", "filter"
 APPLIER, RECEIVER, LAG = "applier", "receiver", "lag"
 """What keeps a replica from taking over, apart from being open itself."""
 
+LONGEST_LAG = 2.0
+"""Seconds of lag with which a replica may take over as planned: nobody can write while it applies
+the rest. A failover does not ask."""
+
 
 def mismatch(here: Facts, there: Facts, peer: str) -> str:
     """Why these two are not a pair: FAMILY, SERVER_ID, SERVER_UUID or SOURCE; "" if they are.

@@ -8,6 +8,7 @@ sent before there is.
 
 from __future__ import annotations
 
+import os
 from sys import hexversion
 
 from kachecks.lean import NamedTuple
@@ -142,9 +143,11 @@ def _encrypt(wire: Wire, login: Login) -> None:
     except GivenUp:
         raise DriverError("ssl-ca, ssl-cert or ssl-key cannot be read in time") from None
     except OSError as error:
-        files = "ssl-ca, ssl-cert and ssl-key"
-        what = f"its files cannot be used ({error})"
-        raise _no_tls(wire, what, f"look at {files} in the option file") from None
+        named = (("ssl-ca", login.ssl_ca), ("ssl-cert", login.ssl_cert), ("ssl-key", login.ssl_key))
+        files = [f"{key} = {path}" for key, path in named if path and not os.access(path, os.R_OK)]
+        files = files or [key for key, path in named if path]
+        what = f"{', '.join(files)} cannot be used ({error})"
+        raise _no_tls(wire, what, "correct the option file, or put the file there") from None
     try:
         wire.encrypt(context, wire.address.host)
     except ssl.SSLCertVerificationError as error:

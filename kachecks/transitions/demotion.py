@@ -9,7 +9,7 @@ from __future__ import annotations
 from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql import positions, prepared, queries
-from kachecks.mysql.errors import CONNECTIONS_USED_UP, NOT_ALLOWED, BrokenAnswer
+from kachecks.mysql.errors import CONNECTIONS_USED_UP, NOT_ALLOWED, BrokenAnswer, grants_files
 from kachecks.mysql.facts import Access
 from kachecks.mysql.probe import probe_access, processlist
 from kachecks.mysql.session import (
@@ -408,5 +408,5 @@ def _stop_events(node: Node, session: Session, budget: Budget) -> None:
 
 def _cure(error: SessionError) -> str:
     if isinstance(error, ServerError) and error.errno in NOT_ALLOWED:
-        return "; give this account the privileges in keepalived-snippets/grants.*.sql"
+        return f"; give this account the privileges of {grants_files()}"
     return ""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from kachecks.bounded import Budget, GivenUp
 from kachecks.lean import suppress
 from kachecks.mysql import positions, prepared, queries
-from kachecks.mysql.errors import NoGtids
+from kachecks.mysql.errors import NoGtids, grants_files
 from kachecks.mysql.pair import not_our_pair
 from kachecks.mysql.probe import probe_access, probe_identity
 from kachecks.mysql.session import (
@@ -99,7 +99,7 @@ def settle_peer(sessions: Sessions) -> Settled:
             config = sessions.node.config
             raise Refusal(
                 f"the peer {config.peer} is alive, but cannot be asked or closed: {error};"
-                f" check [peer] in {config.path} and the grants in keepalived-snippets"
+                f" check [peer] in {config.path} and the grants of {grants_files()}"
             ) from None
         if settled is not None:
             sessions.lock()

@@ -12,7 +12,7 @@ from __future__ import annotations
 from kachecks.lean import suppress
 from kachecks.mysql import positions, prepared, queries
 from kachecks.mysql.ability import why_unable
-from kachecks.mysql.errors import NOT_ALLOWED, ServerError
+from kachecks.mysql.errors import NOT_ALLOWED, ServerError, grants_files
 from kachecks.mysql.gtid import Position
 from kachecks.mysql.probe import probe_access
 from kachecks.node import Node
@@ -262,5 +262,5 @@ def _open_after_all(sessions: Sessions, error: ServerError) -> str:
         sessions.node.marks.unmark_open()
     raise Refusal(
         f"this node's own server does not let itself be opened: {error}"
-        + ("; check the grants in keepalived-snippets" if error.errno in NOT_ALLOWED else "")
+        + (f"; check the grants of {grants_files()}" if error.errno in NOT_ALLOWED else "")
     )

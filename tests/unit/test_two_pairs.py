@@ -252,7 +252,7 @@ def test_without_names_two_pairs_are_one(tmp_path: Path) -> None:
 def check_thrice(*option_files: Path) -> None:
     for _ in range(3):
         for file in option_files:
-            program.main(["--fence", f"--defaults-file={file}"], lambda _path: False)
+            program.main(["--fence", f"--defaults-file={file}"], lambda _path: False, lambda _: "")
 
 
 @pytest.fixture

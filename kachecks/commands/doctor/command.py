@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from kachecks.command_line import UNUSABLE, operator_parser
+from kachecks.commands.doctor.conf import file
 from kachecks.commands.doctor.conf.file import Reading, read_conf
 from kachecks.commands.doctor.conf.setup import Setup, Setups, setup, vips
 from kachecks.commands.doctor.host.facts import KeepalivedProgram
@@ -23,10 +24,10 @@ from kachecks.commands.doctor.host.kernel import addresses
 from kachecks.commands.doctor.host.look import look_at_host
 from kachecks.commands.doctor.host.run import keepalived, running_keepalived
 from kachecks.commands.doctor.report import as_json, as_text, rule_as_json, rule_list, rule_text
-from kachecks.commands.doctor.rule import HERE, PEER, Finding
+from kachecks.commands.doctor.rule import BOTH, HERE, PEER, Finding
 from kachecks.commands.doctor.server.probe import ask_servers
 from kachecks.commands.doctor.tables import RULES, of_both, of_conf, of_host, of_servers
-from kachecks.config.options import Config, load
+from kachecks.config.options import Config, ConfigError, load
 from kachecks.keepalived.instance import canonical
 from kachecks.node import Node
 from kachecks.report import say, say_lines
@@ -37,7 +38,8 @@ exit status:
   0  all is as it should be
   1  there are warnings, or rules that could not be checked
   2  there are failures
-  3  a file cannot be used, or wrong command line
+  3  a file cannot be used (without an option file, keepalived.conf is read all the same), or wrong
+     command line
 
 examples:
   kachecks doctor
@@ -52,17 +54,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     if options.explain is not None:
         return _explain(options.explain, options.json)
-    config = load(os.path.abspath(options.defaults_file))
+    try:
+        config = load(os.path.abspath(options.defaults_file))
+    except ConfigError as error:
+        _tell(_without_option_file(str(error), options), UNUSABLE, options.json)
+        return UNUSABLE
     seen = _look(config, options)
     if seen is None:
         return UNUSABLE
     status = max((finding.level for finding in seen.findings), default=0)
-    if options.json:
-        say_lines(json.dumps(as_json(seen.findings, status, seen.looked_at), indent=2))
-    else:
-        looked_at = {name.replace("_", " "): value for name, value in seen.looked_at.items()}
-        said = [f"{name}: {value}" for name, value in looked_at.items() if value]
-        say_lines(as_text(seen.findings, RULES, said))
+    _tell(seen, status, options.json)
     return status
 
 
@@ -108,6 +109,30 @@ class _Seen(NamedTuple):
 
     findings: list[Finding]
     looked_at: dict[str, Any]
+
+
+def _tell(seen: _Seen, status: int, as_data: bool) -> None:
+    if as_data:
+        say_lines(json.dumps(as_json(seen.findings, status, seen.looked_at), indent=2))
+        return
+    looked_at = {name.replace("_", " "): value for name, value in seen.looked_at.items()}
+    said = [f"{name}: {value}" for name, value in looked_at.items() if value]
+    say_lines(as_text(seen.findings, RULES, said))
+
+
+def _without_option_file(error: str, options: argparse.Namespace) -> _Seen:
+    """keepalived.conf can be read all the same. No other rule knows what to look at."""
+    running, _ = running_keepalived()
+    path = options.keepalived_conf or conf_of(running or ())
+    config_id = options.config_id or config_id_of(running or ())
+    findings = of_conf(read_conf(HERE, path, config_id), None)
+    of_the_file = {rule for rule, _ in file.TABLE}
+    findings += [
+        Finding(rule, BOTH, error, "", rule.cure, checked=False)
+        for rule in RULES
+        if rule not in of_the_file
+    ]
+    return _Seen(findings, {"option_file": None, "keepalived_conf": path})
 
 
 def _look(config: Config, options: argparse.Namespace) -> _Seen | None:

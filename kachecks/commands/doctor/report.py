@@ -123,12 +123,12 @@ def _wrapped(text: str, first: str = _INDENT) -> list[str]:
 
 
 def _total(findings: Sequence[Finding], rules: Sequence[Rule]) -> str:
-    checked = [finding for finding in findings if finding.checked]
-    failures = sum(finding.level == FAILURE for finding in checked)
-    skipped = len({finding.rule.name for finding in findings if not finding.checked})
     if not findings:
         return f"All is as it should be: {len(rules)} rules."
-    said = f"{count(failures, 'failure')}, {count(len(checked) - failures, 'warning')}"
+    broken = {finding.rule for finding in findings if finding.checked}
+    failures = sum(rule.level == FAILURE for rule in broken)
+    skipped = {finding.rule for finding in findings} - broken
+    said = f"{count(failures, 'failure')}, {count(len(broken) - failures, 'warning')}"
     if skipped:
-        said += f", {count(skipped, 'rule')} not checked"
+        said += f", {count(len(skipped), 'rule')} not checked"
     return f"{said}, of {len(rules)} rules. --explain RULE tells about one."

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import time
 from collections.abc import Sequence
 
-from kachecks.command_line import UNUSABLE, operator_parser
+from kachecks.command_line import UNUSABLE, duration, operator_parser
 from kachecks.commands.switchover.command import switch
 from kachecks.commands.text import span
 from kachecks.config.options import load
@@ -18,9 +17,6 @@ from kachecks.state.maintenance_mark import in_local_time
 
 LONGEST = 30 * 86400.0
 """Seconds. Nothing should last longer without somebody looking at it again."""
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(?:\d+[smhd])+")
 
 _EPILOG = """\
 While it lasts the check fails here (MAINTENANCE), so a standby does not take the VIP, whatever
@@ -56,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
         "--for",
         dest="seconds",
         metavar="TIME",
-        type=duration,
+        type=duration(1, LONGEST),
         help="how long, such as 30m, 2h or 1d12h; at most 30d",
     )
     parsing.add_argument("--reason", metavar="TEXT", help="why, for everybody who looks")
@@ -84,17 +80,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         say("kachecks maintenance must run as root: it writes to run_dir and state_dir")
         return UNUSABLE
     return _declare(node, options) if options.what == "on" else _end(node)
-
-
-def duration(text: str) -> float:
-    """Seconds that ``1d12h`` or ``30m`` means. Raises argparse.ArgumentTypeError."""
-    if not _DURATION.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no time such as 30m, 2h or 1d12h")
-    parts = re.findall(r"(\d+)([smhd])", text)
-    seconds = float(sum(int(number) * _UNITS[unit] for number, unit in parts))
-    if not 0 < seconds <= LONGEST:
-        raise argparse.ArgumentTypeError(f"{text} is not between 1s and 30d")
-    return seconds
 
 
 def _show(node: Node) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import time
 from collections.abc import Sequence
 
-from kachecks.command_line import UNUSABLE, operator_parser
-from kachecks.config.options import load
-from kachecks.report import say, say_lines
+from kachecks.command_line import UNUSABLE, duration, operator_parser
+from kachecks.commands.rejoin.facts import NOT_YET
+from kachecks.config.options import Config, load
+from kachecks.report import say_lines
 
 _EPILOG = """\
 Nothing is changed on either node. Run it on the node that is to come back; run on the active node,
@@ -24,7 +26,10 @@ exit status:
 examples:
   kachecks rejoin
   kachecks rejoin --json | jq .only_here.transactions
-  until kachecks rejoin; do sleep 10; done     # 1, 2 and 3 go on"""
+  kachecks rejoin --wait 10m"""
+
+PAUSE = 5.0
+"""Seconds between two looks with --wait."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,6 +41,14 @@ def parser() -> argparse.ArgumentParser:
         _EPILOG,
     )
     parsing.add_argument("--json", action="store_true", help="for programs; unknown is null")
+    parsing.add_argument(
+        "--wait",
+        metavar="TIME",
+        type=duration(0, 86400),
+        default=0.0,
+        help="while what is in the way may pass by itself (exit 1), look again for so long, such as"
+        " 10m",
+    )
     return parsing
 
 
@@ -43,6 +56,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Look, judge, tell; the exit status. Raises ConfigError, OSError."""
     options = parser().parse_args(argv)
     config = load(options.defaults_file)
+    end = time.monotonic() + options.wait
+    while True:
+        status, told = _look(config, options.json)
+        left = end - time.monotonic()
+        if status != NOT_YET or left <= 0:
+            break
+        time.sleep(min(PAUSE, left))
+    say_lines(told)
+    return status
+
+
+def _look(config: Config, as_data: bool) -> tuple[int, str]:
+    """The exit status, and what is to be said."""
     # The look needs the driver; --help and the manual do not.
     from kachecks.commands.rejoin.probe import compare
     from kachecks.commands.rejoin.report import as_json, as_text
@@ -54,16 +80,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         seen = compare(Node(config))
     except NoGtids as error:
-        say(f"kachecks rejoin: this node's server: {error}")
-        return UNUSABLE
+        return UNUSABLE, f"kachecks rejoin: this node's server: {error}"
     except SessionError as error:
-        say(
+        return UNUSABLE, (
             f"kachecks rejoin: this node's server cannot be asked: {error}; start it (my.cnf has it"
             f" boot closed), or mend [client] in {config.path}"
         )
-        return UNUSABLE
     found = findings(seen, config)
     status, _ = conclusion(seen, found)
-    told = json.dumps(as_json(seen, found), indent=2) if options.json else as_text(seen, found)
-    say_lines(told)
-    return status
+    if as_data:
+        return status, json.dumps(as_json(seen, found), indent=2)
+    return status, as_text(seen, found)

@@ -1,22 +1,15 @@
 """What an error that has stopped replication means, and what the choices are.
 
-The numbers are those of Last_IO_Errno and Last_SQL_Errno. MySQL and MariaDB share the numbers below
-1900 and differ above. For some errors MySQL 8.0 and later gives the number used in its error log
-instead (perror).
+The numbers are those of Last_IO_Errno and Last_SQL_Errno; those of a receiver alone are in
+source_errors. MySQL and MariaDB share the numbers below 1900 and differ above. For some errors
+MySQL 8.0 and later gives the number used in its error log instead (perror).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-
-class Meaning(NamedTuple):
-    """What an error number means."""
-
-    sentence: str
-    choices: tuple[str, ...]
-    on_active: tuple[str, ...] = ()  # the choices where it is the serving node that cannot apply
-
+from kachecks.commands.rejoin.meaning import Meaning
+from kachecks.commands.rejoin.source_errors import of_source
+from kachecks.mysql.facts import Version
 
 _SAME = {13114: 1236, 13117: 1593, 13121: 1594, 13122: 1595}
 """MySQL 8.0: number in the error log -> number that the same error had before."""
@@ -60,59 +53,9 @@ _MEANINGS = {
         (_COMPARE, _NEVER_SKIP),
         (_COLLIDES, _NEVER_SKIP),
     ),
-    1236: Meaning(
-        "the source cannot send what is asked for, and the error's text says why: its binary logs"
-        " were purged, or lost in a crash, or it has fewer transactions than this replica",
-        (
-            "purged, or fewer transactions: rebuild one node from the other",
-            "a packet too large: raise max_allowed_packet on the source and"
-            " replica_max_allowed_packet (slave_max_allowed_packet) here, then START",
-        ),
-    ),
-    1593: Meaning(
-        "the two servers do not fit together, and the error's text says why: often an equal"
-        " server_id or server_uuid",
-        (
-            "give each server a server_id of its own; after a copy of the datadir remove auto.cnf"
-            " on the copy; restart mysqld",
-        ),
-    ),
-    1594: Meaning(
-        "the relay log cannot be read: it was damaged, often when the host lost power",
-        (
-            "stop replication, RESET REPLICA (MariaDB: RESET SLAVE), which keeps its configuration,"
-            " and START it: with GTIDs everything is fetched anew",
-            "before that, make sure that the source still has what is missing here: no PURGED"
-            " above",
-        ),
-    ),
-    1595: Meaning(
-        "the relay log cannot be written: the disk is full, or read-only",
-        ("make room on the file system of the relay log, then START the receiver",),
-    ),
-    1045: Meaning(
-        "the source does not accept the replication account's password",
-        ("set the account's password on the source, or the one in this replica's channel",),
-    ),
-    1130: Meaning(
-        "the source has no account for replication from this host",
-        ("on the source: CREATE USER for this host's address, GRANT REPLICATION SLAVE",),
-    ),
-    1862: Meaning(
-        "the password of the replication account has expired",
-        ("on the source: ALTER USER ... PASSWORD EXPIRE NEVER, or set a new one on both ends",),
-    ),
-    2005: Meaning(
-        "the host name of the source cannot be resolved here",
-        ("name the source by its address: SOURCE_HOST (MASTER_HOST)",),
-    ),
     1396: Meaning(
         "a CREATE, ALTER or DROP USER of the source fails here: the accounts had diverged",
         ("make the account the same on both nodes, then START the applier", _NEVER_SKIP),
-    ),
-    2061: Meaning(
-        "the account uses caching_sha2_password, which needs TLS or the source's public key",
-        ("SOURCE_SSL=1 or GET_SOURCE_PUBLIC_KEY=1 in CHANGE REPLICATION SOURCE TO",),
     ),
     **dict.fromkeys(
         (1007, 1008, 1050, 1051, 1054, 1060, 1061, 1091, 1146),
@@ -144,7 +87,12 @@ _MARIADB = {
 _UNKNOWN = Meaning("see the manual of the server for this number", ())
 
 
-def meaning(errno: int, mariadb: bool) -> Meaning:
-    """The meaning of an error number in SHOW REPLICA STATUS."""
-    family = {**_MEANINGS, **_MARIADB} if mariadb else _MEANINGS
-    return family.get(_SAME.get(errno, errno), _UNKNOWN)
+def meaning(errno: int, text: str, version: Version) -> Meaning:
+    """The meaning of an error in SHOW REPLICA STATUS of a server of that version.
+
+    Args:
+        text: of the error: Last_IO_Error or Last_SQL_Error.
+    """
+    number = _SAME.get(errno, errno)
+    family = {**_MEANINGS, **_MARIADB} if version.mariadb else _MEANINGS
+    return (family.get(number) or of_source(number, text) or _UNKNOWN).in_words_of(version)

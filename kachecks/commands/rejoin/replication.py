@@ -8,8 +8,12 @@ from kachecks.commands.rejoin import advice
 from kachecks.commands.rejoin.errors import meaning
 from kachecks.commands.rejoin.facts import DECIDE, HERE, NOT_YET, Gap, RejoinFinding, Side
 from kachecks.config.options import Config
-from kachecks.mysql.facts import Channel, filtered
+from kachecks.mysql.facts import OFFLINE_MODE, Channel, filtered
 from kachecks.transitions.progress import sentence
+
+_ENDS = frozenset({OFFLINE_MODE, 1158, 1159, 1160, 1161})
+"""Errors of a living source that end by themselves, or when somebody has done his work there; those
+from 1158 on are of the connection."""
 
 
 def of_gap(gap: Gap, replica: Side, config: Config, rebuild: str) -> Iterator[RejoinFinding]:
@@ -72,7 +76,7 @@ def of_applier(gap: Gap, channel: Channel, replica: Side, rebuild: str) -> Itera
     if not errno:
         yield RejoinFinding("APPLIER_STOPPED", DECIDE, f"{said} without an error", (start,))
         return
-    told = meaning(errno, replica.facts.version.mariadb)
+    told = meaning(errno, channel.applier_error, replica.facts.version)
     yield RejoinFinding(
         "APPLIER_ERROR",
         DECIDE,
@@ -93,7 +97,7 @@ def _receiver(gap: Gap, channel: Channel, replica: Side) -> Iterator[RejoinFindi
     start = advice.start_receiver(version, channel, gap.replica)
     at = f"{channel.source_host} port {channel.source_port}"
     said = f"the receiver of {_named(gap, channel)} is not connected to {at}"
-    told = meaning(errno, version.mariadb)
+    told = meaning(errno, channel.receiver_error, version)
     if channel.receiver == "No":
         if not errno:
             yield RejoinFinding("RECEIVER_STOPPED", DECIDE, f"{said}: it was stopped", (start,))
@@ -106,10 +110,12 @@ def _receiver(gap: Gap, channel: Channel, replica: Side) -> Iterator[RejoinFindi
         )
         return
     error = f": error {errno}: {channel.receiver_error}" if errno else ""
+    error += f"; that means: {told.sentence}" if told.choices else ""
     again = "it tries again every connect_retry seconds; to try at once, STOP and START it"
+    stays = channel.turned_away and errno not in _ENDS
     yield RejoinFinding(
         "RECEIVER_CONNECTING",
-        DECIDE if errno and told.choices else NOT_YET,
+        DECIDE if stays else NOT_YET,
         f"{said} yet{error}",
         (*told.choices, again),
     )

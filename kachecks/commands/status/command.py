@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from kachecks.command_line import operator_parser
+from kachecks.command_line import duration, operator_parser
 from kachecks.config.options import Config, load
 
 if TYPE_CHECKING:
@@ -121,17 +121,10 @@ def parser() -> argparse.ArgumentParser:
     )
     parsing.add_argument(
         "--watch",
-        metavar="SECONDS",
+        metavar="TIME",
         nargs="?",
-        type=_seconds,
+        type=duration(0.2, 86400),
         const=1.0,
-        help="text and json: draw it again every so many seconds (default 1), until Ctrl-C",
+        help="text and json: draw it again every second, or every TIME, until Ctrl-C",
     )
     return parsing
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0.2 <= seconds <= 86400:
-        raise argparse.ArgumentTypeError(f"found {text}, expected 0.2 to 86400 seconds")
-    return seconds

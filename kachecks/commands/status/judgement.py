@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from kachecks.check.verdict import NOTHING_FOUND, Observation, Verdict, judge
+from kachecks.check.verdict import (
+    CANNOT_TELL,
+    NOTHING_FOUND,
+    Observation,
+    Verdict,
+    judge,
+    severity_of,
+)
 from kachecks.commands.status.facts import NO_KEEPALIVED, NodeSeen, ServerSeen, Status
 from kachecks.config.options import Config
-from kachecks.mysql.pair import SERVER_ID, SERVER_UUID, mismatch
+from kachecks.mysql.pair import LONGEST_LAG, SERVER_ID, SERVER_UUID, mismatch
 
 FINE, DEGRADED, NOT_SERVING = 0, 1, 2
 """Exit statuses."""
@@ -17,7 +24,7 @@ class Summary(NamedTuple):
     """The answer in one line, and what is wrong."""
 
     status: int
-    word: str  # OK, DEGRADED, NOT SERVING, TWO WRITERS, ONE SERVER
+    word: str  # OK, DEGRADED, CANNOT TELL, NOT SERVING, TWO WRITERS, ONE SERVER
     sentence: str
     problems: tuple[str, ...]
 
@@ -49,12 +56,40 @@ def summary(status: Status) -> Summary:
         fit = why_unfit(other)
         # Its disks, its marks and its maintenance are seen on that node alone.
         known = "is fit" if other is here else "looks fit from here"
-        stands_by = f"{other.name} {fit or f'stands by and {known}'}"
+        stands_by = f"{other.name} {fit or f'stands by and {known}{_late(other)}'}"
         bad = bool(fit or problems)
         why = "" if fit else _first(problems)
         sentence = f"{node.name} serves, {stands_by}{why}"
         return Summary(DEGRADED if bad else FINE, "DEGRADED" if bad else "OK", sentence, problems)
+    for node in (here, there):
+        if node.vip and may_serve(node):
+            why = f"whether {node.name}, which has the VIP, serves: {node.trouble}"
+            return Summary(NOT_SERVING, "CANNOT TELL", why, problems)
     return Summary(NOT_SERVING, "NOT SERVING", _why_nobody(here, there), problems)
+
+
+def may_serve(node: NodeSeen) -> bool:
+    """It has, or may have, the VIP, and nobody knows whether its server is open."""
+    if node.open is not None or node.vip is False:
+        return False
+    return node.verdict is None or severity_of(node.verdict) == CANNOT_TELL
+
+
+def lag(node: NodeSeen) -> int | None:
+    """Seconds that its server shows to be behind the other node, of the slowest channel; what GTIDs
+    disprove is no lag."""
+    if node.server is None:
+        return None
+    shown = [each.lag_seconds for each in node.server.channels if each.lag_seconds is not None]
+    behind = max(shown, default=None)
+    lacks = node.server.lacks
+    return 0 if behind and lacks is not None and not lacks.gtids else behind
+
+
+def _late(node: NodeSeen) -> str:
+    """What keeps it from taking over as planned, though a failover would not ask."""
+    behind = lag(node) or 0
+    return f", {behind} s behind: too late for a switchover" if behind > LONGEST_LAG else ""
 
 
 _ROLES = {

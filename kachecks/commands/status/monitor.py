@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 from kachecks.asking import Asking
 from kachecks.check.verdict import CANNOT_TELL, CRITICAL
+from kachecks.command_line import UNUSABLE
 from kachecks.commands.status import nagios, prometheus, terminal
 from kachecks.commands.status.judgement import Summary, summary
 from kachecks.commands.status.monitored import STATES, severity
 from kachecks.commands.status.probe import Looking, hurried_node
 from kachecks.config.options import Config, ConfigError, load
+from kachecks.report import say
 
 if TYPE_CHECKING:
     from kachecks.commands.status.facts import Status
@@ -33,12 +35,21 @@ def tell(form: str, path: str) -> int:
     file stays then, and its age tells.
     """
     if form == "prometheus":
-        terminal.write(_text(prometheus.as_lines(*_looked(load(path)))))
-        return 0
+        return _written(_text(prometheus.as_lines(*_looked(load(path)))))
     status, lines = _nagios(path)
     with suppress(OSError, ValueError):  # a closed pipe does not change the answer
         terminal.write(_text(lines))
     return status
+
+
+def _written(metrics: str) -> int:
+    """UNUSABLE where they are not written whole: no collector may take them for the truth."""
+    try:
+        terminal.write(metrics)
+    except (OSError, ValueError) as error:
+        say(f"kachecks status: the metrics could not be written: {error}", "stderr")
+        return UNUSABLE
+    return 0
 
 
 def _nagios(path: str) -> tuple[int, list[str]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from kachecks.check.verdict import CANNOT_TELL, CRITICAL, FINE, WARNING, severity_of
 from kachecks.commands.status.facts import NodeSeen, Status
 from kachecks.commands.status.judgement import FINE as ALL_IS_WELL
-from kachecks.commands.status.judgement import NOT_SERVING, Summary, why_unfit
+from kachecks.commands.status.judgement import NOT_SERVING, Summary, may_serve, why_unfit
 
 STATES = {FINE: 0, WARNING: 1, CRITICAL: 2, CANNOT_TELL: 3}
 """The words of monitoring as the Monitoring Plugins' exit statuses."""
@@ -30,14 +30,7 @@ def _of_the_pair(status: Status, told: Summary) -> str:
         return FINE
     if told.status != NOT_SERVING:
         return WARNING
-    return CANNOT_TELL if _may_serve(status.here) or _may_serve(status.there) else CRITICAL
-
-
-def _may_serve(node: NodeSeen) -> bool:
-    """It has, or may have, the VIP, and nobody knows whether its server is open."""
-    if node.open is not None or node.vip is False:
-        return False
-    return node.verdict is None or severity_of(node.verdict) == CANNOT_TELL
+    return CANNOT_TELL if may_serve(status.here) or may_serve(status.there) else CRITICAL
 
 
 def unseen(status: Status) -> Iterator[str]:
@@ -58,17 +51,6 @@ def fit(node: NodeSeen) -> bool | None:
     """Nothing that is seen keeps it from holding the VIP; None: its check has not come to an
     end."""
     return None if node.verdict is None and node.server is not None else not why_unfit(node)
-
-
-def lag(node: NodeSeen) -> int | None:
-    """Seconds that its server shows to be behind the other node, of the slowest channel; what GTIDs
-    disprove is no lag."""
-    if node.server is None:
-        return None
-    shown = [each.lag_seconds for each in node.server.channels if each.lag_seconds is not None]
-    behind = max(shown, default=None)
-    lacks = node.server.lacks
-    return 0 if behind and lacks is not None and not lacks.gtids else behind
 
 
 def missing(node: NodeSeen) -> int | None:

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kachecks.commands.status.facts import Status
-from kachecks.commands.status.judgement import Summary
-from kachecks.commands.status.monitored import lag, missing, severity, unseen
+from kachecks.commands.status.judgement import Summary, lag
+from kachecks.commands.status.monitored import missing, severity, unseen
 from kachecks.lean import shown
 
 _LONGEST = 500

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from kachecks import __version__
 from kachecks.check.verdict import RULES
 from kachecks.commands.status.facts import NodeSeen, Status
-from kachecks.commands.status.judgement import ROLES, Summary, role
-from kachecks.commands.status.monitored import STATES, fit, lag, missing, severity
+from kachecks.commands.status.judgement import ROLES, Summary, lag, role
+from kachecks.commands.status.monitored import STATES, fit, missing, severity
 from kachecks.lean import shown
 from kachecks.state.transition import Transition
 

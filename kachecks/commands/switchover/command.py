@@ -7,16 +7,16 @@ import os
 import signal
 from collections.abc import Sequence
 
-from kachecks.command_line import UNUSABLE, operator_parser
+from kachecks.command_line import UNUSABLE, duration, operator_parser
 from kachecks.commands.switchover.handing_over import hand_over
 from kachecks.commands.switchover.preflight import (
-    LONGEST_LAG,
     LONGEST_TRANSACTION,
     look_at_both,
     objections,
 )
 from kachecks.config.options import load
 from kachecks.hooks.common import node_for
+from kachecks.mysql import pair
 from kachecks.node import Node
 from kachecks.report import Terminal, say
 from kachecks.transitions.dry_run import DryFiles, DryRunOver
@@ -50,8 +50,8 @@ examples:
   kachecks switchover --catch-up 60      # a peer that applies slowly
 
 --force goes on in spite of four things: this node could not take the VIP back; lag of more than
-{LONGEST_LAG:g} s; transactions open for more than {LONGEST_TRANSACTION:g} s; a peer whose host says
-that no keepalived runs there."""
+{pair.LONGEST_LAG:g} s; transactions open for more than {LONGEST_TRANSACTION:g} s; a peer whose
+host says that no keepalived runs there."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -73,10 +73,11 @@ def parser() -> argparse.ArgumentParser:
     )
     parsing.add_argument(
         "--catch-up",
-        type=_seconds,
+        type=duration(0.001, 3600),
         default=CATCH_UP,
-        metavar="S",
-        help=f"seconds for the peer to apply the rest once writes are closed ({CATCH_UP:g})",
+        metavar="TIME",
+        help="how long the peer may take to apply the rest once writes are closed"
+        f" (default {CATCH_UP:g}s)",
     )
     return parsing
 
@@ -106,13 +107,6 @@ def switch(node: Node, catch_up: float = CATCH_UP, force: bool = False) -> int:
 def _told(outcome: Outcome) -> int:
     say(f"{outcome.outcome}: {outcome.why}")
     return STATUSES[outcome.outcome]
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"found {text}, expected more than 0 to 3600 seconds")
-    return seconds
 
 
 def _refused(node: Node, force: bool) -> bool:

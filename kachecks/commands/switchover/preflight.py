@@ -140,9 +140,6 @@ def _transactions(node: Node, session: Session) -> tuple[Transaction, ...]:
     return ask(session, queries.TRANSACTIONS, CONNECT, of_clients)
 
 
-LONGEST_LAG = 2.0
-"""Seconds. Nobody can write while the peer applies what it lags behind."""
-
 LONGEST_TRANSACTION = 5.0
 """Seconds. A transaction that is cut has to be done again by its client."""
 
@@ -198,13 +195,13 @@ def _in_the_way(seen: Preflight, config: Config) -> list[str]:
             " wait for it, end it, or --force"
         )
     if seen.peer is not None:
-        late = pair.obstacles(_from_here(seen, seen.peer), LONGEST_LAG) if seen.left else ()
+        late = pair.obstacles(_from_here(seen, seen.peer), pair.LONGEST_LAG) if seen.left else ()
         found += [
             f"the peer: {each.sentence}: wait, or --force"
             for each in late
             if each.lag_seconds is not None
         ]
-        filters = pair.obstacles(_from_here(seen, seen.peer), LONGEST_LAG)
+        filters = pair.obstacles(_from_here(seen, seen.peer), pair.LONGEST_LAG)
         found += [
             f"the peer: {each.sentence}; or --force"
             for each in filters
@@ -242,7 +239,8 @@ def _there(seen: Preflight, config: Config) -> list[str]:
     if peer.writable:
         return ["the peer is open too: see kachecks status at once"]
     if not peer.closed:
-        return ["the peer is not closed to everybody: SET GLOBAL super_read_only = 1 there"]
+        close = queries.close_writes(peer.version)
+        return [f"the peer is not closed to everybody: {close} there"]
     if seen.unable:
         return [f"the peer could not serve: {seen.unable}"]
     return _replication(seen, peer)
@@ -250,7 +248,7 @@ def _there(seen: Preflight, config: Config) -> list[str]:
 
 def _replication(seen: Preflight, peer: Facts) -> list[str]:
     """What stands still. A mere lag is not among it, as it only needs time."""
-    found = pair.obstacles(_from_here(seen, peer), LONGEST_LAG)
+    found = pair.obstacles(_from_here(seen, peer), pair.LONGEST_LAG)
     return [f"the peer: {each.sentence}" for each in found if each.kind not in MAY_BE_FORCED]
 
 

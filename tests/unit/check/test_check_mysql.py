@@ -30,6 +30,7 @@ from tests.unit.doubles.check_process import (
     Node,
     mysqld,
     needs_root,
+    option_file_of,
     server,
     vip_is_here,
 )
@@ -50,7 +51,8 @@ def without_peer(node: Node) -> None:
 BAD_FILES = [
     (
         without_file,
-        "{}: cannot be read: No such file or directory; --defaults-file=FILE names another",
+        "{}: cannot be read: No such file or directory; --defaults-file=FILE names another,"
+        " kachecks setup writes one",
     ),
     (
         lambda node: node.options("max_lagg = 3"),
@@ -202,6 +204,8 @@ def test_no_socket(node: Node) -> None:
     status, printed = node.check()
     assert status == 10
     assert printed.startswith(f"MYSQLD_DOWN: nobody listens on {node.socket}: ")
+    assert "start the server (systemctl status mariadb, mysql or mysqld)" in printed
+    assert f"or correct socket in [client] of {node.file}" in printed
     assert printed.count("\n") == 1
 
 
@@ -335,9 +339,34 @@ def test_version_and_help(node: Node) -> None:
     assert status == 0
     for rule in RULES:
         assert f"{rule.status}  {rule.reason}: {rule.meaning}" in printed
-    status, printed = node.check("--fense")
+
+
+@pytest.mark.parametrize("wrong", ["--fense", "--fence=1", "--defaults-file"])
+def test_a_wrong_command_line(node: Node, wrong: str) -> None:
+    status, printed = node.check(wrong)
     assert status == 2
-    assert "unrecognized arguments: --fense" in printed
+    assert "check_mysql: error: " in printed
+
+
+@needs_root
+@pytest.mark.parametrize("wrong", ["--fense", "--fence=1"])
+def test_a_wrong_command_line_does_not_take_the_vip_from_its_holder(node: Node, wrong: str) -> None:
+    """Nothing would have closed its server."""
+    assert node.check(wrong, holder=True)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "file"),
+    [
+        ([], "/etc/kachecks/kachecks.cnf"),
+        (["--fence", "--defaults-file=/a b"], "/a b"),
+        (["--defaults-file", "/a b", "--fence"], "/a b"),
+        (["--defaults-file=/a", "--defaults-file", "/b"], "/b"),
+        (["--defaults-file"], ""),
+    ],
+)
+def test_the_option_file_that_a_command_line_names(arguments: list[str], file: str) -> None:
+    assert option_file_of(arguments) == file
 
 
 def test_without_fence_nothing_is_written(node: Node) -> None:

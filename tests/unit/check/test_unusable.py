@@ -37,7 +37,7 @@ def option_file(directory: Path, text: str, mode: int = 0o600) -> str:
 
 
 def run(path: str, *, here: bool = True) -> int:
-    return program.main(["--fence", f"--defaults-file={path}"], lambda _: here)
+    return program.main(["--fence", f"--defaults-file={path}"], lambda _: here, lambda _: str(path))
 
 
 def test_alerts_once_and_says_that_fencing_is_off(tmp_path: Path, logged: list[str]) -> None:
@@ -56,6 +56,30 @@ def test_alerts_once_and_says_that_fencing_is_off(tmp_path: Path, logged: list[s
     assert "unknown key max_lagg" in line
     assert "fencing is off" in line
     assert (begun["severity"], begun["path"], begun["pair"]) == ("unknown", path, None)
+
+
+def test_a_mistake_in_keepalived_conf_is_told_once(
+    tmp_path: Path, logged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """keepalived takes the VIP from a node whose check fails, and the server would stay open."""
+    told: list[dict[str, object]] = []
+    monkeypatch.setattr("kachecks.config.unusable.alert", lambda _, record, __: told.append(record))
+    monkeypatch.setattr("kachecks.command_line.log", lambda text, **_: logged.append(text))
+    monkeypatch.setattr(program, "check", lambda *_: 0)
+    monkeypatch.setattr(program.os, "geteuid", lambda: 0)
+    path = option_file(
+        tmp_path, "[kachecks]\nvip = 10.0.0.100\npeer = 10.0.0.2\nalert = /bin/page\n"
+    )
+
+    def mistaken(here: bool) -> int:
+        return program.main(["--fense"], lambda _: here, lambda _: path)
+
+    assert [mistaken(True), mistaken(True), mistaken(False)] == [0, 0, program.WRONG_COMMAND_LINE]
+    (begun,) = map(as_told, told)
+    assert "wrong command line: check_mysql --fense; fencing is off" in str(begun["sentence"])
+    assert logged[0] == "check_mysql: wrong command line: unrecognized arguments: --fense"
+    assert run(path) == 0
+    assert as_told(told[1])["resolved"]
 
 
 def test_tells_once_that_it_can_be_used_again(

@@ -84,6 +84,13 @@ def test_a_failure_without_words_is_still_a_failure() -> None:
     assert judge(standby(None, failure="mute"), config()).status == 11
 
 
+@pytest.mark.parametrize("version", [Version(True, (10, 11, 19)), Version(False, (5, 7, 44))])
+def test_what_the_server_does_not_know_is_not_advised(version: Version) -> None:
+    for state, said in (("none", "CHANGE MASTER TO it"), ("applier_stopped", "START SLAVE SQL_")):
+        facts = replica(state)._replace(version=version)
+        assert said in judge(standby(facts), config()).sentence
+
+
 LOCK_WAIT = {"Last_SQL_Errno": "1205"}
 """A promotion cuts who holds the lock, and starts the applier again."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import errno
 import json
 import os
@@ -193,20 +192,6 @@ def test_a_dead_server_leaves_all_the_same() -> None:
 # --- the command ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("90s", 90), ("30m", 1800), ("2h", 7200), ("1d12h", 129600), ("30d", 2592000)],
-)
-def test_durations(text: str, expected: float) -> None:
-    assert maintenance.duration(text) == expected
-
-
-@pytest.mark.parametrize("text", ["", "2", "h", "-1h", "2 h", "0m", "31d", "1w", "1.5h"])
-def test_what_is_no_duration(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError):
-        maintenance.duration(text)
-
-
 @pytest.fixture
 def option_file(node: Directories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(maintenance, "os", OsOf(0))
@@ -301,7 +286,8 @@ def test_who_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
         ["on"],
         ["on", "--for", "2h"],
         ["on", "--for", "2h", "--reason", " "],
-        ["on", "--for", "2", "--reason", "disks"],
+        ["on", "--for", "0m", "--reason", "disks"],
+        ["on", "--for", "31d", "--reason", "disks"],
         ["off", "--for", "2h"],
         ["--leave"],
         ["of"],

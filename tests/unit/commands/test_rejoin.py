@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from kachecks.check.verdict import Verdict
+from kachecks.commands.rejoin import command
 from kachecks.commands.rejoin.advice import show
 from kachecks.commands.rejoin.errors import meaning
 from kachecks.commands.rejoin.facts import (
@@ -184,22 +185,122 @@ def test_the_node_that_serves_is_never_to_be_rebuilt(
 
 def test_no_choice_skips_a_transaction() -> None:
     for errno in (1062, 1032, 1452, 1396, 1146):
-        for told in (meaning(errno, False), meaning(errno, True)):
+        for told in (meaning(errno, "", MYSQL_9), meaning(errno, "", MARIADB_10)):
             assert any("do not skip" in each for each in told.choices)
 
 
 @pytest.mark.parametrize(
-    ("errno", "mariadb", "said"),
+    ("errno", "version", "said"),
     [
-        (13114, False, "the source cannot send"),
-        (1236, True, "the source cannot send"),
-        (1950, True, "gtid_strict_mode"),
-        (1950, False, "see the manual"),  # means something else to MySQL
-        (999, False, "see the manual"),
+        (13114, MYSQL_9, "the source cannot send"),
+        (1236, MARIADB_10, "the source cannot send"),
+        (1950, MARIADB_10, "gtid_strict_mode"),
+        (1950, MYSQL_9, "see the manual"),  # means something else to MySQL
+        (999, MYSQL_9, "see the manual"),
     ],
 )
-def test_meaning(errno: int, mariadb: bool, said: str) -> None:
-    assert said in meaning(errno, mariadb).sentence
+def test_meaning(errno: int, version: Version, said: str) -> None:
+    assert said in meaning(errno, "", version).sentence
+
+
+@pytest.mark.parametrize(
+    ("errno", "text", "said"),
+    [
+        (1236, "Cannot replicate because the source purged required binary logs.", "were purged"),
+        (
+            1236,
+            "Could not find GTID state requested by slave in any binlog files. Probably the slave"
+            " state is too old and required binlog files have been purged.",
+            "were purged",
+        ),
+        (
+            1236,
+            "Error: connecting slave requested to start from GTID 0-1-9, which is not in the"
+            " master's binlog",
+            "does not know",
+        ),
+        (1236, "Could not find first log file name in binary log index file", "were purged"),
+        (
+            1236,
+            "Slave has more GTIDs than the master has, using the master's SERVER_UUID. This may"
+            " indicate that the end of the binary log was truncated",
+            "fewer transactions",
+        ),
+        (1236, "Binary log is not open", "writes no binary log"),
+        (
+            1236,
+            "A replica with the same server_uuid/server_id as this replica has connected to the"
+            " source; the first event 'binlog.000004' at 154",
+            "a third server",
+        ),
+        (
+            1236,
+            "log event entry exceeded max_allowed_packet; Increase max_allowed_packet on source",
+            "larger than a packet",
+        ),
+        (1236, "bogus data in log event; the first event 'binlog.000058' at 600", "is damaged"),
+        (1236, "event read from binlog did not pass crc check", "is damaged"),
+        (
+            1236,
+            "The replication sender thread cannot start in AUTO_POSITION mode: this server has"
+            " GTID_MODE = OFF instead of ON.",
+            "the same gtid_mode",
+        ),
+        (
+            1236,
+            "Client requested master to start replication from position > file size",
+            "has lost its end",
+        ),
+        (1236, "Misconfigured master - server_id was not set", "has no server_id"),
+        (1236, "Something new", "the error's text says why"),
+        (
+            1593,
+            "The slave I/O thread stops because master and slave have equal MySQL server UUIDs",
+            "the same server_id or server_uuid",
+        ),
+        (
+            1593,
+            "The replica IO thread stops because the source has @@GLOBAL.GTID_MODE OFF",
+            "the same gtid_mode",
+        ),
+        (1593, "Something new", "the error's text says why"),
+    ],
+)
+def test_errors_of_many_causes(errno: int, text: str, said: str) -> None:
+    wrapped = f"Got fatal error 1236 from source when reading data from binary log: '{text}'"
+    told = meaning(errno, wrapped if errno == 1236 else f"Fatal error: {text}", MYSQL_9)
+    assert said in told.sentence
+    assert told.choices or "text says why" in told.sentence
+
+
+@pytest.mark.parametrize("version", [MARIADB_10, Version(False, (5, 7, 44)), MYSQL_9])
+def test_the_server_knows_the_words(version: Version) -> None:
+    """CHANGE REPLICATION SOURCE is no statement of MariaDB, nor of MySQL before 8.0.23."""
+    for errno in (1236, 1594, 2005, 2061, 3159):
+        position = "Client requested master to start replication from position > file size"
+        told = " ".join(meaning(errno, position, version).choices)
+        new = version is MYSQL_9
+        assert ("REPLICATION SOURCE TO" in told or "RESET REPLICA" in told) is new, told
+        assert ("CHANGE MASTER TO" in told or "RESET SLAVE" in told) is not new, told
+
+
+SENT = (1045, 1129, 1130, 1227, 1251, 1698, 1820, 1862, 2005, 2026, 2059, 2061, 3118, 3159, 4151)
+SENT_BY_SOME = (1524, 3955, 4150, 3999)
+PASSES = (0, 1040, 1053, 1159, 1226, 2003, 2013, 3032)
+
+
+@pytest.mark.parametrize("errno", SENT + SENT_BY_SOME + PASSES)
+def test_what_no_waiting_cures_needs_a_decision(errno: int) -> None:
+    """The source lives and turns the receiver away: nothing changes until somebody mends it."""
+    trying = RUNS._replace(receiver="Connecting", receiver_errno=errno, receiver_error="x")
+    (found,) = findings(seen(to_here=gap(THERE, HERE, trying)), config())
+    assert (found.code, found.status) == (
+        "RECEIVER_CONNECTING",
+        NOT_YET if errno in PASSES else DECIDE,
+    )
+    if errno in SENT:
+        assert "that means: " in found.sentence
+        assert len(found.choices) > 1
 
 
 @pytest.mark.parametrize(
@@ -391,3 +492,44 @@ def test_a_copied_datadir_with_its_auto_cnf() -> None:
     world = returned(MYSQL)
     copied = {**world.a.globals(), "server_uuid": B}
     assert "auto.cnf" in compare(world.but(a__globals=lambda: copied).node).not_our_pair
+
+
+# --- waiting -------------------------------------------------------------------------------------
+
+
+class Time:
+    """A clock that stands still but for sleep."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.mark.parametrize(
+    ("wait", "statuses", "looks", "end"),
+    [
+        ("0", [NOT_YET], 1, 0.0),
+        ("1m", [NOT_YET, NOT_YET, MAY], 3, 10.0),
+        ("1m", [NOT_YET, DECIDE], 2, 5.0),
+        ("12s", [NOT_YET] * 9, 4, 12.0),
+    ],
+)
+def test_it_is_waited_for_what_passes_and_no_longer_than_asked(
+    wait: str,
+    statuses: list[int],
+    looks: int,
+    end: float,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock, left = Time(), list(statuses)
+    monkeypatch.setattr(command, "time", clock)
+    monkeypatch.setattr(command, "load", lambda _: config())
+    monkeypatch.setattr(command, "_look", lambda *_: (left.pop(0), f"look {len(left)}"))
+    assert command.main([f"--wait={wait}"]) == statuses[looks - 1]
+    assert (len(statuses) - len(left), clock.now) == (looks, end)
+    assert capsys.readouterr().out == f"look {len(left)}\n"

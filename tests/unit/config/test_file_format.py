@@ -54,7 +54,24 @@ UNLIKE_MYSQL = [("utf8 = déjà", "utf8", "déjà"), ("utf8 = a\u00a0", "utf8", 
 
 @pytest.mark.parametrize(("line", "name", "value"), FORM + UNLIKE_MYSQL)
 def test_form_of_a_line(line: str, name: str, value: str) -> None:
-    assert file_format._split(line.strip(" \t\n\v\f\r")) == (name, value)
+    assert file_format._split(line.strip(" \t\n\v\f\r"))[:2] == (name, value)
+
+
+@pytest.mark.parametrize(
+    ("line", "cut"),
+    [
+        ("k = ab#c", True),
+        ("k=#c", True),
+        ("k = ab #c", False),
+        ("k = ab\t# c", False),
+        ('k = "ab#c"', False),
+        ('k = "ab"#c', True),
+        ("k = ab", False),
+    ],
+)
+def test_a_comment_that_may_be_part_of_the_value(line: str, cut: bool) -> None:
+    (found,) = file_format.lines(f"[a]\n{line}", "k.cnf", ["a"])
+    assert found.cut is cut
 
 
 @pytest.mark.skipif(not shutil.which("my_print_defaults"), reason="needs my_print_defaults")

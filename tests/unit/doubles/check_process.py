@@ -20,7 +20,8 @@ from tests.unit.doubles.fake_server import answer, one_row
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = ROOT / "kachecks/programs/check_mysql"
-vip_is_here = runpy.run_path(str(PROGRAM))["vip_is_here"]
+_GUARD = runpy.run_path(str(PROGRAM))
+vip_is_here, option_file_of = _GUARD["vip_is_here"], _GUARD["option_file_of"]
 VIP = "10.99.88.77"
 PASSWORD = "hunter2-Tr0ub4dor"  # noqa: S105 - must never be seen in any text
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for a network namespace")

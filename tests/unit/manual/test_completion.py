@@ -10,7 +10,7 @@ import pytest
 
 from kachecks.commands.doctor.tables import RULES
 from kachecks.commands.main import PARTS
-from manual.completion import completions
+from manual.completion_bash import completions
 
 SCRIPTS = completions()
 

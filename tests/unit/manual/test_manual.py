@@ -76,6 +76,8 @@ def test_the_same_page_wherever_and_whenever_it_is_built(
         assert (tmp_path / f"share/man/man{name[-1]}/{name}").read_text() == text
         assert "builder" not in text
     assert "share/bash-completion/completions/kachecks" in written
+    assert "share/zsh/site-functions/_kachecks" in written
+    assert "share/fish/vendor_completions.d/kachecks.fish" in written
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -190,7 +190,10 @@ def test_files_that_cannot_be_used(tls: tuple[ssl.SSLContext, Path], key: str) -
     with listening(None, right(Account(PASSWORD.encode(), tls=tls[0]))) as port:
         with pytest.raises(ServerError, match="No such file") as raised:
             session(port, ssl_mode="VERIFY_CA", **files)
-        assert "look at ssl-ca, ssl-cert and ssl-key in the option file" in str(raised.value)
+        named = f"{key.replace('_', '-')} = /nonexistent.pem"
+        assert named in str(raised.value)
+        assert ("ssl-ca = " in str(raised.value)) is (key == "ssl_ca")
+        assert "correct the option file" in str(raised.value)
 
 
 def test_files_on_a_disk_that_hangs(tls: tuple[ssl.SSLContext, Path], tmp_path: Path) -> None:

@@ -125,13 +125,13 @@ def _users(facts: HostFacts) -> Iterator[Found]:
 def _alert(facts: HostFacts) -> Iterator[Found]:
     path, where = facts.config.alert, facts.config.path
     file = facts.files.get(path) if path else None
-    if file is None:
+    if path is None or file is None:
         return
     if file.found is None:
         yield not_checked(f"alert program {path} cannot be looked at", where)
         return
     if not file.found:
-        why = file.why
+        why = file.why + ("; arguments cannot be given: write a script" if " " in path else "")
     elif not file.executable:
         why = "it is not executable"
     elif file.interpreter is None or not file.interpreter_found:

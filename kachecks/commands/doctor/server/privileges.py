@@ -87,12 +87,17 @@ def _nobody_writes_by_routine(server: ServerFacts) -> Iterator[Found]:
         yield Found(f"this may be done by {named}{f' and {more} more' if more > 0 else ''}")
 
 
+_GRANTS = (
+    "the grants file (/etc/kachecks/grants.sql, as kachecks setup writes it, or grants.*.sql in"
+    " /usr/share/doc/kachecks/keepalived-snippets)"
+)
+
 TABLE: Table[ServerFacts] = (
     row("PRIVILEGES", FAILURE, _may_do_its_work,
         "our account may do all that check, promotion and demotion need",
         "the check cannot tell (UNKNOWN), a demotion cannot close, a promotion cannot open",
-        "grant what the grants file for this version in keepalived-snippets grants, to each of the"
-        " accounts: at localhost and at both nodes' addresses"),
+        f"grant what {_GRANTS} for this version grants, to each of the accounts: at localhost and"
+        " at both nodes' addresses"),
     row("PREPARED_XA", WARNING, _may_count_prepared,
         "MySQL 8 and later: our account may count prepared XA transactions",
         "MySQL lets them be committed on a closed server, and a demotion, a promotion and status"
@@ -102,7 +107,7 @@ TABLE: Table[ServerFacts] = (
         "our account may do nothing else",
         "its password is in a file on both nodes, and it may write through read_only: with"
         " privileges on tables it could change a closed node",
-        "revoke what the grants file in keepalived-snippets does not grant"),
+        f"revoke what {_GRANTS} does not grant"),
     row("ACCOUNT_HOST", WARNING, _comes_from_known_hosts,
         "our account is bound to localhost and to the nodes' addresses",
         "whoever has the password may use it from anywhere",
@@ -112,8 +117,7 @@ TABLE: Table[ServerFacts] = (
         "nobody but kachecks uses our account",
         "whoever uses it is cut like any client when the server is closed; before MariaDB 12 it"
         " writes through read_only until then, as does what it connects with afterwards",
-        "make the account of the grants file in keepalived-snippets, and name it in [client] and"
-        " [peer]"),
+        f"make the account of {_GRANTS}, and name it in [client] and [peer]"),
     row("EXEMPT_VIEW", WARNING, _knows_who_writes,
         "MariaDB before 12: the view kachecks.read_only_exempt can be read",
         "a demotion must cut the accounts that may write through read_only, and without the view"

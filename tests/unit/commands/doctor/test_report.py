@@ -34,8 +34,7 @@ def test_the_worst_comes_first_and_what_was_not_checked_last() -> None:
         "FAILURE BAD",
         "WARNING POOR (the peer)",
         "not checked: POOR",
-        "1 failure, 1 warning, 1 rule not checked, of 2 rules. --explain RULE tells about",
-        "one.",
+        "1 failure, 1 warning, of 2 rules. --explain RULE tells about one.",
     ]
     assert max(map(len, lines)) <= 80
 
@@ -46,6 +45,24 @@ def test_findings_of_one_rule_say_once_why_and_each_cure_once() -> None:
     assert text.count("FAILURE BAD") == text.count("why:") == text.count("mend x.conf") == 1
     assert text.count("it is bad") == 4
     assert "cure: or burn it" in text
+
+
+def test_counts_are_counts_of_rules() -> None:
+    thrice = [FOUND[2]._replace(sentence=f"it is bad {n}") for n in range(3)]
+    skipped = [Finding(Rule(f"R{n}", FAILURE, "", "", ""), HERE, "", "", "", False) for n in (1, 2)]
+    text = as_text([*FOUND, *thrice, *skipped, *skipped], [BAD, POOR], [])
+    assert "1 failure, 1 warning, 2 rules not checked, of 2 rules." in text
+
+
+def test_without_an_option_file_keepalived_conf_is_read_all_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = [f"--defaults-file={tmp_path}/none", f"--keepalived-conf={tmp_path}/neither"]
+    assert doctor.main(asked) == 3
+    said = capsys.readouterr().out
+    assert "FAILURE KEEPALIVED_CONF" in said
+    assert "kachecks setup writes one" in " ".join(said.split())
+    assert f"{len(RULES) - 2} rules not checked" in said
 
 
 def test_no_file_name_writes_a_line_of_its_own() -> None:

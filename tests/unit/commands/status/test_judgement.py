@@ -13,6 +13,7 @@ from kachecks.keepalived.vrrp_state import Vrrp
 from tests.unit.doubles.simulation import config
 from tests.unit.doubles.status_samples import (
     ACTIVE,
+    CHANNEL,
     MARKS,
     NOW,
     SILENT,
@@ -121,6 +122,31 @@ def test_serving_with_something_wrong(status: Status, sentence: str) -> None:
 )
 def test_not_serving_or_two_writers(status: Status, sentence: str) -> None:
     assert said(status) == (2, sentence)
+
+
+def test_who_cannot_be_asked_may_serve() -> None:
+    """The password of [client] is wrong, and clients are served."""
+    denied = "error 1045: Access denied"
+    unknown = Verdict("UNKNOWN", 0, denied, "holder")
+    status = pair(here=ACTIVE._replace(server=None, trouble=denied, verdict=unknown))
+    assert said(status) == (2, f"CANNOT TELL: whether a, which has the VIP, serves: {denied}")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "lacks", "more"),
+    [
+        (6, Lacks(f"{UUID}1:1-3", 3), ", 6 s behind: too late for a switchover"),
+        (6, None, ", 6 s behind: too late for a switchover"),
+        (6, Lacks("", 0), ""),  # what it has received it has applied
+        (2, Lacks(f"{UUID}1:1-3", 3), ""),
+        (None, None, ""),
+    ],
+)
+def test_status_and_switchover_agree(seconds: int | None, lacks: Lacks | None, more: str) -> None:
+    """A failover would do, but a switchover is refused: see test_preflight."""
+    channels = (CHANNEL._replace(lag_seconds=seconds),)
+    late = server(2, False, channels=channels, lacks=lacks)
+    assert said(pair(there=STANDBY._replace(server=late))) == (0, f"OK: {SERVES}{more}")
 
 
 def test_a_peer_that_is_this_very_node() -> None:

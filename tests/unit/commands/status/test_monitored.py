@@ -9,8 +9,8 @@ import pytest
 
 from kachecks.check.verdict import NO_SERVICE, RULES, Verdict, severity_of
 from kachecks.commands.status.facts import Lacks, NodeSeen, Status
-from kachecks.commands.status.judgement import summary
-from kachecks.commands.status.monitored import STATES, fit, lag, missing, severity, unseen
+from kachecks.commands.status.judgement import lag, summary
+from kachecks.commands.status.monitored import STATES, fit, missing, severity, unseen
 from tests.unit.doubles.status_samples import (
     ACTIVE,
     CHANNEL,
@@ -68,7 +68,7 @@ def test_how_bad_it_is(status: Status, word: str) -> None:
 def test_who_may_serve_unseen_is_not_said_to_be_down(node: NodeSeen) -> None:
     """The account of monitoring may have lost its right to ask."""
     for status in (pair(node), pair(STANDBY, node)):
-        assert summary(status).word == "NOT SERVING"
+        assert summary(status).word == ("CANNOT TELL" if node.vip else "NOT SERVING")
         assert severity(status, summary(status)) == "unknown"
 
 

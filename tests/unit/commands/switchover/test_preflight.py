@@ -6,6 +6,7 @@ import pytest
 
 from kachecks.commands.switchover.preflight import look_at_both, objections
 from kachecks.keepalived.process import KeepalivedError
+from kachecks.mysql.facts import Version
 from kachecks.mysql.session import ServerError
 from kachecks.state.maintenance_mark import in_local_time
 from kachecks.state.marks import GaveWay
@@ -59,6 +60,16 @@ def test_nothing_in_the_way(version: str) -> None:
 def test_what_is_in_the_way(changes: dict[str, object], said: str) -> None:
     (sentence,) = found(active().but(**changes))
     assert said in sentence
+
+
+def test_a_peer_that_is_not_closed_is_told_in_its_own_words() -> None:
+    """MariaDB 12 knows no super_read_only."""
+    seen = look_at_both(active().node)
+    assert seen.peer is not None
+    ajar = seen.peer._replace(version=Version(True, (12, 0, 2)), closed=False)
+    same = seen.local and seen.local._replace(version=ajar.version)
+    (said,) = objections(seen._replace(local=same, peer=ajar), active().node.config)
+    assert said.endswith("SET GLOBAL read_only = 'NO_LOCK_NO_ADMIN' there")
 
 
 WAITS = Client("system user", command="Connect", state="Waiting for global read lock")

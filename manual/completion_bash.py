@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from kachecks.commands.main import PARTS
-from manual.parser import Option, options
+from manual.parser import Option, options, values
 from manual.programs import PROGRAMS, parser_of
 
 _HEAD = """\
@@ -97,20 +97,12 @@ def _after(name: str, option: Option) -> list[str]:
 def _value(name: str, option: Option) -> str:
     if option.is_file:
         return f"_{name}_files"
-    if option.choices:
-        return f'_{name}_words "{" ".join(option.choices)}"'
-    if option.value == "RULE":
-        return f'current=${{current^^}} && _{name}_words "{_rules()}"'
-    return ":"
+    known = values(option)
+    upper = "current=${current^^} && " if option.value == "RULE" else ""
+    return f'{upper}_{name}_words "{" ".join(known)}"' if known else ":"
 
 
 def _by_position(name: str, known: list[Option]) -> str:
     values = [_value(name, option) for option in known if not option.names]
     named = " ".join(each for option in known for each in option.names if each.startswith("--"))
     return values[0] if values else f'_{name}_words "{named}"'
-
-
-def _rules() -> str:
-    from kachecks.commands.doctor.tables import RULES
-
-    return " ".join(rule.name for rule in RULES)
