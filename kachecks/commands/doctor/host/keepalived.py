@@ -102,11 +102,15 @@ def _releases(facts: HostFacts) -> Iterator[Found]:
 
 
 def _may_act_on_mysqld(facts: HostFacts) -> Iterator[Found]:
-    has = facts.keepalived.capabilities
+    """The process that runs; before one runs, the unit that will start it."""
+    has, who = facts.keepalived.capabilities, "the running keepalived"
     lacking = [] if has is None else [name for name, bit in _NEEDED.items() if not has >> bit & 1]
+    bound = (facts.systemd or {}).get("CapabilityBoundingSet", "").upper().split()
+    if has is None and bound:
+        who, lacking = "keepalived.service", [name for name in _NEEDED if name not in bound]
     if lacking:
         yield Found(
-            f"the running keepalived, and so check and hooks, lack {', '.join(lacking)}",
+            f"{who}, and so check and hooks, lack {', '.join(lacking)}",
             cure=f"add {' '.join(lacking)} to CapabilityBoundingSet= of keepalived.service"
             " (systemctl edit keepalived), then restart it",
         )
@@ -160,7 +164,7 @@ TABLE: Table[HostFacts] = (
     row("KEEPALIVED_RUNS", WARNING, _runs,
         "keepalived runs",
         "without it this node neither takes the VIP nor is checked, and nothing fails over to it.",
-        "when doctor has nothing else to say: systemctl start keepalived"),
+        "when doctor has nothing else to say: systemctl enable --now keepalived"),
     row("KEEPALIVED_READS", WARNING, _reads,
         "the running keepalived reads the file that is looked at here",
         "it does not help that a file is right if keepalived does not read it.",
@@ -170,7 +174,7 @@ TABLE: Table[HostFacts] = (
         "a keepalived that stops leaves the VIP on this host, while the other one takes it.",
         "remove -V from keepalived's arguments"),
     row("KEEPALIVED_CAPABILITIES", FAILURE, _may_act_on_mysqld,
-        "the running keepalived may act on mysqld and on the network",
+        "keepalived, as it runs or will be started, may act on mysqld and on the network",
         "without CAP_KILL a mysqld that hangs cannot be ended, and this node keeps the VIP until it"
         " ends by itself; without CAP_SYS_PTRACE its disks cannot be looked at; without CAP_NET_RAW"
         " and CAP_NET_ADMIN nobody can tell who has the VIP.",

@@ -20,13 +20,15 @@ from kachecks.commands.doctor.conf.setup import CHECK, Command
 from kachecks.commands.doctor.host.facts import CheckRun, KeepalivedProgram
 from kachecks.commands.doctor.host.files import PATH
 from kachecks.config.options import Config
-from kachecks.keepalived.process import KeepalivedError, find
+from kachecks.keepalived.process import UNIT, KeepalivedError, find
 
 _PATIENCE = 3.0  # s, for keepalived and systemctl
 _TERM_PATIENCE = 2.0  # s that keepalived itself waits before SIGKILL
 _SHOWN = 300  # letters of what a program says
 _UNIT_PROPERTIES = (
-    "LoadState", "ExecStop", "ExecStopPost", "TimeoutStopUSec", "Restart",
+    "Id", "LoadState", "UnitFileState", "NeedDaemonReload", "After", "CapabilityBoundingSet",
+    "ExecStop", "ExecStopPost", "TimeoutStopUSec", "Restart", "RestartUSec", "StartLimitBurst",
+    "StartLimitIntervalUSec",
 )  # fmt: skip
 
 
@@ -45,13 +47,12 @@ def keepalived(conf: str, config_id: str | None) -> KeepalivedProgram:
     return KeepalivedProgram(path, version, tested[0], complaints)
 
 
-def systemd_unit() -> Mapping[str, str] | None:
-    """Properties of keepalived.service. None: no systemd runs here; empty: systemctl does not
-    answer."""
+def systemd_unit(unit: str = UNIT) -> Mapping[str, str] | None:
+    """Properties of a unit. None: no systemd runs here; empty: systemctl does not answer."""
     if not os.path.isdir("/run/systemd/system"):  # sd_booted(3)
         return None
     names = ",".join(_UNIT_PROPERTIES)
-    told = _output(["systemctl", "show", "keepalived.service", f"--property={names}"])
+    told = _output(["systemctl", "show", f"--property={names}", "--", unit])
     if told is None or told[0] != 0:
         return {}
     found: dict[str, str] = {}

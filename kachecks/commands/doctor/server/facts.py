@@ -99,6 +99,7 @@ class ServerFacts(NamedTuple):
     persisted: Mapping[str, str]  # mysqld-auto.cnf
     options: tuple[Option, ...] | None  # of its files and command line; None: not to be seen
     socket_unit: bool  # the first process listens on its unix socket, in its place
+    service: str | None  # of systemd, in which its process runs; "" none; None: not to be seen
     sources: tuple[Source, ...] | None
     account: str  # user@host that let us in
     plugin: str  # by which that account logs in; "" where the server does not tell

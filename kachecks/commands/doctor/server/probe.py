@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TypeVar
 
 from kachecks.bounded import Budget, GivenUp, within
@@ -124,6 +125,7 @@ def _look(node: Node, session: Session, side: str) -> ServerFacts:
         persisted=persisted or {},
         options=_options(node, session, asking.troubles) if side == HERE else None,
         socket_unit=_by_a_socket_unit(node, session),
+        service=_service(node, session) if side == HERE else None,
         sources=asking.may("sources", queries.replication_status(version), _sources),
         account=asking.cell("account", operator_queries.ACCOUNT, "account"),
         plugin=plugin or "",
@@ -203,6 +205,26 @@ def _by_a_socket_unit(node: Node, session: Session) -> bool:
     """The first process listens, and is no mysqld (as it is in a container of its own)."""
     process = node.servers.process_of(session)
     return session.server_pid() == 1 and (process is None or not process.known)
+
+
+def _service(node: Node, session: Session) -> str | None:
+    process = node.servers.process_of(session)
+    return service_of(process.pid) if process and process.known else None
+
+
+def service_of(pid: int, proc: str = "/proc") -> str | None:
+    """The service of systemd that a process runs in, "" if in none; None where that is not told.
+
+    Its control group (cgroups(7)) is called like the unit: `0::/system.slice/mariadb.service`,
+    where both kinds of control groups are in use `1:name=systemd:/system.slice/mariadb.service`.
+    """
+    try:
+        groups = Path(f"{proc}/{pid}/cgroup").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    unit = r"^(?:0:|\d+:name=systemd):\S*/([^/\s]+\.service)(?:/|$)"
+    found = re.search(unit, groups, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def _options(node: Node, session: Session, troubles: dict[str, str]) -> tuple[Option, ...] | None:

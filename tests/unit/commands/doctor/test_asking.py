@@ -23,6 +23,7 @@ from kachecks.commands.doctor.host.files import (
 from kachecks.commands.doctor.host.keepalived import conf_of, config_id_of
 from kachecks.commands.doctor.host.run import capabilities_of
 from kachecks.commands.doctor.host.systemd import timespan
+from kachecks.commands.doctor.server.probe import service_of
 from kachecks.config.options import parse
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
@@ -293,3 +294,24 @@ def test_whom_an_acl_lets_write(
 def test_a_damaged_acl(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "getxattr", lambda *_: b"\2\0\0\0\1\0")
     assert granted("/") == ()
+
+
+@pytest.mark.parametrize(
+    ("groups", "service"),
+    [
+        ("0::/system.slice/mariadb.service\n", "mariadb.service"),
+        ("0::/system.slice/system-mysqld.slice/mysqld@two.service\n", "mysqld@two.service"),
+        ("0::/system.slice/mysql.service/inner\n", "mysql.service"),
+        (
+            "12:pids:/x\n1:name=systemd:/system.slice/mysqld.service\n0::/\n",
+            "mysqld.service",
+        ),
+        ("0::/user.slice/user-0.slice/session-1.scope\n", ""),
+        ("0::/\n", ""),
+    ],
+)
+def test_the_service_of_a_process(tmp_path: Path, groups: str, service: str) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7/cgroup").write_text(groups)
+    assert service_of(7, str(tmp_path)) == service
+    assert service_of(8, str(tmp_path)) is None
