@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os.path
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from shlex import quote
 
 from kachecks.commands.doctor.host.facts import HostFacts
@@ -78,7 +78,21 @@ def _runs(facts: HostFacts) -> Iterator[Found]:
     if program.path and program.arguments is None:
         yield not_checked("only root can tell which keepalived serves this host: run it as root")
     elif program.path and not program.arguments:
-        yield Found("no keepalived runs on this host")
+        if _awaits_its_first_start(facts.systemd or {}):
+            yield not_checked(
+                "keepalived has not been started yet, and will be at the next boot; when doctor has"
+                " nothing else to say: systemctl start keepalived",
+                elsewhere=True,
+            )
+        else:
+            yield Found("no keepalived runs on this host")
+
+
+def _awaits_its_first_start(unit: Mapping[str, str]) -> bool:
+    """As the installation leaves it: it was started neither at this boot nor later, and nothing
+    keeps it from being started at the next one."""
+    never = unit.get("ExecMainStartTimestampMonotonic") == "0"
+    return never and unit.get("UnitFileState") == "enabled"
 
 
 def _reads(facts: HostFacts) -> Iterator[Found]:

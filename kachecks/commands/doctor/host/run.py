@@ -28,7 +28,7 @@ _SHOWN = 300  # letters of what a program says
 _UNIT_PROPERTIES = (
     "Id", "LoadState", "UnitFileState", "NeedDaemonReload", "After", "CapabilityBoundingSet",
     "ExecStop", "ExecStopPost", "TimeoutStopUSec", "Restart", "RestartUSec", "StartLimitBurst",
-    "StartLimitIntervalUSec",
+    "StartLimitIntervalUSec", "ExecMainStartTimestampMonotonic",
 )  # fmt: skip
 
 

@@ -364,6 +364,15 @@ def test_before_the_first_start_only_that_is_said(tmp_path: Path) -> None:
     assert names(findings(world, tmp_path)) == {"KEEPALIVED_RUNS"}
 
 
+def test_before_the_first_start_nothing_is_wrong(tmp_path: Path) -> None:
+    """As on Debian, whose package enables it, but does not start it without a file."""
+    world = _keepalived(right(), arguments=(), capabilities=None).with_host(check_age=None)
+    (told,) = findings(_systemd(world, ExecMainStartTimestampMonotonic="0"), tmp_path)
+    assert (told.rule.name, told.checked, told.level) == ("KEEPALIVED_RUNS", False, 0)
+    (told,) = findings(_systemd(world, ExecMainStartTimestampMonotonic="7"), tmp_path)
+    assert (told.rule.name, told.checked) == ("KEEPALIVED_RUNS", True)
+
+
 def test_a_masked_unit(tmp_path: Path) -> None:
     world = _systemd(right(), LoadState="masked", UnitFileState="masked")
     (told, *rest) = sorted(findings(world, tmp_path), key=lambda one: not one.checked)
