@@ -50,7 +50,7 @@ def package(release: Release, directory: Path) -> Path:
         system.put("/srv/sources.tar", _sources(directory))
         date = _output("git", "-C", CHECKOUT, "log", "-1", "--format=%ct").strip()
         system.run(_MAKE.format(python=release.python, date=date), timeout=PATIENCE)
-        made = directory / f"kachecks-{release.suite}.deb"
+        made = directory / f"kachecks_{release.suite}.deb"
         made.write_bytes(system.take("/srv/package.deb"))
     return made
 

@@ -165,12 +165,12 @@ class MachinePair:
         """Step 5: each check says that its node is well."""
         for machine in self.machines:
             machine.shell(command("systemd-tmpfiles "))
+            machine.shell(command("systemctl daemon-reload"))
             machine.shell(command("/opt/kachecks/bin/check_mysql -v"))
 
     def start(self) -> None:
         """Step 6: A serves, B stands by."""
         for machine in self.machines:
-            machine.shell(command("systemctl daemon-reload"))
             machine.shell(command("keepalived -t && "))
             if machine is self.a:
                 self.wait_serving(self.a)
@@ -184,10 +184,9 @@ class MachinePair:
 
     def versions(self) -> str:
         """Of server and keepalived, as dpkg names them."""
-        packages = f"{self._release.family}-server* keepalived python3.*-minimal systemd"
+        packages = f"{self._release.family}-server keepalived python{self._release.python} systemd"
         shown = f"dpkg-query --show -f '${{Package}} ${{Version}}, ' {packages}"
-        asked = self.a.shell(shown, check=False)
-        return asked.stdout.rstrip(", ")
+        return self.a.shell(shown).stdout.rstrip(", ")
 
     def other(self, machine: DatabaseMachine) -> DatabaseMachine:
         return self.b if machine is self.a else self.a

@@ -3,7 +3,7 @@
     python -m tests.lab.machines.play bookworm trixie --times 5 --packages DIRECTORY
 
 Each pair is made by the commands of docs/install.md from the package for its Python, which is made
-where DIRECTORY has no kachecks-RELEASE.deb. One pair at a time; an hour for all releases.
+where DIRECTORY has no kachecks_RELEASE.deb. One pair at a time; an hour for all releases.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _release(release: Release, options: argparse.Namespace) -> bool:
     """Whether all went as it must."""
-    built = options.packages / f"kachecks-{release.suite}.deb"
+    built = options.packages / f"kachecks_{release.suite}.deb"
     if not built.exists():
         built = package(release, options.packages / release.suite).rename(built)
     begin = time.monotonic()

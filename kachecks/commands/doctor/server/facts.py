@@ -155,6 +155,7 @@ class PairFacts(NamedTuple):
     config: Config
     here: ServerFacts | None
     here_trouble: str  # why it could not be asked
+    driver_lacks: str  # what it would take for that account to be let in; "" nothing
     peer: ServerFacts | None
     peer_trouble: str
     peer_spoke: bool  # the peer's server has answered, with an error: its host and mysqld are up

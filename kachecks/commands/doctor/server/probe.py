@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +23,8 @@ from kachecks.commands.doctor.server.facts import (
 from kachecks.commands.doctor.server.grants import Grant, parse_grants
 from kachecks.commands.doctor.server.my_cnf import Option
 from kachecks.mysql import operator_queries, positions, queries
+from kachecks.mysql.driver import PLUGINS
+from kachecks.mysql.errors import OtherPlugin
 from kachecks.mysql.facts import Channel, Row, parse_access, text_of
 from kachecks.mysql.gtid import lost_of
 from kachecks.mysql.probe import probe
@@ -61,6 +64,7 @@ def ask_servers(node: Node) -> PairFacts:
         config=node.config,
         here=found.get(HERE),
         here_trouble=str(troubles.get(HERE, "")),
+        driver_lacks=_driver_lacks(troubles.get(HERE)),
         peer=found.get(PEER),
         peer_trouble=str(troubles.get(PEER, "")),
         peer_spoke=isinstance(troubles.get(PEER), ServerError),
@@ -72,6 +76,21 @@ def ask_servers(node: Node) -> PairFacts:
 def _connect(node: Node, side: str) -> Session:
     servers = node.servers
     return servers.connect_local(_LOCAL) if side == HERE else servers.connect_peer(_PEER_CONNECT)
+
+
+def _driver_lacks(trouble: SessionError | None) -> str:
+    """Which part of mysql-connector-python is missing for an account that only its C extension
+    could log in; "" where that is not the trouble.
+
+    It is not loaded here, as it cannot be once the system's OpenSSL is.
+    """
+    if not isinstance(trouble, OtherPlugin) or trouble.plugin not in PLUGINS:
+        return ""
+    extension = find_spec("_mysql_connector")
+    if extension is None or not extension.origin:
+        return "its C extension, _mysql_connector"
+    vendor = Path(extension.origin).parent / "mysql/vendor/plugin"
+    return "" if (vendor / f"{trouble.plugin}.so").exists() else f"its plugin {trouble.plugin}"
 
 
 class _Asking:
