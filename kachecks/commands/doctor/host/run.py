@@ -174,19 +174,19 @@ def _said(output: bytes) -> tuple[str, str]:
 
 
 def _output(words: Sequence[str]) -> tuple[int, str] | None:
-    """Exit status and everything said; None where it cannot be run or does not end."""
+    """Exit status, negative for a signal, and everything said; None where it cannot be run or does
+    not end."""
+    import sh
+
     try:
-        done = subprocess.run(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=_PATIENCE,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        run = sh.Command(words[0])
+        said = run(*words[1:], _timeout=_PATIENCE, _err_to_out=True, _tty_out=False,
+                   _ok_code=range(256), _return_cmd=True)  # fmt: skip
+    except (sh.CommandNotFound, sh.TimeoutException):
         return None
-    return done.returncode, done.stdout.decode("utf-8", "replace")
+    except sh.ErrorReturnCode as error:  # ended by a signal
+        said = error
+    return said.exit_code, said.stdout.decode("utf-8", "replace")
 
 
 def _version(text: str) -> tuple[int, ...] | None:

@@ -315,3 +315,23 @@ def test_the_service_of_a_process(tmp_path: Path, groups: str, service: str) -> 
     (tmp_path / "7/cgroup").write_text(groups)
     assert service_of(7, str(tmp_path)) == service
     assert service_of(8, str(tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    ("end", "status"), [("exit 5", 5), ("exit 0", 0), ("kill -9 $$", -9), ("exec sleep 9", None)]
+)
+def test_what_keepalived_says_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str, status: int | None
+) -> None:
+    fake = tmp_path / "keepalived"
+    fake.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && { echo "Keepalived v2.3.4 (x)" >&2; exit 0; }\n'
+        f'echo "$*"; echo complaint >&2\n{end}\n'
+    )
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(run, "_PATIENCE", 1.0)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    found = run.keepalived("/k.conf", "a")
+    assert (found.path, found.version, found.test_status) == (str(fake), (2, 3, 4), status)
+    assert found.complaints == (() if status is None else ("-t -f /k.conf -i a", "complaint"))
