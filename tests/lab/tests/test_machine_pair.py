@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from tests.lab.hosts.network import PREFIX
 from tests.lab.machines.moves import MOVES, lost_of, moved
 from tests.lab.machines.pair import PATIENCE, DatabaseMachine, MachinePair
 from tests.lab.machines.tree import Release
+from tests.lab.machines.wrong_units import wrong_units
 from tests.lab.observing.observer import Observer
 from tests.lab.observing.verify import proven
-from tests.lab.pairs.pair import VIP
+from tests.lab.pairs.pair import INTERFACE, VIP
 from tests.lab.records import evidence
 from tests.lab.tests.built import Built
 from tests.lab.tests.releases import each_release, system
@@ -23,6 +27,17 @@ release = each_release()
 
 OF_THE_MACHINE = {"CLOCK"}
 """What doctor rightly finds and the lab does not decide."""
+
+WITH_KEEPALIVED_ALONE = f"""vrrp_instance mysql {{
+    state BACKUP
+    interface {INTERFACE}
+    virtual_router_id 51
+    priority 100
+    virtual_ipaddress {{
+        {VIP}/{PREFIX}
+    }}
+}}
+"""
 
 TRIED = (
     *("systemctl stop keepalived", "systemctl stop of the server"),
@@ -50,7 +65,11 @@ def test_a_pair_on_machines(
             assert (cost.lost, cost.both_open) == (0, 0)
             measured(f"machines {release}, {what}: {cost.outage:.2f} s without a write")
         proven(lambda: stayed(pair))
+        proven(lambda: upgraded(pair, built.one("*-2_*.deb")))
+        doctor_sees_wrong_units(pair.other(pair.holder))
+        keepalived_lives_on(pair.other(pair.holder))
         assert "SOCKET_UNIT" in found_behind_a_socket_unit(pair)
+        left(pair)
 
 
 def found_behind_a_socket_unit(pair: MachinePair) -> set[str]:
@@ -59,7 +78,31 @@ def found_behind_a_socket_unit(pair: MachinePair) -> set[str]:
     standby.shell("systemctl stop mariadb")
     standby.shell("systemctl enable --now mariadb.socket")
     standby.shell("systemctl start mariadb")
-    return failures(standby)
+    found = failures(standby)
+    standby.shell("systemctl disable --now mariadb.socket")
+    standby.shell("systemctl restart mariadb")
+    return found
+
+
+def doctor_sees_wrong_units(standby: DatabaseMachine) -> None:
+    for what, wrong in wrong_units(f"{standby.family}.service").items():
+        standby.shell(wrong.done)
+        assert failures(standby) == wrong.rules, what
+        standby.shell(wrong.undone)
+    standby.shell("systemctl mask keepalived")
+    assert "SYSTEMD_ENABLED" in failures(standby)
+    standby.shell("systemctl unmask keepalived")
+    standby.wait(lambda: failures(standby) == set(), PATIENCE, "doctor to find nothing again")
+
+
+def keepalived_lives_on(standby: DatabaseMachine) -> None:
+    """Killed more often than systemd's own limit bears, which is five starts in ten seconds."""
+    for _ in range(8):
+        standby.wait_unit("keepalived")
+        standby.shell("systemctl kill --kill-who=main --signal=KILL keepalived")
+        standby.wait(lambda: standby.unit("keepalived") != "active", 5, "keepalived to be gone")
+    standby.wait_unit("keepalived")
+    standby.wait(standby.is_well, PATIENCE, "kachecks status to find nothing")
 
 
 def needs_the_python_of(release: Release) -> None:
@@ -89,3 +132,47 @@ def stayed(pair: MachinePair) -> None:
     assert lost_of(pair, record) == 0
     assert evidence.two_writers(record) == []
     assert evidence.opened(record) == []
+
+
+def upgraded(pair: MachinePair, package: Path) -> None:
+    """On both machines in turn, in the midst of writes: nothing moves, and no check fails."""
+    holder = pair.holder
+    with Observer(pair.machines, pair.client, VIP, pair.workdir) as observer:
+        observer.wait_for_write(holder.name, timeout=PATIENCE)
+        since = time.time()
+        for machine in (pair.other(holder), holder):
+            shutil.copy(package, machine.path("/root"))
+            machine.shell(f"apt-get install --reinstall ./{package.name}", timeout=300)
+        observer.wait_for_write(holder.name, timeout=PATIENCE)
+    record = observer.record()
+    assert lost_of(pair, record) == 0
+    assert evidence.opened(record) == []
+    for machine in pair.machines:
+        assert machine.journal("--identifier=kachecks", f"--since=@{since:.3f}") == ""
+        assert package.name.split("_")[1] in machine.shell("dpkg-query -W kachecks").stdout
+
+
+def left(pair: MachinePair) -> None:
+    """The removal of docs/operate.md, step by step; keepalived alone then moves the address."""
+    a = pair.holder
+    b = pair.other(a)
+    b.shell("systemctl stop keepalived")
+    a.shell("notify_down")
+    a.wait_unit("keepalived", "inactive")
+    for machine in (a, b):
+        machine.write("/etc/keepalived/keepalived.conf", WITH_KEEPALIVED_ALONE)
+        machine.shell("apt-get remove kachecks")
+        assert machine.run(["sh", "-c", "command -v kachecks"], check=False).returncode
+        assert "notify_down" not in machine.shell("systemctl cat keepalived").stdout
+    a.shell("sed -i /read_only/d /etc/mysql/mariadb.conf.d/90-kachecks.cnf")
+    a.sql("SET GLOBAL read_only = 0")
+    for machine in (a, b):
+        machine.shell("systemctl start keepalived")
+        a.wait(lambda: a.has_vip(VIP), PATIENCE, "it to have the address")
+    assert a.is_open() and not b.is_open()
+    b.shell("systemctl restart mariadb")
+    assert not b.is_open()
+    a.shell("systemctl restart mariadb")
+    assert a.is_open()
+    a.shell("systemctl stop keepalived")
+    b.wait(lambda: b.has_vip(VIP), PATIENCE, "it to have the address")

@@ -180,8 +180,14 @@ def _output(words: Sequence[str]) -> tuple[int, str] | None:
 
     try:
         run = sh.Command(words[0])
-        said = run(*words[1:], _timeout=_PATIENCE, _err_to_out=True, _tty_out=False,
-                   _ok_code=range(256), _return_cmd=True)  # fmt: skip
+        said = run(
+            *words[1:],
+            _timeout=_PATIENCE,
+            _err_to_out=True,
+            _tty_out=False,
+            _ok_code=tuple(range(256)),
+            _return_cmd=True,
+        )
     except (sh.CommandNotFound, sh.TimeoutException):
         return None
     except sh.ErrorReturnCode as error:  # ended by a signal
