@@ -191,7 +191,7 @@ def _output(words: Sequence[str]) -> tuple[int, str] | None:
     except (sh.CommandNotFound, sh.TimeoutException):
         return None
     except sh.ErrorReturnCode as error:  # ended by a signal
-        said = error
+        return error.exit_code, error.stdout.decode("utf-8", "replace")
     return said.exit_code, said.stdout.decode("utf-8", "replace")
 
 
