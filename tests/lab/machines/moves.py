@@ -52,6 +52,12 @@ def kill_server(pair: MachinePair, holder: DatabaseMachine, observer: Observer) 
     holder.shell(f"systemctl start {holder.family}")
 
 
+def kill_keepalived(_pair: MachinePair, holder: DatabaseMachine, observer: Observer) -> None:
+    """All of its unit; systemd takes the address away, and starts it again."""
+    holder.shell("systemctl kill --signal=KILL keepalived")
+    observer.wait_for("a server to open", lambda record: bool(evidence.opened(record)), PATIENCE)
+
+
 def reboot(_pair: MachinePair, holder: DatabaseMachine, _observer: Observer) -> None:
     holder.reboot()
     holder.wait_up()
@@ -73,12 +79,13 @@ MOVES: dict[str, Play] = {
     "systemctl restart of the server": restart_server,
     "SIGKILL of the server": kill_server,
     "systemctl stop keepalived": stop_keepalived,
+    "SIGKILL of keepalived's unit": kill_keepalived,
     "systemctl reboot": reboot,
     "power cut": power_cut,
     "kachecks switchover": switchover,
 }
 
-_MAY_STAY = frozenset({restart_server})
+_MAY_STAY = frozenset({restart_server, kill_keepalived})
 """Either machine may serve afterwards."""
 
 
