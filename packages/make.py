@@ -17,6 +17,7 @@ import re
 import shutil
 import subprocess
 import sys
+from email.utils import formatdate
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -132,6 +133,8 @@ def _changelog(version: str) -> bytes:
 
 
 def _date() -> str:
+    if "SOURCE_DATE_EPOCH" in os.environ:
+        return formatdate(int(os.environ["SOURCE_DATE_EPOCH"]))
     shown = ["git", "-C", str(HERE), "log", "-1", "--format=%cD"]
     return subprocess.run(shown, check=True, capture_output=True, text=True).stdout.strip()
 

@@ -303,21 +303,31 @@ def _held(vips: Sequence[str]) -> list[str]:
 
 
 def _run(program: str, *arguments: str) -> str:
-    """What the program prints. Raises: CommandFailed, with the first line of its complaint."""
+    """What the program prints. Raises: CommandFailed, with the first line of its complaint.
+
+    While this loads and runs, the VIP is still here and the node is closed: subprocess is there in
+    a quarter of the time that sh takes.
+    """
     import os
+    import subprocess
 
-    import sh
-
-    paths = [*os.environ.get("PATH", "").split(os.pathsep), *_SBIN]
+    path = os.pathsep.join([os.environ.get("PATH", ""), *_SBIN])
     try:
-        command = sh.Command(program, search_paths=paths)
-        return str(command(*arguments, _timeout=_COMMAND_SECONDS, _tty_out=False))
-    except sh.CommandNotFound:
+        done = subprocess.run(
+            [program, *arguments],
+            env={**os.environ, "PATH": path},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_COMMAND_SECONDS,
+            check=False,
+        )
+    except FileNotFoundError:
         raise CommandFailed(f"{program} is not installed") from None
-    except sh.TimeoutException:
+    except OSError as error:
+        raise CommandFailed(f"{program} cannot be run: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
         raise CommandFailed(f"{program} has not ended in {_COMMAND_SECONDS:g} s") from None
-    except sh.ErrorReturnCode as error:
-        complaint = error.stderr.decode(errors="replace").strip() or f"exit {error.exit_code}"
-        raise CommandFailed(
-            f"{' '.join((program, *arguments))}: {complaint.splitlines()[0]}"
-        ) from None
+    if done.returncode:
+        complaint = done.stderr.decode(errors="replace").strip() or f"exit {done.returncode}"
+        raise CommandFailed(f"{' '.join((program, *arguments))}: {complaint.splitlines()[0]}")
+    return done.stdout.decode(errors="replace")

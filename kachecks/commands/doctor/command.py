@@ -154,7 +154,7 @@ def _look(config: Config, options: argparse.Namespace) -> _Seen | None:
     findings = [
         *of_conf(reading, here),
         *(_of_peer(config, peer, here) if peer else []),
-        *of_host(look_at_host(node, here, program, servers.peer_answered)),
+        *of_host(look_at_host(node, here, program, servers)),
         *of_servers(servers),
     ]
     looked_at = {

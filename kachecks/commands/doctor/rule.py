@@ -40,7 +40,7 @@ class Found(NamedTuple):
     cure: str = ""  # the rule's cure with this thing's name; "" where the general one says it all
     node: str | None = None  # None: the node whose facts are judged
     checked: bool = True
-    elsewhere: bool = False  # not checked, and only doctor on the other node can
+    elsewhere: bool = False  # not checked, as it should be: for the other node, or a later step
 
 
 class Finding(NamedTuple):
@@ -56,8 +56,8 @@ class Finding(NamedTuple):
 
     @property
     def level(self) -> int:
-        """What could not be checked is a warning, whatever the rule; 0 if it never can be checked
-        on this node."""
+        """What could not be checked is a warning, whatever the rule; 0 if it cannot be checked
+        here and now on any correct node."""
         if self.checked:
             return self.rule.level
         return 0 if self.elsewhere else WARNING
@@ -82,8 +82,8 @@ def not_checked(
     """For a rule whose facts could not be got; ``why`` names what was in the way.
 
     Args:
-        elsewhere: only the other node can know, which is so on every correct pair. It is said, but
-            does not change the exit status.
+        elsewhere: only the other node can know, or only a later step of the installation brings
+            it, which is so on every correct pair. It is said, but does not change the exit status.
     """
     return Found(why, where, "", node, checked=False, elsewhere=elsewhere)
 

@@ -45,12 +45,13 @@ def after_install(answers: Answers) -> list[str]:
         "next on this node:",
         f"  systemctl restart {answers.unit}    # from now on it boots read-only",
         "  systemd-tmpfiles --create kachecks.conf",
+        "  systemctl daemon-reload",
         "once, on the node that takes writes first:",
         f"  {client} -e 'SET GLOBAL read_only = 0'",
         f"  {client} < {GRANTS}",
         "then replication both ways (docs/install.md, step 4), and on both nodes:",
         "  kachecks doctor",
-        "  systemctl daemon-reload && keepalived -t && systemctl enable --now keepalived",
+        "  keepalived -t && systemctl enable --now keepalived",
     ]
     if answers.node == 1:
         lines.append(

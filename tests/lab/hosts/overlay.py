@@ -1,8 +1,9 @@
-"""This machine's system with a layer over it: what is installed there goes with the layer."""
+"""A system with a layer over it: what is installed there goes with the layer."""
 
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 from types import TracebackType
 
 from tests.lab.hosts.namespaces import Namespaces
@@ -12,7 +13,7 @@ _LAY = f"""
 set -e
 mount -t tmpfs none /mnt
 mkdir /mnt/upper /mnt/work {_ROOT}
-mount -t overlay -o lowerdir=/,upperdir=/mnt/upper,workdir=/mnt/work none {_ROOT}
+mount -t overlay -o lowerdir="$0",upperdir=/mnt/upper,workdir=/mnt/work none {_ROOT}
 mount -t proc proc {_ROOT}/proc
 mount --rbind /dev {_ROOT}/dev
 mount -t tmpfs none {_ROOT}/run
@@ -22,9 +23,10 @@ mount -t tmpfs none {_ROOT}/run
 class Overlay:
     """In memory, without a network, and with nothing of this machine running in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, system: Path = Path("/")) -> None:
+        """`system`: this machine's, or a tree."""
         self._inside = Namespaces()
-        self._inside.run(["sh", "-c", _LAY])
+        self._inside.run(["sh", "-c", _LAY, str(system)])
 
     def __enter__(self) -> Overlay:
         return self
@@ -50,3 +52,10 @@ class Overlay:
         child = self._inside.popen(argv, stdin=subprocess.PIPE)
         child.communicate(data, timeout=60)
         assert child.returncode == 0
+
+    def take(self, path: str) -> bytes:
+        """A file from inside."""
+        child = self._inside.popen(["chroot", _ROOT, "cat", path], stdout=subprocess.PIPE)
+        data, _ = child.communicate(timeout=60)
+        assert child.returncode == 0
+        return bytes(data)

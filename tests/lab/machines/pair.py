@@ -14,6 +14,7 @@ from tests.lab.hosts.namespaces import Namespaces
 from tests.lab.hosts.network import Link, Switch
 from tests.lab.machines.machine import Machine
 from tests.lab.machines.steps import command
+from tests.lab.machines.tree import Release
 from tests.lab.pairs.pair import ADDRESSES, CLIENT_ADDRESS, INTERFACE, VIP, WITNESS
 from tests.lab.servers import accounts
 from tests.lab.servers.flavour import SOCKET
@@ -22,12 +23,20 @@ OPTION_FILE = "/etc/kachecks/kachecks.cnf"
 PATIENCE = 40.0
 """Seconds for what takes a pair one to ten when its host is idle."""
 
+_CHANGES = {
+    "mariadb": ("CHANGE MASTER TO", "START SLAVE;"),
+    "mysql": ("CHANGE REPLICATION SOURCE TO", "START REPLICA;"),
+}
+_REPLICATION = {"mariadb": "SHOW SLAVE STATUS", "mysql": "SHOW REPLICA STATUS"}
 _PASSWORDS = "/root/passwords.cnf"
 _SAME_FOR_OTHER = re.compile(r"--node 1\b|--passwords-from \S+")
 
 
 class DatabaseMachine(Machine):
     """With what a Sampler asks of a node."""
+
+    family = "mariadb"
+    """`mariadb` or `mysql`: its unit and its client."""
 
     @property
     def socket_path(self) -> Path:
@@ -36,11 +45,11 @@ class DatabaseMachine(Machine):
 
     def sql(self, statements: str) -> str:
         """Run as root through the socket, by the client; what it prints."""
-        return self.run(["mariadb"], input=statements).stdout
+        return self.run([self.family], input=statements).stdout
 
     def is_open(self) -> bool:
         """It takes writes of ordinary accounts. A server that does not answer: not open."""
-        asked = self.run(["mariadb", "-sNe", "SELECT @@global.read_only"], check=False)
+        asked = self.run([self.family, "-sNe", "SELECT @@global.read_only"], check=False)
         return asked.stdout.strip() == "0"
 
     def is_well(self) -> bool:
@@ -49,7 +58,8 @@ class DatabaseMachine(Machine):
 
     def replicates(self) -> bool:
         """Whether receiver and applier run."""
-        return self.sql("SHOW SLAVE STATUS\\G").count("_Running: Yes") == 2
+        asked = self.run([self.family, "-Ee", _REPLICATION[self.family]], check=False)
+        return asked.stdout.count("_Running: Yes") == 2
 
 
 class MachinePair:
@@ -58,7 +68,8 @@ class MachinePair:
     Enter it in a thread that outlives it.
     """
 
-    def __init__(self, tree: Path) -> None:
+    def __init__(self, release: Release, tree: Path) -> None:
+        self._release = release
         self._tree = tree
         self._undo = contextlib.ExitStack()
 
@@ -88,7 +99,7 @@ class MachinePair:
 
     def _machine(self, name: str) -> DatabaseMachine:
         address = ADDRESSES["ab".index(name)]
-        return DatabaseMachine(
+        machine = DatabaseMachine(
             name,
             self._tree,
             self.workdir / name,
@@ -97,8 +108,18 @@ class MachinePair:
             gateway=WITNESS,
             names=dict(zip(ADDRESSES, "ab")),
         )
+        machine.family = self._release.family
+        return machine
 
     # The steps of docs/install.md
+
+    def make(self, package: Path) -> None:
+        """All of them: A serves, B stands by."""
+        self.install(package)
+        self.set_up()
+        self.replicate()
+        self.try_out()
+        self.start()
 
     def install(self, package: Path) -> None:
         """Step 1, on both."""
@@ -109,7 +130,7 @@ class MachinePair:
 
     def set_up(self) -> None:
         """Step 2: for review on node 1, and what setup tells there to do on both."""
-        said = self.a.shell(command("kachecks setup --server")).stdout
+        said = self.a.shell(self._its(command("kachecks setup --server"))).stdout
         told = re.search(r"^  (kachecks setup (?:.*\\\n)*.*--install)$", said, re.MULTILINE)
         if not told:
             raise LabError(f"setup does not say how to go on:\n{said}")
@@ -125,13 +146,15 @@ class MachinePair:
     def replicate(self) -> None:
         """Steps 3 and 4; and the accounts of the lab's client and watchers."""
         for machine in self.machines:
-            machine.shell(command("systemctl disable --now mariadb.socket"))
-            machine.shell(command("systemctl restart mariadb"))
-        self.a.shell(command("mariadb -e 'SET GLOBAL read_only = 0'"))
-        self.a.shell(command("mariadb < "))
+            if machine.run(["systemctl", "cat", "mariadb.socket"], check=False).returncode == 0:
+                machine.shell(command("systemctl disable --now mariadb.socket"))
+            machine.shell(self._its(command("systemctl restart mariadb")))
+        self.a.shell(self._its(command("mariadb -e 'SET GLOBAL read_only = 0'")))
+        self.a.shell(self._its(command("mariadb < ")))
         for statement in ("CREATE USER repl@", "GRANT REPLICATION SLAVE"):
             self.a.sql(_secret(command(statement)))
-        change = _secret(command("CHANGE MASTER TO", "START SLAVE;"))
+        beginning, end = _CHANGES[self._release.family]
+        change = _secret(command(beginning, end))
         self.b.sql(change.replace(ADDRESSES[1], ADDRESSES[0]))
         self.a.sql(change)
         self.a.sql(accounts.STATEMENTS.replace("CREATE USER", "CREATE USER IF NOT EXISTS"))
@@ -142,18 +165,28 @@ class MachinePair:
         """Step 5: each check says that its node is well."""
         for machine in self.machines:
             machine.shell(command("systemd-tmpfiles "))
+            machine.shell(command("systemctl daemon-reload"))
             machine.shell(command("/opt/kachecks/bin/check_mysql -v"))
 
     def start(self) -> None:
         """Step 6: A serves, B stands by."""
         for machine in self.machines:
-            machine.shell(command("systemctl daemon-reload"))
             machine.shell(command("keepalived -t && "))
             if machine is self.a:
                 self.wait_serving(self.a)
         self.wait_well()
 
+    def _its(self, text: str) -> str:
+        """A command of docs/install.md, where MariaDB stands for either server."""
+        return text.replace("mariadb", self._release.family)
+
     # What a test asks
+
+    def versions(self) -> str:
+        """Of server and keepalived, as dpkg names them."""
+        packages = f"{self._release.family}-server keepalived python{self._release.python} systemd"
+        shown = f"dpkg-query --show -f '${{Package}} ${{Version}}, ' {packages}"
+        return self.a.shell(shown).stdout.rstrip(", ")
 
     def other(self, machine: DatabaseMachine) -> DatabaseMachine:
         return self.b if machine is self.a else self.a

@@ -45,6 +45,11 @@ class Release:
     """Installed beforehand, as who installs kachecks has a server already."""
 
     @property
+    def family(self) -> str:
+        """`mariadb` or `mysql`: its unit, its client, and what `kachecks setup` calls it."""
+        return self.server[0].partition("-")[0]
+
+    @property
     def waiting(self) -> Sequence[str]:
         """What the package depends on and recommends: its installation fetches them."""
         return (f"python{self.python}", "keepalived", "logrotate")
@@ -56,7 +61,12 @@ class Release:
 BOOKWORM = Release("bookworm", "12", "3.11")
 RELEASES = {
     release.suite: release
-    for release in (BOOKWORM, Release("bullseye", "11", "3.9"), Release("trixie", "13", "3.13"))
+    for release in (
+        BOOKWORM,
+        Release("bullseye", "11", "3.9"),
+        Release("trixie", "13", "3.13"),
+        Release("sid", "sid", "3.14", ("mysql-server",)),
+    )
 }
 
 

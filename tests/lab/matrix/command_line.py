@@ -11,21 +11,21 @@ from tests.lab.error import LabError
 from tests.lab.matrix.figures import Figures
 from tests.lab.observing.verify import proven
 from tests.lab.servers.flavour import Flavour
-from tests.lab.servers.flavours import ALL_FLAVOURS, FLAVOURS
+from tests.lab.servers.flavours import ALL_FLAVOURS, FLAVOURS, PLAYABLE
 
 SEVERAL = {"both": FLAVOURS, "all": ALL_FLAVOURS}
 
 
 def add_options(parser: argparse.ArgumentParser, times: int) -> None:
     """`times`: the default of --times."""
-    parser.add_argument("--flavour", choices=[*ALL_FLAVOURS, *SEVERAL], default="both")
+    parser.add_argument("--flavour", choices=[*PLAYABLE, *SEVERAL], default="both")
     parser.add_argument("--times", type=int, default=times)
 
 
 def flavours(options: argparse.Namespace) -> list[Flavour]:
     """Those that --flavour names."""
     names = SEVERAL.get(options.flavour, [options.flavour])
-    return [ALL_FLAVOURS[name] for name in names]
+    return [PLAYABLE[name] for name in names]
 
 
 def play(

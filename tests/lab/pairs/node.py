@@ -57,7 +57,11 @@ class Node(Host):
                 "/var/lib": ["mysql", "kachecks"],
                 "/opt": ["kachecks"],
             },
-            visible=[*visible, *flavour.needs, Path(__file__).parents[1]],
+            visible=[
+                *visible,
+                *{*flavour.needs, *flavour.keepalived.needs},
+                Path(__file__).parents[1],
+            ],
             tmpfs={DATADIR: f"size={datadir_size}"} if datadir_size else {},
             chroot=flavour.chroot,
         )

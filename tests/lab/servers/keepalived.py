@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.lab.servers import cache
+from tests.lab.servers.unpack import ready_for_chroot, unpack
 
 PROGRAM = "/usr/sbin/keepalived"
 
@@ -26,6 +27,8 @@ class Keepalived:
     binds: Mapping[str, Path] = {}
     #: What its package has in /etc/keepalived and a node must have there too, by name.
     files: Mapping[str, Path] = {}
+    #: What has to be there on a node at the same path as here.
+    needs: Sequence[Path] = ()
     _command: Sequence[str] = (PROGRAM,)
 
     @functools.cached_property
@@ -48,7 +51,17 @@ class UnpackedKeepalived(Keepalived):
         self.binds = {PROGRAM: copy}
         # Debian's keepalived from 2.3 on does not start without this file of its package.
         self.files = {options.name: options} if options.exists() else {}
+        self.needs = (tree,)
         self._command = ("chroot", str(tree), PROGRAM)
+
+
+def unpacked(suite: str) -> Keepalived:
+    """That of a Debian release, in a tree of its own.
+
+    Raises LabError: it cannot be unpacked.
+    """
+    tree = cache.made(f"keepalived-{suite}-tree", lambda new: unpack(suite, ("keepalived",), new))
+    return UnpackedKeepalived(f"keepalived-{suite}", ready_for_chroot(tree))
 
 
 def _patch(tree: Path, copy: Path) -> None:
@@ -57,7 +70,11 @@ def _patch(tree: Path, copy: Path) -> None:
     loader = subprocess.run(
         ["patchelf", "--print-interpreter", copy], capture_output=True, text=True, check=True
     ).stdout.strip()
-    libraries = next((tree / "usr/lib").glob("*/libc.so.6")).parent
+    # Up to Debian 11 the C library is in lib, which is no link into usr there.
+    machine = next(tree.glob("lib/*/libc.so.6")).parent.name
+    libraries = f"{tree}/usr/lib/{machine}:{tree}/lib/{machine}"
     # RPATH, not RUNPATH: only that holds for the libraries' own libraries too (ld.so(8)).
     argv = ["patchelf", "--force-rpath", "--set-rpath", libraries]
-    subprocess.run([*argv, "--set-interpreter", f"{tree}{loader}", copy], check=True)
+    # Not by its own path: in lib64 of Debian 11 it is a link to the system's.
+    argv += ["--set-interpreter", f"{tree}/lib/{machine}/{Path(loader).name}"]
+    subprocess.run([*argv, copy], check=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.lab.servers import accounts, cache
 from tests.lab.servers.flavour import DATADIR, OPTION_FILE, SMALL, Flavour
-from tests.lab.servers.keepalived import Keepalived, UnpackedKeepalived
+from tests.lab.servers.keepalived import Keepalived, UnpackedKeepalived, unpacked
 from tests.lab.servers.unpack import ready_for_chroot, unpack
 
 # mariadb-install-db makes more roots than one: of the loopback, of the node's host name.
@@ -67,28 +67,20 @@ class MariaDB(Flavour):
 
 
 #: mariadb-install-db is a shell script, and unpacking brings nothing that is "always there".
-TRIXIE_PACKAGES = (
-    *("mariadb-server-core", "mariadb-client-core", "keepalived"),
-    *("coreutils", "dash", "sed"),
-)
+SHELL = ("coreutils", "dash", "sed")
+TRIXIE_PACKAGES = ("mariadb-server-core", "mariadb-client-core", "keepalived", *SHELL)
+BULLSEYE_PACKAGES = ("mariadb-server-core-10.5", "mariadb-client-core-10.5", *SHELL)
 
 
-class TrixieMariaDB(MariaDB):
-    """The next generation, Debian 13: MariaDB 11.8, and keepalived 2.3 on its nodes."""
-
-    name = "mariadb-11.8"
+class UnpackedMariaDB(MariaDB):
+    """That of another Debian release, and its keepalived on the nodes."""
 
     @functools.cached_property
     def _tree(self) -> Path:
-        tree = cache.made("trixie", lambda new: unpack("trixie", TRIXIE_PACKAGES, new))
-        return ready_for_chroot(tree)
+        raise NotImplementedError
 
     def fetch(self) -> None:
         assert self.keepalived
-
-    @functools.cached_property
-    def keepalived(self) -> Keepalived:  # type: ignore[override]
-        return UnpackedKeepalived("keepalived-trixie", self._tree)
 
     @property
     def needs(self) -> Sequence[Path]:
@@ -100,3 +92,35 @@ class TrixieMariaDB(MariaDB):
 
     def program(self, name: str) -> list[str]:
         return ["chroot", str(self._tree), name]
+
+
+class TrixieMariaDB(UnpackedMariaDB):
+    """The next generation, Debian 13: MariaDB 11.8, and keepalived 2.3 on its nodes."""
+
+    name = "mariadb-11.8"
+
+    @functools.cached_property
+    def _tree(self) -> Path:
+        tree = cache.made("trixie", lambda new: unpack("trixie", TRIXIE_PACKAGES, new))
+        return ready_for_chroot(tree)
+
+    @functools.cached_property
+    def keepalived(self) -> Keepalived:  # type: ignore[override]
+        return UnpackedKeepalived("keepalived-trixie", self._tree)
+
+
+class BullseyeMariaDB(UnpackedMariaDB):
+    """The oldest generation, Debian 11: MariaDB 10.5, and keepalived 2.1 on its nodes."""
+
+    name = "mariadb-10.5"
+
+    @functools.cached_property
+    def _tree(self) -> Path:
+        tree = cache.made(
+            "mariadb-bullseye", lambda new: unpack("bullseye", BULLSEYE_PACKAGES, new)
+        )
+        return ready_for_chroot(tree)
+
+    @functools.cached_property
+    def keepalived(self) -> Keepalived:  # type: ignore[override]
+        return unpacked("bullseye")

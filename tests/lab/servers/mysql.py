@@ -9,6 +9,7 @@ from typing import Optional
 from tests.lab.error import LabError
 from tests.lab.servers import accounts, cache
 from tests.lab.servers.flavour import DATADIR, OPTION_FILE, SMALL, Flavour
+from tests.lab.servers.keepalived import Keepalived, unpacked
 from tests.lab.servers.unpack import ready_for_chroot, unpack
 
 
@@ -122,3 +123,16 @@ class MySQL(Flavour):
         for new, word in old.items():
             statements = tuple(text.replace(new, word) for text in statements)
         return statements
+
+
+class ForkyMySQL(MySQL):
+    """With the keepalived of the Debian release in the making on its nodes: 2.3.4."""
+
+    name = "mysql-forky"
+
+    def fetch(self) -> None:
+        assert self.keepalived
+
+    @functools.cached_property
+    def keepalived(self) -> Keepalived:  # type: ignore[override]
+        return unpacked("forky")

@@ -38,6 +38,23 @@ DIRECTORY, PROGRAM = 0o40755, 0o100755
 OPTION_FILE = "/etc/kachecks/kachecks.cnf"
 CHECK = "/opt/kachecks/bin/check_mysql"
 
+UNIT = {
+    "Id": "keepalived.service",
+    "LoadState": "loaded",
+    "UnitFileState": "enabled",
+    "NeedDaemonReload": "no",
+    "After": "network-online.target mariadb.service basic.target",
+    "CapabilityBoundingSet": "cap_kill cap_net_admin cap_net_raw cap_sys_ptrace",
+    "ExecStop": "{ argv[]=/opt/kachecks/bin/notify_down --keep-keepalived ; }",
+    "ExecStopPost": "{ argv[]=/opt/kachecks/bin/notify_down --drop-vip ; }",
+    "TimeoutStopUSec": "30s",
+    "Restart": "on-failure",
+    "RestartUSec": "1s",
+    "StartLimitBurst": "5",
+    "StartLimitIntervalUSec": "0",
+}
+"""keepalived.service with our drop-in, as systemctl shows it."""
+
 
 def snippet(name: str) -> str:
     """A file of keepalived-snippets, filled in for node 1."""
@@ -122,12 +139,8 @@ def host_facts(world: World, here: Setup | None) -> HostFacts:
         users={"root": 0, "keepalived_script": None},
         run_dir=Directory("/run/kachecks", True, file_system="tmpfs"),
         state_dir=Directory("/var/lib/kachecks", True, file_system="ext4"),
-        systemd={
-            "ExecStop": "{ argv[]=/opt/kachecks/bin/notify_down --keep-keepalived ; }",
-            "ExecStopPost": "{ argv[]=/opt/kachecks/bin/notify_down --drop-vip ; }",
-            "TimeoutStopUSec": "30s",
-            "Restart": "on-failure",
-        },
+        systemd=UNIT,
+        server_unit={"Id": "mariadb.service", "UnitFileState": "enabled"},
         made_at_boot=frozenset({"/run/kachecks", "/var/lib/kachecks"}),
         interfaces={"lo": 0x9, "eth0": UP_AND_MULTICAST},
         addresses=(HostAddress("lo", "127.0.0.1", 8), HostAddress("eth0", "10.0.0.1", 24)),

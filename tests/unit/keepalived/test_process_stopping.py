@@ -93,6 +93,35 @@ def test_no_systemctl(systemctl: Callable[[str], Path]) -> None:
         stop(Keepalived(psutil.Process(), "unit", "a.service"))
 
 
+WITHOUT_SH = """
+import sys
+sys.modules["sh"] = None
+from kachecks.keepalived.process import find, remove_vip, stop
+stop(find())
+print(remove_vip(["192.0.2.1"]))
+"""
+
+
+@needs_root
+def test_nothing_on_the_way_to_the_release_of_the_vip_loads_sh(keepalived: Path) -> None:
+    """It would take as long as everything else that notify_down does. In a namespace of its own
+    there is no keepalived but this one."""
+    script = f'{keepalived} 30 & echo $! > /run/keepalived.pid; exec "$@"'
+    alone = [
+        "unshare",
+        "--net",
+        "--mount",
+        "sh",
+        "-ec",
+        f"mount -t tmpfs none /run; {script}",
+        "sh",
+    ]
+    ran = subprocess.run(
+        [*alone, sys.executable, "-c", WITHOUT_SH], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (ran.returncode, ran.stdout) == (0, "[]\n"), ran.stderr
+
+
 # Stopping --------------------------------------------------------------------------------------
 
 

@@ -143,6 +143,7 @@ class HostFacts(NamedTuple):
     run_dir: Directory
     state_dir: Directory
     systemd: Mapping[str, str] | None = None  # of keepalived.service; None: no systemd here
+    server_unit: Mapping[str, str] | None = None  # None: not known; {}: it runs in no service
     made_at_boot: frozenset[str] | None = None  # by tmpfiles.d; None: no systemd here
     interface_towards_peer: str = ""  # "" no way there, or not known
     interfaces: Mapping[str, int] | None = None  # name: flags as in <net/if.h>

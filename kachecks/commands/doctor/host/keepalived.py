@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os.path
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from shlex import quote
 
 from kachecks.commands.doctor.host.facts import HostFacts
@@ -78,7 +78,21 @@ def _runs(facts: HostFacts) -> Iterator[Found]:
     if program.path and program.arguments is None:
         yield not_checked("only root can tell which keepalived serves this host: run it as root")
     elif program.path and not program.arguments:
-        yield Found("no keepalived runs on this host")
+        if _awaits_its_first_start(facts.systemd or {}):
+            yield not_checked(
+                "keepalived has not been started yet, and will be at the next boot; when doctor has"
+                " nothing else to say: systemctl start keepalived",
+                elsewhere=True,
+            )
+        else:
+            yield Found("no keepalived runs on this host")
+
+
+def _awaits_its_first_start(unit: Mapping[str, str]) -> bool:
+    """As the installation leaves it: it was started neither at this boot nor later, and nothing
+    keeps it from being started at the next one."""
+    never = unit.get("ExecMainStartTimestampMonotonic") == "0"
+    return never and unit.get("UnitFileState") == "enabled"
 
 
 def _reads(facts: HostFacts) -> Iterator[Found]:
@@ -102,11 +116,15 @@ def _releases(facts: HostFacts) -> Iterator[Found]:
 
 
 def _may_act_on_mysqld(facts: HostFacts) -> Iterator[Found]:
-    has = facts.keepalived.capabilities
+    """The process that runs; before one runs, the unit that will start it."""
+    has, who = facts.keepalived.capabilities, "the running keepalived"
     lacking = [] if has is None else [name for name, bit in _NEEDED.items() if not has >> bit & 1]
+    bound = (facts.systemd or {}).get("CapabilityBoundingSet", "").upper().split()
+    if has is None and bound:
+        who, lacking = "keepalived.service", [name for name in _NEEDED if name not in bound]
     if lacking:
         yield Found(
-            f"the running keepalived, and so check and hooks, lack {', '.join(lacking)}",
+            f"{who}, and so check and hooks, lack {', '.join(lacking)}",
             cure=f"add {' '.join(lacking)} to CapabilityBoundingSet= of keepalived.service"
             " (systemctl edit keepalived), then restart it",
         )
@@ -160,7 +178,7 @@ TABLE: Table[HostFacts] = (
     row("KEEPALIVED_RUNS", WARNING, _runs,
         "keepalived runs",
         "without it this node neither takes the VIP nor is checked, and nothing fails over to it.",
-        "when doctor has nothing else to say: systemctl start keepalived"),
+        "when doctor has nothing else to say: systemctl enable --now keepalived"),
     row("KEEPALIVED_READS", WARNING, _reads,
         "the running keepalived reads the file that is looked at here",
         "it does not help that a file is right if keepalived does not read it.",
@@ -170,7 +188,7 @@ TABLE: Table[HostFacts] = (
         "a keepalived that stops leaves the VIP on this host, while the other one takes it.",
         "remove -V from keepalived's arguments"),
     row("KEEPALIVED_CAPABILITIES", FAILURE, _may_act_on_mysqld,
-        "the running keepalived may act on mysqld and on the network",
+        "keepalived, as it runs or will be started, may act on mysqld and on the network",
         "without CAP_KILL a mysqld that hangs cannot be ended, and this node keeps the VIP until it"
         " ends by itself; without CAP_SYS_PTRACE its disks cannot be looked at; without CAP_NET_RAW"
         " and CAP_NET_ADMIN nobody can tell who has the VIP.",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from kachecks.commands.doctor.conf.setup import Setup
 from kachecks.commands.doctor.host import files, kernel, run
 from kachecks.commands.doctor.host.facts import File, HostFacts, KeepalivedProgram, LinkSeen
+from kachecks.commands.doctor.server.facts import PairFacts
 from kachecks.config.options import Config
 from kachecks.keepalived import ask_state
 from kachecks.keepalived.process import KeepalivedError, NotFound
@@ -23,13 +24,13 @@ _SETTLES = 5.0  # s; keepalived leaves FAULT at the second good check (``rise``)
 
 
 def look_at_host(
-    node: Node, setup: Setup | None, program: KeepalivedProgram, peer_by_sql: bool
+    node: Node, setup: Setup | None, program: KeepalivedProgram, servers: PairFacts
 ) -> HostFacts:
     """All facts about this host. The check is run twice at most, each time for no longer than its
     timeout.
 
     Args:
-        peer_by_sql: the peer's server has just answered, be it with an error.
+        servers: what they have just answered.
     """
     config = node.config
     facts = HostFacts(
@@ -43,6 +44,7 @@ def look_at_host(
         run_dir=files.look_at_directory(config.run_dir),
         state_dir=files.look_at_directory(config.state_dir),
         systemd=run.systemd_unit(),
+        server_unit=_server_unit(servers.here.service if servers.here else None),
         made_at_boot=kernel.made_at_boot(),
         interface_towards_peer=_interface_towards_peer(node),
         interfaces=kernel.interfaces(),
@@ -54,12 +56,19 @@ def look_at_host(
         silent_witnesses=_silent_witnesses(node),
         adverts_heard=_adverts_heard(node),
         link=look_at_link(node),
-        peer_by_sql=peer_by_sql,
+        peer_by_sql=servers.peer_answered,
         peer_pings=peer_pings(node),
         permit=node.marks.read_permit(),
         other_pairs=kernel.other_pairs(config),
     )
     return with_state(node, _with_runs(facts))
+
+
+def _server_unit(service: str | None) -> Mapping[str, str] | None:
+    """Properties of the service that the server runs in. None: not known, or no systemd."""
+    if service is None:
+        return None
+    return run.systemd_unit(service) if service else {}
 
 
 def _with_runs(facts: HostFacts) -> HostFacts:

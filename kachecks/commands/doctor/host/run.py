@@ -20,13 +20,15 @@ from kachecks.commands.doctor.conf.setup import CHECK, Command
 from kachecks.commands.doctor.host.facts import CheckRun, KeepalivedProgram
 from kachecks.commands.doctor.host.files import PATH
 from kachecks.config.options import Config
-from kachecks.keepalived.process import KeepalivedError, find
+from kachecks.keepalived.process import UNIT, KeepalivedError, find
 
 _PATIENCE = 3.0  # s, for keepalived and systemctl
 _TERM_PATIENCE = 2.0  # s that keepalived itself waits before SIGKILL
 _SHOWN = 300  # letters of what a program says
 _UNIT_PROPERTIES = (
-    "LoadState", "ExecStop", "ExecStopPost", "TimeoutStopUSec", "Restart",
+    "Id", "LoadState", "UnitFileState", "NeedDaemonReload", "After", "CapabilityBoundingSet",
+    "ExecStop", "ExecStopPost", "TimeoutStopUSec", "Restart", "RestartUSec", "StartLimitBurst",
+    "StartLimitIntervalUSec", "ExecMainStartTimestampMonotonic",
 )  # fmt: skip
 
 
@@ -45,13 +47,12 @@ def keepalived(conf: str, config_id: str | None) -> KeepalivedProgram:
     return KeepalivedProgram(path, version, tested[0], complaints)
 
 
-def systemd_unit() -> Mapping[str, str] | None:
-    """Properties of keepalived.service. None: no systemd runs here; empty: systemctl does not
-    answer."""
+def systemd_unit(unit: str = UNIT) -> Mapping[str, str] | None:
+    """Properties of a unit. None: no systemd runs here; empty: systemctl does not answer."""
     if not os.path.isdir("/run/systemd/system"):  # sd_booted(3)
         return None
     names = ",".join(_UNIT_PROPERTIES)
-    told = _output(["systemctl", "show", "keepalived.service", f"--property={names}"])
+    told = _output(["systemctl", "show", f"--property={names}", "--", unit])
     if told is None or told[0] != 0:
         return {}
     found: dict[str, str] = {}
@@ -173,19 +174,25 @@ def _said(output: bytes) -> tuple[str, str]:
 
 
 def _output(words: Sequence[str]) -> tuple[int, str] | None:
-    """Exit status and everything said; None where it cannot be run or does not end."""
+    """Exit status, negative for a signal, and everything said; None where it cannot be run or does
+    not end."""
+    import sh
+
     try:
-        done = subprocess.run(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=_PATIENCE,
-            check=False,
+        run = sh.Command(words[0])
+        said = run(
+            *words[1:],
+            _timeout=_PATIENCE,
+            _err_to_out=True,
+            _tty_out=False,
+            _ok_code=tuple(range(256)),
+            _return_cmd=True,
         )
-    except (OSError, subprocess.TimeoutExpired):
+    except (sh.CommandNotFound, sh.TimeoutException):
         return None
-    return done.returncode, done.stdout.decode("utf-8", "replace")
+    except sh.ErrorReturnCode as error:  # ended by a signal
+        return error.exit_code, error.stdout.decode("utf-8", "replace")
+    return said.exit_code, said.stdout.decode("utf-8", "replace")
 
 
 def _version(text: str) -> tuple[int, ...] | None:

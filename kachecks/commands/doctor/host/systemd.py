@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from shlex import quote
 
 from kachecks.commands.doctor.host.facts import HostFacts
 from kachecks.commands.doctor.rule import FAILURE, WARNING, Finder, Found, Table, not_checked, row
@@ -17,6 +18,9 @@ _DROP_IN = (
     "copy kachecks-keepalived.service.d.conf to"
     " /etc/systemd/system/keepalived.service.d/kachecks.conf; systemctl daemon-reload"
 )
+_NOT_AT_BOOT = ("disabled", "enabled-runtime")
+"""Values of UnitFileState; `static`, `generated` and the like are started by something else."""
+_MASKED = ("masked", "masked-runtime")
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -26,7 +30,11 @@ def _unit(name: str, wrong: Callable[[str, Config], Found | None]) -> Finder[Hos
     def finder(facts: HostFacts) -> Iterator[Found]:
         if facts.systemd is None:
             return
-        if facts.systemd.get("LoadState", "loaded") != "loaded" or not facts.systemd:
+        state = facts.systemd.get("LoadState", "loaded")
+        if state in _MASKED:
+            yield not_checked("keepalived.service is masked: SYSTEMD_ENABLED")
+            return
+        if state != "loaded" or not facts.systemd:
             yield not_checked("systemctl knows no keepalived.service: see what else starts it")
             return
         found = wrong(facts.systemd.get(name, ""), facts.config)
@@ -84,6 +92,63 @@ def _restarts(value: str, _config: Config) -> Found | None:
     return Found("keepalived.service has no Restart=") if value in ("no", "") else None
 
 
+def _read_anew(value: str, _config: Config) -> Found | None:
+    if value != "yes":
+        return None
+    return Found("the files of keepalived.service have changed since systemd has read them")
+
+
+def _enabled(facts: HostFacts) -> Iterator[Found]:
+    """Before keepalived has been started for the first time, KEEPALIVED_RUNS says all of it."""
+    state = (facts.systemd or {}).get("UnitFileState", "")
+    if state in _MASKED:
+        yield Found(
+            "keepalived.service is masked: nothing can start it",
+            cure="systemctl unmask keepalived && systemctl enable --now keepalived",
+        )
+    elif state in _NOT_AT_BOOT and facts.keepalived.arguments:
+        yield Found(f"keepalived.service is {state}")
+
+
+def _server_enabled(facts: HostFacts) -> Iterator[Found]:
+    unit = facts.server_unit
+    if unit is None or facts.systemd is None:
+        return
+    name, state = unit.get("Id", ""), unit.get("UnitFileState", "")
+    if not name:
+        yield not_checked("the server runs in no service of systemd: see what starts it at boot")
+    elif state in _MASKED:
+        cure = f"systemctl unmask {quote(name)} && systemctl enable {quote(name)}"
+        yield Found(f"{name} is masked", cure=cure)
+    elif state in _NOT_AT_BOOT:
+        yield Found(f"{name} is {state}", cure=f"systemctl enable {quote(name)}")
+
+
+def _starts_after_the_server(facts: HostFacts) -> Iterator[Found]:
+    unit, after = facts.server_unit, (facts.systemd or {}).get("After")
+    if not unit or after is None:
+        return  # SERVER_ENABLED and SYSTEMD_STOP tell why that is not known
+    if unit["Id"] not in after.split():
+        yield Found(
+            f"After= of keepalived.service does not name {unit['Id']}",
+            cure=f"write After={unit['Id']} into [Unit] of keepalived.service (systemctl edit"
+            " keepalived)",
+        )
+
+
+def _gives_up(facts: HostFacts) -> Iterator[Found]:
+    """systemd.unit(5), StartLimitIntervalSec=: so many starts in that time, and no further one."""
+    unit = facts.systemd or {}
+    seconds, pause = timespan(unit.get("StartLimitIntervalUSec", "")), unit.get("RestartUSec", "")
+    burst = unit.get("StartLimitBurst", "")
+    if not seconds or not burst.isdecimal() or unit.get("Restart") in (None, "no"):
+        return
+    if 0 < int(burst) * (timespan(pause) or 0) < seconds:
+        yield Found(
+            f"systemd gives keepalived up when it has died {burst} times within {seconds:g} s"
+        )
+
+
 def _made_at_boot(facts: HostFacts) -> Iterator[Found]:
     path, made = facts.run_dir.path, facts.made_at_boot
     lasting = facts.run_dir.file_system and not facts.run_dir.volatile
@@ -126,6 +191,31 @@ TABLE: Table[HostFacts] = (
         "a keepalived that died (2.3.3 has been seen to crash at its start) stays dead, and at the"
         " next failure nobody takes over.",
         "set Restart=on-failure"),
+    row("SYSTEMD_START_LIMIT", WARNING, _gives_up,
+        "systemd never stops starting keepalived anew (where systemd runs)",
+        "a keepalived that dies a few times in a row, of something that passes by itself, stays"
+        " dead, and at the next failure nobody takes over.",
+        "write StartLimitIntervalSec=0 into [Unit] of keepalived.service (it stands in"
+        " kachecks-keepalived.service.d.conf), then systemctl daemon-reload"),
+    row("SYSTEMD_RELOAD", WARNING, _unit("NeedDaemonReload", _read_anew),
+        "systemd has read the files of keepalived.service as they are now (where systemd runs)",
+        "it goes on with what they said before, so that neither ExecStop= nor anything else of a"
+        " new drop-in is in force.",
+        "systemctl daemon-reload"),
+    row("SYSTEMD_ENABLED", WARNING, _enabled,
+        "keepalived.service starts at boot, and is not masked (where systemd runs)",
+        "after a reboot, which a power cut is too, this node is no standby, and nobody notices"
+        " before the other one fails.",
+        "systemctl enable keepalived"),
+    row("SERVER_ENABLED", WARNING, _server_enabled,
+        "the server's own unit starts at boot (where systemd runs)",
+        "after a reboot this node has no server, and is no standby.",
+        "systemctl enable the server's unit"),
+    row("SYSTEMD_ORDER", WARNING, _starts_after_the_server,
+        "keepalived.service has After= with the server's unit (where systemd runs)",
+        "at shutdown systemd stops both at once: the server may be gone before it has given the"
+        " other node everything. At boot keepalived starts before there is a server.",
+        _DROP_IN),
     row("CLOCK", WARNING, _clock,
         "the clock is synchronised",
         "the end of a maintenance and the times in the audit log are wall-clock times. If the two"

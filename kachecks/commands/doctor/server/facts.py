@@ -99,6 +99,7 @@ class ServerFacts(NamedTuple):
     persisted: Mapping[str, str]  # mysqld-auto.cnf
     options: tuple[Option, ...] | None  # of its files and command line; None: not to be seen
     socket_unit: bool  # the first process listens on its unix socket, in its place
+    service: str | None  # of systemd, in which its process runs; "" none; None: not to be seen
     sources: tuple[Source, ...] | None
     account: str  # user@host that let us in
     plugin: str  # by which that account logs in; "" where the server does not tell
@@ -154,6 +155,7 @@ class PairFacts(NamedTuple):
     config: Config
     here: ServerFacts | None
     here_trouble: str  # why it could not be asked
+    driver_lacks: str  # what it would take for that account to be let in; "" nothing
     peer: ServerFacts | None
     peer_trouble: str
     peer_spoke: bool  # the peer's server has answered, with an error: its host and mysqld are up

@@ -6,6 +6,8 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TypeVar
 
 from kachecks.bounded import Budget, GivenUp, within
@@ -21,6 +23,8 @@ from kachecks.commands.doctor.server.facts import (
 from kachecks.commands.doctor.server.grants import Grant, parse_grants
 from kachecks.commands.doctor.server.my_cnf import Option
 from kachecks.mysql import operator_queries, positions, queries
+from kachecks.mysql.driver import PLUGINS
+from kachecks.mysql.errors import OtherPlugin
 from kachecks.mysql.facts import Channel, Row, parse_access, text_of
 from kachecks.mysql.gtid import lost_of
 from kachecks.mysql.probe import probe
@@ -60,6 +64,7 @@ def ask_servers(node: Node) -> PairFacts:
         config=node.config,
         here=found.get(HERE),
         here_trouble=str(troubles.get(HERE, "")),
+        driver_lacks=_driver_lacks(troubles.get(HERE)),
         peer=found.get(PEER),
         peer_trouble=str(troubles.get(PEER, "")),
         peer_spoke=isinstance(troubles.get(PEER), ServerError),
@@ -71,6 +76,21 @@ def ask_servers(node: Node) -> PairFacts:
 def _connect(node: Node, side: str) -> Session:
     servers = node.servers
     return servers.connect_local(_LOCAL) if side == HERE else servers.connect_peer(_PEER_CONNECT)
+
+
+def _driver_lacks(trouble: SessionError | None) -> str:
+    """Which part of mysql-connector-python is missing for an account that only its C extension
+    could log in; "" where that is not the trouble.
+
+    It is not loaded here, as it cannot be once the system's OpenSSL is.
+    """
+    if not isinstance(trouble, OtherPlugin) or trouble.plugin not in PLUGINS:
+        return ""
+    extension = find_spec("_mysql_connector")
+    if extension is None or not extension.origin:
+        return "its C extension, _mysql_connector"
+    vendor = Path(extension.origin).parent / "mysql/vendor/plugin"
+    return "" if (vendor / f"{trouble.plugin}.so").exists() else f"its plugin {trouble.plugin}"
 
 
 class _Asking:
@@ -124,6 +144,7 @@ def _look(node: Node, session: Session, side: str) -> ServerFacts:
         persisted=persisted or {},
         options=_options(node, session, asking.troubles) if side == HERE else None,
         socket_unit=_by_a_socket_unit(node, session),
+        service=_service(node, session) if side == HERE else None,
         sources=asking.may("sources", queries.replication_status(version), _sources),
         account=asking.cell("account", operator_queries.ACCOUNT, "account"),
         plugin=plugin or "",
@@ -203,6 +224,26 @@ def _by_a_socket_unit(node: Node, session: Session) -> bool:
     """The first process listens, and is no mysqld (as it is in a container of its own)."""
     process = node.servers.process_of(session)
     return session.server_pid() == 1 and (process is None or not process.known)
+
+
+def _service(node: Node, session: Session) -> str | None:
+    process = node.servers.process_of(session)
+    return service_of(process.pid) if process and process.known else None
+
+
+def service_of(pid: int, proc: str = "/proc") -> str | None:
+    """The service of systemd that a process runs in, "" if in none; None where that is not told.
+
+    Its control group (cgroups(7)) is called like the unit: `0::/system.slice/mariadb.service`,
+    where both kinds of control groups are in use `1:name=systemd:/system.slice/mariadb.service`.
+    """
+    try:
+        groups = Path(f"{proc}/{pid}/cgroup").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    unit = r"^(?:0:|\d+:name=systemd):\S*/([^/\s]+\.service)(?:/|$)"
+    found = re.search(unit, groups, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def _options(node: Node, session: Session, troubles: dict[str, str]) -> tuple[Option, ...] | None:

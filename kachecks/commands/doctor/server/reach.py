@@ -30,6 +30,11 @@ def _this_answers(servers: PairFacts) -> Iterator[Found]:
         yield Found(servers.here_trouble, servers.config.path, node=HERE)
 
 
+def _driver(servers: PairFacts) -> Iterator[Found]:
+    if servers.driver_lacks:
+        yield Found(f"mysql-connector-python lacks {servers.driver_lacks}", node=HERE)
+
+
 def _peer_answers(servers: PairFacts) -> Iterator[Found]:
     if servers.peer is not None:
         return
@@ -231,6 +236,13 @@ TABLE: Table[PairFacts] = (
         "this node's server answers our account",
         "the check can tell nothing, and no hook can open or close the server",
         "see [client] in the option file: socket, user, password; is mysqld running?"),
+    row("DRIVER", FAILURE, _driver,
+        "mysql-connector-python has what this node's account needs to log in",
+        "an account that logs in by Kerberos, LDAP, OpenID or WebAuthn needs the C extension of"
+        " that driver and its plugins, which come with its wheels for Linux: WebAuthn since 8.2,"
+        " OpenID since 9.1.",
+        "/opt/kachecks/bin/pip install --upgrade --only-binary=:all: mysql-connector-python; or"
+        " give that account caching_sha2_password or mysql_native_password"),
     row("PEER_ANSWERS", FAILURE, _peer_answers,
         "the peer's server answers our account from this node (the other way: run doctor there)",
         "a promotion cannot close the peer first, so it refuses. (A peer that is just not running"

@@ -23,6 +23,7 @@ from kachecks.commands.doctor.host.files import (
 from kachecks.commands.doctor.host.keepalived import conf_of, config_id_of
 from kachecks.commands.doctor.host.run import capabilities_of
 from kachecks.commands.doctor.host.systemd import timespan
+from kachecks.commands.doctor.server.probe import service_of
 from kachecks.config.options import parse
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
@@ -293,3 +294,44 @@ def test_whom_an_acl_lets_write(
 def test_a_damaged_acl(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "getxattr", lambda *_: b"\2\0\0\0\1\0")
     assert granted("/") == ()
+
+
+@pytest.mark.parametrize(
+    ("groups", "service"),
+    [
+        ("0::/system.slice/mariadb.service\n", "mariadb.service"),
+        ("0::/system.slice/system-mysqld.slice/mysqld@two.service\n", "mysqld@two.service"),
+        ("0::/system.slice/mysql.service/inner\n", "mysql.service"),
+        (
+            "12:pids:/x\n1:name=systemd:/system.slice/mysqld.service\n0::/\n",
+            "mysqld.service",
+        ),
+        ("0::/user.slice/user-0.slice/session-1.scope\n", ""),
+        ("0::/\n", ""),
+    ],
+)
+def test_the_service_of_a_process(tmp_path: Path, groups: str, service: str) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7/cgroup").write_text(groups)
+    assert service_of(7, str(tmp_path)) == service
+    assert service_of(8, str(tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    ("end", "status"), [("exit 5", 5), ("exit 0", 0), ("kill -9 $$", -9), ("exec sleep 9", None)]
+)
+def test_what_keepalived_says_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str, status: int | None
+) -> None:
+    fake = tmp_path / "keepalived"
+    fake.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && { echo "Keepalived v2.3.4 (x)" >&2; exit 0; }\n'
+        f'echo "$*"; echo complaint >&2\n{end}\n'
+    )
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(run, "_PATIENCE", 1.0)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    found = run.keepalived("/k.conf", "a")
+    assert (found.path, found.version, found.test_status) == (str(fake), (2, 3, 4), status)
+    assert found.complaints == (() if status is None else ("-t -f /k.conf -i a", "complaint"))

@@ -22,6 +22,7 @@ from tests.unit.doubles.doctor_world import (
     CHECK,
     OPTION_FILE,
     SECOND,
+    UNIT,
     Break,
     World,
     findings,
@@ -32,6 +33,7 @@ from tests.unit.doubles.doctor_world import (
 
 MASTER, BACKUP = "/opt/kachecks/bin/notify_master", "/opt/kachecks/bin/notify_backup"
 SYSTEMD = {"SYSTEMD_STOP", "SYSTEMD_STOP_POST", "SYSTEMD_TIMEOUT", "SYSTEMD_RESTART"}
+SYSTEMD |= {"SYSTEMD_RELOAD"}
 DROP_IN = "kachecks-keepalived.service.d.conf"
 
 
@@ -51,13 +53,14 @@ def test_keepalived_that_complains_about_security_alone(tmp_path: Path) -> None:
 
 
 def _systemd(world: World, **changes: str) -> World:
-    usual = {
-        "ExecStop": "{ argv[]=/opt/kachecks/bin/notify_down --keep-keepalived ; }",
-        "ExecStopPost": "{ argv[]=/opt/kachecks/bin/notify_down --drop-vip ; }",
-        "TimeoutStopUSec": "1min 30s",
-        "Restart": "on-failure",
-    }
-    return world.with_host(systemd={**usual, **changes})
+    return world.with_host(systemd={**UNIT, "TimeoutStopUSec": "1min 30s", **changes})
+
+
+def _server_unit(world: World, **changes: str) -> World:
+    return world.with_host(
+        server_unit={"Id": "mysql.service", "UnitFileState": "enabled", **changes},
+        systemd={**UNIT, "After": "mysql.service"},
+    )
 
 
 def _page(world: World, **changes: Any) -> World:
@@ -210,6 +213,23 @@ WRONG: list[tuple[str, str, str, Break]] = [
     ("systemd waits too short a time", "SYSTEMD_TIMEOUT", "TimeoutStopSec",
         lambda w: _systemd(w, TimeoutStopUSec="5s")),
     ("no Restart", "SYSTEMD_RESTART", "Restart", lambda w: _systemd(w, Restart="no")),
+    ("systemd gives up", "SYSTEMD_START_LIMIT", "StartLimitIntervalSec=0",
+        lambda w: _systemd(w, StartLimitIntervalUSec="10s")),
+    ("a drop-in that systemd has not read", "SYSTEMD_RELOAD", "daemon-reload",
+        lambda w: _systemd(w, NeedDaemonReload="yes")),
+    ("keepalived runs but does not start at boot", "SYSTEMD_ENABLED", "systemctl enable",
+        lambda w: _systemd(w, UnitFileState="disabled")),
+    ("the server does not start at boot", "SERVER_ENABLED", "systemctl enable mysql.service",
+        lambda w: _server_unit(w, UnitFileState="disabled")),
+    ("the server is masked", "SERVER_ENABLED", "systemctl unmask mysql.service",
+        lambda w: _server_unit(w, UnitFileState="masked")),
+    ("keepalived starts beside the server", "SYSTEMD_ORDER", "After=mysqld@two.service",
+        lambda w: _server_unit(w, Id="mysqld@two.service")),
+    ("a hardened unit that has not been started", "KEEPALIVED_CAPABILITIES KEEPALIVED_RUNS",
+        "add CAP_KILL to",
+        lambda w: _systemd(
+            _keepalived(w, arguments=(), capabilities=None),
+            CapabilityBoundingSet="cap_net_admin cap_net_raw cap_sys_ptrace")),
     ("no such interface", "INTERFACE", "interface",
         lambda w: w.with_host(interfaces={"ens3": 0x1003})),
     ("the interface is down", "INTERFACE", "eth0",
@@ -315,6 +335,7 @@ def test_what_only_root_may_know_is_not_passed_over(tmp_path: Path) -> None:
     [
         ({"systemd": {"LoadState": "not-found"}}, SYSTEMD),
         ({"systemd": {}}, SYSTEMD),  # it does not answer
+        ({"server_unit": {}}, {"SERVER_ENABLED"}),  # started by hand
         ({"program": {"arguments": None}, "check_age": None}, {"KEEPALIVED_RUNS"}),
         ({"program": {"version": None}}, {"KEEPALIVED_VERSION"}),
         ({"program": {"test_status": None}}, {"KEEPALIVED_ACCEPTS"}),
@@ -334,6 +355,43 @@ def test_no_keepalived_runs_yet(tmp_path: Path) -> None:
     world = right().with_host(program={"arguments": ()}, check_age=None)
     found = findings(world, tmp_path)
     assert [(one.rule.name, one.rule.level) for one in found] == [("KEEPALIVED_RUNS", WARNING)]
+
+
+def test_before_the_first_start_only_that_is_said(tmp_path: Path) -> None:
+    """As on Red Hat's family, whose package enables nothing."""
+    world = _systemd(right(), UnitFileState="disabled")
+    world = _keepalived(world, arguments=(), capabilities=None).with_host(check_age=None)
+    assert names(findings(world, tmp_path)) == {"KEEPALIVED_RUNS"}
+
+
+def test_before_the_first_start_nothing_is_wrong(tmp_path: Path) -> None:
+    """As on Debian, whose package enables it, but does not start it without a file."""
+    world = _keepalived(right(), arguments=(), capabilities=None).with_host(check_age=None)
+    (told,) = findings(_systemd(world, ExecMainStartTimestampMonotonic="0"), tmp_path)
+    assert (told.rule.name, told.checked, told.level) == ("KEEPALIVED_RUNS", False, 0)
+    (told,) = findings(_systemd(world, ExecMainStartTimestampMonotonic="7"), tmp_path)
+    assert (told.rule.name, told.checked) == ("KEEPALIVED_RUNS", True)
+
+
+def test_a_masked_unit(tmp_path: Path) -> None:
+    world = _systemd(right(), LoadState="masked", UnitFileState="masked")
+    (told, *rest) = sorted(findings(world, tmp_path), key=lambda one: not one.checked)
+    assert (told.rule.name, told.checked) == ("SYSTEMD_ENABLED", True)
+    assert "systemctl unmask keepalived" in told.cure
+    assert {one.sentence for one in rest} == {"keepalived.service is masked: SYSTEMD_ENABLED"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"StartLimitIntervalUSec": "10s", "RestartUSec": "3s"},  # five pauses take longer
+        {"StartLimitIntervalUSec": "10s", "StartLimitBurst": "0"},
+        {"UnitFileState": "static"},
+        {"UnitFileState": "generated"},  # of an init script
+    ],
+)
+def test_nothing_is_wrong_with_the_unit(changes: dict[str, str], tmp_path: Path) -> None:
+    assert findings(_systemd(right(), **changes), tmp_path) == []
 
 
 def test_every_rule_has_a_name_of_its_own_and_says_what_why_and_how() -> None:

@@ -153,7 +153,7 @@ def test_what_cannot_be_used(
 
 
 def _nobody(node: Node) -> PairFacts:
-    return PairFacts(node.config, None, "", None, "", False, {}, "")
+    return PairFacts(node.config, None, "", "", None, "", False, {}, "")
 
 
 @pytest.fixture

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from kachecks.commands.doctor.rule import FAILURE, WARNING
 from kachecks.commands.doctor.tables import SERVER_RULES
 from kachecks.mysql import operator_queries, queries
+from kachecks.mysql.errors import OtherPlugin
 from kachecks.mysql.session import NoAnswer, Refused, ServerError, Unreachable
 from tests.unit.doubles.doctor_servers import GENERATIONS, HERE, PEER, Answers
 
@@ -587,3 +590,33 @@ def test_what_a_server_still_tells_of_its_boot(
         answers.origin(PEER, name, origin)
     found = answers.findings()
     assert {each.rule.name if each.checked else "not checked" for each in found} == expected
+
+
+@pytest.mark.parametrize(
+    ("plugin", "built_with", "lacks"),
+    [
+        ("authentication_webauthn_client", "authentication_webauthn_client", ""),
+        ("authentication_webauthn_client", "authentication_ldap_sasl_client", "its plugin auth"),
+        ("authentication_webauthn_client", None, "its C extension, _mysql_connector"),
+        ("dialog", None, ""),  # which the driver does not have either: SERVER_ANSWERS says that
+    ],
+)
+def test_what_the_driver_lacks(
+    plugin: str,
+    built_with: str | None,
+    lacks: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "_mysql_connector.py").touch()
+    plugins = tmp_path / "mysql/vendor/plugin"
+    plugins.mkdir(parents=True)
+    (plugins / f"{built_with}.so").touch()
+    elsewhere = [path for path in sys.path if "-packages" not in path]
+    monkeypatch.setattr(sys, "path", [str(tmp_path)] * bool(built_with) + elsewhere)
+    monkeypatch.delitem(sys.modules, "_mysql_connector", raising=False)
+    answers = Answers("mysql-9.7")
+    answers.troubles[HERE] = OtherPlugin(f"it wants {plugin}", plugin)
+    found = {finding.rule.name: finding.sentence for finding in answers.named()}
+    assert ("DRIVER" in found) == bool(lacks)
+    assert lacks in found.get("DRIVER", "")
