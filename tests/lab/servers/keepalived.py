@@ -57,7 +57,11 @@ def _patch(tree: Path, copy: Path) -> None:
     loader = subprocess.run(
         ["patchelf", "--print-interpreter", copy], capture_output=True, text=True, check=True
     ).stdout.strip()
-    libraries = next((tree / "usr/lib").glob("*/libc.so.6")).parent
+    # Up to Debian 11 the C library is in lib, which is no link into usr there.
+    machine = next(tree.glob("lib/*/libc.so.6")).parent.name
+    libraries = f"{tree}/usr/lib/{machine}:{tree}/lib/{machine}"
     # RPATH, not RUNPATH: only that holds for the libraries' own libraries too (ld.so(8)).
     argv = ["patchelf", "--force-rpath", "--set-rpath", libraries]
-    subprocess.run([*argv, "--set-interpreter", f"{tree}{loader}", copy], check=True)
+    # Not by its own path: in lib64 of Debian 11 it is a link to the system's.
+    argv += ["--set-interpreter", f"{tree}/lib/{machine}/{Path(loader).name}"]
+    subprocess.run([*argv, copy], check=True)
