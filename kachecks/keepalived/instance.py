@@ -59,6 +59,8 @@ def instances(conf: Conf) -> tuple[Instance, ...]:
     owning = {each.group.value for each in readings if each.group and each.priority == OWNER}
     found = [each.instance(owning) for each in readings]
     ends = conf.ends or next((each.ends for each in found if each.ends), "") or same_vrid(found)
+    if not ends and _is_2_1(conf):
+        ends = _crashes(found)
     return tuple(
         each._replace(
             ends=ends,
@@ -67,6 +69,29 @@ def instances(conf: Conf) -> tuple[Instance, ...]:
         )
         for each in found
     )
+
+
+def _is_2_1(conf: Conf) -> bool:
+    """keepalived 2.1, such as that of Debian 11, reads the configuration."""
+    return conf.version is not None and conf.version < (2, 2)
+
+
+def _crashes(found: Sequence[Instance]) -> str:
+    """The unicast instance that keepalived 2.1.5 crashes on whenever it starts; "" none.
+
+    It looks for a socket to share on the interface, and the first one is of multicast (issue 2140
+    of acassen/keepalived; seen on 2.1.5).
+    """
+    first: dict[object, Instance] = {}
+    for each in found:
+        sharing = first.setdefault((each.family, each.interface), each)
+        if each.peers and not sharing.peers:
+            return (
+                f"{each.where}: keepalived before 2.2 crashes on vrrp_instance {each.name}, which"
+                f" is unicast, behind {sharing.name}, which is multicast, on {each.interface}:"
+                " write it first"
+            )
+    return ""
 
 
 def _state_in_group(own: Instance, found: Sequence[Instance]) -> str:
@@ -117,12 +142,12 @@ class _Reading:
 
     def __init__(self, conf: Conf, block: Statement) -> None:
         self.root = conf.root
-        self.is_2_1 = conf.version is not None and conf.version < (2, 2)
+        self.is_2_1 = _is_2_1(conf)
         # 2.2 and 2.3 have forgotten to forbid unicast in strict mode; 2.4 does it again.
         self.is_lenient = conf.version is None or (2, 2) <= conf.version < (2, 4)
         self.is_2_3 = conf.version is not None and conf.version >= (2, 3)
         self.block = block
-        self.written = Written(block, one_of_each=self.is_2_3)
+        self.written = Written(block, one_of_each=self.is_2_3, long_labels=self.is_2_1)
         self.notes = self.written.notes
         settings = [entry for block in conf.root.all("global_defs") for entry in block.block or ()]
         self.settings = Statement(("global_defs",), conf.path, tuple(settings))
@@ -187,6 +212,7 @@ class _Reading:
             devices=frozenset(written.devices - {written.interface}),
             group=self.group,
             group_owns=self.group is not None and self.group.value in owning,
+            is_2_1=self.is_2_1,
         )
         trackers, notes = tracked(self.root, self.block, placed)
         self.notes += notes

@@ -23,9 +23,14 @@ _SECOND = 1_000_000  # of what is counted in millionths
 class Written:
     """What the lines have said so far; nothing is derived from it yet."""
 
-    def __init__(self, block: Statement, one_of_each: bool) -> None:
-        """``one_of_each``: a virtual address that is there twice counts once (2.3.3)."""
+    def __init__(self, block: Statement, one_of_each: bool, long_labels: bool) -> None:
+        """
+        Args:
+            one_of_each: a virtual address that is there twice counts once (2.3.3).
+            long_labels: an address is taken with a label that does not fit (2.1.5).
+        """
         self.one_of_each = one_of_each
+        self.long_labels = long_labels
         self.state = ""  # MASTER, BACKUP, "" not said
         self.priority = 0  # 0: not said
         self.version = 0
@@ -180,7 +185,7 @@ class Written:
 
     def _vip(self, block: Statement) -> None:
         for line in block.block or ():
-            found, why = virtual_address(line.words)
+            found, why = virtual_address(line.words, self.long_labels)
             if why:
                 self.note(line, f"{why}: keepalived goes on without this address")
             elif self._ours(line, line.name, found):
@@ -198,7 +203,7 @@ class Written:
 
     def _excluded(self, block: Statement) -> None:
         for line in block.block or ():
-            found, why = virtual_address(line.words)
+            found, why = virtual_address(line.words, self.long_labels)
             if why:
                 self.note(line, f"{why}: keepalived goes on without this address")
             else:

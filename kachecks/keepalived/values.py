@@ -61,8 +61,12 @@ def address(text: str) -> str:
     return _canonical(text.partition("-" if "-" in text else "/")[0])
 
 
-def virtual_address(words: Sequence[str]) -> tuple[str, str]:
-    """The address of a line of ``virtual_ipaddress``, or "" and why keepalived skips the line."""
+def virtual_address(words: Sequence[str], long_labels: bool = False) -> tuple[str, str]:
+    """The address of a line of ``virtual_ipaddress``, or "" and why keepalived skips the line.
+
+    Args:
+        long_labels: they are taken (2.1.5).
+    """
     found = _canonical(words[0].partition("/")[0])
     if not found:
         return "", f"{words[0]} is no address"
@@ -75,7 +79,7 @@ def virtual_address(words: Sequence[str]) -> tuple[str, str]:
         if not rest:
             return "", f"{option} of {words[0]} has no value"
         why = _refused(option, rest.pop(0), ":" in found, seen)
-        if why:
+        if why and not (long_labels and option == "label"):
             return "", f"{why} of {words[0]}"
     return found, ""
 
