@@ -9,7 +9,7 @@ steps is that of vrrp_complete_init in vrrp.c of keepalived 2.2.7, and all this 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
@@ -58,9 +58,12 @@ def instances(conf: Conf) -> tuple[Instance, ...]:
     readings = [_Reading(conf, block) for block in conf.root.all("vrrp_instance")]
     owning = {each.group.value for each in readings if each.group and each.priority == OWNER}
     found = [each.instance(owning) for each in readings]
-    ends = conf.ends or next((each.ends for each in found if each.ends), "") or same_vrid(found)
-    if not ends and _is_2_1(conf):
-        ends = _crashes(found)
+    ends = conf.ends or next((each.ends for each in found if each.ends), "")
+    if _is_2_1(conf):
+        families = {each.block.value: each.written.family for each in readings}
+        ends = ends or same_vrid(found, families) or _crashes(found)
+    else:
+        ends = ends or same_vrid(found)
     return tuple(
         each._replace(
             ends=ends,
@@ -101,14 +104,19 @@ def _state_in_group(own: Instance, found: Sequence[Instance]) -> str:
     return own.state if all_owners else "BACKUP"
 
 
-def same_vrid(found: Sequence[Instance]) -> str:
+def same_vrid(found: Sequence[Instance], families: Mapping[str, int] | None = None) -> str:
     """Two instances that cannot be told apart, which end keepalived; "" there are none.
 
     By check_vrid_conflicts in vrrp.c: unicast and multicast do not get in each other's way.
+
+    Args:
+        families: of each name, where they are not those of the instances: in 2.1 one without any
+            address has none yet.
     """
     alike: dict[object, list[Instance]] = {}
     for other in found:
-        same = alike.setdefault((other.family, other.vrid, bool(other.peers), other.interface), [])
+        family = (families or {}).get(other.name, other.family)
+        same = alike.setdefault((family, other.vrid, bool(other.peers), other.interface), [])
         one = next((each for each in same if _mixed_up(each, other)), None)
         if one:
             return (
@@ -147,7 +155,7 @@ class _Reading:
         self.is_lenient = conf.version is None or (2, 2) <= conf.version < (2, 4)
         self.is_2_3 = conf.version is not None and conf.version >= (2, 3)
         self.block = block
-        self.written = Written(block, one_of_each=self.is_2_3, long_labels=self.is_2_1)
+        self.written = Written(block, self.is_2_1, self.is_2_3)
         self.notes = self.written.notes
         settings = [entry for block in conf.root.all("global_defs") for entry in block.block or ()]
         self.settings = Statement(("global_defs",), conf.path, tuple(settings))
@@ -306,7 +314,8 @@ class _Reading:
         found = _GROUP[self.family]
         for line in self.settings.all(f"vrrp_mcast_group{self.family}"):
             said = address(line.value)
-            if said and is_multicast(said) and (":" in said) == (self.family == 6):
+            fits = said and is_multicast(said) and (":" in said) == (self.family == 6)
+            if fits or self.is_2_1:  # which takes any address, and nothing in place of none
                 found = said
         return found
 
@@ -326,9 +335,11 @@ class _Reading:
         return f"{self.block.where}: {name} {why}" if why else ""
 
     def _does_without(self) -> bool:
-        """An interface: keepalived 2.2.7 does not even with unicast, 2.3.3 does (chk_min_cfg)."""
+        """An interface: keepalived 2.2.7 does not even with unicast, 2.1.5 and 2.3.3 do
+        (chk_min_cfg)."""
         written = self.written
-        return self.is_2_3 and written.unicast and bool(written.source)
+        unicast = bool(written.peers) if self.is_2_1 else self.is_2_3 and written.unicast
+        return unicast and bool(written.source)
 
     def _is_strict_6(self) -> bool:
         """IPv6, which needs an address in every version of VRRP up to keepalived 2.2."""
