@@ -41,7 +41,8 @@ def read(path: str, config_id: str | None = None, version: tuple[int, int] | Non
         ConfError: a file that cannot be read, or quotes, conditions or definitions that do not fit
             together; one sentence with file and line.
     """
-    lines = Lines(own_config_id() if config_id is None else config_id)
+    copied = version is None or version >= (2, 2)
+    lines = Lines(own_config_id() if config_id is None else config_id, copied)
     parsed = parse(lines.read(path), version)
     return Conf(
         path,

@@ -53,8 +53,11 @@ class Line(NamedTuple):
 class Lines:
     """Reads one configuration, and notes what it met on the way."""
 
-    def __init__(self, config_id: str) -> None:
+    def __init__(self, config_id: str, copied: bool = True) -> None:
+        """``copied``: the VRRP process reads what the first one has made of the files (from 2.2
+        on), and not the files themselves."""
         self.config_id = config_id
+        self._copied = copied
         #: Ids named by conditional lines, such as ``@main``.
         self.ids: set[str] = set()
         #: Sentences on what keepalived ignores in silence, or with only a line in its log.
@@ -73,11 +76,10 @@ class Lines:
         refusal = _refusal(path)
         if refusal:
             raise ConfError(f"{path}: {refusal}")
-        yield from self._file(path, depth=0)
+        yield from self._file(path, 0, self._copied)
 
-    def _file(self, path: str, depth: int, copied: bool = True) -> Iterator[Line]:
-        """The lines of one file. ``copied``: the VRRP process reads what the first one has made of
-        it, and not the file itself."""
+    def _file(self, path: str, depth: int, copied: bool) -> Iterator[Line]:
+        """The lines of one file. ``copied``: it is not the file itself that is read."""
         self._files += 1
         if self._files > _MOST_FILES:
             raise ConfError(f"{path}: more than {_MOST_FILES} files are included")

@@ -9,7 +9,7 @@ steps is that of vrrp_complete_init in vrrp.c of keepalived 2.2.7, and all this 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
@@ -58,7 +58,12 @@ def instances(conf: Conf) -> tuple[Instance, ...]:
     readings = [_Reading(conf, block) for block in conf.root.all("vrrp_instance")]
     owning = {each.group.value for each in readings if each.group and each.priority == OWNER}
     found = [each.instance(owning) for each in readings]
-    ends = conf.ends or next((each.ends for each in found if each.ends), "") or same_vrid(found)
+    ends = conf.ends or next((each.ends for each in found if each.ends), "")
+    if _is_2_1(conf):
+        families = {each.block.value: each.written.family for each in readings}
+        ends = ends or same_vrid(found, families) or _crashes(found)
+    else:
+        ends = ends or same_vrid(found)
     return tuple(
         each._replace(
             ends=ends,
@@ -69,6 +74,29 @@ def instances(conf: Conf) -> tuple[Instance, ...]:
     )
 
 
+def _is_2_1(conf: Conf) -> bool:
+    """keepalived 2.1, such as that of Debian 11, reads the configuration."""
+    return conf.version is not None and conf.version < (2, 2)
+
+
+def _crashes(found: Sequence[Instance]) -> str:
+    """The unicast instance that keepalived 2.1.5 crashes on whenever it starts; "" none.
+
+    It looks for a socket to share on the interface, and the first one is of multicast (issue 2140
+    of acassen/keepalived; seen on 2.1.5).
+    """
+    first: dict[object, Instance] = {}
+    for each in found:
+        sharing = first.setdefault((each.family, each.interface), each)
+        if each.peers and not sharing.peers:
+            return (
+                f"{each.where}: keepalived before 2.2 crashes on vrrp_instance {each.name}, which"
+                f" is unicast, behind {sharing.name}, which is multicast, on {each.interface}:"
+                " write it first"
+            )
+    return ""
+
+
 def _state_in_group(own: Instance, found: Sequence[Instance]) -> str:
     """A sync group begins as MASTER only where all its instances do, as owners."""
     group = [each for each in found if own.group and each.group == own.group]
@@ -76,14 +104,19 @@ def _state_in_group(own: Instance, found: Sequence[Instance]) -> str:
     return own.state if all_owners else "BACKUP"
 
 
-def same_vrid(found: Sequence[Instance]) -> str:
+def same_vrid(found: Sequence[Instance], families: Mapping[str, int] | None = None) -> str:
     """Two instances that cannot be told apart, which end keepalived; "" there are none.
 
     By check_vrid_conflicts in vrrp.c: unicast and multicast do not get in each other's way.
+
+    Args:
+        families: of each name, where they are not those of the instances: in 2.1 one without any
+            address has none yet.
     """
     alike: dict[object, list[Instance]] = {}
     for other in found:
-        same = alike.setdefault((other.family, other.vrid, bool(other.peers), other.interface), [])
+        family = (families or {}).get(other.name, other.family)
+        same = alike.setdefault((family, other.vrid, bool(other.peers), other.interface), [])
         one = next((each for each in same if _mixed_up(each, other)), None)
         if one:
             return (
@@ -117,12 +150,12 @@ class _Reading:
 
     def __init__(self, conf: Conf, block: Statement) -> None:
         self.root = conf.root
-        self.is_2_1 = conf.version is not None and conf.version < (2, 2)
+        self.is_2_1 = _is_2_1(conf)
         # 2.2 and 2.3 have forgotten to forbid unicast in strict mode; 2.4 does it again.
         self.is_lenient = conf.version is None or (2, 2) <= conf.version < (2, 4)
         self.is_2_3 = conf.version is not None and conf.version >= (2, 3)
         self.block = block
-        self.written = Written(block, one_of_each=self.is_2_3)
+        self.written = Written(block, self.is_2_1, self.is_2_3)
         self.notes = self.written.notes
         settings = [entry for block in conf.root.all("global_defs") for entry in block.block or ()]
         self.settings = Statement(("global_defs",), conf.path, tuple(settings))
@@ -187,6 +220,7 @@ class _Reading:
             devices=frozenset(written.devices - {written.interface}),
             group=self.group,
             group_owns=self.group is not None and self.group.value in owning,
+            is_2_1=self.is_2_1,
         )
         trackers, notes = tracked(self.root, self.block, placed)
         self.notes += notes
@@ -280,7 +314,8 @@ class _Reading:
         found = _GROUP[self.family]
         for line in self.settings.all(f"vrrp_mcast_group{self.family}"):
             said = address(line.value)
-            if said and is_multicast(said) and (":" in said) == (self.family == 6):
+            fits = said and is_multicast(said) and (":" in said) == (self.family == 6)
+            if fits or self.is_2_1:  # which takes any address, and nothing in place of none
                 found = said
         return found
 
@@ -300,9 +335,11 @@ class _Reading:
         return f"{self.block.where}: {name} {why}" if why else ""
 
     def _does_without(self) -> bool:
-        """An interface: keepalived 2.2.7 does not even with unicast, 2.3.3 does (chk_min_cfg)."""
+        """An interface: keepalived 2.2.7 does not even with unicast, 2.1.5 and 2.3.3 do
+        (chk_min_cfg)."""
         written = self.written
-        return self.is_2_3 and written.unicast and bool(written.source)
+        unicast = bool(written.peers) if self.is_2_1 else self.is_2_3 and written.unicast
+        return unicast and bool(written.source)
 
     def _is_strict_6(self) -> bool:
         """IPv6, which needs an address in every version of VRRP up to keepalived 2.2."""

@@ -23,9 +23,10 @@ _SECOND = 1_000_000  # of what is counted in millionths
 class Written:
     """What the lines have said so far; nothing is derived from it yet."""
 
-    def __init__(self, block: Statement, one_of_each: bool) -> None:
-        """``one_of_each``: a virtual address that is there twice counts once (2.3.3)."""
-        self.one_of_each = one_of_each
+    def __init__(self, block: Statement, is_2_1: bool, is_2_3: bool) -> None:
+        """``is_2_1``: keepalived before 2.2 reads them; ``is_2_3``: 2.3 or a later one."""
+        self._one_of_each = is_2_3  # a virtual address that is there twice counts once
+        self._is_2_1 = is_2_1
         self.state = ""  # MASTER, BACKUP, "" not said
         self.priority = 0  # 0: not said
         self.version = 0
@@ -56,7 +57,7 @@ class Written:
             taking = _TAKING.get(line.name)
             if taking:
                 taking(self, line)
-        if not self.interface:  # 2.3.3, where only unicast needs none
+        if not self.interface and not is_2_1:  # only unicast needs none; 2.1 has a default
             self.vips = [vip for vip in self.vips if vip not in self.on_no_device]
 
     def note(self, line: Statement, sentence: str) -> None:
@@ -107,7 +108,7 @@ class Written:
             self.version = found
 
     def _advert_int(self, line: Statement) -> None:
-        found = micro_seconds(line.value, _SECOND // 100, 255 * _SECOND)
+        found = micro_seconds(line.value, _SECOND // 100, 255 * _SECOND, self._is_2_1)
         if found is None:
             self.note(
                 line,
@@ -127,7 +128,7 @@ class Written:
         self.nopreempt = line.name == "nopreempt"
 
     def _preempt_delay(self, line: Statement) -> None:
-        found = micro_seconds(line.value, 0, 1000 * _SECOND)
+        found = micro_seconds(line.value, 0, 1000 * _SECOND, self._is_2_1)
         if found is None:
             self.note(line, f"preempt_delay {line.value} is not 0 to 1000: keepalived uses 0")
         self.preempt_delay = found or 0
@@ -180,7 +181,7 @@ class Written:
 
     def _vip(self, block: Statement) -> None:
         for line in block.block or ():
-            found, why = virtual_address(line.words)
+            found, why = virtual_address(line.words, self._is_2_1)
             if why:
                 self.note(line, f"{why}: keepalived goes on without this address")
             elif self._ours(line, line.name, found):
@@ -190,7 +191,7 @@ class Written:
     def _one_more(self, line: Statement, vip: str) -> None:
         if vip not in self.vips:
             self.vips.append(vip)
-        elif self.one_of_each:
+        elif self._one_of_each:
             self.note(line, f"{vip} is there twice: keepalived goes on without this one")
         else:
             self.vips.append(vip)
@@ -198,7 +199,7 @@ class Written:
 
     def _excluded(self, block: Statement) -> None:
         for line in block.block or ():
-            found, why = virtual_address(line.words)
+            found, why = virtual_address(line.words, self._is_2_1)
             if why:
                 self.note(line, f"{why}: keepalived goes on without this address")
             else:

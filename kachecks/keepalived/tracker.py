@@ -39,6 +39,8 @@ _BARRED = ("script", "file", "bfd")
 """Kinds that keepalived leaves out where they have a weight and none is allowed. Processes keep
 it, and interfaces too, whatever the log says: only what is logged is changed (2.2.7, 2.3.3)."""
 
+_CURE = ": track it in the group, or write sync_group_tracking_weight there"
+
 
 class Tracker(NamedTuple):
     """One tracked thing, with the weight it has in this instance."""
@@ -85,6 +87,7 @@ class Placed(NamedTuple):
     devices: frozenset[str]  # other interfaces that its addresses are on
     group: Statement | None  # its sync group
     group_owns: bool  # an instance of the sync group has the priority of the owner
+    is_2_1: bool  # keepalived 2.1, which forgets more than it should
 
 
 def tracked(
@@ -104,6 +107,12 @@ def tracked(
             found["interface", device] = own._replace(weight=0, reverse=False)
     for tracker in _trackers(root, placed.group, notes) if placed.group else ():
         key = (tracker.kind, tracker.name)
+        if tracker.kind == "process" and placed.is_2_1:
+            notes.append(
+                f"{tracker.where}: keepalived before 2.2 goes on without {tracker.label} in a"
+                " sync group: track it in each instance"
+            )
+            continue
         if key == ("interface", placed.interface) and placed.tracks_it:
             continue
         if tracker.kind == "interface" and tracker.name in placed.devices:
@@ -132,6 +141,12 @@ def _own(
             notes.append(
                 f"{tracker.where}: {tracker.name} is the instance's own interface, tracked anyway:"
                 " keepalived ignores the line"
+            )
+            kept = None
+        elif by and placed.is_2_1 and tracker.kind in _BARRED:
+            notes.append(
+                f"{tracker.where}: keepalived before 2.2 goes on without {tracker.label}, whatever"
+                f" its weight, because of {by}{_CURE if barred else ''}"
             )
             kept = None
         elif by and tracker.weight:

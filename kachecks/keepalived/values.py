@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 _DIGITS = re.compile(r"[ \t\n\v\f\r]*([+-]?)([0-9]*)")
+_DECIMAL = re.compile(r"[+-]?[0-9]*(?:\.[0-9]*)?")
 _LEADING_ZERO = re.compile(r"(?:^|:)(?:[0-9]+\.)*0[0-9]+\.|\.0[0-9]+")
 _MICRO = 6  # decimal places of a time
 _LABEL = 16  # letters of an interface's name, with the end (IFNAMSIZ)
@@ -46,8 +47,17 @@ def within(text: str, least: int, most: int, strict: bool = False) -> int | None
     return found.value if least <= found.value <= most else None
 
 
-def micro_seconds(text: str, least: int, most: int) -> int | None:
-    """A time in seconds with a decimal point, in millionths of a second; None: out of range."""
+def micro_seconds(text: str, least: int, most: int, cut: bool = False) -> int | None:
+    """A time in seconds with a decimal point, in millionths of a second; None: out of range.
+
+    Args:
+        cut: what follows the number is not seen, by strtod(3) of 2.1.5. Later ones read the digits
+            they would have to append as being none: 7x is 0.000007.
+    """
+    if cut:
+        number_alone = _DECIMAL.match(text)
+        assert number_alone  # perhaps of nothing
+        text = number_alone[0]
     if text.startswith("-"):
         return None
     whole, _, decimals = text.partition(".")
@@ -61,8 +71,12 @@ def address(text: str) -> str:
     return _canonical(text.partition("-" if "-" in text else "/")[0])
 
 
-def virtual_address(words: Sequence[str]) -> tuple[str, str]:
-    """The address of a line of ``virtual_ipaddress``, or "" and why keepalived skips the line."""
+def virtual_address(words: Sequence[str], long_labels: bool = False) -> tuple[str, str]:
+    """The address of a line of ``virtual_ipaddress``, or "" and why keepalived skips the line.
+
+    Args:
+        long_labels: they are taken (2.1.5).
+    """
     found = _canonical(words[0].partition("/")[0])
     if not found:
         return "", f"{words[0]} is no address"
@@ -75,7 +89,7 @@ def virtual_address(words: Sequence[str]) -> tuple[str, str]:
         if not rest:
             return "", f"{option} of {words[0]} has no value"
         why = _refused(option, rest.pop(0), ":" in found, seen)
-        if why:
+        if why and not (long_labels and option == "label"):
             return "", f"{why} of {words[0]}"
     return found, ""
 

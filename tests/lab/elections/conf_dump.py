@@ -50,7 +50,9 @@ def dumps(node: Namespaces, program: Path, confs: Sequence[Path]) -> Iterator[Du
         running = [_start(node, program, conf) for conf in batch]
         try:
             for conf, process in zip(batch, running):
-                yield _read(conf, process)
+                found = _read(conf, process)
+                _kill(process)
+                yield found
         finally:
             for process in running:
                 _kill(process)
@@ -103,8 +105,13 @@ def _instances(dump: str) -> list[dict[str, Any]]:
     text = "".join(line for line in text.splitlines(True) if line[:1] in (" ", "-"))
     topology = text.partition("------< VRRP Topology >------")[2].partition("------<")[0]
     found = [_one(part) for part in topology.split(" VRRP Instance = ")[1:]]
+    untold = "Multicast address" not in topology  # 2.1, where it is the same for all
     for one in found:
         one["trackers"] = _trackers(text, one["name"])
+        if untold and not one["peers"]:
+            family = 6 if any(":" in vip for vip in one["vips"]) else 4
+            group = re.search(rf"VRRP IPv{family} mcast group = (\S+)", text)
+            one["multicast_group"] = group[1] if group else ""
     return found
 
 
@@ -148,7 +155,7 @@ def _one(text: str) -> dict[str, Any]:
         "nopreempt": value("Preempt") == "disabled",
         "preempt_delay": float(value("Preempt delay").split()[0]) if value("Preempt delay") else 0,
         "auth": (value("Authentication type") or "none", value("Password")),
-        "vips": [entry.split("/")[0] for entry in entries("Virtual IP [(]")],
+        "vips": [entry.split("/")[0] for entry in entries("Virtual IP [(:]")],
         "peers": frozenset(entries("Unicast Peer")),
         "source": source[1] if source else "",
         "multicast_group": group[1] if group else "",
@@ -156,5 +163,5 @@ def _one(text: str) -> dict[str, Any]:
         or "unicast src : yes" in text,
         "tracked_interface": "VRRP interface tracking disabled" not in text,
         "group": value("Sync group"),
-        "faulty": value("Number of config faults") != "0",
+        "faulty": value("Number of config faults") not in ("0", ""),
     }
