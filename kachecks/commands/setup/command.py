@@ -83,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
     parsing.add_argument(
         "--unicast",
         action="store_true",
-        help="VRRP without multicast, as in most clouds; on both nodes or on neither",
+        help="VRRP where multicast does not pass; on both nodes or on neither",
     )
     parsing.add_argument(
         "--distribution",

@@ -22,6 +22,7 @@ from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import INTERFACE, VIP, Pair
 from tests.lab.pairs.suite import SUITES, Suite
 from tests.lab.records import evidence
+from tests.lab.records.record import Mark, Record
 from tests.lab.servers.flavour import Flavour
 from tests.lab.servers.flavours import ALL_FLAVOURS
 
@@ -58,11 +59,7 @@ def play(flavour: Flavour) -> None:
             shell(pair.b, "kachecks status")
             observer.stop_writing()
             record = observer.record()
-            outage = evidence.outage_of(record, mark)
-            lost = evidence.lost(record.writes, rows_of(pair.a) or [])
-        print(
-            f"    # without writes: {outage.seconds:.1f} s; acknowledged writes lost: {len(lost)}"
-        )
+            _tell_figures(pair, record, mark)
         _remove(pair)
 
 
@@ -78,22 +75,48 @@ def _exchange_keepalived(pair: Pair, *nodes: Node) -> None:
 
 
 def _remove(pair: Pair) -> None:
-    """Back to keepalived alone."""
-    pair.b.stop_keepalived()
-    print("    # b: keepalived stopped\n")
-    shell(pair.a, "notify_down")
-    pair.wait_until(lambda: not pair.a.keepalived_pids(), 10, "keepalived to end")
-    for node, conf in zip(pair.nodes, with_keepalived_alone().keepalived_conf):
-        files.keepalived_conf(node, conf, WORDS)
-    print("    # a, b: the keepalived.conf of before in place\n")
-    pair.a.sql("SET GLOBAL read_only = 0")
-    print("    # a: SET GLOBAL read_only = 0\n")
+    """Back to keepalived alone, while a client writes."""
+    directory = pair.workdir / "removal"
+    directory.mkdir()
+    with Observer(pair.nodes, pair.client, VIP, directory) as observer:
+        observer.wait_for_write(pair.a.name)
+        pair.b.stop_keepalived()
+        print("    # b: keepalived stopped\n")
+        for node, conf in zip(pair.nodes, with_keepalived_alone().keepalived_conf):
+            files.keepalived_conf(node, conf, WORDS)
+        print("    # a, b: the keepalived.conf of before in place, nothing reloaded\n")
+        time.sleep(2)
+        mark = observer.mark("kachecks goes", fault=True)
+        shell(pair.a, "notify_down")
+        pair.wait_until(lambda: not pair.a.keepalived_pids(), 10, "keepalived to end")
+        pair.a.sql("SET GLOBAL read_only = 0")
+        print("    # a: keepalived has ended; SET GLOBAL read_only = 0\n")
+        for node in pair.nodes:
+            node.start_keepalived()
+            pair.wait_until(lambda: pair.a.has_vip(VIP), 20, "A to have the VIP")
+            print(f"    # {node.name}: keepalived started\n")
+        observer.wait_for_write(pair.a.name)
+        observer.stop_writing()
+        _tell_figures(pair, observer.record(), mark)
+    _remove_accounts(pair)
+
+
+def _remove_accounts(pair: Pair) -> None:
+    """What the grants file has made, on both nodes, by replication."""
+    for host in ("localhost", *(node.address for node in pair.nodes)):
+        pair.a.sql(f"DROP USER kachecks@'{host}'")
+    pair.a.sql("DROP DATABASE kachecks")
+    pair.wait_replication_caught_up()
     for node in pair.nodes:
-        node.start_keepalived()
-        pair.wait_until(lambda: pair.a.has_vip(VIP), 20, "A to have the VIP")
-        print(f"    # {node.name}: keepalived started\n")
-    time.sleep(3)
-    shell(pair.b, "kachecks status")
+        assert not node.sql("SELECT 1 FROM mysql.user WHERE user = 'kachecks'")
+        assert not node.sql("SHOW DATABASES LIKE 'kachecks'")
+    print("    # a: accounts and database dropped; b has neither\n")
+
+
+def _tell_figures(pair: Pair, record: Record, mark: Mark) -> None:
+    outage = evidence.outage_of(record, mark)
+    lost = evidence.lost(record.writes, rows_of(pair.a) or [])
+    print(f"    # without writes: {outage.seconds:.1f} s; acknowledged writes lost: {len(lost)}\n")
 
 
 def main() -> int:

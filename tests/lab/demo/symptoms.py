@@ -19,6 +19,7 @@ from tests.lab.matrix.applier import unlogged
 from tests.lab.pairs.commands import check, is_fit, run
 from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import VIP, Pair
+from tests.lab.pairs.systemd import stop_keepalived
 from tests.lab.servers.accounts import APP_PASSWORD, APP_USER
 from tests.lab.servers.flavours import ALL_FLAVOURS
 
@@ -163,6 +164,28 @@ def upgrade(pair: Pair) -> None:
     _renew(pair, pair.a)
 
 
+def reboot(pair: Pair) -> None:
+    """The active node is rebooted: it hands over, and stays out of the election meanwhile."""
+    a = pair.a
+    shell(a, "kachecks switchover")
+    pair.wait_until(lambda: pair.is_serving(pair.b), 10, "B to serve")
+    shell(a, "kachecks maintenance on --for 1h --reason 'new kernel'")
+    stop_keepalived(a)
+    a.stop_mysqld()
+    a.power_off()
+    a.power_on()
+    a.start_mysqld()
+    a.start_keepalived()
+    print("    # a: rebooted\n")
+    pair.wait_until(lambda: run(a, "kachecks", "rejoin")[0] == 0, 30, "rejoin to say fine")
+    shell(a, "kachecks rejoin | head -n 1")
+    shell(a, "kachecks maintenance off")
+    pair.wait_until(lambda: a.keepalived_state() == "BACKUP", 10, "A to stand by")
+    shell(a, "kachecks status | sed -n 2p")
+    shell(pair.b, "kachecks switchover")
+    pair.wait_until(lambda: pair.is_serving(a), 10, "A to serve")
+
+
 def _renew(pair: Pair, standby: Node) -> None:
     """The standby's mysqld, and then it serves."""
     shell(standby, "kachecks maintenance on --for 1h --reason 'new mysqld'")
@@ -191,6 +214,7 @@ SYMPTOMS: dict[str, Callable[[Pair], None]] = {
         why,
         alone,
         upgrade,
+        reboot,
     )
 }
 
