@@ -66,29 +66,16 @@ class MariaDB(Flavour):
         return f"{action} SLAVE {thread}"
 
 
-#: mariadb-install-db is a shell script, and unpacking brings nothing that is "always there".
-TRIXIE_PACKAGES = (
-    *("mariadb-server-core", "mariadb-client-core", "keepalived"),
-    *("coreutils", "dash", "sed"),
-)
+class UnpackedMariaDB(MariaDB):
+    """That of a system unpacked beside this one."""
 
-
-class TrixieMariaDB(MariaDB):
-    """The next generation, Debian 13: MariaDB 11.8, and keepalived 2.3 on its nodes."""
-
-    name = "mariadb-11.8"
-
-    @functools.cached_property
+    @property
     def _tree(self) -> Path:
-        tree = cache.made("trixie", lambda new: unpack("trixie", TRIXIE_PACKAGES, new))
-        return ready_for_chroot(tree)
+        raise NotImplementedError
 
     def fetch(self) -> None:
         assert self.keepalived
-
-    @functools.cached_property
-    def keepalived(self) -> Keepalived:  # type: ignore[override]
-        return UnpackedKeepalived("keepalived-trixie", self._tree)
+        assert self._tree
 
     @property
     def needs(self) -> Sequence[Path]:
@@ -100,3 +87,25 @@ class TrixieMariaDB(MariaDB):
 
     def program(self, name: str) -> list[str]:
         return ["chroot", str(self._tree), name]
+
+
+#: mariadb-install-db is a shell script, and unpacking brings nothing that is "always there".
+TRIXIE_PACKAGES = (
+    *("mariadb-server-core", "mariadb-client-core", "keepalived"),
+    *("coreutils", "dash", "sed"),
+)
+
+
+class TrixieMariaDB(UnpackedMariaDB):
+    """The next generation, Debian 13: MariaDB 11.8, and keepalived 2.3 on its nodes."""
+
+    name = "mariadb-11.8"
+
+    @functools.cached_property
+    def _tree(self) -> Path:  # type: ignore[override]
+        tree = cache.made("trixie", lambda new: unpack("trixie", TRIXIE_PACKAGES, new))
+        return ready_for_chroot(tree)
+
+    @functools.cached_property
+    def keepalived(self) -> Keepalived:  # type: ignore[override]
+        return UnpackedKeepalived("keepalived-trixie", self._tree)
