@@ -19,6 +19,7 @@ INTERFACE = "eth0"
 ADDRESSES = tuple(f"10.0.0.{number}" for number in range(1, SIZE + 1))
 CLIENT = Link("client", INTERFACE, "br0", "10.0.0.10")
 OTHER_CLIENT = Link("client2", INTERFACE, "br0", "10.0.0.11")
+_APART = "br1"
 
 _SMALL = {"max_connections": 200}
 """A writer that gives an answer up leaves a session behind, as long as there is no quorum."""
@@ -123,6 +124,16 @@ class Cluster(Site):
             f"{node.name.upper()} alone to have the VIP and take writes",
         )
 
+    def part(self, *nodes: Member) -> None:
+        """These and `other_client` reach each other, and nobody else; until `heal`."""
+        for link in (OTHER_CLIENT, *(node.links[0] for node in nodes)):
+            self.switch.move(link, _APART)
+
+    def heal(self) -> None:
+        """All reach each other."""
+        for link in (OTHER_CLIENT, *(node.links[0] for node in self.nodes)):
+            self.switch.reconnect(link)
+
     def bring_back(self, node: Member) -> None:
         """What systemd or the operator does after a fault: start what is not running."""
         if not node.is_on:
@@ -136,7 +147,7 @@ class Cluster(Site):
     # Inner workings
 
     def _wire(self) -> None:
-        self._make_switch("br0")
+        self._make_switch("br0", _APART)
         self.client, self.other_client = map(self._make_client, (CLIENT, OTHER_CLIENT))
         self.a, self.b, self.c = (self._member(number) for number in range(1, SIZE + 1))
 

@@ -32,7 +32,8 @@ class Site:
         #: What the start has spent its time on, in seconds.
         self.phases: dict[str, float] = {}
         self._wanted_workdir = workdir
-        self._hosts: list[Host] = []
+        #: In the order of their numbers.
+        self.hosts: list[Host] = []
         self._undo = contextlib.ExitStack()
 
     def __enter__(self: Own) -> Own:
@@ -68,7 +69,7 @@ class Site:
 
     def copy_logs(self, target: Path) -> None:
         """What each host leaves to read, in a directory of its name."""
-        for host in self._hosts:
+        for host in self.hosts:
             host.copy_logs(target / host.name)
 
     # For what is built on it
@@ -99,7 +100,7 @@ class Site:
 
     def _keep(self, host: Kind) -> Kind:
         self._undo.callback(host.close)
-        self._hosts.append(host)
+        self.hosts.append(host)
         return host
 
     def _save_logs_for_reader(self) -> None:
