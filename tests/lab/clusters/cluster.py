@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -140,9 +141,23 @@ class Cluster(Site):
             node.power_on()
         if node.mysqld_pid() is None:
             node.start_mysqld(wait=False)
+        else:
+            self.engine.readmit(node)
         node.wait_member()
         if not node.keepalived_pids():
             node.start_keepalived()
+
+    def make_whole(self) -> None:
+        """All reach each other, and what an operator then does until all are members again."""
+        self.heal()
+        for node in self.nodes:
+            self.bring_back(node)
+        self.wait_whole()
+        if self.engine.unaware:
+            time.sleep(self.engine.unaware)
+            for node in self.nodes:
+                self.bring_back(node)
+            self.wait_whole()
 
     # Inner workings
 

@@ -50,6 +50,8 @@ class Engine:
     """At which members talk to each other, besides MySQL's."""
     forming: tuple[str, ...] = ()
     """Arguments with which the first member's server, alone, makes a cluster at its first start."""
+    unaware: float
+    """Seconds after the end of a cut in which a member does not know that it was given up."""
     statement: str
     """Asks a server where it stands: one row for `standing`. Blocked by nothing."""
     session: tuple[str, ...] = ()
@@ -73,6 +75,9 @@ class Engine:
 
     def formed(self, first: Node) -> None:
         """All are up: what must not stay at the first one as it was for that."""
+
+    def readmit(self, node: Node) -> None:
+        """What an operator does for a member that runs, has been given up, and stays away."""
 
     def standing(self, row: Values) -> Standing:
         raise NotImplementedError

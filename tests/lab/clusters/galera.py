@@ -36,6 +36,7 @@ class Galera(Engine):
     member_state = "Synced"
     one_writer = False
     ports = (4567, 4568, 4444)
+    unaware = 0.0
     session = ("SET SESSION wsrep_sync_wait = 0",)
     statement = (
         "SELECT MAX(IF(variable_name = 'WSREP_LOCAL_STATE_COMMENT', variable_value, '')),"

@@ -40,6 +40,7 @@ class GroupReplication(Engine):
     member_state = "ONLINE"
     one_writer = True
     ports = (_PORT,)
+    unaware = 4.0
     forming = ("--group-replication-bootstrap-group=ON",)
     session = ("SET SESSION group_replication_consistency = 'EVENTUAL'",)
     statement = (
@@ -85,6 +86,14 @@ class GroupReplication(Engine):
     def formed(self, first: Node) -> None:
         """A member that starts again must join, never make a second group."""
         first.sql("SET GLOBAL group_replication_bootstrap_group = OFF")
+
+    def readmit(self, node: Node) -> None:
+        """It tries three times, but five minutes apart, and has left for good if it has none."""
+        (row,) = node.sql(self.statement)
+        if self.standing(list(row.values())).state in ("ERROR", "OFFLINE"):
+            node.sql("STOP GROUP_REPLICATION")
+            node.sql("START GROUP_REPLICATION", timeout=60)
+            node.sql("SET GLOBAL offline_mode = OFF")
 
     def standing(self, row: Values) -> Standing:
         state, alive, known, role, closed = map(said, row)

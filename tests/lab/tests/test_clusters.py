@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,7 +38,6 @@ def shared(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 @pytest.fixture
 def cluster(shared: Cluster) -> Cluster:
     """Whole, and served by A, whatever the last test has left."""
-    shared.heal()
     for node in shared.nodes:
         shared.bring_back(node)
     shared.wait_whole()
@@ -90,8 +90,7 @@ def test_a_member_cut_off_with_the_vip_has_no_quorum_and_loses_it(cluster: Clust
         standing = cluster.a.standing()
         assert standing is not None
         assert (standing.quorum, standing.takes_writes) == (False, False)
-        cluster.heal()
-        cluster.wait_whole()
+        cluster.make_whole()
         watch.stop_writing()
         seen = watch.ledger()
     assert (seen.missing, seen.both_acknowledge, seen.after) == (0, 0, "b"), seen
@@ -105,8 +104,7 @@ def test_without_a_majority_nobody_has_the_vip(cluster: Cluster) -> None:
     assert not any(
         standing.quorum for standing in (n.standing() for n in cluster.nodes) if standing
     )
-    cluster.heal()
-    cluster.wait_whole()
+    cluster.make_whole()
     cluster.wait_until(lambda: len(cluster.holders) == 1, 15, "one holder")
 
 
@@ -163,6 +161,9 @@ with Cluster(GALERA) as cluster:
     assert done.returncode == -signal.SIGKILL
     directory, *pids = done.stdout.split()
     assert len(pids) == 6
+    end = time.monotonic() + 5
+    while any(map(_lives, pids)) and time.monotonic() < end:
+        time.sleep(0.01)
     assert not [pid for pid in pids if _lives(pid)]
     assert Path(directory).exists()
     workdir.sweep(tmp_path)
