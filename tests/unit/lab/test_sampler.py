@@ -123,21 +123,23 @@ def test_a_cluster_has_a_question_of_its_own(tmp_path: Path, serve: Serve) -> No
 
     def member(said: str) -> bytes:
         asked.append(said)
-        if said.startswith("SET"):
+        if said.startswith("DO"):
             return packet(1, OK)
-        if "REPLICA" in said or "server_id" in said:
+        if "REPLICA" in said:
+            return error(1227, "Access denied", "42000", 1)
+        if "server_id" in said:
             return rows(["value"], ["7"])
         return rows(["state", "quorum"], ["Synced", "no"])
 
     serve(node.path, answer(member))
-    look = Look("SELECT 1 WHERE", lambda row: NO_QUORUM if row[1] == "no" else OPEN, ("SET x",))
+    look = Look("SELECT 1 WHERE", lambda row: NO_QUORUM if row[1] == "no" else OPEN, ("DO x",))
     sampler = Sampler([node], "10.0.0.100", "sampler", "secret", look)
     sampler.start()
     time.sleep(0.2)
     sampler.stop()
     assert states(sampler, "a") == [NO_QUORUM]
-    assert asked.index("SET x") < asked.index("SELECT 1 WHERE")
-    assert asked.count("SET x") == 1
+    assert asked.index("DO x") < asked.index("SELECT 1 WHERE")
+    assert asked.count("DO x") == 1
 
 
 def test_a_missing_socket_and_a_node_without_power_are_down(tmp_path: Path) -> None:
