@@ -13,6 +13,7 @@ from tests.lab.hosts.namespaces import Namespaces
 from tests.lab.hosts.network import PREFIX, Link
 from tests.lab.hosts.site import Site
 from tests.lab.pairs import datadir, files
+from tests.lab.servers.accounts import KACHECKS_PASSWORDS
 from tests.lab.servers.flavour import OPTION_FILE
 
 VIP, READ_VIP = "10.0.0.100", "10.0.0.101"
@@ -33,6 +34,7 @@ class Cluster(Site):
             cluster.a.power_off()
             cluster.wait_until(lambda: cluster.b.has_vip(VIP), 10, "B has the VIP")
 
+    `option_overrides` changes kachecks.cnf on all, as for a Pair.
     `server_options` adds to [mysqld] of all, `member_options` of one, by its name.
     """
 
@@ -40,6 +42,7 @@ class Cluster(Site):
         self,
         engine: Engine,
         suite: str | Suite = "none",
+        option_overrides: Mapping[str, object | None] | None = None,
         workdir: Path | None = None,
         *,
         server_options: Mapping[str, object] | None = None,
@@ -52,13 +55,14 @@ class Cluster(Site):
         self.a: Member
         self.b: Member
         self.c: Member
+        self._options = dict(option_overrides or {})
         self._server_options = {**_SMALL, **(server_options or {})}
         self._member_options = dict(member_options or {})
 
     def start(self) -> None:
         """Bring everything up; returns when A serves, and B and C are BACKUP and members."""
         with self._phase("template"):
-            source = self.engine.template("")
+            source = self.engine.template()
         with self._phase("namespaces"):
             self._make_workdir()
             self._wire()
@@ -125,6 +129,12 @@ class Cluster(Site):
             f"{node.name.upper()} alone to have the VIP and take writes",
         )
 
+    def set_options(self, node: Member, overrides: Mapping[str, object | None]) -> None:
+        """Change kachecks.cnf of one node now: as `option_overrides`, on top of those."""
+        if self.suite.option_file is not None:
+            options = {**self._options, **overrides}
+            files.option_file(node, self.suite.option_file, self._words(node), options)
+
     def part(self, *nodes: Member) -> None:
         """These and `other_client` reach each other, and nobody else; until `heal`."""
         for link in (OTHER_CLIENT, *(node.links[0] for node in nodes)):
@@ -183,6 +193,7 @@ class Cluster(Site):
         client = " ".join([*node.flavour.client_command(), "--skip-column-names"])
         node.write("/etc/kachecks/sql", f'#!/bin/sh\nexec {client} -e "$1"\n', mode=0o755)
         files.keepalived_conf(node, self.suite.keepalived_conf[number - 1], self._words(node))
+        self.set_options(node, {})
 
     def _words(self, node: Member) -> dict[str, object]:
         return {
@@ -190,4 +201,5 @@ class Cluster(Site):
             "NODE_ADDRESS": node.address,
             "VIP_ADDRESS": VIP,
             "VIP_PREFIX": PREFIX,
+            **KACHECKS_PASSWORDS,
         }

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from kachecks.commands.setup.snippets import filled
 from tests.lab.observing.look import Look
 from tests.lab.pairs import datadir
 from tests.lab.pairs.node import Node
 from tests.lab.records.record import CLOSED, NO_QUORUM, OPEN
+from tests.lab.servers.accounts import KACHECKS_PASSWORDS
 from tests.lab.servers.flavour import Flavour
 
 SIZE = 3
@@ -56,14 +58,20 @@ class Engine:
     """Asks a server where it stands: one row for `standing`. Blocked by nothing."""
     session: tuple[str, ...] = ()
     """What a session must say first for that."""
+    grants: str
+    """The account of kachecks, with LOCAL_PASSWORD for its password."""
 
     def settings(self, number: int, addresses: Sequence[str]) -> Mapping[str, object]:
         """[mysqld] of member `number` (from 1) of those."""
         raise NotImplementedError
 
-    def template(self, grants: str) -> Path:
-        """The datadir that all members start from: with those accounts besides the lab's."""
-        return datadir.made_by(self.flavour, grants + self.flavour.accounts())
+    def template(self) -> Path:
+        """The datadir that all members start from."""
+        return datadir.made_by(self.flavour, self.accounts())
+
+    def accounts(self) -> str:
+        """Statements that make those of the lab and that of kachecks."""
+        return filled(self.grants, KACHECKS_PASSWORDS) + self.flavour.accounts()
 
     def furnish(self, node: Node, number: int) -> None:
         """Finish the copy of the template that is member `number`'s datadir."""

@@ -26,6 +26,10 @@ _ALONE = {
     "wsrep_cluster_address": "gcomm://",
     "wsrep_node_address": "127.0.0.1",
 }
+_GRANTS = """
+CREATE USER kachecks@localhost IDENTIFIED BY 'LOCAL_PASSWORD';
+GRANT SLAVE MONITOR, PROCESS, CONNECTION ADMIN, READ_ONLY ADMIN ON *.* TO kachecks@localhost;
+"""
 _STATE = f"{DATADIR}/grastate.dat"
 _VIEW = f"{DATADIR}/gvwstate.dat"
 
@@ -37,6 +41,7 @@ class Galera(Engine):
     one_writer = False
     ports = (4567, 4568, 4444)
     unaware = 0.0
+    grants = _GRANTS
     session = ("SET SESSION wsrep_sync_wait = 0",)
     statement = (
         "SELECT MAX(IF(variable_name = 'WSREP_LOCAL_STATE_COMMENT', variable_value, '')),"
@@ -66,11 +71,10 @@ class Galera(Engine):
             "wsrep_sst_auth": "root:",
         }
 
-    def template(self, grants: str) -> Path:
+    def template(self) -> Path:
         """From a cluster of one, so that it has a history, and all members the same."""
         lines = "".join(f"{key} = {value}\n" for key, value in _ALONE.items())
-        accounts = grants + self.flavour.accounts()
-        return datadir.made_by(self.flavour, accounts, f"[mysqld]\n{lines}")
+        return datadir.made_by(self.flavour, self.accounts(), f"[mysqld]\n{lines}")
 
     def furnish(self, node: Node, number: int) -> None:
         """As after a loss of power in a whole cluster: once all are up they go on as one.

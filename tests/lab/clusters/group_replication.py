@@ -20,6 +20,14 @@ GRANT SELECT ON performance_schema.replication_group_members TO {accounts.SAMPLE
 CHANGE REPLICATION SOURCE TO SOURCE_USER = '{accounts.REPLICATION_USER}',
     SOURCE_PASSWORD = '{accounts.REPLICATION_PASSWORD}' FOR CHANNEL 'group_replication_recovery';
 """
+_GRANTS = """
+CREATE USER kachecks@localhost IDENTIFIED BY 'LOCAL_PASSWORD';
+GRANT REPLICATION CLIENT, PROCESS ON *.* TO kachecks@localhost;
+GRANT GROUP_REPLICATION_ADMIN, CONNECTION_ADMIN, SYSTEM_USER ON *.* TO kachecks@localhost;
+GRANT SELECT ON performance_schema.replication_group_members TO kachecks@localhost;
+GRANT SELECT ON performance_schema.replication_group_member_stats TO kachecks@localhost;
+GRANT SELECT ON performance_schema.replication_connection_status TO kachecks@localhost;
+"""
 _SMALL = {
     "innodb_log_buffer_size": "8M",
     "performance_schema_digests_size": 100,
@@ -42,6 +50,7 @@ class GroupReplication(Engine):
     ports = (_PORT,)
     unaware = 4.0
     forming = ("--group-replication-bootstrap-group=ON",)
+    grants = _GRANTS
     session = ("SET SESSION group_replication_consistency = 'EVENTUAL'",)
     statement = (
         "SELECT MAX(IF(member_id = @@server_uuid, member_state, '')),"
@@ -75,8 +84,8 @@ class GroupReplication(Engine):
             **{f"group_replication_{name}": value for name, value in group.items()},
         }
 
-    def template(self, grants: str) -> Path:
-        return datadir.made_by(self.flavour, grants + self.flavour.accounts() + _ACCOUNTS, _PLUGIN)
+    def template(self) -> Path:
+        return datadir.made_by(self.flavour, self.accounts() + _ACCOUNTS, _PLUGIN)
 
     def furnish(self, node: Node, number: int) -> None:
         """Named in the order of the nodes: among equals the lowest becomes primary."""

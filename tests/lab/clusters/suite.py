@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from tests.lab.clusters.engine import SIZE, Engine
 from tests.lab.pairs import snippets
+from tests.lab.pairs import suite as pairs
 from tests.lab.pairs.snippets import SNIPPETS
 from tests.lab.pairs.suite import CHECKS_AND_HOOKS, Suite, owned_by_root
 
@@ -26,7 +28,20 @@ def standin(engine: Engine) -> Suite:
     return Suite("standin", confs(*left_out), directory=directory)
 
 
-SUITES: Mapping[str, Callable[[Engine], Suite]] = {"none": none, "standin": standin}
+def kachecks(_engine: Engine) -> Suite:
+    """The package, as for a pair, with an option file of a member."""
+    return replace(
+        pairs.kachecks(),
+        keepalived_conf=confs(),
+        option_file=Path(__file__).with_name("kachecks.cnf"),
+    )
+
+
+SUITES: Mapping[str, Callable[[Engine], Suite]] = {
+    "none": none,
+    "standin": standin,
+    "kachecks": kachecks,
+}
 
 
 def confs(*left_out: str) -> tuple[str, ...]:
