@@ -10,12 +10,12 @@ PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 VENV ?= .venv
 IN_VENV := $(VENV)/bin
 
-.PHONY: demo test unit lint lab lab-tests screenshots benchmark clean
+.PHONY: demo test unit lint lab lab-tests clusters screenshots benchmark clean
 
 demo: lab-ready
 	$(IN_VENV)/python -m tests.lab.demo.failover --picture demo.svg $(DEMO)
 
-test: lab-ready unit lab-tests
+test: lab-ready unit lab-tests clusters
 
 unit: lint
 	$(IN_VENV)/pytest -q -n 3 --dist loadfile tests/unit
@@ -24,7 +24,12 @@ unit: lint
 # Scenarios mostly wait, so two cores bear three pairs of nodes at a time.
 LAB_JOBS ?= 3
 lab-tests: lab-ready machines-ready
-	$(IN_VENV)/pytest -n $(LAB_JOBS) --dist worksteal tests/lab
+	$(IN_VENV)/pytest -n $(LAB_JOBS) --dist worksteal -m "not clusters" tests/lab
+
+# Three nodes of Galera and of Group Replication; one cluster at a time, that most tests share.
+# What they run is unpacked where it is not there yet, a minute for each of two Debian releases.
+clusters: lab-ready
+	$(IN_VENV)/pytest -n 0 -m clusters tests/lab
 
 # What runs on machines with systemd, for the Debian releases of RELEASES.
 RELEASES ?= bookworm

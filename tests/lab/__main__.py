@@ -3,11 +3,11 @@
 import argparse
 import signal
 import sys
-import time
-from typing import NoReturn
 
 from tests.lab import prepare
+from tests.lab.entering import describe, follow
 from tests.lab.error import LabError
+from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import VIP, WITNESS, Pair
 from tests.lab.pairs.suite import SUITES
 from tests.lab.servers.flavours import ALL_FLAVOURS
@@ -25,8 +25,8 @@ def main() -> int:
         flavour = ALL_FLAVOURS[arguments.flavour]
         prepare.prepare([flavour])
         with Pair(flavour, arguments.suite, options) as pair:
-            describe(pair)
-            follow(pair)
+            describe(f"{pair.flavour}, suite {pair.suite.name}", pair, VIP)
+            follow(pair, lambda node: _words(pair, node))
     except LabError as error:
         print(error, file=sys.stderr)
         return 1
@@ -34,31 +34,8 @@ def main() -> int:
         return 0
 
 
-def describe(pair: Pair) -> None:
-    """How to get in, and where things are."""
-    spent = ", ".join(f"{phase} {seconds} s" for phase, seconds in pair.phases.items())
-    print(f"{pair.flavour}, suite {pair.suite.name}; up: {spent}")
-    for node in pair.nodes:
-        print(f"\n{node.name} ({node.address}), logs in {node.logs}")
-        print("  shell:", " ".join(node.inside.enter(["bash"])))
-        print("  SQL:  ", " ".join(node.inside.enter(pair.flavour.client_command())))
-    print("\nclient shell:", " ".join(pair.client.enter(["bash"])))
-    print(f"VIP {VIP}; Ctrl-C ends it all.\n")
-
-
-def follow(pair: Pair) -> NoReturn:
-    """Say who has the VIP and who takes writes, each time that changes."""
-    last = ""
-    while True:
-        words = [
-            f"{node.name}:{' VIP' if node.has_vip(VIP) else ''}"
-            f"{' open' if pair.is_open(node) else ' closed'}"
-            for node in pair.nodes
-        ]
-        if ", ".join(words) != last:
-            last = ", ".join(words)
-            print(time.strftime("%H:%M:%S"), last, flush=True)
-        time.sleep(0.5)
+def _words(pair: Pair, node: Node) -> str:
+    return f"{'VIP ' if node.has_vip(VIP) else ''}{'open' if pair.is_open(node) else 'closed'}"
 
 
 if __name__ == "__main__":

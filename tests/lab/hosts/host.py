@@ -1,6 +1,7 @@
 """One computer of the lab: namespaces over disks of its own, that can be powered off and on."""
 
 import contextlib
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -147,6 +148,10 @@ class Host:
             if time.monotonic() > end:
                 raise LabError(f"{self.name}: waited {timeout} s for {what}")
             time.sleep(0.005)
+
+    def copy_logs(self, target: Path) -> None:
+        """Of all that has run, also before the last power-off."""
+        shutil.copytree(self.logs, target, dirs_exist_ok=True)
 
     # Processes
 

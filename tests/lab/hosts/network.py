@@ -84,12 +84,16 @@ class Switch(Namespaces):
         """Silent loss: the interface keeps its carrier, nothing passes."""
         ip(self, f"link set {link.port} nomaster")
 
+    def move(self, link: Link, bridge: str) -> None:
+        """To a network where only those are that were moved there too."""
+        ip(self, f"link set {link.port} master {bridge}")
+
     def cut_carrier(self, link: Link) -> None:
         """The cable is out: the inner interface reports NO-CARRIER."""
         ip(self, f"link set {link.port} down")
 
     def reconnect(self, link: Link) -> None:
-        """Undo both kinds of loss."""
+        """Undo both kinds of loss, and a move."""
         ip(self, f"link set {link.port} master {link.bridge} up")
 
     def add_address(self, bridge: str, address: str) -> None:

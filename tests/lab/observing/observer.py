@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import random
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tests.lab.error import LabError
 from tests.lab.hosts import process
+from tests.lab.observing.client import Client
+from tests.lab.observing.look import READ_ONLY, Look
 from tests.lab.observing.sampler import Sampler, Watched
 from tests.lab.pairs.pair import VIP, Pair
 from tests.lab.pictures.timeline import picture
 from tests.lab.records.evidence import acknowledged
-from tests.lab.records.record import HUNG_AFTER, Access, Mark, Record, Write, parse_writes
+from tests.lab.records.record import HUNG_AFTER, Access, Mark, Record, Write
 from tests.lab.servers import accounts
 
 
@@ -41,19 +42,17 @@ class Observer:
         *,
         interval: float = 0.005,
         port: int = 3306,
+        look: Look = READ_ONLY,
     ) -> None:
         """`directory`: where the writer's lines go; `interval`: seconds between attempts."""
         self.nodes = tuple(node.name for node in nodes)
         self.start = 0.0
         self._end: float | None = None
-        self._vip = vip
-        self._client = client
-        self._interval = interval
-        self._port = port
-        self._output = directory / "writes.jsonl"
+        output = directory / "writes.jsonl"
+        self._client = Client(client, (vip, port), output, interval=interval)
         self._marks: list[Mark] = []
-        self._sampler = Sampler(list(nodes), vip, accounts.SAMPLER_USER, accounts.SAMPLER_PASSWORD)
-        self._writer: subprocess.Popen[bytes] | None = None
+        account = accounts.SAMPLER_USER, accounts.SAMPLER_PASSWORD
+        self._sampler = Sampler(list(nodes), vip, *account, look)
 
     @classmethod
     def of(cls, pair: Pair) -> Observer:
@@ -61,15 +60,9 @@ class Observer:
         return cls(pair.nodes, pair.client, VIP, pair.workdir)
 
     def __enter__(self) -> Observer:
-        self._output.unlink(missing_ok=True)
-        self._output.touch()
         self.start = time.monotonic()
         self._sampler.start()
-        argv = process.command("tests.lab.observing.writer", self._client)
-        argv += ["--host", self._vip, "--port", str(self._port)]
-        argv += ["--user", accounts.APP_USER, "--password", accounts.APP_PASSWORD]
-        argv += ["--interval", str(self._interval), "--output", str(self._output)]
-        self._writer = subprocess.Popen(argv, cwd=process.CHECKOUT, stdin=subprocess.DEVNULL)
+        self._client.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -79,15 +72,7 @@ class Observer:
 
     def stop_writing(self) -> None:
         """End the client; sampling goes on."""
-        if self._writer is None:
-            return
-        self._writer.terminate()
-        try:
-            self._writer.wait(2)
-        except subprocess.TimeoutExpired:
-            self._writer.kill()
-            self._writer.wait()
-        self._writer = None
+        self._client.stop()
 
     def mark(self, text: str, *, fault: bool = False) -> Mark:
         """Note that the scenario does something now; call it just before doing it."""
@@ -98,13 +83,11 @@ class Observer:
     def record(self) -> Record:
         """What has been seen so far."""
         end = time.monotonic() if self._end is None else self._end
-        with self._output.open() as lines:
-            writes = parse_writes(lines, self._sampler.server_ids)
         return Record(
             nodes=self.nodes,
             start=self.start,
             end=end,
-            writes=tuple(writes),
+            writes=tuple(self._client.writes(self._sampler.server_ids)),
             access=tuple(self._sampler.access) + self._unanswered(end),
             holding=tuple(self._sampler.holding),
             replicating=tuple(self._sampler.replicating),
@@ -119,7 +102,7 @@ class Observer:
         """
         until = time.monotonic() + timeout
         while True:
-            self._mind_the_writer()
+            self._client.mind()
             record = self.record()
             if seen(record):
                 return record
@@ -159,10 +142,6 @@ class Observer:
         return tuple(
             Access(node, asked, now, None) for node, asked in standing if now - asked > HUNG_AFTER
         )
-
-    def _mind_the_writer(self) -> None:
-        if self._writer is not None and self._writer.poll() is not None:
-            raise LabError(f"the writer ended with status {self._writer.returncode}")
 
 
 @contextlib.contextmanager

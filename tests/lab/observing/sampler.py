@@ -1,4 +1,4 @@
-"""Watches both nodes from the host, at 25 Hz and more: who has the virtual IP, who is open.
+"""Watches all nodes from the host, at 25 Hz and more: who has the virtual IP, who is open.
 
 A server is asked on one kept session over its unix socket, in a thread of its own, so that a hung
 one delays nobody. A question to a hung server is left standing: its answer comes the moment the
@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Callable, Protocol
 
 from tests.lab.error import LabError
-from tests.lab.records.record import CLOSED, DOWN, HUNG_AFTER, OPEN, Access, Holding, Replicating
+from tests.lab.observing.look import READ_ONLY, Look
+from tests.lab.records.record import DOWN, HUNG_AFTER, Access, Holding, Replicating
 from tests.lab.servers.wire import NO_SOCKET, Connection, Result, WireError
 
 PERIOD = 0.04
@@ -23,7 +24,6 @@ NICE = -15
 """The watchers' priority (Linux has one for each thread)."""
 
 _REPLICATION_PERIOD = 0.25
-_OFF = ("0", "OFF")
 
 
 class Watched(Protocol):
@@ -42,7 +42,9 @@ class Watched(Protocol):
 class Sampler:
     """Samples from start() to stop(); the lists grow meanwhile and may be read at any time."""
 
-    def __init__(self, nodes: list[Watched], vip: str, user: str, password: str) -> None:
+    def __init__(
+        self, nodes: list[Watched], vip: str, user: str, password: str, look: Look = READ_ONLY
+    ) -> None:
         self.access: list[Access] = []
         self.holding: list[Holding] = []
         self.replicating: list[Replicating] = []
@@ -52,6 +54,7 @@ class Sampler:
         self._nodes = nodes
         self._vip = vip
         self._account = (user, password)
+        self._look = look
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -91,11 +94,11 @@ class Sampler:
             self.holding.append(Holding(time.monotonic(), holders))
 
     def _watch_access(self, node: Watched) -> None:
-        session = _Session(node, self._account)
+        session = _Session(node, self._account, self._look.session)
         while self._ticks(PERIOD):
             asked = time.monotonic()
             self.asking[node.name] = asked
-            state = _access(session)
+            state = _access(session, self._look)
             answered = time.monotonic()
             if self._stopping.is_set() and answered - asked > HUNG_AFTER:
                 return  # stop() has noted this question already
@@ -116,10 +119,14 @@ class Sampler:
 class _Session:
     """A connection to a node's server, made anew at the first question after it was lost."""
 
-    def __init__(self, node: Watched, account: tuple[str, str]) -> None:
+    def __init__(
+        self, node: Watched, account: tuple[str, str], first: tuple[str, ...] = ()
+    ) -> None:
+        """`first`: statements that it begins with."""
         self.server_id: int | None = None
         self._node = node
         self._account = account
+        self._first = first
         self._connection: Connection | None = None
 
     def ask(self, statement: str) -> Result:
@@ -152,6 +159,8 @@ class _Session:
             raise WireError(NO_SOCKET, f"powered off: {error}") from error
         connection = Connection(path, user, password)
         self._connection = connection
+        for statement in self._first:
+            connection.query(statement)
         self.server_id = int(connection.query("SELECT @@server_id").rows[0][0] or 0)
         return connection
 
@@ -163,12 +172,11 @@ def _holds(node: Watched, address: str) -> bool:
         return False
 
 
-def _access(session: _Session) -> str | None:
+def _access(session: _Session, look: Look) -> str | None:
     try:
-        answer = session.ask("SELECT @@global.read_only").rows[0][0]
+        return look.state(session.ask(look.statement).rows[0])
     except WireError as error:
         return DOWN if error.errno == NO_SOCKET else None
-    return OPEN if answer in _OFF else CLOSED
 
 
 def _replication(session: _Session) -> tuple[bool | None, int, str]:

@@ -34,16 +34,25 @@ class Writer:
     """One session at a time, renewed after every error, as a pool does that trusts no session."""
 
     def __init__(
-        self, address: Address, user: str, password: str, *, connect: float, answer: float
+        self,
+        address: Address,
+        user: str,
+        password: str,
+        *,
+        connect: float,
+        answer: float,
+        number: int = 0,
     ) -> None:
-        """`connect` and `answer`: seconds for a login and for an INSERT."""
+        """`connect` and `answer`: seconds for a login and for an INSERT; `number`: of a writer
+        where there are several, 0 to 3."""
         self._address = address
         self._account = (user, password)
         self._connect = connect
         self._answer = answer
         self._session: Connection | None = None
         self._server: int | None = None
-        self._token = time.time_ns() // 1_000_000 << 20  # unlike those of any other run
+        # Unlike those of any other run, and of a writer that began in the same millisecond.
+        self._token = (time.time_ns() // 1_000_000 << 20) + (number << 18)
 
     def attempt(self) -> list[object]:
         """Try one row; the line to note. Raises nothing."""
@@ -104,6 +113,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--interval", type=float, default=0.005, help="seconds between attempts")
     parser.add_argument("--connect-timeout", type=float, default=0.2)
     parser.add_argument("--answer-timeout", type=float, default=0.5)
+    parser.add_argument("--number", type=int, choices=range(4), default=0)
     parser.add_argument("--duration", type=float, default=float("inf"))
     process.add_options(parser)
     parser.add_argument("--output", type=Path, help="file to append to instead of stdout")
@@ -118,6 +128,7 @@ def main(argv: list[str] | None = None) -> int:
         options.password,
         connect=options.connect_timeout,
         answer=options.answer_timeout,
+        number=options.number,
     )
     until = time.monotonic() + options.duration
     output = options.output.open("a") if options.output else sys.stdout

@@ -16,8 +16,15 @@ from tests.lab.servers.flavour import OPTION_FILE, Flavour
 def template(flavour: Flavour, words: Words) -> Path:
     """The cached one: with kachecks' accounts, by the grants snippet, the lab's, and no GTIDs."""
     grants = snippets.fill(snippets.SNIPPETS / flavour.grants_snippet, words)
-    accounts = grants + flavour.accounts()
-    options = flavour.options("")
+    return made_by(flavour, grants + flavour.accounts())
+
+
+def made_by(flavour: Flavour, accounts: str, snippet: str = "") -> Path:
+    """The cached one in which root has run these statements, with no GTIDs.
+
+    `snippet`: what the server needs in its my.cnf for that; it has nobody but itself to talk to.
+    """
+    options = flavour.options(snippet)
     key = hashlib.sha256(f"{options}\0{accounts}".encode()).hexdigest()[:12]
     name = f"datadir-{flavour.name}-{flavour.version}-{key}"
 
@@ -35,6 +42,7 @@ def _make(flavour: Flavour, options: str, accounts: str, work: Path, target: Pat
     node = Node("template", flavour, work)
     try:
         node.power_on()
+        node.run(["ip", "link", "set", "lo", "up"])
         node.write(OPTION_FILE, options)
         node.run(flavour.initialise_command(), timeout=120)
         node.start_mysqld(["--skip-log-bin"])  # so that both copies start with no GTIDs

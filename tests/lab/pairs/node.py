@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import time
 from collections.abc import Sequence
@@ -193,3 +194,8 @@ class Node(Host):
         """The audit log of one pair, or of all in order of the files' names."""
         files = sorted(self.path(STATE_DIRECTORY).glob(f"{name}.jsonl"))
         return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+    def copy_logs(self, target: Path) -> None:
+        """keepalived's log, the error log, the system log, and the audit log in `state`."""
+        super().copy_logs(target)
+        shutil.copytree(self.path(STATE_DIRECTORY), target / "state", dirs_exist_ok=True)

@@ -1,19 +1,15 @@
 """Two nodes that replicate from each other behind one VIP, and a client, on one bridge."""
 
 import contextlib
-import os
-import shutil
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Optional, Union
 
 from tests.lab.error import LabError
-from tests.lab.hosts import workdir
-from tests.lab.hosts.namespaces import Namespaces
-from tests.lab.hosts.network import PREFIX, Link, Switch
+from tests.lab.hosts.network import PREFIX, Link
+from tests.lab.hosts.site import Site
 from tests.lab.pairs import contents, datadir, files
-from tests.lab.pairs.node import STATE_DIRECTORY, Node
+from tests.lab.pairs.node import Node
 from tests.lab.pairs.suite import SUITES, Suite
 from tests.lab.servers import sql
 from tests.lab.servers.accounts import KACHECKS_PASSWORDS
@@ -27,7 +23,7 @@ ADDRESSES = ("10.0.0.1", "10.0.0.2")
 REPLICATION_ADDRESSES = ("10.0.1.1", "10.0.1.2")  # on eth1, with `replication_network`
 
 
-class Pair:
+class Pair(Site):
     """Nodes `a` (10.0.0.1, starts with the VIP) and `b` (10.0.0.2), `client`, `switch`.
 
         with Pair(MARIADB) as pair:
@@ -61,16 +57,11 @@ class Pair:
         keepalived_under: Sequence[str] = (),
         server_uid: int = 0,
     ) -> None:
+        super().__init__(workdir)
         self.flavour = flavour
         self.suite = suite if isinstance(suite, Suite) else SUITES[suite or "none"]()
-        self.workdir: Path
         self.a: Node
         self.b: Node
-        self.client: Namespaces
-        self.switch: Switch
-        #: What the pair's start has spent its time on, in seconds.
-        self.phases: dict[str, float] = {}
-        self._wanted_workdir = workdir
         self._options = dict(option_overrides or {})
         self._server_options = {**self.suite.server_options, **(server_options or {})}
         self._replication_network = replication_network
@@ -80,23 +71,6 @@ class Pair:
         if semi_sync is not None:
             milliseconds = round(semi_sync * 1000)
             self._server_options[f"{flavour.semi_sync_source}_timeout"] = milliseconds
-        self._undo = contextlib.ExitStack()
-
-    # Beginning and end
-
-    def __enter__(self) -> "Pair":
-        try:
-            self.start()
-        except BaseException:
-            self._save_logs_for_reader()
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, kind: Any, *_rest: object) -> None:
-        if kind is not None:
-            self._save_logs_for_reader()
-        self.close()
 
     def start(self) -> None:
         """Bring everything up; returns when A has the VIP (and is open) and B is BACKUP."""
@@ -129,10 +103,6 @@ class Pair:
             self.b.start_keepalived()
             self.b.wait_standby()
 
-    def close(self) -> None:
-        """Everything is gone: processes, namespaces, mounts, the work directory if it is ours."""
-        self._undo.close()
-
     # What a scenario asks
 
     @property
@@ -157,15 +127,6 @@ class Pair:
         """Exactly one node has the VIP, and it alone is open."""
         holders = [node for node in self.nodes if node.has_vip(VIP)]
         return len(holders) == 1 and holders == [n for n in self.nodes if self.is_open(n)]
-
-    def wait_until(self, predicate: Callable[[], object], timeout: float, what: str) -> float:
-        """Poll every 10 ms; returns the seconds it took, raises LabError after `timeout`."""
-        begin = time.monotonic()
-        while not predicate():
-            if time.monotonic() - begin > timeout:
-                raise LabError(f"waited {timeout} s for {what}")
-            time.sleep(0.01)
-        return time.monotonic() - begin
 
     def set_options(self, node: Node, overrides: Mapping[str, Optional[object]]) -> None:
         """Change kachecks.cnf of one node now: as `option_overrides`, on top of those."""
@@ -232,39 +193,12 @@ class Pair:
         """Tables that differ, or that only one node has."""
         return contents.different_tables(self.a, self.b)
 
-    # Logs
-
-    def copy_logs(self, target: Path) -> None:
-        """keepalived's log, the error log, the system log and the audit log of both nodes."""
-        for node in self.nodes:
-            shutil.copytree(node.logs, target / node.name, dirs_exist_ok=True)
-            shutil.copytree(
-                node.path(STATE_DIRECTORY), target / node.name / "state", dirs_exist_ok=True
-            )
-
     # Inner workings
 
-    @contextlib.contextmanager
-    def _phase(self, name: str) -> Iterator[None]:
-        begin = time.monotonic()
-        yield
-        self.phases[name] = round(time.monotonic() - begin, 2)
-
-    def _make_workdir(self) -> None:
-        if self._wanted_workdir is None:
-            self.workdir = workdir.create()
-            self._undo.callback(shutil.rmtree, self.workdir)
-        else:
-            self.workdir = self._wanted_workdir
-            workdir.adopt(self.workdir)
-
     def _wire(self) -> None:
-        self.switch = Switch("br0", "br1")
-        self._undo.callback(self.switch.kill)
+        self._make_switch("br0", "br1")
         self.switch.add_address("br0", WITNESS)
-        self.client = Namespaces()
-        self._undo.callback(self.client.kill)
-        self.switch.plug(self.client, Link("client", INTERFACE, "br0", CLIENT_ADDRESS))
+        self.client = self._make_client(Link("client", INTERFACE, "br0", CLIENT_ADDRESS))
         self.a, self.b = (self._node(name, index) for index, name in enumerate("ab"))
 
     def _node(self, name: str, index: int) -> Node:
@@ -282,8 +216,7 @@ class Pair:
             datadir_size=self._datadir_size,
             **self._node_options,
         )
-        self._undo.callback(node.close)
-        return node
+        return self._keep(node)
 
     def _words_for_grants(self) -> dict[str, object]:
         addresses = REPLICATION_ADDRESSES if self._replication_network else ADDRESSES
@@ -316,11 +249,6 @@ class Pair:
         files.keepalived_conf(node, conf, words)
         if self.suite.option_file:
             self.set_options(node, {})
-
-    def _save_logs_for_reader(self) -> None:
-        if "LAB_LOGS" in os.environ and hasattr(self, "b"):
-            with contextlib.suppress(OSError):
-                self.copy_logs(Path(os.environ["LAB_LOGS"]) / self.workdir.name)
 
 
 def _waits_for_its_replica(node: Node) -> bool:

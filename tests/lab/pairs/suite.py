@@ -26,14 +26,14 @@ CHECKS_AND_HOOKS = (
 
 @dataclass(frozen=True)
 class Suite:
-    """What the nodes of a pair get besides MySQL and keepalived.
+    """What the nodes get besides MySQL and keepalived.
 
-    `keepalived_conf` holds the text for node 1 and for node 2, before the words in capitals are
+    `keepalived_conf` holds the text for node 1, node 2 and so on, before the words in capitals are
     replaced; `directory` is seen at /opt/kachecks in each node.
     """
 
     name: str
-    keepalived_conf: tuple[str, str]
+    keepalived_conf: tuple[str, ...]
     directory: Optional[Path] = None
     visible: tuple[Path, ...] = ()  # what the programs in it need besides, if it is under /tmp
     option_file: Optional[Path] = None  # becomes /etc/kachecks/kachecks.cnf
@@ -54,7 +54,7 @@ def kachecks() -> Suite:
     return Suite(
         "kachecks",
         _confs(),
-        directory=_owned_by_root(venv),
+        directory=owned_by_root(venv),
         visible=(CHECKOUT, venv, Path(sys.base_prefix)),
         option_file=SNIPPETS / "kachecks.cnf",
         opens=True,
@@ -83,7 +83,7 @@ def recipe() -> Suite:
     return Suite(
         "recipe",
         (conf.replace("NODE_PRIORITY", "101"), conf.replace("NODE_PRIORITY", "100")),
-        directory=_owned_by_root(directory),
+        directory=owned_by_root(directory),
         server_options={"read_only": "OFF", "loose_super_read_only": "OFF"},
         opens=True,
     )
@@ -98,7 +98,8 @@ def _confs(*left_out: str) -> tuple[str, str]:
     return first, second
 
 
-def _owned_by_root(directory: Path) -> Path:
+def owned_by_root(directory: Path) -> Path:
+    """`directory`, if keepalived may run what is in it. Raises LabError."""
     if directory.stat().st_uid != 0:
         raise LabError(
             f"{directory} must belong to root, as must all that is in it: keepalived runs no"

@@ -10,10 +10,17 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from tests.lab.pictures.timeline import CELL, Index, bar, bars_for
-from tests.lab.records.record import CLOSED, DOWN, OPEN, Mark, Record
+from tests.lab.records.record import CLOSED, DOWN, NO_QUORUM, OPEN, Mark, Record
 
 _COLOURS = {"good": "32", "bad": "31", "note": "36"}
-_WORDS = {OPEN: "writable", CLOSED: "read-only", DOWN: "down", None: "no answer", "": "not seen"}
+_WORDS = {
+    OPEN: "writable",
+    CLOSED: "read-only",
+    NO_QUORUM: "no quorum",
+    DOWN: "down",
+    None: "no answer",
+    "": "not seen",
+}
 
 
 class Paint:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from tests.lab.records import evidence
-from tests.lab.records.record import CLOSED, DOWN, HUNG_AFTER, OPEN, Mark, Record
+from tests.lab.records.record import CLOSED, DOWN, HUNG_AFTER, NO_QUORUM, OPEN, Mark, Record
 
 CELL = 0.1
 _CELLS = (CELL, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -15,8 +15,9 @@ _LABEL = 8
 _STALE = 1.0
 _BARS = "▁▂▃▄▅▆▇█"
 _PLAIN_BARS = "12345678"
-_LETTERS = {OPEN: "W", CLOSED: "r", DOWN: "x", None: "?", "": " "}
+_LETTERS = {OPEN: "W", CLOSED: "r", NO_QUORUM: "n", DOWN: "x", None: "?", "": " "}
 _LEGEND = "V virtual IP  W writable  r read-only  x down  ? silent  + replicates  - not"
+_LEGEND_OF_CLUSTER = "V virtual IP  W takes writes  r read-only  n no quorum  x down  ? silent"
 
 
 def bars_for(stream: TextIO) -> str:
@@ -111,7 +112,8 @@ def picture(
     for mark in sorted((*record.marks, *takeovers(record)), key=lambda mark: mark.time):
         if start <= mark.time < edges[-1]:
             lines.append(_pointer(mark.text, bisect_right(edges, mark.time) - 1, width))
-    lines.append(_LEGEND[:width])
+    quorum_lost = any(sample.state == NO_QUORUM for sample in record.access)
+    lines.append(_LEGEND_OF_CLUSTER if quorum_lost else _LEGEND)
     return "\n".join(line.rstrip()[:width] for line in lines)
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 OPEN, CLOSED, DOWN = "open", "closed", "down"
+NO_QUORUM = "no quorum"
+"""Of a member of a cluster, by its own word: it takes no writes, or must not."""
 
 HUNG_AFTER = 0.04
 """Seconds without an answer after which a server counts as hung."""

@@ -81,6 +81,7 @@ class UnpackedMariaDB(MariaDB):
 
     def fetch(self) -> None:
         assert self.keepalived
+        assert self._tree
 
     @property
     def needs(self) -> Sequence[Path]:

@@ -1,5 +1,7 @@
 """One statement over a unix socket, for the lab's own use: as root, a connection per call."""
 
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Optional
 
@@ -7,16 +9,27 @@ Row = dict[str, Any]
 
 
 def query(
+    socket: Path, statement: str, database: Optional[str] = None, **options: Any
+) -> list[Row]:
+    """Run `statement` in a session of its own, options as in `session`.
+
+    Raises mysql.connector.Error: also when an answer takes longer than `timeout` seconds.
+    """
+    with session(socket, database, **options) as ask:
+        return ask(statement)
+
+
+@contextlib.contextmanager
+def session(
     socket: Path,
-    statement: str,
     database: Optional[str] = None,
     user: str = "root",
     password: str = "",
     timeout: int = 10,
-) -> list[Row]:
-    """Run `statement` with autocommit; its rows, none if it gives none.
+) -> Iterator[Callable[[str], list[Row]]]:
+    """What runs a statement, with autocommit, and gives its rows; none if it has none.
 
-    Raises mysql.connector.Error: also when an answer takes longer than `timeout` seconds.
+    Both raise mysql.connector.Error: also after `timeout` seconds without an answer.
     """
     import mysql.connector  # 70 ms: not for those who only want namespaces
 
@@ -30,11 +43,15 @@ def query(
         connection_timeout=timeout,
         read_timeout=timeout,
     )
-    try:
+
+    def ask(statement: str) -> list[Row]:
         cursor = connection.cursor(dictionary=True)
         cursor.execute(statement)
         rows: list[Row] = cursor.fetchall() if cursor.with_rows else []
         return rows
+
+    try:
+        yield ask
     finally:
         connection.close()
 

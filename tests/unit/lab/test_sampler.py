@@ -12,15 +12,18 @@ from pathlib import Path
 import pytest
 
 from tests.lab.error import LabError
+from tests.lab.observing.look import Look
 from tests.lab.observing.sampler import Sampler
 from tests.lab.records import evidence
-from tests.lab.records.record import CLOSED, DOWN, OPEN
+from tests.lab.records.record import CLOSED, DOWN, NO_QUORUM, OPEN
 from tests.unit.doubles.fake_server import (
+    OK,
     Behaviour,
     answer,
     error,
     listening,
     log_in,
+    packet,
     rows,
     statement,
 )
@@ -112,6 +115,31 @@ def test_open_closed_down_and_the_address(tmp_path: Path, serve: Serve) -> None:
     assert len([sample for sample in sampler.access if sample.node == "a"]) >= 12
     found = {(seen.node, seen.running, seen.errno, seen.why) for seen in sampler.replicating}
     assert found == {("a", False, 1062, "Duplicate entry"), ("b", None, 0, "")}
+
+
+def test_a_cluster_has_a_question_of_its_own(tmp_path: Path, serve: Serve) -> None:
+    node = Node("a", tmp_path / "a")
+    asked: list[str] = []
+
+    def member(said: str) -> bytes:
+        asked.append(said)
+        if said.startswith("DO"):
+            return packet(1, OK)
+        if "REPLICA" in said:
+            return error(1227, "Access denied", "42000", 1)
+        if "server_id" in said:
+            return rows(["value"], ["7"])
+        return rows(["state", "quorum"], ["Synced", "no"])
+
+    serve(node.path, answer(member))
+    look = Look("SELECT 1 WHERE", lambda row: NO_QUORUM if row[1] == "no" else OPEN, ("DO x",))
+    sampler = Sampler([node], "10.0.0.100", "sampler", "secret", look)
+    sampler.start()
+    time.sleep(0.2)
+    sampler.stop()
+    assert states(sampler, "a") == [NO_QUORUM]
+    assert asked.index("DO x") < asked.index("SELECT 1 WHERE")
+    assert asked.count("DO x") == 1
 
 
 def test_a_missing_socket_and_a_node_without_power_are_down(tmp_path: Path) -> None:
