@@ -62,7 +62,6 @@ class Group(NamedTuple):
     members: tuple[GroupMember, ...]
     read_only: bool
     offline_mode: bool
-    single_primary: bool
     expel_seconds: int
 
     @property
@@ -172,7 +171,7 @@ class Group(NamedTuple):
 
 
 _GALERA_STATES = ("Undefined", "Joining", "Donor/Desynced", "Joined", "Synced")
-JOINING, DONOR, JOINED, SYNCED = 1, 2, 3, 4
+DONOR, JOINED, SYNCED = 2, 3, 4
 
 
 class Galera(NamedTuple):
@@ -280,7 +279,6 @@ def parse_group(settings: Row, members: list[Row]) -> Group:
         members=tuple(map(_parse_member, members)),
         read_only=is_on(settings, "read_only") or is_on(settings, "super_read_only"),
         offline_mode=is_on(settings, "offline_mode"),
-        single_primary=is_on(settings, "single_primary"),
         expel_seconds=number_of(settings, "expel_seconds"),
     )
 

@@ -34,7 +34,6 @@ member's own: a silent one is not asked. Needs SELECT on both tables (1142 witho
 GROUP_SETTINGS = (
     "SELECT @@global.server_uuid AS server_uuid, @@global.read_only AS read_only,"
     " @@global.super_read_only AS super_read_only, @@global.offline_mode AS offline_mode,"
-    " @@global.group_replication_single_primary_mode AS single_primary,"
     " @@global.group_replication_member_expel_timeout AS expel_seconds"
 )
 """Needs no privilege. 1193 where the plugin is not loaded."""
