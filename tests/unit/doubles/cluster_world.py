@@ -39,6 +39,7 @@ class Member:
         self.trouble: SessionError | None = None  # met by whoever connects
         self.processes: list[Row] = []
         self.loaded = True  # its engine
+        self.channels: list[str] = []  # asynchronous ones that run
         self.answers_group = True  # the quorum probe returns
         self.sessions: list[MemberSession] = []
         self.asked: list[str] = []
@@ -97,7 +98,7 @@ class MemberSession:
                 if isinstance(error, NoAnswer):
                     self.world.pass_time(timeout)
                 raise error
-        if sql.startswith("SET SESSION"):
+        if sql.startswith("SET SESSION") and "lock_wait" not in sql:
             return self._set(sql)
         if sql.startswith("START TRANSACTION") and not member.answers_group:
             self.world.pass_time(timeout)
@@ -119,6 +120,8 @@ class MemberSession:
             return member.members()
         if sql == cluster_queries.GALERA_STATUS:
             return member.status()
+        if sql == cluster_queries.ASYNCHRONOUS_CHANNELS:
+            return [{"name": name} for name in member.channels]
         if sql == queries.PROCESSLIST:
             return member.processes
         if sql == queries.DIRECTORIES:
@@ -135,6 +138,8 @@ class MemberSession:
         if "set_as_primary" in sql:
             member.make_primary(sql.split("'")[1])
             return [{"said": "Primary server switched"}]
+        if sql.startswith("SET SESSION lock_wait_timeout"):
+            return []
         assert sql.startswith(("SET GLOBAL read_only", "KILL")), sql
         if "read_only" in sql:
             member.changed["read_only"] = sql[-1]
