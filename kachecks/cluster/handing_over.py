@@ -89,6 +89,7 @@ def hand_over(node: Node, steps: Steps) -> Outcome:
     The caller holds the lock. Raises OSError: the kernel's address tables cannot be read;
     StateError: the run directory cannot be used.
     """
+    begun = node.clock.now()
     node.marks.mark_leaving()
     node.marks.withdraw_permit()
     if not _vip_left(node):
@@ -101,13 +102,12 @@ def hand_over(node: Node, steps: Steps) -> Outcome:
         return Outcome("leave", "kept", why, done=False, changed=True)
     steps.done("the VIP leaves")
     left = depart(node, steps, node.config.fence_timeout)
-    begun = node.clock.now()
-    serves = _another_serves(node)
+    serves, seconds = _another_serves(node), node.clock.now() - begun
     if serves:
         steps.done("another member serves")
-        why = f"another member has the VIP and is the writer; {left.why}"
+        gap = f"{1000 * seconds:.0f} ms after the permit was withdrawn"
+        why = f"another member has the VIP and is the writer, {gap}; {left.why}"
         return Outcome("leave", "handed over", why, done=True, changed=True)
-    seconds = node.clock.now() - begun
     why = f"the VIP has left, and no other member serves after {seconds:.0f} s; {left.why}"
     return Outcome("leave", "left", why, done=False, changed=True)
 

@@ -289,7 +289,7 @@ RULES = (
         FAIL,
         FAIL,
         "wsrep_reject_queries, a donor that rejects queries, pxc_maint_mode, offline_mode",
-        _member("rejects"),
+        lambda seen, _config: "" if seen.member is None else seen.member.rejects,
     ),
     Rule(
         "GAVE_WAY",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+
 import pytest
 
 from kachecks.cluster.handing_over import SUCCESSOR, objections
+from kachecks.commands.switchover.command import IGNORED, switch
 from kachecks.hooks.common import DONE, REFUSED
 from kachecks.hooks.notify_down import leave
 from kachecks.mysql.errors import Refused
@@ -12,6 +16,15 @@ from tests.unit.doubles.cluster_world import GALERA, GROUP, ClusterWorld
 from tests.unit.hooks.test_notify_down import options
 
 STOP = "stop keepalived"
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """A switchover ignores some; this process goes on."""
+    before = {each: signal.getsignal(each) for each in IGNORED}
+    yield
+    for each, handler in before.items():
+        signal.signal(each, handler)
 
 
 @pytest.fixture
@@ -58,6 +71,30 @@ def test_the_vip_goes_first_and_keepalived_last(
     assert not [line for line in holder.log if "read_only" in line or "SIGKILL" in line]
     assert "another member has the VIP and is the writer" in capsys.readouterr().out
     assert [entry["outcome"] for entry in holder.recorded] == ["handed over"]
+
+
+def test_a_switchover_stops_nothing(
+    holder: ClusterWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    happens_when_cut(holder)
+    assert switch(holder.node) == 0
+    assert STOP not in holder.log
+    assert capsys.readouterr().out.startswith("handed over: another member has the VIP and is the")
+    assert [entry["cause"] for entry in holder.recorded] == ["kachecks switchover"]
+    assert holder.locked_by == ""
+
+
+@pytest.mark.parametrize("where", ["elsewhere", "alone", "busy"])
+def test_a_switchover_that_is_refused(holder: ClusterWorld, where: str) -> None:
+    if where == "elsewhere":
+        holder.vip = False
+    elif where == "busy":
+        holder.locked_by = "promote"
+    else:
+        holder.member.state = "cut"
+    assert switch(holder.node) == 1
+    assert "permit 0" not in holder.log
+    assert holder.permit
 
 
 def test_without_a_fit_member_nothing_is_changed(
