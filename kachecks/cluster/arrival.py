@@ -190,7 +190,7 @@ class Arrival:
         except SessionError as error:
             raise Refusal(f"this member cannot be opened: {error}") from None
         self._steps.done("open writes")
-        return self._done(True, f"{member.said}; read_only is off now")
+        return self._done(True, member._replace(read_only=False).said)
 
     def _done(self, changed: bool, said: str) -> Outcome:
         if self._session is not None:

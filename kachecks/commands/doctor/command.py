@@ -26,7 +26,8 @@ from kachecks.commands.doctor.report import as_json, as_text, rule_as_json, rule
 from kachecks.commands.doctor.rule import HERE, PEER, Finding
 from kachecks.commands.doctor.server.probe import ask_servers
 from kachecks.commands.doctor.tables import RULES, of_both, of_conf, of_host, of_servers
-from kachecks.config.options import Config, load
+from kachecks.commands.of_pairs import load_pair
+from kachecks.config.options import Config
 from kachecks.keepalived.instance import canonical
 from kachecks.node import Node
 from kachecks.report import say, say_lines
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     if options.explain is not None:
         return _explain(options.explain, options.json)
-    config = load(os.path.abspath(options.defaults_file))
+    config = load_pair(os.path.abspath(options.defaults_file), "doctor")
     seen = _look(config, options)
     if seen is None:
         return UNUSABLE

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 
 from kachecks.command_line import UNUSABLE, operator_parser
-from kachecks.config.options import load
+from kachecks.commands.of_pairs import load_pair
 from kachecks.report import say, say_lines
 
 _EPILOG = """\
@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Look, judge, tell; the exit status. Raises ConfigError, OSError."""
     options = parser().parse_args(argv)
-    config = load(options.defaults_file)
+    config = load_pair(options.defaults_file, "rejoin")
     # The look needs the driver; --help and the manual do not.
     from kachecks.commands.rejoin.probe import compare
     from kachecks.commands.rejoin.report import as_json, as_text

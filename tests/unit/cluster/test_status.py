@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kachecks.check.verdict import CRITICAL, WARNING
+from kachecks.commands import main
 from kachecks.commands.status import command, monitor, nagios
 from kachecks.commands.status.of_cluster import (
     MemberStatus,
@@ -151,3 +152,11 @@ def test_there_are_no_metrics(tmp_path: Path) -> None:
 
 def test_a_sentence_for_nagios_begins_no_figures() -> None:
     assert nagios.said("ok", "a | b") == "KACHECKS OK: a / b"
+
+
+@pytest.mark.parametrize("part", ["doctor", "rejoin"])
+def test_what_knows_only_pairs_says_so(
+    part: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.main([part, f"--defaults-file={option_file(tmp_path)}"]) == 3
+    assert f"cluster = yes, and kachecks {part} knows only pairs" in capsys.readouterr().err
