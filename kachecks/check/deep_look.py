@@ -246,7 +246,7 @@ def _look_at_server(
     disks = Disks()
     if hanging is None:
         with suppress(SessionError):
-            disks = _look_at_disks(node, session, before)
+            disks = look_at_disks(node, session, before)
     if disks.mute is not None:
         seen += (stalled.hanging_child(disks.mute, now),)
     progress = stalled.progress_of(session, STATEMENT, disks) if seen else Progress()
@@ -444,7 +444,7 @@ def _commits_wait(node: Node, peer: Session) -> bool:
     return bool(stalled.waiting(rows, node.clock.now()))
 
 
-def _look_at_disks(node: Node, session: Session, before: Signs) -> Disks:
+def look_at_disks(node: Node, session: Session, before: Signs) -> Disks:
     """Look at datadir, binary log and tmpdir. Over TCP look at nothing: they may be on another
     machine."""
     process = node.servers.process_of(session)

@@ -32,7 +32,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
     from kachecks.mysqld_process import Process
     from kachecks.state.marks import LastVerdict
@@ -50,6 +50,17 @@ when a check overruns its interval."""
 LAST_RESORT = 12
 """Seconds after which the kernel ends a check that cannot end itself, as a call into C holds the
 interpreter's lock: after keepalived's own ``timeout``, and with the same result."""
+
+
+class Kind(NamedTuple):
+    """What a node is judged by: as one of a pair, or as a member of a cluster (cluster.program)."""
+
+    run: Callable[[Node, bool], Any]  # one_run.Run, or what has its methods
+    severity_of: Callable[[Verdict], str]
+    explain: Callable[[], str]
+
+
+PAIR = Kind(Run, severity_of, explain)
 
 
 class Options(NamedTuple):
@@ -82,7 +93,7 @@ def main(
             return 0
         return _wrong_command_line(arguments, option_file_of(arguments), vip_is_here)
     if options.explain:
-        say_lines(explain())
+        say_lines(_kind_of(options.defaults_file).explain())
         return 0
     try:
         config = load(options.defaults_file)
@@ -118,15 +129,30 @@ def _note_usable(config: Config, path: str) -> None:
 
 def check(config: Config, options: Options) -> int:
     """One run with a valid option file; the exit status."""
-    node = Node(config)
+    node, kind = Node(config), _kind(config)
     end = _End(node)
     end.comes_after(config.hung_after + (config.fence_timeout if options.fence else 0.0))
-    looked = _look(node, options, end)
+    looked = _look(node, options, end, kind)
     by_keepalived = options.fence and not options.json  # a person gets one answer at once
     watches = by_keepalived and config.watch and not looked.status and looked.answered
     if watches and _is_void(node, options, looked.process):
-        looked = _look(node, options, end)
+        looked = _look(node, options, end, kind)
     return looked.status
+
+
+def _kind(config: Config) -> Kind:
+    if not config.cluster:
+        return PAIR
+    from kachecks.cluster.program import MEMBER
+
+    return MEMBER
+
+
+def _kind_of(option_file: str) -> Kind:
+    """A pair's where that file cannot be used."""
+    with suppress(ConfigError):
+        return _kind(load(option_file))
+    return PAIR
 
 
 def _is_void(node: Node, options: Options, process: Process | None) -> bool:
@@ -150,7 +176,7 @@ class _Looked(NamedTuple):
     process: Process | None = None  # the mysqld that has answered, where it is known
 
 
-def _look(node: Node, options: Options, end: _End) -> _Looked:
+def _look(node: Node, options: Options, end: _End, kind: Kind) -> _Looked:
     """Look, act and tell."""
     end.forget_verdict()
     hanging = None
@@ -163,20 +189,20 @@ def _look(node: Node, options: Options, end: _End) -> _Looked:
                 if node.clock.now() - begun <= OTHER_COPY_PATIENCE:
                     return _Looked(_status_of_first_copy(node))
                 hanging = _hanging(begun, pid)
-    run = Run(node, options.fence)
+    run = kind.run(node, options.fence)
     try:
         judged = run.look(hanging)
         end.judged(judged.verdict)
         verdict = run.act_on(judged)
         with suppress(Exception):  # a verdict stands, whether or not it can be told
-            _say(node, options, verdict)
+            _say(node, options, verdict, kind)
     finally:
         run.close()
         copies.release()
     return _Looked(verdict.status, run.answered, run.process)
 
 
-def _say(node: Node, options: Options, verdict: Verdict) -> None:
+def _say(node: Node, options: Options, verdict: Verdict, kind: Kind) -> None:
     """Tell syslog of a new verdict, and the person at the terminal of every one."""
     tell, sentence = _teller(options), f"{verdict.reason}: {verdict.sentence}"
     last = None
@@ -191,7 +217,8 @@ def _say(node: Node, options: Options, verdict: Verdict) -> None:
             "vip": node.network.vip_here(),
         }
         if last:
-            _announce(node, entry, verdict, last)
+            severity = kind.severity_of(verdict) if verdict.problem else ""
+            _announce(node, entry, severity, last)
         if options.json:
             import json
 
@@ -202,12 +229,11 @@ def _say(node: Node, options: Options, verdict: Verdict) -> None:
         tell(f"exit {verdict.status}, {verdict.role}, option file {node.config.path}")
 
 
-def _announce(node: Node, entry: dict[str, object], verdict: Verdict, last: LastVerdict) -> None:
+def _announce(node: Node, entry: dict[str, object], severity: str, last: LastVerdict) -> None:
     """That the verdict is a new one, and that the last one is over."""
     now = time()
-    severity = severity_of(verdict) if verdict.problem else ""
     node.telling.announce(entry, severity, now - node.marks.verdict_age())
-    if last.reason not in ("", "OK", verdict.reason):
+    if last.reason not in ("", "OK", entry["reason"]):
         over = f"{last.reason} is over; now {entry['sentence']}"
         node.telling.announce_end(last.reason, now - last.age, over)
 

@@ -194,6 +194,13 @@ def _list_of(one: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
     return convert
 
 
+def _to_bool(text: str) -> bool:
+    if text.lower() not in ("yes", "no"):
+        raise ValueError
+    return text.lower() == "yes"
+
+
+YES_NO = Kind("yes or no", _to_bool)
 USER = Kind("the name of an account", _to_user)
 PASSWORD = Kind("the password", str)
 NAME = Kind("1 to 32 letters, digits, _ or -", _to_name)

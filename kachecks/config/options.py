@@ -24,7 +24,9 @@ from kachecks.config.kinds import (
     USER,
     VIPS,
     WORD,
+    YES_NO,
     Kind,
+    integer,
     one_of,
     only,
     seconds,
@@ -77,7 +79,8 @@ class Config(NamedTuple):
     path: str
     vips: tuple[str, ...]
     interface: str | None
-    peer: str
+    peer: str  # "" for a member of a cluster
+    cluster: bool
     witnesses: tuple[str, ...]
     name: str
     max_lag: float
@@ -96,6 +99,9 @@ class Config(NamedTuple):
     cold_start: str
     too_many_connections: str
     min_free: int
+    max_queue: int
+    writers: str
+    donor: str
     watch: float
     alert: str | None
     local: Login
@@ -129,7 +135,9 @@ KEYS = (
         required=True),
     Key(_K, "interface", INTERFACE, None, "",
         "where VRRP runs; by default the interface of the route to peer"),
-    Key(_K, "peer", ADDRESS, None, "", "the other node's own address", required=True),
+    Key(_K, "peer", ADDRESS, None, "", "the other node's own address; a pair needs it"),
+    Key(_K, "cluster", YES_NO, "no", "",
+        "yes in place of peer: this server is a member of Galera or Group Replication"),
     Key(_K, "witness", ADDRESSES, None, "",
         "addresses outside both nodes that prove that this node still sees the network"),
     Key(_K, "name", NAME, "main", "",
@@ -170,6 +178,15 @@ KEYS = (
         "whether the active node keeps the VIP when no connection is left for the check"),
     Key(_K, "min_free", SIZE, "64M", "bytes",
         "with less free space, the file system of datadir, binary log or tmpdir counts as full"),
+    Key(_K, "max_queue", integer(1, 999999999), "1000", "transactions",
+        "with cluster = yes: a member that has received more than that, and not applied them yet,"
+        " is not fit"),
+    Key(_K, "writers", one_of("any", "one"), "any", "",
+        "with cluster = yes, Galera: any member takes writes, or only the one with the VIP; the"
+        " others are read_only then"),
+    Key(_K, "donor", one_of("keep", "fail"), "keep", "",
+        "with cluster = yes, Galera: whether the node with the VIP keeps it while it sends another"
+        " member a copy of its data (state Donor/Desynced)"),
     Key(_K, "watch", seconds(0, 0.85), "0.7", "s",
         "that a good check stays to notice the death of mysqld at once, at most until 0.85 s (with"
         " a witness 0.6 s) after its start; 0 turns it off"),
@@ -202,6 +219,21 @@ KEYS = (
     Key(_P, "ssl_mode", SSL_MODE, "PREFERRED", "", "as in MySQL's clients; VERIFY_* need ssl-ca"),
 )
 # fmt: on
+
+OF_CLUSTERS = ("max_queue", "writers", "donor")
+OF_PAIRS = (
+    "witness",
+    "stuck_mysqld",
+    "max_lag",
+    "on_drain_timeout",
+    "on_broken_replica",
+    "isolation_timeout",
+    "peer_grace",
+    "on_hung_peer",
+    "on_stale_replica",
+    "cold_start",
+)
+"""Keys of [kachecks] that mean nothing to the other kind."""
 
 GROUPS = (_K, _C, _P)
 _TEMPLATE = ("LOCAL_PASSWORD", "PEER_PASSWORD")
@@ -334,7 +366,9 @@ def _config(given: _Given) -> Config:
                 f" expected {key.name} = {key.kind.expected}"
             )
     values = {key.name: given.get(_K, key.name) for key in KEYS if key.group == _K}
+    values["peer"] = values["peer"] or ""
     vips, witnesses = values.pop("vip"), values.pop("witness") or ()
+    _pair_or_cluster(given, values["peer"], values["cluster"])
     local = _local(given)
     config = Config(
         path=given.path,
@@ -347,6 +381,27 @@ def _config(given: _Given) -> Config:
     )
     _agree(given, config)
     return config
+
+
+def _pair_or_cluster(given: _Given, peer: str, cluster: bool) -> None:
+    """Which of the two this is, the file says: a member whose plugin has failed to load looks like
+    half a pair. Raises ConfigError."""
+    if bool(peer) == cluster:
+        found = "peer and cluster = yes" if peer else "neither peer nor cluster = yes"
+        raise given.error(
+            _K, ["peer", "cluster"], f"found {found}, expected one of them: peer = ADDRESS for a"
+            " pair, cluster = yes for a member of Galera or Group Replication",
+        )  # fmt: skip
+    for name in OF_PAIRS if cluster else OF_CLUSTERS:
+        if (_K, name) in given.lines:
+            kinds = "a pair", "a member of a cluster (cluster = yes)"
+            meant, this = kinds if cluster else reversed(kinds)
+            raise given.error(_K, [name], f"{name} is for {meant}, and this is {this}: remove it")
+    if cluster and not given.get(_K, "interface"):
+        raise given.error(
+            _K, ["cluster"], "cluster = yes needs interface, where VRRP runs: there is no peer"
+            " whose route could tell it",
+        )  # fmt: skip
 
 
 def _local(given: _Given) -> Login:
@@ -406,7 +461,7 @@ def _agree(given: _Given, config: Config) -> None:
                 f"witness has {witness}, which is {'peer' if witness == config.peer else 'a vip'},"
                 " expected addresses outside both nodes",
             )  # fmt: skip
-    if config.local.host in (config.peer, *config.vips):
+    if config.local.host and config.local.host in (config.peer, *config.vips):
         raise given.error(
             _C, ["host"], f"host is {config.local.host}, the peer or a vip, expected this node"
         )

@@ -9,7 +9,7 @@ from kachecks.hooks.common import DONE, REFUSED, Options, run_hook, say
 from kachecks.lean import plain_options, suppress
 from kachecks.node import Node
 from kachecks.transitions.reconcile import demotion, reconcile
-from kachecks.transitions.record import Steps
+from kachecks.transitions.record import Outcome, Steps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def parser() -> argparse.ArgumentParser:
 def _demote(node: Node, options: Options | argparse.Namespace) -> int:
     patience = stop_patience(node) if options.stop else node.config.fence_timeout
     try:
-        outcome = reconcile(node, "notify_backup", patience)
+        outcome = _reconcile(node, patience)
     except OSError as error:
-        if _vip_is_here(node):
+        if node.config.cluster or _vip_is_here(node):
             raise
         # Where the VIP is cannot be told (no file descriptor is left), but keepalived has just said
         # that it has gone. A check opens again what was closed in error.
@@ -64,6 +64,14 @@ def _demote(node: Node, options: Options | argparse.Namespace) -> int:
     if not options.verbose and not options.dry_run:
         say(f"{outcome.transition}: {outcome.outcome}: {outcome.why}")
     return DONE if outcome.done else REFUSED
+
+
+def _reconcile(node: Node, patience: float) -> Outcome:
+    if node.config.cluster:
+        from kachecks.cluster.reconcile import reconcile as of_cluster
+
+        return of_cluster(node, "notify_backup", patience)
+    return reconcile(node, "notify_backup", patience)
 
 
 def _vip_is_here(node: Node) -> bool:

@@ -148,7 +148,9 @@ def _let_go(nodes: list[Node], options: argparse.Namespace, was_here: bool, stop
     if not options.force and not all(outcome.done for outcome in outcomes):
         for each in nodes:
             each.marks.unmark_leaving()
-        say("keepalived is left running: if the VIP left now, this server would stay open")
+        of_pairs = not all(each.config.cluster for each in nodes)
+        why = ": if the VIP left now, this server would stay open" if of_pairs else ""
+        say(f"keepalived is left running{why}")
         return REFUSED
     if options.drop_vip:
         for each in nodes:
@@ -171,14 +173,31 @@ def _let_go(nodes: list[Node], options: argparse.Namespace, was_here: bool, stop
 def _close(node: Node, options: argparse.Namespace) -> Outcome:
     steps = Steps(node)
     lock_to_demote(node, node.config.fence_timeout)
-    outcome = demotion(node, steps, "notify_down", node.config.fence_timeout)
+    if node.config.cluster:
+        outcome = _hand_over(node, steps, options)
+    else:
+        outcome = demotion(node, steps, "notify_down", node.config.fence_timeout)
     if not options.verbose and not options.dry_run:
         say(f"{outcome.transition}: {outcome.outcome}: {outcome.why}")
     return outcome
 
 
+def _hand_over(node: Node, steps: Steps, options: argparse.Namespace) -> Outcome:
+    """A member of a cluster closes nothing: it lets go of the VIP while another one can have it."""
+    from kachecks.cluster.handing_over import let_go
+
+    ends_anyway = options.force or options.keep_keepalived or options.drop_vip
+    outcome = let_go(node, steps, forced=ends_anyway)
+    steps.record(outcome, "notify_down")
+    return outcome
+
+
 def _look_once_more(node: Node) -> Outcome:
     _wait_for_vip_to_leave(node)
+    if node.config.cluster:
+        from kachecks.cluster.departure import depart
+
+        return depart(node, Steps(node), node.config.fence_timeout)
     return demotion(node, Steps(node), "notify_down", node.config.fence_timeout)
 
 

@@ -35,7 +35,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _promote(node: Node, options: Options | argparse.Namespace) -> int:
-    outcome = reconcile(node, "notify_master", node.config.fence_timeout)
+    if node.config.cluster:
+        from kachecks.cluster.reconcile import reconcile as bring
+    else:
+        bring = reconcile
+    outcome = bring(node, "notify_master", node.config.fence_timeout)
     if not options.verbose and not options.dry_run:
         say(f"{outcome.transition}: {outcome.outcome}: {outcome.why}")
     return DONE if outcome.done else REFUSED

@@ -30,6 +30,7 @@ LOOK, VERDICT, TROUBLE, REFUSAL = "look", "verdict", "trouble", "refusal"
 PEER_SILENT, LOST, CUT_OFF, PEER = "peer_silent", "lost", "cut_off", "peer"
 HEARD = "heard"
 UNUSABLE, USABLE = "unusable", "usable"
+TRUSTED_VIEW = "trusted_view"
 UNOPENED, SEMI_SYNC, STOPPING, READERS = "unopened", "semi_sync", "stopping", "readers"
 """The endings of the files in the run directory: ``NAME.lock`` ..."""
 

@@ -27,7 +27,8 @@ from kachecks.commands.doctor.report import as_json, as_text, rule_as_json, rule
 from kachecks.commands.doctor.rule import BOTH, HERE, PEER, Finding
 from kachecks.commands.doctor.server.probe import ask_servers
 from kachecks.commands.doctor.tables import RULES, of_both, of_conf, of_host, of_servers
-from kachecks.config.options import Config, ConfigError, load
+from kachecks.commands.of_pairs import load_pair
+from kachecks.config.options import Config, ConfigError
 from kachecks.keepalived.instance import canonical
 from kachecks.node import Node
 from kachecks.report import say, say_lines
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.explain is not None:
         return _explain(options.explain, options.json)
     try:
-        config = load(os.path.abspath(options.defaults_file))
+        config = load_pair(os.path.abspath(options.defaults_file), "doctor")
     except ConfigError as error:
         _tell(_without_option_file(str(error), options), UNUSABLE, options.json)
         return UNUSABLE

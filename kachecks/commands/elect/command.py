@@ -1,7 +1,9 @@
-"""kachecks elect A.conf B.conf: who holds the VIP, by the election rules of VRRP.
+"""kachecks elect A.conf B.conf [C.conf ...]: who holds the VIP, by the election rules of VRRP.
 
-Reads the keepalived.conf of both nodes. Says who holds the VIP in every situation and, in words,
-why a pair of configurations never fails over. No running keepalived is asked.
+Reads the keepalived.conf of all nodes. Says who holds the VIP in every situation of two of them
+and, in words, why a pair of configurations never fails over. Of more than two nodes each pair is
+looked at, as A and B: who holds the VIP among several is the one that wins against each of the
+others that live. No running keepalived is asked.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ import argparse
 import json
 import os
 from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import Any, NamedTuple
 
 from kachecks import __version__
 from kachecks.command_line import UNUSABLE, bare_operator_parser
@@ -36,13 +40,19 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Compare, print, return the exit status of the worst finding."""
-    options = parser().parse_args(argv)
+    parsing = parser()
+    options = parsing.parse_args(argv)
+    if len(options.more) > len(MORE):
+        parsing.error(f"at most {2 + len(MORE)} files can be compared")
     try:
-        confs = [
-            read(options.a, options.config_id_a),
-            read(options.b, options.config_id_b),
+        first = read(options.a, options.config_id_a), read(options.b, options.config_id_b)
+        nodes = [_Node(name, conf) for name, conf in zip("AB", first)]
+        nodes += [_Node(name, read(path, None)) for name, path in zip(MORE, options.more)]
+        elections = [
+            election
+            for one, other in combinations(nodes, 2)
+            for election in _elections(one, other, options)
         ]
-        elections = list(_elections(confs[0], confs[1], options))
     except ConfError as error:
         say(f"kachecks elect: {error}")
         return UNUSABLE
@@ -56,15 +66,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+MORE = "CDEFGHI"
+"""The names of the nodes besides A and B: more members than nine no group has."""
+
+
+class _Node(NamedTuple):
+    """One node, by its file."""
+
+    name: str  # A, B, ...
+    conf: Conf
+
+    def given(self, options: argparse.Namespace, what: str) -> Any:
+        """The option of A or B; the others have none."""
+        return getattr(options, f"{what}_{self.name.lower()}", None)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     parsing = bare_operator_parser(
         "kachecks elect",
-        "Say who holds the VIP in every situation of two nodes, by the election rules of VRRP.",
+        "Say who holds the VIP in every situation of two nodes, by the election rules of VRRP; of"
+        " more than two nodes, for each pair of them.",
         _STATUSES,
     )
     parsing.add_argument("a", metavar="A.conf", help="keepalived.conf of one node")
     parsing.add_argument("b", metavar="B.conf", help="keepalived.conf of the other")
+    parsing.add_argument(
+        "more",
+        metavar="C.conf",
+        nargs="*",
+        help="those of more nodes, of a cluster (read as on this host where they have @ID lines)",
+    )
     parsing.add_argument("--instance", metavar="NAME", help="look only at this vrrp_instance")
     for node in "ab":
         parsing.add_argument(
@@ -86,22 +118,23 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _elections(
-    one: Conf, other: Conf, options: argparse.Namespace
+    first: _Node, second: _Node, options: argparse.Namespace
 ) -> Iterator[tuple[Sides, list[ElectionFinding]]]:
     """The pairs of instances that an election is held between, and what is found about each."""
+    one, other = first.conf, second.conf
     lone: list[ElectionFinding] = []
     pairs = _paired(one, other, options.instance, lone)
     general = [
-        *_unchosen(one, options.config_id_a, "a"),
-        *_unchosen(other, options.config_id_b, "b"),
-        *_same_file(one, other, options),
+        *_unchosen(first, options),
+        *_unchosen(second, options),
+        *_same_file(first, second, options),
         *_in_one(one),
         *_in_one(other),
         *lone,
     ]
     for a, b in pairs:
-        addresses = (options.address_a or a.source, options.address_b or b.source)
-        sides = Sides(a, b, higher_address(*addresses))
+        given = first.given(options, "address"), second.given(options, "address")
+        sides = Sides(a, b, higher_address(given[0] or a.source, given[1] or b.source))
         yield sides, sorted([*findings(sides), *general], key=lambda finding: -finding.level)
         general = []  # these are said once
 
@@ -158,15 +191,20 @@ def _network(instance: Instance) -> object:
     return instance.family, instance.vrid
 
 
-def _unchosen(conf: Conf, config_id: str | None, node: str) -> Iterator[ElectionFinding]:
+def _unchosen(node: _Node, options: argparse.Namespace) -> Iterator[ElectionFinding]:
     """The file has lines for named hosts, and it was not said which host it is read for."""
-    if conf.ids and config_id is None:
+    conf = node.conf
+    if conf.ids and node.given(options, "config_id") is None:
         named = ", ".join(f"@{name}" for name in sorted(conf.ids))
         yield ElectionFinding(
             1,
             "CONFIG_ID_GUESSED",
             f"there are lines for {named}, and they were read as on {own_config_id()};"
-            f" --config-id-{node} ID names another host",
+            + (
+                f" --config-id-{node.name.lower()} ID names another host"
+                if node.name in "AB"
+                else " name its file as A or B to say which host it is for"
+            ),
             conf.path,
         )
 
@@ -177,8 +215,12 @@ def _in_one(conf: Conf) -> Iterator[ElectionFinding]:
         yield ElectionFinding(level, found.code, found.sentence, found.where)
 
 
-def _same_file(one: Conf, other: Conf, options: argparse.Namespace) -> Iterator[ElectionFinding]:
-    if options.config_id_a == options.config_id_b and os.path.samefile(one.path, other.path):
+def _same_file(
+    first: _Node, second: _Node, options: argparse.Namespace
+) -> Iterator[ElectionFinding]:
+    one, other = first.conf, second.conf
+    ids = first.given(options, "config_id"), second.given(options, "config_id")
+    if ids[0] == ids[1] and os.path.samefile(one.path, other.path):
         yield ElectionFinding(
             FAILURE,
             "SAME_FILE",

@@ -8,8 +8,9 @@ import time
 from collections.abc import Sequence
 
 from kachecks.command_line import UNUSABLE, duration, operator_parser
+from kachecks.commands.of_pairs import load_pair
 from kachecks.commands.rejoin.facts import NOT_YET
-from kachecks.config.options import Config, load
+from kachecks.config.options import Config
 from kachecks.report import say_lines
 
 _EPILOG = """\
@@ -55,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Look, judge, tell; the exit status. Raises ConfigError, OSError."""
     options = parser().parse_args(argv)
-    config = load(options.defaults_file)
+    config = load_pair(options.defaults_file, "rejoin")
     end = time.monotonic() + options.wait
     while True:
         status, told = _look(config, options.json)

@@ -52,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parsing = parser()
     options = parsing.parse_args(argv)
     if options.format in FOR_WATCHING:
-        return _show(options, load(options.defaults_file))
+        config = load(options.defaults_file)
+        return _show_member(options, config) if config.cluster else _show(options, config)
     if options.watch is not None:
         parsing.error(f"--watch goes with {' and '.join(FOR_WATCHING)}")
     from kachecks.commands.status.monitor import tell
@@ -84,6 +85,38 @@ def _show(options: argparse.Namespace, config: Config) -> int:
         if options.format == "json":
             return [json.dumps(as_json(*seen), indent=None if options.watch else 2)]
         return screen(*seen, window, paint)
+
+    if options.watch is not None:
+        from kachecks.commands.status.watch import watch
+
+        watch(seen, drawn, options.watch)
+    else:
+        lines = drawn(seen(), terminal.window(beside=1), terminal.painter(sys.stdout))
+        with suppress(OSError, ValueError):  # a closed pipe does not change the answer
+            terminal.write("\n".join(lines) + "\n")
+    return last
+
+
+def _show_member(options: argparse.Namespace, config: Config) -> int:
+    """The same of a member of a cluster."""
+    from kachecks.commands.status import of_cluster, terminal
+    from kachecks.node import Node
+    from kachecks.state.audit_log import History
+
+    node, history = Node(config), History(config.state_dir, config.name)
+    last = 0
+
+    def seen() -> of_cluster.MemberStatus:
+        nonlocal last
+        status = of_cluster.look(node, history)
+        last = of_cluster.status_of(status)
+        return status
+
+    def drawn(seen: of_cluster.MemberStatus, window: Window, paint: terminal.Painter) -> list[str]:
+        if options.format == "json":
+            told = of_cluster.as_json(seen)
+            return [json.dumps(told, indent=None if options.watch else 2)]
+        return of_cluster.screen(seen, window, paint)
 
     if options.watch is not None:
         from kachecks.commands.status.watch import watch

@@ -35,7 +35,13 @@ def tell(form: str, path: str) -> int:
     file stays then, and its age tells.
     """
     if form == "prometheus":
-        return _written(_text(prometheus.as_lines(*_looked(load(path)))))
+        config = load(path)
+        if config.cluster:
+            raise ConfigError(
+                f"{path}: cluster = yes: there are no metrics of a member of a cluster;"
+                " use --format=nagios or --json"
+            )
+        return _written(_text(prometheus.as_lines(*_looked(config))))
     status, lines = _nagios(path)
     with suppress(OSError, ValueError):  # a closed pipe does not change the answer
         terminal.write(_text(lines))
@@ -55,6 +61,8 @@ def _written(metrics: str) -> int:
 def _nagios(path: str) -> tuple[int, list[str]]:
     try:
         config = load(path)
+        if config.cluster:
+            return _nagios_of_member(config)
         status, told = _looked(config)
         state = STATES[severity(status, told)]
         return state, nagios.as_lines(status, told, config.max_lag)
@@ -62,6 +70,21 @@ def _nagios(path: str) -> tuple[int, list[str]]:
         known = isinstance(error, (ConfigError, OSError))
         said = str(error) if known else f"unexpected {type(error).__name__}: {error}"
         return STATES[CANNOT_TELL], [nagios.cannot_look(said)]
+
+
+def _nagios_of_member(config: Config) -> tuple[int, list[str]]:
+    from kachecks.commands.status import of_cluster
+    from kachecks.node import Node
+    from kachecks.state.audit_log import History
+
+    node, history = Node(config), History(config.state_dir, config.name)
+    for again in reversed(range(LOOKS)):
+        status = of_cluster.look(node, history)
+        word = of_cluster.severity(status)
+        if word != CRITICAL or not again:
+            break
+        time.sleep(PAUSE)
+    return STATES[word], [nagios.said(word, of_cluster.sentence(status))]
 
 
 def _text(lines: list[str]) -> str:

@@ -23,7 +23,7 @@ def as_lines(status: Status, told: Summary, max_lag: float) -> list[str]:
     """
     figures = " ".join(_figures(status, max_lag))
     return [
-        f"{_said(severity(status, told), told.sentence)} | {figures}",
+        f"{said(severity(status, told), told.sentence)} | {figures}",
         *(_plain(f"wrong: {each}") for each in told.problems),
         *(_plain(f"not seen: {each}") for each in unseen(status)),
     ]
@@ -31,10 +31,11 @@ def as_lines(status: Status, told: Summary, max_lag: float) -> list[str]:
 
 def cannot_look(sentence: str) -> str:
     """The line where there was no look at all."""
-    return _said("unknown", sentence)
+    return said("unknown", sentence)
 
 
-def _said(word: str, sentence: str) -> str:
+def said(word: str, sentence: str) -> str:
+    """The status word and one sentence, without figures."""
     return f"KACHECKS {word.upper()}: {_plain(sentence)}"
 
 

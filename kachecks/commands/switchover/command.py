@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from kachecks.command_line import UNUSABLE, duration, operator_parser
 from kachecks.commands.switchover.handing_over import hand_over
+from kachecks.commands.switchover.of_cluster import reasons_against, switch_member
 from kachecks.commands.switchover.preflight import (
     LONGEST_TRANSACTION,
     look_at_both,
@@ -31,12 +32,17 @@ IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGTSTP, signal.SIGTTIN, signal.
 leave this node closed."""
 
 STATUSES = {"handed over": 0, "refused": 1, "rolled back": 1, "not serving": 2}
+STATUSES.update({"kept": 1, "left": 2})  # of a member of a cluster
 
 _EPILOG = f"""\
 Run it on the active node. If anything speaks against the switchover, it says so and changes
 nothing. Otherwise it closes this node and cuts the clients, waits for the other node to apply
 everything, withdraws the permit so that keepalived gives the VIP away, and waits until the other
 node is open. If that fails while the VIP is still here, this node opens again.
+
+A member of a cluster (cluster = yes) closes nothing: it lets go of the VIP while another member is
+fit, cuts the clients that came through it, and waits until another one has the VIP and is the
+writer. --force and --catch-up mean nothing there.
 
 exit status:
   0  handed over
@@ -100,6 +106,8 @@ def switch(node: Node, catch_up: float = CATCH_UP, force: bool = False) -> int:
         return STATUSES["refused"]
     for ignored in IGNORED:
         signal.signal(ignored, signal.SIG_IGN)
+    if node.config.cluster:
+        return _told(switch_member(node))
     outcome = hand_over(node, catch_up, ProgressLines(node.clock.now, Terminal().say))
     return _told(outcome)
 
@@ -110,7 +118,10 @@ def _told(outcome: Outcome) -> int:
 
 
 def _refused(node: Node, force: bool) -> bool:
-    found = objections(look_at_both(node), node.config, force)
+    if node.config.cluster:
+        found = reasons_against(node)
+    else:
+        found = objections(look_at_both(node), node.config, force)
     for each in found:
         say(f"refused: {each}")
     return bool(found)
@@ -120,6 +131,8 @@ def _dry_run(node: Node, options: argparse.Namespace) -> int:
     if _refused(node, options.force):
         return STATUSES["refused"]
     try:
+        if node.config.cluster:
+            return _told(switch_member(node))
         return _told(hand_over(node, options.catch_up))
     except DryRunOver as over:
         if not (isinstance(node.files, DryFiles) and node.files.permit_withdrawn):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.architecture.sources import HOLE, modules, pure_modules, texts
 
-PLACES = {"mysql/queries.py", "mysql/operator_queries.py"}
+PLACES = {"mysql/queries.py", "mysql/operator_queries.py", "mysql/cluster_queries.py"}
 
 STATEMENT = re.compile(
     r"SELECT\s+(@@|\w+\(|.*\bFROM\b)|SHOW\s+[A-Z]{3}|SET\s+(@@|GLOBAL|SESSION|STATEMENT).*="

@@ -60,7 +60,8 @@ BAD_FILES = [
     ),
     (
         without_peer,
-        "{}: [kachecks] has no peer, expected peer = an IPv4 or IPv6 address of another host",
+        "{}: [kachecks] found neither peer nor cluster = yes, expected one of them:"
+        " peer = ADDRESS for a pair, cluster = yes for a member of Galera or Group Replication",
     ),
     (
         lambda node: node.file.chmod(0o640),

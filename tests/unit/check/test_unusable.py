@@ -230,7 +230,7 @@ BAD = {
     emptied: "is empty",
     removed: "cannot be read: No such file",
     without_vip: "[kachecks] has no vip",
-    with_another_vip: "[kachecks] has no peer",
+    with_another_vip: "[kachecks] found neither peer nor",
 }
 
 

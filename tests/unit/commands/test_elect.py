@@ -302,3 +302,33 @@ def test_a_sample_that_was_not_edited_is_a_failure(capsys: Capture) -> None:
     nodes = [str(SNIPPETS / f"keepalived.conf.node{number}") for number in (1, 2)]
     assert main(nodes) == 2
     assert "PLACE_HOLDER: VIP_ADDRESS is" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("directory")
+def test_of_three_nodes_each_pair_is_looked_at(capsys: Capture) -> None:
+    for name, priority in (("A", 102), ("B", 101), ("C", 100)):
+        Path(f"{name}.conf").write_text(weighted(priority, 0, "nopreempt"))
+    assert main(["A.conf", "B.conf", "C.conf", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    pairs = [(each["a"]["where"][0], each["b"]["where"][0]) for each in found["elections"]]
+    assert pairs == [("A", "B"), ("A", "C"), ("B", "C")]
+
+
+@pytest.mark.usefixtures("directory")
+def test_the_worst_of_three_pairs_counts(capsys: Capture) -> None:
+    for name, vrid in (("A", 51), ("B", 51), ("C", 52)):
+        text = weighted(100 + "CBA".index(name), 0, "nopreempt")
+        Path(f"{name}.conf").write_text(
+            text.replace("virtual_router_id 51", f"virtual_router_id {vrid}")
+        )
+    assert main(["A.conf", "B.conf", "C.conf"]) == 2
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.count("virtual_router_id 51 is not 52; the result is two MASTERs") == 2
+
+
+@pytest.mark.usefixtures("directory")
+def test_more_files_than_names(capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["A.conf"] * 10)
+    assert ended.value.code == 3
+    assert "at most 9 files can be compared" in capsys.readouterr().err

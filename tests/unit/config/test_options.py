@@ -9,7 +9,7 @@ import pytest
 
 from kachecks.config import options
 from kachecks.config.options import Config, ConfigError, Login, parse
-from tests.unit.doubles.option_files import NEEDED, SAMPLE, SECRET, error_of, with_lines
+from tests.unit.doubles.option_files import MEMBER, NEEDED, SAMPLE, SECRET, error_of, with_lines
 
 # The values ------------------------------------------------------------------------------------
 
@@ -20,6 +20,7 @@ def test_the_sample_of_the_design() -> None:
         vips=("10.0.0.100",),
         interface="eth0",
         peer="10.0.0.2",
+        cluster=False,
         witnesses=("10.0.0.254",),
         name="main",
         max_lag=30.0,
@@ -38,6 +39,9 @@ def test_the_sample_of_the_design() -> None:
         cold_start="refuse",
         too_many_connections="keep",
         min_free=64 * 1024 * 1024,
+        max_queue=1000,
+        writers="any",
+        donor="keep",
         watch=0.7,
         alert="/usr/local/bin/page",
         run_dir="/run/kachecks",
@@ -191,6 +195,25 @@ def test_the_peer_inherits_nothing_else() -> None:
     assert found.remote[2:] == ("10.0.0.2", 3308, None, None, None, None, "PREFERRED")
 
 
+@pytest.mark.parametrize(
+    ("line", "field", "value"),
+    [
+        ("", "cluster", True),
+        ("", "peer", ""),
+        ("cluster = YES", "cluster", True),
+        ("max_queue = 1", "max_queue", 1),
+        ("max-queue = 50000", "max_queue", 50000),
+        ("writers = One", "writers", "one"),
+        ("donor = fail", "donor", "fail"),
+        ("min_free = 1G", "min_free", 1024**3),
+    ],
+)
+def test_value_of_a_member_of_a_cluster(line: str, field: str, value: object) -> None:
+    found = getattr(parse(f"{MEMBER}{line}\n", "k.cnf"), field)
+    assert found == value
+    assert type(found) is type(value)
+
+
 # Mistakes: the line, the key, what was found and what is expected ------------------------------
 
 
@@ -271,7 +294,7 @@ def test_the_peer_inherits_nothing_else() -> None:
         ("max_lagg = 3", "unknown key max_lagg in [kachecks], did you mean max_lag?"),
         ("fence-time-out = 3", "unknown key fence-time-out in [kachecks], did you mean fence_t"),
         ("Max_Lag = 3", "found a key in capitals in [kachecks], expected max_lag"),
-        ("colour = blue", "unknown key colour in [kachecks], expected a key of the manual"),
+        ("wallpaper = 1", "unknown key wallpaper in [kachecks], expected a key of the manual"),
         ("socket = /s", "unknown key socket in [kachecks], expected it in [client]"),
         ("max_lagg", "found a line without = in [kachecks], expected key = value"),
         ("vip 10.0.0.100", "found a line without = in [kachecks], expected key = value"),
@@ -293,6 +316,39 @@ def test_mistake(line: str, words: str) -> None:
     assert text.startswith("k.cnf:5: ")
     assert words in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            f"{NEEDED}cluster = yes\n",
+            "k.cnf:4: [kachecks] found peer and cluster = yes, expected one of them",
+        ),
+        (
+            "[kachecks]\nvip = 10.0.0.100\n",
+            "k.cnf: [kachecks] found neither peer nor cluster = yes, expected one of them",
+        ),
+        ("[kachecks]\nvip = 10.0.0.100\npeer =\n", "k.cnf:3: [kachecks] found neither peer nor"),
+        (
+            "[kachecks]\nvip = 10.0.0.100\ncluster = yes\n",
+            "k.cnf:3: [kachecks] cluster = yes needs interface, where VRRP runs",
+        ),
+        (f"{NEEDED}cluster = maybe\n", "cluster in [kachecks]: found 'maybe', expected yes or no"),
+        (
+            f"{NEEDED}max_queue = 5\n",
+            "k.cnf:4: [kachecks] max_queue is for a member of a cluster (cluster = yes), and"
+            " this is a pair: remove it",
+        ),
+        (f"{MEMBER}witness = 10.0.0.254\n", "k.cnf:5: [kachecks] witness is for a pair"),
+        (f"{MEMBER}stuck_mysqld = kill\n", "k.cnf:5: [kachecks] stuck_mysqld is for a pair"),
+        (f"{MEMBER}writers = both\n", "writers in [kachecks]: found 'both', expected any or one"),
+        (f"{MEMBER}max_queue = -1\n", "expected a whole number from 1 to 999999999"),
+        (f"{MEMBER}[client]\nhost = 10.0.0.100\n", "host is 10.0.0.100, the peer or a vip"),
+    ],
+)
+def test_a_pair_or_a_member_of_a_cluster(text: str, words: str) -> None:
+    assert words in error_of(text)
 
 
 @pytest.mark.parametrize(
@@ -340,7 +396,6 @@ def test_mistake_in_a_login(group: str, lines: str, words: str) -> None:
     ("text", "words"),
     [
         ("[kachecks]\npeer = 10.0.0.2\n", "k.cnf: [kachecks] has no vip, expected vip = one or"),
-        ("[kachecks]\nvip = 10.0.0.9\n", "k.cnf: [kachecks] has no peer, expected peer = an"),
         ("# nothing\n", "k.cnf: [kachecks] has no vip"),
         ("vip = 10.0.0.100\n[kachecks]\n", "k.cnf:1: found a key before any group"),
         # The two clocks: the other node would open before this one has closed itself.

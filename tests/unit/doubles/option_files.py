@@ -9,6 +9,7 @@ import pytest
 from kachecks.config.options import Config, ConfigError, parse
 
 NEEDED = "[kachecks]\nvip = 10.0.0.100\npeer = 10.0.0.2\n"
+MEMBER = "[kachecks]\nvip = 10.0.0.100\ninterface = eth0\ncluster = yes\n"
 SECRET = "hunter2-Tr0ub4dor"  # noqa: S105 - must never be seen in any text
 
 # The sample of the design, with # where it uses ; for its remarks.

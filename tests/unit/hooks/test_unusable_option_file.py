@@ -64,7 +64,7 @@ def option_file(directory: Path, text: str, name: str = "k.cnf") -> str:
     ("text", "why", "program"),
     [
         ("", "is empty", LAST),
-        ("[kachecks]\nvip = 10.0.0.100\n", "has no peer", LAST),
+        ("[kachecks]\nvip = 10.0.0.100\n", "found neither peer nor", LAST),
         (f"{GOOD}max_lagg = 3\nalert = /bin/page\n", "unknown key max_lagg", "/bin/page"),
     ],
 )

@@ -1,0 +1,1 @@
+"""A member of a cluster with a quorum (Galera, Group Replication) behind the VIP."""
