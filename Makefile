@@ -4,6 +4,7 @@
 # make test   lint, types, unit tests, and the lab on both server families (root)
 # make unit   lint, types and unit tests alone (any user, a minute or two)
 # make packages   wheel, sdist, .deb and .rpm
+# make site       the documents as a site, in build/site
 
 SHELL := /bin/sh
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
@@ -92,6 +93,19 @@ packages: $(VENV)/installed
 	! command -v lintian >/dev/null || lintian --fail-on=error,warning dist/*.deb
 	rm -rf build
 	ls -l dist
+
+# The documents as a site, in build/site. Each link and anchor must lead somewhere.
+.PHONY: site
+site: $(VENV)/site
+	rm -rf build/pages build/site
+	mkdir -p build/pages
+	cp -r *.md LICENSE docs keepalived-snippets build/pages
+	NO_MKDOCS_2_WARNING=1 $(IN_VENV)/mkdocs build --strict
+
+$(VENV)/site: $(VENV)/dependencies setup.cfg
+	$(IN_VENV)/pip install --quiet --no-build-isolation '.[site]'
+	rm -rf build
+	touch $@
 
 # What the lab needs: root, namespaces, Debian's keepalived and MariaDB, and a MySQL.
 .PHONY: lab-ready

@@ -255,6 +255,13 @@ def test_an_alert_program_that_is_not_there(daemon: Daemon) -> None:
     said = daemon.read()
     assert said.startswith("<28>kachecks[")
     assert "alert program /nowhere/page cannot be run: " in said
+    assert "arguments" not in said
+
+
+def test_an_alert_program_with_arguments(daemon: Daemon) -> None:
+    report.alert("/bin/true page", {}, nobody_else)
+    assert "No such file" in (said := daemon.read())
+    assert said.endswith("; alert takes no arguments: write a script")
 
 
 def test_an_alert_program_that_others_may_change(tmp_path: Path, daemon: Daemon) -> None:

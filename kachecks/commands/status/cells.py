@@ -184,8 +184,8 @@ def _verdict(node: NodeSeen, ok: str, room: bool) -> Cell:
         return Cell(f"OK: {verdict.sentence}{basis}" if room else ok, GOOD)
     status = f"exit {verdict.status}" if verdict.status else "kept, exit 0"
     said = verdict.sentence
-    if said == node.trouble and not room:
-        said = "see server"
+    if node.trouble and said.startswith(node.trouble) and not room:
+        said = f"see server{said[len(node.trouble) :]}"
     text = f"{verdict.reason} ({status}): {said}{basis}"
     return Cell(text, BAD if verdict.status else WARN)
 

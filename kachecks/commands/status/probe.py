@@ -51,6 +51,11 @@ LONGEST_ADVERT = 1.2
 """Seconds."""
 
 
+class TooLate(NoAnswer):
+    """This host has had no answer when the look had to end, and may itself be what is slow: a
+    server that does not answer a connection in time is another error."""
+
+
 class HurriedServers(Servers):
     """Servers for somebody who does not want to wait as long as the check does."""
 
@@ -170,7 +175,9 @@ class Looking:
         state, said = self._adverts(wait=not (here.vip or self._for_monitoring))
         other = {True: OPEN, False: CLOSED, None: ABSENT}[here.open]
         verdict, verdict_said = None, "nothing answers at its address"
-        if not isinstance(trouble, Unreachable):
+        if isinstance(trouble, TooLate):
+            verdict_said = str(trouble)
+        elif not isinstance(trouble, Unreachable):
             verdict_said = "as far as SQL tells, without its disks, its marks, its network"
             verdict = judged(
                 server,
@@ -269,7 +276,7 @@ class Looking:
         try:
             return self._asking.answer(name, seconds), None
         except GivenUp as error:
-            return None, NoAnswer(str(error))
+            return None, TooLate(str(error))
         except Exception as error:  # noqa: BLE001 - shown in its place on the screen
             return None, error
 

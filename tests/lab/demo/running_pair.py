@@ -8,11 +8,11 @@ prints the steps, and how long the client that writes all the while could not.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 
+from tests.lab.demo.chosen import chosen
 from tests.lab.demo.symptoms import shell
 from tests.lab.observing.observer import Observer
 from tests.lab.observing.verify import rows_of
@@ -24,7 +24,6 @@ from tests.lab.pairs.suite import SUITES, Suite
 from tests.lab.records import evidence
 from tests.lab.records.record import Mark, Record
 from tests.lab.servers.flavour import Flavour
-from tests.lab.servers.flavours import ALL_FLAVOURS
 
 WORDS: Mapping[str, object] = {
     "NODE_INTERFACE": INTERFACE,
@@ -121,11 +120,8 @@ def _tell_figures(pair: Pair, record: Record, mark: Mark) -> None:
 
 def main() -> int:
     """Play it on one server family."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.lab.demo.running_pair", description=__doc__.partition("\n")[0]
-    )
-    parser.add_argument("--flavour", choices=list(ALL_FLAVOURS), default="mysql")
-    play(ALL_FLAVOURS[parser.parse_args().flavour])
+    flavour, _ = chosen("running_pair", __doc__)
+    play(flavour)
     return 0
 
 

@@ -8,11 +8,11 @@ what they said.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Callable
 
+from tests.lab.demo.chosen import chosen
 from tests.lab.error import LabError
 from tests.lab.faults.partition import deafen
 from tests.lab.matrix.applier import unlogged
@@ -21,7 +21,6 @@ from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import VIP, Pair
 from tests.lab.pairs.systemd import stop_keepalived
 from tests.lab.servers.accounts import APP_PASSWORD, APP_USER
-from tests.lab.servers.flavours import ALL_FLAVOURS
 
 
 def nowhere(pair: Pair) -> None:
@@ -238,7 +237,8 @@ def shell(node: Node, line: str) -> None:
     path = "PATH=/opt/kachecks/bin:$PATH"
     line_there = line.replace("/var/log/keepalived.log", str(node.logs / "keepalived.log"))
     done = node.run(["sh", "-c", f"{path}; {line_there}"], check=False)
-    _print(f"{node.name}# {line}", done.stdout + done.stderr, done.returncode)
+    said = (done.stdout + done.stderr).replace(sys.prefix, "/opt/kachecks")  # a link there
+    _print(f"{node.name}# {line}", said, done.returncode)
 
 
 def client(pair: Pair, statement: str) -> None:
@@ -263,20 +263,12 @@ def _print(command: str, said: str, status: int) -> None:
 
 def main() -> int:
     """Bring them about, one after the other."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.lab.demo.symptoms", description=__doc__.partition("\n")[0]
-    )
-    parser.add_argument("--flavour", choices=list(ALL_FLAVOURS), default="mysql")
-    parser.add_argument("symptoms", nargs="*", metavar="symptom", help=", ".join(SYMPTOMS))
-    options = parser.parse_args()
-    wanted = options.symptoms or list(SYMPTOMS)
-    if unknown := set(wanted) - set(SYMPTOMS):
-        parser.error(f"there is no {', '.join(sorted(unknown))}")
+    flavour, wanted = chosen("symptoms", __doc__, "symptom", SYMPTOMS)
     failed = 0
     for name in wanted:
         print(f"== {name}: {SYMPTOMS[name].__doc__}\n", flush=True)
         try:
-            with Pair(ALL_FLAVOURS[options.flavour], "kachecks") as pair:
+            with Pair(flavour, "kachecks") as pair:
                 SYMPTOMS[name](pair)
         except LabError as error:
             print(error, file=sys.stderr)

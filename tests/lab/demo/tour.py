@@ -7,23 +7,18 @@ prints each command and what it said.
 
 from __future__ import annotations
 
-import argparse
 import time
 
+from tests.lab.demo.chosen import chosen
 from tests.lab.matrix.scenario import playing
 from tests.lab.pairs.commands import is_fit, run
 from tests.lab.pairs.node import Node
-from tests.lab.servers.flavours import ALL_FLAVOURS
 
 
 def main() -> int:
     """Play the tour."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.lab.demo.tour", description=__doc__.partition("\n")[0]
-    )
-    parser.add_argument("--flavour", choices=list(ALL_FLAVOURS), default="mysql")
-    options = parser.parse_args()
-    with playing(ALL_FLAVOURS[options.flavour]) as scenario:
+    flavour, _ = chosen("tour", __doc__)
+    with playing(flavour) as scenario:
         a, b = scenario.a, scenario.b
         show(a, "status")
         show(a, "doctor")

@@ -7,19 +7,18 @@ plays each of these on a pair of its own, and prints what every kind of session 
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 
+from tests.lab.demo.chosen import chosen
 from tests.lab.error import LabError
 from tests.lab.faults.catalogue import FAULTS
 from tests.lab.hosts.namespaces import ENVIRONMENT
 from tests.lab.hosts.process import CHECKOUT
 from tests.lab.pairs.commands import run
 from tests.lab.pairs.pair import VIP, Pair
-from tests.lab.servers.flavours import ALL_FLAVOURS
 
 LATE = "late"
 LATE_BY = 3
@@ -32,18 +31,10 @@ EVENTS: dict[str, tuple[str, Callable[[Pair], object]]] = {
 
 def main() -> int:
     """Play them one after the other."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.lab.demo.what_clients_see", description=__doc__.partition("\n")[0]
-    )
-    parser.add_argument("--flavour", choices=list(ALL_FLAVOURS), default="mysql")
-    parser.add_argument("events", nargs="*", metavar="event", help=", ".join(EVENTS))
-    options = parser.parse_args()
-    wanted = options.events or list(EVENTS)
-    if unknown := set(wanted) - set(EVENTS):
-        parser.error(f"there is no {', '.join(sorted(unknown))}")
+    flavour, wanted = chosen("what_clients_see", __doc__, "event", EVENTS)
     try:
         for event in wanted:
-            with Pair(ALL_FLAVOURS[options.flavour], "kachecks") as pair:
+            with Pair(flavour, "kachecks") as pair:
                 _play(pair, event)
     except LabError as error:
         print(error, file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 
 import pytest
 
@@ -46,6 +47,29 @@ def test_a_socket_that_does_not_exist(pair: Pair) -> None:
     assert status == 30
     assert said.startswith("UNKNOWN: nobody listens on /run/nowhere.sock")
     assert "lives and listens on /run/mysqld/mysqld.sock" in said
+
+
+SEVERAL_CHECKS = 5.0
+"""Seconds, at a check a second and ``fall 2``."""
+
+
+def test_a_mistake_in_keepalived_conf_does_not_take_the_vip_away(pair: Pair) -> None:
+    """The check that is called in a wrong way cannot close the server, so its VIP must stay."""
+    conf = "/etc/keepalived/keepalived.conf"
+    text = pair.a.path(conf).read_text()
+    assert "check_mysql --fence" in text
+    try:
+        pair.a.write(conf, text.replace("check_mysql --fence", "check_mysql --fense"))
+        pair.a.kill(pair.a.keepalived_pids()[0], signal.SIGHUP)
+        pair.wait_until(lambda: "wrong command line" in pair.a.syslog(), 15, "A to tell of it")
+        end = time.monotonic() + SEVERAL_CHECKS
+        while time.monotonic() < end:
+            assert pair.is_serving(pair.a)
+            time.sleep(0.1)
+    finally:
+        pair.a.write(conf, text)
+        pair.a.kill(pair.a.keepalived_pids()[0], signal.SIGHUP)
+        wait_until_healthy(pair)
 
 
 def test_notify_master_where_the_vip_is_not(pair: Pair) -> None:

@@ -131,7 +131,7 @@ def _alert(facts: HostFacts) -> Iterator[Found]:
         yield not_checked(f"alert program {path} cannot be looked at", where)
         return
     if not file.found:
-        why = file.why + ("; arguments cannot be given: write a script" if " " in path else "")
+        why = file.why
     elif not file.executable:
         why = "it is not executable"
     elif file.interpreter is None or not file.interpreter_found:
@@ -139,7 +139,8 @@ def _alert(facts: HostFacts) -> Iterator[Found]:
     else:
         why = next((part.unsafe for part in file.parts if part.unsafe), "")
     if why:
-        yield Found(f"alert = {path}: {why}", where, f"correct {path}, or alert in {where}")
+        script = "; it takes no arguments: write a script" if " " in path else ""
+        yield Found(f"alert = {path}: {why}", where, f"correct {path}, or alert in {where}{script}")
 
 
 def _foreign(facts: HostFacts) -> Iterator[Found]:

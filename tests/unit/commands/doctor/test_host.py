@@ -110,6 +110,9 @@ WRONG: list[tuple[str, str, str, Break]] = [
         lambda w: w.with_options("witness = 10.0.0.254", "witness = 10.0.0.1")),
     ("an alert program that is not there", "ALERT", "/usr/local/bin/page",
         lambda w: _page(w, found=False, why="No such file or directory", parts=())),
+    ("an alert program with arguments", "ALERT", "it takes no arguments: write a script",
+        lambda w: w.with_options("# alert = /usr/local/bin/page", "alert = /bin/page root")
+        .with_file("/bin/page root", found=False, why="No such file or directory", parts=())),
     ("an alert program that is not executable", "ALERT", "/usr/local/bin/page",
         lambda w: _page(w, executable=False)),
     ("an alert program without #!", "ALERT", "/usr/local/bin/page",

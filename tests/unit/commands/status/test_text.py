@@ -121,6 +121,20 @@ def test_colour_is_never_alone_the_carrier_of_meaning() -> None:
             assert any("\x1b[" in line for line in painted)
 
 
+@pytest.mark.parametrize(
+    ("sentence", "told"),
+    [
+        ("nobody listens", "MYSQLD_DOWN (exit 10): see server"),
+        ("nobody listens; start it", "MYSQLD_DOWN (exit 10): see server; start it"),
+        ("the disk is gone", "MYSQLD_DOWN (exit 10): the disk is gone"),
+    ],
+)
+def test_what_the_server_cell_says_is_not_said_twice(sentence: str, told: str) -> None:
+    verdict = Verdict("MYSQLD_DOWN", 10, sentence, "standby")
+    down = SILENT._replace(trouble="nobody listens", verdict=verdict)
+    assert cells(STATUS._replace(there=down), "verdict")[1] == told
+
+
 def test_a_silent_node_is_said_to_be_silent() -> None:
     status = there(SILENT)
     assert cells(status, "server")[1] == "nothing answers at 10.0.0.2"
