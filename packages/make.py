@@ -105,7 +105,8 @@ def _system(share: Path, root: Path) -> None:
     drop_in = SNIPPETS / "kachecks-keepalived.service.d.conf"
     _write(systemd / "systemd/system/keepalived.service.d/kachecks.conf", drop_in)
     (root / "usr/sbin").mkdir()
-    (root / "usr/sbin/kachecks").symlink_to("/opt/kachecks/bin/kachecks")
+    for name in PROGRAMS:
+        (root / "usr/sbin" / name).symlink_to(f"/opt/kachecks/bin/{name}")
 
 
 def _beside(made: Path, version: str) -> None:

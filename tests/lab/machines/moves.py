@@ -90,7 +90,7 @@ _MAY_STAY = frozenset({restart_server, kill_keepalived})
 
 
 def moved(pair: MachinePair, play: Play, steady: float = 0.0) -> Cost:
-    """The other machine serves afterwards, both are well, and both have the same rows.
+    """The other machine serves afterwards, both are ready, and both have the same rows.
 
     Args:
         steady: seconds of writes beforehand.
@@ -108,7 +108,7 @@ def moved(pair: MachinePair, play: Play, steady: float = 0.0) -> Cost:
         play(pair, holder, observer)
         expected = None if play in _MAY_STAY else other.name
         observer.wait_for_write(expected, after=time.monotonic(), timeout=PATIENCE)
-        pair.wait_well()
+        pair.wait_ready()
         if pair.holder is not other and play not in _MAY_STAY:
             raise LabError(f"{holder.name} serves again")
     record = observer.record()

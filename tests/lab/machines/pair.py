@@ -23,6 +23,9 @@ OPTION_FILE = "/etc/kachecks/kachecks.cnf"
 PATIENCE = 40.0
 """Seconds for what takes a pair one to ten when its host is idle."""
 
+STEADY = 3.0
+"""Seconds for which a check has said the same."""
+
 _CHANGES = {
     "mariadb": ("CHANGE MASTER TO", "START SLAVE;"),
     "mysql": ("CHANGE REPLICATION SOURCE TO", "START REPLICA;"),
@@ -55,6 +58,18 @@ class DatabaseMachine(Machine):
     def is_well(self) -> bool:
         """What `kachecks status` says of the pair from here."""
         return self.run(["kachecks", "status"], check=False).returncode == 0
+
+    def is_ready(self) -> bool:
+        """Its check has said OK for a while, and keepalived has heard it twice (``rise``).
+
+        `kachecks status` says more, and gives up after a second: too soon on a host that is busy.
+        """
+        verdict, check = (self.path(f"/run/kachecks/main.{kind}") for kind in ("verdict", "check"))
+        try:
+            steady = check.stat().st_mtime - verdict.stat().st_mtime
+            return verdict.read_text() == "OK 0" and steady > STEADY and self.replicates()
+        except OSError:
+            return False
 
     def replicates(self) -> bool:
         """Whether receiver and applier run."""
@@ -174,7 +189,7 @@ class MachinePair:
             machine.shell(command("keepalived -t && "))
             if machine is self.a:
                 self.wait_serving(self.a)
-        self.wait_well()
+        self.wait_ready()
 
     def _its(self, text: str) -> str:
         """A command of docs/install.md, where MariaDB stands for either server."""
@@ -205,6 +220,11 @@ class MachinePair:
         """Until both say that one serves and the other one can take over."""
         for machine in self.machines:
             machine.wait(machine.is_well, PATIENCE, "kachecks status to find nothing")
+
+    def wait_ready(self) -> None:
+        """Until one serves and the other one can take over, as their own checks say."""
+        for machine in self.machines:
+            machine.wait(machine.is_ready, PATIENCE, "its check to say OK")
 
     def _save_journals(self, target: Path) -> None:
         target.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 _OURS = "/etc/systemd/system/keepalived.service.d/lab.conf"
+_THE_PACKAGES = "/usr/lib/systemd/system/keepalived.service.d/kachecks.conf"
 _MASKS_THE_PACKAGES = "/etc/systemd/system/keepalived.service.d/kachecks.conf"
 _RELOAD = "systemctl daemon-reload"
 
@@ -35,7 +36,10 @@ def wrong_units(server: str) -> dict[str, Wrong]:
         "the server does not start at boot": _wrong(
             f"systemctl disable {server}", f"systemctl enable {server}", "SERVER_ENABLED"
         ),
-        "a change that systemd has not read": _drop_in("[Service]", "SYSTEMD_RELOAD", then="true"),
+        # Of a drop-in in a directory that is new systemd 252 says nothing.
+        "a change that systemd has not read": _wrong(
+            f"touch {_THE_PACKAGES}", _RELOAD, "SYSTEMD_RELOAD"
+        ),
         "systemd gives up": _drop_in("[Unit]\nStartLimitIntervalSec=10", "SYSTEMD_START_LIMIT"),
         "no drop-in of ours": _wrong(
             f"ln -s /dev/null {_MASKS_THE_PACKAGES}\n{_RELOAD}",

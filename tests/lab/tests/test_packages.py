@@ -26,6 +26,7 @@ INSTALLED = (
     LOGROTATE,
     "/usr/lib/systemd/system/keepalived.service.d/kachecks.conf",
     "/usr/lib/tmpfiles.d/kachecks.conf",
+    "/usr/sbin/notify_down",
     "/usr/share/bash-completion/completions/kachecks",
     "/usr/share/doc/kachecks/docs/status.md",
     "/usr/share/doc/kachecks/keepalived-snippets/kachecks.cnf",
