@@ -138,12 +138,12 @@ class _Parser:
                 if not opens:
                     self._stray_brace(where, inside)
                 opens = False
-            elif words[0] == "}" and inside and not opens:
-                return _CLOSED
             else:
                 if opens:
                     self._note(where, f"there is no opening brace after {inside}")
                 opens = False
+                if words[0] == "}" and inside:
+                    return _CLOSED
                 self._one(block, words, where, into, inside)
         return ""
 

@@ -341,7 +341,7 @@ class _Reading:
             why = "has no interface"
         elif not written.vips and (self.vrrp == 3 or self.strict or self._is_strict_6()):
             why = "" if written.allows_no_vip else "has no virtual_ipaddress"
-        elif self.strict and written.peers and not self.is_lenient:
+        elif self.strict and written.peers and written.interface and not self.is_lenient:
             why = "has a unicast_peer in strict mode"
         name = f"vrrp_instance {self.block.value}"
         return f"{self.block.where}: {name} {why}" if why else ""

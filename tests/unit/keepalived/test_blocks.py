@@ -197,3 +197,10 @@ def test_statements_are_found_by_name() -> None:
     assert last and (last.value, last.where) == ("2", "f:4")
     assert v.last("state") is None
     assert [entry.words for entry in v.entries("track_file")] == [("x",), ("y", "z")]
+
+
+def test_a_closing_brace_in_the_opening_one_s_place_closes() -> None:
+    """process_stream of lib/parser.c, 2.2.7 and 2.3.4: seen on 2.1.5, too."""
+    found = parsed("track_file f\n}\n" + V % "priority 5")
+    assert tree(found.statements) == [("track_file f", []), ("vrrp_instance V", ["priority 5"])]
+    assert found.notes == ("f:2: there is no opening brace after track_file f",)
