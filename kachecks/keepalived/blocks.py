@@ -75,18 +75,21 @@ def parse(lines: Iterable[Line], version: Version | None = None) -> Parsed:
     parser = _Parser(split, version or NEWEST)
     found: list[Statement] = []
     parser.keywords(ROOT, found)
-    ends = parser.ends or _does_not_run(split, found)
-    return Parsed(tuple(found), tuple(parser.notes), ends)
+    first_parser = _Parser(split, version or NEWEST)
+    first: list[Statement] = []
+    first_parser.keywords(_FIRST, first)
+    ends = parser.ends or first_parser.ends or _does_not_run(first, found)
+    settings = [each for each in first if each.name == "global_defs"]
+    taken = [each for each in found if each.name != "global_defs"]
+    return Parsed((*settings, *taken), tuple(parser.notes), ends)
 
 
-def _does_not_run(split: Iterable[Split], found: Iterable[Statement]) -> str:
+def _does_not_run(first: Iterable[Statement], found: Iterable[Statement]) -> str:
     """Why the VRRP process is not started, "" it is.
 
-    The first process of keepalived passes over, brace by brace, what others read. Where it meets no
-    vrrp_instance that way, it starts nobody who could read them.
+    The first process of keepalived reads global_defs for all, and passes over, brace by brace, what
+    others read. Where it meets no vrrp_instance that way, it starts nobody who could read them.
     """
-    first: list[Statement] = []
-    _Parser(split, NEWEST).keywords(_FIRST, first)
     ours = next((each for each in found if each.name == "vrrp_instance"), None)
     if ours is None or any(each.name in _NEEDS_VRRP for each in first):
         return ""
@@ -281,7 +284,8 @@ class _Parser:
         taken = other._with_block(keyword, words, where)
         other.keywords(_FIRST, [])  # what is left where it has closed the block earlier
         self.notes += other.notes
-        self.ends = self.ends or other.ends
+        if words[0] != "global_defs":  # which is the first process's
+            self.ends = self.ends or other.ends
         return taken
 
     def _one_more_without_brace(self, where: str) -> None:
