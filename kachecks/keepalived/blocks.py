@@ -18,6 +18,7 @@ from kachecks.keepalived.keywords import NEWEST, ROOT, Block, Keyword, Version
 _CLOSED, _CUT = "closed", "cut"
 """How a block is left: by its own brace, or with a block in it that was passed over."""
 _MOST_HINTS = 100  # unknown words for which a known one is looked for, which takes a millisecond
+_MOST_WITHOUT_BRACE = 20
 _AWAITED = -1  # of _Parser._skipping: a block is to be passed over, and its { has not come yet
 
 
@@ -68,24 +69,27 @@ def parse(lines: Iterable[Line], version: Version | None = None) -> Parsed:
     """Read all of a configuration as this version of keepalived does; None: as any.
 
     Raises:
-        ConfError: as ``lines`` does, and for quotes that do not fit.
+        ConfError: as ``lines`` does, for quotes that do not fit, and for too many missing braces.
     """
     split = [(words, line.where) for line in lines if (words := words_in(line))]
     parser = _Parser(split, version or NEWEST)
     found: list[Statement] = []
     parser.keywords(ROOT, found)
-    ends = parser.ends or _does_not_run(split, found)
-    return Parsed(tuple(found), tuple(parser.notes), ends)
+    first_parser = _Parser(split, version or NEWEST)
+    first: list[Statement] = []
+    first_parser.keywords(_FIRST, first)
+    ends = parser.ends or first_parser.ends or _does_not_run(first, found)
+    settings = [each for each in first if each.name == "global_defs"]
+    taken = [each for each in found if each.name != "global_defs"]
+    return Parsed((*settings, *taken), tuple(parser.notes), ends)
 
 
-def _does_not_run(split: Iterable[Split], found: Iterable[Statement]) -> str:
+def _does_not_run(first: Iterable[Statement], found: Iterable[Statement]) -> str:
     """Why the VRRP process is not started, "" it is.
 
-    The first process of keepalived passes over, brace by brace, what others read. Where it meets no
-    vrrp_instance that way, it starts nobody who could read them.
+    The first process of keepalived reads global_defs for all, and passes over, brace by brace, what
+    others read. Where it meets no vrrp_instance that way, it starts nobody who could read them.
     """
-    first: list[Statement] = []
-    _Parser(split, NEWEST).keywords(_FIRST, first)
     ours = next((each for each in found if each.name == "vrrp_instance"), None)
     if ours is None or any(each.name in _NEEDS_VRRP for each in first):
         return ""
@@ -109,6 +113,7 @@ class _Parser:
         self._version = version
         self._skipping = 0  # braces that are open in a block that is passed over
         self._unknown = 0  # braces that are open outside of all blocks, and belong to nothing
+        self._without_brace = 0
         self._names: set[tuple[str, str]] = set()
 
     def keywords(
@@ -136,12 +141,12 @@ class _Parser:
                 if not opens:
                     self._stray_brace(where, inside)
                 opens = False
-            elif words[0] == "}" and inside and not opens:
-                return _CLOSED
             else:
                 if opens:
                     self._note(where, f"there is no opening brace after {inside}")
                 opens = False
+                if words[0] == "}" and inside:
+                    return _CLOSED
                 self._one(block, words, where, into, inside)
         return ""
 
@@ -217,8 +222,8 @@ class _Parser:
             if words[:2] in self._names:
                 return f"{name} {words[1]} is defined twice: keepalived passes this one over"
             self._names.add((name, words[1]))
-        before = [each for each in into if each.name == name]
-        if (keyword.once and before) or (keyword.first and any(each.value for each in before)):
+        alone = keyword.once or keyword.first
+        if alone and any(each.name == name and (keyword.once or each.value) for each in into):
             return f"{name} is there twice: keepalived takes the first and passes this one over"
         return ""
 
@@ -266,18 +271,30 @@ class _Parser:
         for split in self._rest():
             inner.append(split)
             if not depth and split[0][0] != "{":
+                self._one_more_without_brace(where)
                 inner += self._rest()
                 self._lines = iter(inner)
                 break
             depth += split[0].count("{") - split[0].count("}")
             if depth <= 0:
                 break
+        if keyword.block is None and not keyword.values:  # what is in it is nothing to us
+            return Statement(words, where, None)
         other = _Parser(inner, self._version)
         taken = other._with_block(keyword, words, where)
         other.keywords(_FIRST, [])  # what is left where it has closed the block earlier
         self.notes += other.notes
-        self.ends = self.ends or other.ends
+        if words[0] != "global_defs":  # which is the first process's
+            self.ends = self.ends or other.ends
         return taken
+
+    def _one_more_without_brace(self, where: str) -> None:
+        """Each has all that follows read once more."""
+        self._without_brace += 1
+        if self._without_brace > _MOST_WITHOUT_BRACE:
+            raise ConfError(
+                f"{where}: more than {_MOST_WITHOUT_BRACE} blocks have no opening brace"
+            )
 
     def _note(self, where: str, sentence: str) -> None:
         self.notes.append(f"{where}: {sentence}")

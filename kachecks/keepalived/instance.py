@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from kachecks.keepalived.conf import Conf, Statement
 from kachecks.keepalived.instance_lines import DEFAULT_PRIORITY, OWNER, Written, is_multicast
-from kachecks.keepalived.tracker import Placed, Tracker, group_of, members, tracked
+from kachecks.keepalived.outline import Outline
+from kachecks.keepalived.tracker import Placed, Tracker, tracked
 from kachecks.keepalived.values import address, canonical, within
 
 __all__ = ["OWNER", "Instance", "canonical", "instances", "same_vrid"]
@@ -55,7 +56,8 @@ class Instance(NamedTuple):
 
 def instances(conf: Conf) -> tuple[Instance, ...]:
     """Every vrrp_instance of a configuration, in order."""
-    readings = [_Reading(conf, block) for block in conf.root.all("vrrp_instance")]
+    outline = Outline(conf.root)
+    readings = [_Reading(conf, outline, block) for block in conf.root.all("vrrp_instance")]
     owning = {each.group.value for each in readings if each.group and each.priority == OWNER}
     found = [each.instance(owning) for each in readings]
     ends = conf.ends or next((each.ends for each in found if each.ends), "")
@@ -64,11 +66,17 @@ def instances(conf: Conf) -> tuple[Instance, ...]:
         ends = ends or same_vrid(found, families) or _crashes(found)
     else:
         ends = ends or same_vrid(found)
+    groups: dict[str, list[Instance]] = {"": []}
+    for each in found:
+        if each.group:
+            groups.setdefault(each.group, []).append(each)
+    owned = {name for name, group in groups.items() if all(map(_begins_as_owner, group))}
+    faults = {name: _faults(group) for name, group in groups.items()}
     return tuple(
         each._replace(
             ends=ends,
-            state=_state_in_group(each, found),
-            trackers=each.trackers + _through_group(each, found),
+            state=each.state if each.group in owned else "BACKUP",
+            trackers=each.trackers + _through_group(each, faults[each.group]),
         )
         for each in found
     )
@@ -97,11 +105,9 @@ def _crashes(found: Sequence[Instance]) -> str:
     return ""
 
 
-def _state_in_group(own: Instance, found: Sequence[Instance]) -> str:
-    """A sync group begins as MASTER only where all its instances do, as owners."""
-    group = [each for each in found if own.group and each.group == own.group]
-    all_owners = all((each.state, each.priority) == ("MASTER", OWNER) for each in group)
-    return own.state if all_owners else "BACKUP"
+def _begins_as_owner(one: Instance) -> bool:
+    """A sync group begins as MASTER only where all its instances do."""
+    return (one.state, one.priority) == ("MASTER", OWNER)
 
 
 def same_vrid(found: Sequence[Instance], families: Mapping[str, int] | None = None) -> str:
@@ -133,23 +139,31 @@ def _mixed_up(one: Instance, other: Instance) -> bool:
     return one.multicast_group == other.multicast_group
 
 
-def _through_group(own: Instance, found: Sequence[Instance]) -> tuple[Tracker, ...]:
-    """What puts another instance of the sync group into FAULT, and so this one too."""
+def _faults(group: Sequence[Instance]) -> list[Tracker]:
+    """What puts an instance of a sync group into FAULT, and so all of it."""
+    return [
+        tracker._replace(by=each.name)
+        for each in group
+        for tracker in each.trackers
+        if not tracker.weight
+    ]
+
+
+def _through_group(own: Instance, faults: Sequence[Tracker]) -> tuple[Tracker, ...]:
+    """What of it is not tracked by this instance itself."""
     known = {tracker.label for tracker in own.trackers if not tracker.weight}
     through: dict[str, Tracker] = {}
-    for other in found:
-        if own.group and other is not own and other.group == own.group:
-            for tracker in other.trackers:
-                if not tracker.weight and tracker.label not in known:
-                    through.setdefault(tracker.label, tracker._replace(by=other.name))
+    for tracker in faults:
+        if tracker.label not in known:
+            through.setdefault(tracker.label, tracker)
     return tuple(through.values())
 
 
 class _Reading:
     """Completes one block as keepalived does once it has read the file, and takes notes."""
 
-    def __init__(self, conf: Conf, block: Statement) -> None:
-        self.root = conf.root
+    def __init__(self, conf: Conf, outline: Outline, block: Statement) -> None:
+        self.outline = outline
         self.is_2_1 = _is_2_1(conf)
         # 2.2 and 2.3 have forgotten to forbid unicast in strict mode; 2.4 does it again.
         self.is_lenient = conf.version is None or (2, 2) <= conf.version < (2, 4)
@@ -157,8 +171,7 @@ class _Reading:
         self.block = block
         self.written = Written(block, self.is_2_1, self.is_2_3)
         self.notes = self.written.notes
-        settings = [entry for block in conf.root.all("global_defs") for entry in block.block or ()]
-        self.settings = Statement(("global_defs",), conf.path, tuple(settings))
+        self.settings = outline.settings
         self.group = self._group()
         stated = self.written.strict
         self.strict = bool(self.settings.last("vrrp_strict")) if stated is None else stated
@@ -204,9 +217,8 @@ class _Reading:
 
     def _group(self) -> Statement | None:
         """Its sync group; 2.1.5 removes one that has a single instance."""
-        group = group_of(self.root, self.block.value)
-        existing = {each.value for each in self.root.all("vrrp_instance")}
-        if group and self.is_2_1 and len(existing.intersection(members(group))) == 1:
+        group = self.outline.group_of(self.block.value)
+        if group and self.is_2_1 and self.outline.is_alone(self.block.value):
             self._note(f"it is alone in vrrp_sync_group {group.value}, which keepalived removes")
             return None
         return group
@@ -222,7 +234,7 @@ class _Reading:
             group_owns=self.group is not None and self.group.value in owning,
             is_2_1=self.is_2_1,
         )
-        trackers, notes = tracked(self.root, self.block, placed)
+        trackers, notes = tracked(self.outline, self.block, placed)
         self.notes += notes
         return trackers
 
@@ -329,7 +341,7 @@ class _Reading:
             why = "has no interface"
         elif not written.vips and (self.vrrp == 3 or self.strict or self._is_strict_6()):
             why = "" if written.allows_no_vip else "has no virtual_ipaddress"
-        elif self.strict and written.peers and not self.is_lenient:
+        elif self.strict and written.peers and written.interface and not self.is_lenient:
             why = "has a unicast_peer in strict mode"
         name = f"vrrp_instance {self.block.value}"
         return f"{self.block.where}: {name} {why}" if why else ""

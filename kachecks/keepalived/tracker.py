@@ -8,10 +8,11 @@ its weight.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from kachecks.keepalived.blocks import Statement
+from kachecks.keepalived.outline import Outline
 from kachecks.keepalived.values import number, within
 
 _MOST = 253  # of a weight; a file whose product is below -253 puts the instance into FAULT
@@ -91,12 +92,12 @@ class Placed(NamedTuple):
 
 
 def tracked(
-    root: Statement, block: Statement, placed: Placed
+    outline: Outline, block: Statement, placed: Placed
 ) -> tuple[tuple[Tracker, ...], tuple[str, ...]]:
     """The trackers of a vrrp_instance, including those of its sync group, and notes on those left
     out."""
     notes: list[str] = []
-    found = _own(root, block, placed, notes)
+    found = _own(outline, block, placed, notes)
     for device in placed.devices:
         own = found.get(("interface", device))
         if own and own.weight:
@@ -105,7 +106,7 @@ def tracked(
                 " weight"
             )
             found["interface", device] = own._replace(weight=0, reverse=False)
-    for tracker in _trackers(root, placed.group, notes) if placed.group else ():
+    for tracker in _trackers(outline, placed.group, notes) if placed.group else ():
         key = (tracker.kind, tracker.name)
         if tracker.kind == "process" and placed.is_2_1:
             notes.append(
@@ -125,14 +126,14 @@ def tracked(
 
 
 def _own(
-    root: Statement, block: Statement, placed: Placed, notes: list[str]
+    outline: Outline, block: Statement, placed: Placed, notes: list[str]
 ) -> dict[tuple[str, str], Tracker]:
     """What the instance itself tracks, by kind and name."""
     found: dict[tuple[str, str], Tracker] = {}
     group = placed.group
     barred = group is not None and not group.last("sync_group_tracking_weight", "global_tracking")
     by = "priority 255" if placed.owner else "a sync group" if barred else ""
-    for tracker in _trackers(root, block, notes):
+    for tracker in _trackers(outline, block, notes):
         kept: Tracker | None = tracker
         if tracker.kind == "interface" and not placed.interface:
             notes.append(f"{tracker.where}: no interface is tracked by an instance that has none")
@@ -169,22 +170,8 @@ def _without_weight(tracker: Tracker, by: str, notes: list[str]) -> Tracker | No
     return tracker
 
 
-def group_of(root: Statement, instance: str) -> Statement | None:
-    """The vrrp_sync_group that has the instance: the first that names it."""
-    for group in root.all("vrrp_sync_group"):
-        if instance in members(group):
-            return group
-    return None
-
-
-def members(group: Statement) -> list[str]:
-    """The names in a vrrp_sync_group, of instances that may not exist."""
-    return [word for entry in group.entries("group") for word in entry.words]
-
-
-def _trackers(root: Statement, block: Statement, notes: list[str]) -> list[Tracker]:
+def _trackers(outline: Outline, block: Statement, notes: list[str]) -> list[Tracker]:
     found: dict[tuple[str, str], Tracker] = {}
-    before = _before(root, block)
     for line in block.block or ():
         kind = _KINDS.get(line.name)
         for entry in line.block or () if kind else ():
@@ -195,24 +182,17 @@ def _trackers(root: Statement, block: Statement, notes: list[str]) -> list[Track
                     " the first"
                 )
                 continue
-            tracker = _tracker(before, kind, entry, notes)
+            definition = _definition(outline.before(block, kind.defined, entry.name), kind)
+            tracker = _tracker(definition, kind, entry, notes)
             if tracker:
                 found[kind.name, entry.name] = tracker
     return list(found.values())
 
 
-def _before(root: Statement, block: Statement) -> list[Statement]:
-    """What stands before a block: keepalived looks a tracker up when it reads its line."""
-    statements = list(root.block or ())
-    place = next((i for i, each in enumerate(statements) if each is block), len(statements))
-    return statements[:place]
-
-
 def _tracker(
-    before: Sequence[Statement], kind: _Kind, entry: Statement, notes: list[str]
+    definition: Statement | None, kind: _Kind, entry: Statement, notes: list[str]
 ) -> Tracker | None:
     named = f"{entry.where}: {kind.name} {entry.name}"
-    definition = _definition(before, kind, entry.name)
     if definition is None and kind.defined:
         missing = f", or has no {kind.needed}" if kind.needed else ""
         notes.append(
@@ -253,11 +233,10 @@ def _reversals(kind: _Kind) -> tuple[str, ...]:
     return ("reverse",) if kind.name == "interface" else ("reverse", "noreverse")
 
 
-def _definition(before: Iterable[Statement], kind: _Kind, name: str) -> Statement | None:
-    """The first of that name which is complete; keepalived drops the others."""
-    for each in before:
-        complete = not kind.needed or any(line.value for line in each.all(kind.needed))
-        if each.name in kind.defined and each.value == name and complete:
+def _definition(found: Iterable[Statement], kind: _Kind) -> Statement | None:
+    """The first which is complete; keepalived drops the others."""
+    for each in found:
+        if not kind.needed or any(line.value for line in each.all(kind.needed)):
             return each
     return None
 

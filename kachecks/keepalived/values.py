@@ -51,8 +51,8 @@ def micro_seconds(text: str, least: int, most: int, cut: bool = False) -> int | 
     """A time in seconds with a decimal point, in millionths of a second; None: out of range.
 
     Args:
-        cut: what follows the number is not seen, by strtod(3) of 2.1.5. Later ones read the digits
-            they would have to append as being none: 7x is 0.000007.
+        cut: what follows the number is not seen (2.1.5). Later ones put the zeros of the decimals
+            behind all of it, and read up to what is no digit: 7x is 0.000007.
     """
     if cut:
         number_alone = _DECIMAL.match(text)

@@ -77,6 +77,9 @@ class Contender:
         """SIGTERM, not waited for: keepalived takes 1 s to end, the VIP is gone before."""
         self._space.run(["kill", str(self._keepalived)])
 
+    def add_address(self, address: str) -> None:
+        ip(self._space, f"addr add {address}/24 dev eth0")
+
     def set_value(self, value: int) -> None:
         """Of the tracked file, in one step."""
         new = self.directory / "value.new"
@@ -123,6 +126,9 @@ class Contest:
             )
             for name in "AB"
         }
+        if pair.sources:
+            for name, node in self.nodes.items():
+                node.add_address(pair.source(name))
 
     @property
     def holders(self) -> frozenset[str]:

@@ -44,7 +44,7 @@ def differences(path: Path, version: Version, theirs: Dump) -> list[str]:
 
 def _without_note(conf: Conf, theirs: Dump) -> set[str]:
     """Keywords that keepalived says it does not know, and we do not."""
-    if any("no opening brace" in note for note in conf.notes):
+    if theirs.braceless or any("no opening brace" in note for note in conf.notes):
         return set()  # its first process then complains of what it does not read
     said = [note.partition(_UNKNOWN)[2] for note in conf.notes if _UNKNOWN in note]
     unknown = {ascii(word)[1:-1] for word in theirs.unknown}

@@ -36,6 +36,7 @@ class Dump(NamedTuple):
     ends: bool
     crashed: bool
     unknown: frozenset[str]  # keywords
+    braceless: bool  # a block without its opening brace: its first process complains of the rest
     instances: list[dict[str, Any]]
 
 
@@ -91,7 +92,11 @@ def _read(conf: Path, process: subprocess.Popen[Any]) -> Dump:
     complete = bool(_COMPLETE.search(text))
     crashed = bool(_CRASHED.search(text)) or not (complete or _ends(text))
     return Dump(
-        not complete and not crashed, crashed, unknown, _instances(text) if complete else []
+        ends=not complete and not crashed,
+        crashed=crashed,
+        unknown=unknown,
+        braceless="Missing '{'" in text,
+        instances=_instances(text) if complete else [],
     )
 
 

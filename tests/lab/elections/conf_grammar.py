@@ -93,6 +93,11 @@ class Grammar:
     def _number(self, *usual: int) -> str:
         return self._dice.choice(_ODD_NUMBERS) if self._seldom() else str(self._dice.choice(usual))
 
+    def _weight(self, *usual: int) -> str:
+        """More often out of range."""
+        odd = self._dice.choice(["254", "-254", "255", "300"])
+        return odd if self._seldom(0.08) else self._number(*usual)
+
     def _address(self, usual: str) -> str:
         return self._dice.choice(_ODD_ADDRESSES) if self._seldom() else usual
 
@@ -110,7 +115,7 @@ class Grammar:
         return block
 
     def _globals(self) -> list[Content]:
-        lines = ["router_id x", *(["script_user root"] if not self._seldom() else [])]
+        lines = ["router_id x", *(["script_user root"] if not self._seldom(0.12) else [])]
         for line in (
             f"vrrp_version {self._number(2, 3)}",
             f"vrrp_mcast_group4 {self._address('224.0.0.19')}",
@@ -125,13 +130,13 @@ class Grammar:
         for name, usual in (("interval", (1, 2)), ("rise", (1, 3)), ("fall", (1, 3))):
             lines += [f"{name} {self._number(*usual)}"] if self._often() else []
         if self._often():
-            lines.append(f"weight {self._number(-253, -20, 0, 7)}{self._reverse()}")
+            lines.append(f"weight {self._weight(-253, -20, 0, 7)}{self._reverse()}")
         return self._spoilt(lines)
 
     def _file(self) -> list[Content]:
         lines: list[Content] = ["file /run/f"] if not self._seldom() else []
         if self._often():
-            lines.append(f"weight {self._number(0, 1, -5)}{self._reverse()}")
+            lines.append(f"weight {self._weight(0, 1, -5)}{self._reverse()}")
         return self._spoilt(lines)
 
     def _reverse(self) -> str:
@@ -149,7 +154,7 @@ class Grammar:
         for kind, names in (("script", scripts), ("file", ["f"]), ("interface", ["eth1", "eth0"])):
             entries: list[Content] = []
             for name in names if self._seldom(chance) else ():
-                weight = f" weight {self._number(0, -20, 30)}{self._reverse()}"
+                weight = f" weight {self._weight(0, -20, 30)}{self._reverse()}"
                 entries.append(name + dice.choice(["", weight]))
             if kind != "interface":  # one that is not there ends keepalived
                 if entries and self._seldom(0.15):
@@ -190,6 +195,8 @@ class Grammar:
             ("unicast_peer", self._peers(six)),
         ]
         lines += [one for one in optional if dice.random() < 0.22]
+        if self._seldom(0.04):
+            lines += ["state MASTER", ("authentication", ["auth_type AH", "auth_pass x"])]
         lines += self._tracking(scripts, 0.25)
         lines.append(("virtual_ipaddress", self._addresses(number, six)))
         if self._seldom():

@@ -42,8 +42,8 @@ class Noise:
     def _block(self, head: str, inner: list[Content]) -> list[str]:
         lines = self._lines(inner)
         style = self._dice.randrange(4)
-        if self._dice.random() < 0.004:
-            return [head, *lines, "}"]  # no spelling, but a mistake
+        if self._dice.random() < 0.006:  # no spelling, but a mistake
+            return [head, *(lines if self._dice.random() < 0.6 else []), "}"]
         if style == 0:
             return [head, "{", *lines, "}"]
         if style == 1:

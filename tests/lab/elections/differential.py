@@ -51,7 +51,7 @@ def host() -> Iterator[Namespaces]:
     """One with the interfaces that the grammar names."""
     switch, node = Switch("br0"), Namespaces()
     try:
-        switch.plug(node, Link("p0", "eth0", "br0", "10.0.0.1"))
+        switch.plug(node, Link("p0", "eth0", "br0", "10.0.0.99"))  # nobody's source
         ip(
             node,
             "link add eth1 type veth peer far",

@@ -52,8 +52,7 @@ class Prediction:
         self._failed[name] = None
 
     def fail_check(self, name: str) -> None:
-        (tracker,) = self.sides.instance(name).trackers
-        self._failed[name] = frozenset([tracker.label])
+        self._failed[name] = frozenset(each.label for each in self.sides.instance(name).trackers)
 
     def hear(self, a: bool, b: bool) -> None:
         self._hearing = {"A": a, "B": b}

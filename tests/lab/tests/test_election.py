@@ -12,36 +12,17 @@ import os
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.lab.elections.arena import Arena, Contest, seed
-from tests.lab.elections.plan import Plan, Side, conf, plan
-from tests.lab.elections.prediction import EVENTS, Prediction
+from tests.lab.elections.plan import Plan, Side, plan, varied
+from tests.lab.elections.plays import ACTS, QUIET, played, said, story
 from tests.lab.servers.flavours import MARIADB
 
 PAIRS = 42
-#: Seconds. Longer than the longest wait for the next thing to happen: a check each second, then
-#: three adverts and the skew (0.8 s).
-QUIET = 2.2
 #: VRRPv2 with advert_int 2 waits 6.6 s for the other node, longer than the 3.6 s before.
 QUIET_V2 = 4.5
-
-ACTS: dict[str, Callable[[Contest], object]] = {
-    "A starts": lambda contest: contest.nodes["A"].start("A"),
-    "B starts": lambda contest: contest.nodes["B"].start("B"),
-    "A's check fails": lambda contest: contest.fail_check("A", True),
-    "A recovers": lambda contest: contest.fail_check("A", False),
-    "A ends": lambda contest: contest.nodes["A"].stop(),
-    "A is back": lambda contest: contest.nodes["A"].start("A"),
-    "B's check fails": lambda contest: contest.fail_check("B", True),
-    "B recovers": lambda contest: contest.fail_check("B", False),
-    "adverts are lost": lambda contest: contest.nodes["A"].set_cut(True),
-    "adverts are heard again": lambda contest: contest.nodes["A"].set_cut(False),
-    "A is deaf": lambda contest: contest.nodes["A"].set_deaf(True),
-    "A hears again": lambda contest: contest.nodes["A"].set_deaf(False),
-}
 
 #: What is added to A's and to B's instance, and whether B, the lower priority, still hears A.
 #: With all of DROPPED both end as MASTER.
@@ -86,47 +67,20 @@ def arena(tmp_path: Path) -> Iterator[Callable[[list[Plan]], Arena]]:
             one.close()
 
 
-def story(contest: Contest) -> Prediction:
-    nodes = contest.nodes
-    addresses = [contest.plan.address(name) for name in "AB"]
-    return Prediction(nodes["A"].conf, nodes["B"].conf, addresses[0], addresses[1])
-
-
 def test_holders_are_as_predicted_through_a_history(
     arena: Callable[[list[Plan]], Arena],
 ) -> None:
     number = seed()
     print(f"LAB_SEED={number}")
     dice = random.Random(number)  # noqa: S311 no secret
-    lab = arena([plan(dice, (-1, 0, 1)[i % 3]) for i in range(PAIRS)])
-    for contest in lab.contests:
-        for name, node in contest.nodes.items():
-            node.conf.write_text(conf(contest.plan, name, node.directory))
-            if contest.plan.side(name).tracker == "file":
-                contest.fail_check(name, False)
-    stories = [story(contest) for contest in lab.contests]
-    record = [_recorded(contest) for contest in lab.contests]
-    wrong = []
-    moved: dict[str, set[bool]] = {}
-    for event in EVENTS:
-        observed = lab.after(ACTS[event], QUIET)
-        for contest, told, entry, seen in zip(lab.contests, stories, record, observed):
-            before = told.masters
-            expected = told.happen(event)
-            moved.setdefault(event, set()).add(before != expected)
-            entry["history"].append([event, sorted(seen)])
-            if seen != expected:
-                wrong.append(
-                    f"{contest.plan.words}: after {event!r} (before it {_said(before)})"
-                    f" {_said(seen)} held the VIP, predicted {_said(expected)}"
-                )
-                told.masters = seen  # one mistake is one line
+    lab = arena([(plan, varied)[i % 2](dice, (-1, 0, 1)[i % 3]) for i in range(PAIRS)])
+    play = played(lab)
     if os.environ.get("LAB_RECORD"):
-        Path(os.environ["LAB_RECORD"]).write_text(json.dumps(record, indent=1) + "\n")
-    assert not wrong, "\n".join(wrong)
+        Path(os.environ["LAB_RECORD"]).write_text(json.dumps(play.record, indent=1) + "\n")
+    assert not play.wrong, "\n".join(play.wrong)
     # Each of these moves some VIP and leaves another, or nothing was tried.
     for event in ("B starts", "A's check fails", "A recovers", "A is back", "B recovers"):
-        assert moved[event] == {True, False}, f"{event}: a poor seed, {number}"
+        assert play.moved[event] == {True, False}, f"{event}: a poor seed, {number}"
 
 
 def test_adverts_that_do_not_match_make_two_masters(
@@ -202,19 +156,5 @@ def test_a_check_on_one_instance_moves_all_of_the_sync_group(
     for event in ("A starts", "B starts", "A's check fails", "A recovers", "A ends", "A is back"):
         (seen,) = lab.after(ACTS[event], QUIET)
         assert seen == told.happen(event), event
-        held.append(_said(seen))
+        held.append(said(seen))
     assert held == ["A", "A", "B", "B", "B", "B"]
-
-
-def _recorded(contest: Contest) -> dict[str, Any]:
-    """The files as they are, but for the directory."""
-    files = {
-        name: node.conf.read_text().replace(str(node.directory), "/run/election")
-        for name, node in contest.nodes.items()
-    }
-    addresses = {name: contest.plan.address(name) for name in "AB"}
-    return {"files": files, "addresses": addresses, "history": []}
-
-
-def _said(holders: frozenset[str]) -> str:
-    return " and ".join(sorted(holders)) or "nobody"

@@ -14,7 +14,8 @@ import pytest
 from tests.lab.elections.arena import furnish, pid_files, seed
 from tests.lab.elections.comparison import differences
 from tests.lab.elections.conf_grammar import without_values
-from tests.lab.elections.differential import answers, version_of
+from tests.lab.elections.differential import Answer, answers, version_of
+from tests.lab.elections.old_readers import OLD
 from tests.lab.error import LabError
 from tests.lab.hosts.namespaces import Namespaces
 from tests.lab.hosts.network import ip
@@ -23,6 +24,7 @@ from tests.lab.servers.keepalived_releases import keepalived_of
 
 COUNTS = {"bullseye": 200, "bookworm": 500, "trixie": 300}
 """Files for the keepalived of each Debian release that does not change any more."""
+FILES_FOR_OLD_READERS = 300
 NOT_IN_DEBIAN = ("vrrp_ipsets",)
 """Keywords that Debian builds keepalived without."""
 
@@ -53,6 +55,25 @@ def test_values_are_those_keepalived_dumps(suite: str, tmp_path: Path) -> None:
     assert not found, f"{len(found)} of {count}\n" + "\n".join(found[:20])
     assert count * 0.1 < ended < count * 0.6, "a poor grammar"
     assert crashed <= count * 0.05
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> list[Answer]:
+    """Files that do not change, so that those which tell an old reader are among them."""
+    dice = random.Random(1)  # noqa: S311 no secret
+    directory = tmp_path_factory.mktemp("answered")
+    return list(answers(Keepalived(), FILES_FOR_OLD_READERS, dice, directory))
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_an_old_reader_is_told_by_the_files(
+    answered: list[Answer], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = version_of(Keepalived())
+    OLD[name](monkeypatch)
+    assert any(
+        differences(each.conf, version, each.dump) for each in answered if not each.dump.crashed
+    )
 
 
 @pytest.mark.parametrize("suite", COUNTS)

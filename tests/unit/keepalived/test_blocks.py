@@ -197,3 +197,19 @@ def test_statements_are_found_by_name() -> None:
     assert last and (last.value, last.where) == ("2", "f:4")
     assert v.last("state") is None
     assert [entry.words for entry in v.entries("track_file")] == [("x",), ("y", "z")]
+
+
+def test_a_closing_brace_in_the_opening_one_s_place_closes() -> None:
+    """process_stream of lib/parser.c, 2.2.7 and 2.3.4: seen on 2.1.5, too."""
+    found = parsed("track_file f\n}\n" + V % "priority 5")
+    assert tree(found.statements) == [("track_file f", []), ("vrrp_instance V", ["priority 5"])]
+    assert found.notes == ("f:2: there is no opening brace after track_file f",)
+
+
+def test_global_defs_are_read_by_a_process_that_counts_braces() -> None:
+    """It passes vrrp_instance over, and what the stray brace has kept open. 2.1.5 to 2.3.4."""
+    text = V % "{\npriority 5" + "\nglobal_defs\n{\nvrrp_version 3\n}"
+    assert tree(parsed(text).statements) == [("vrrp_instance V", ["priority 5"])]
+    without_value = text.replace("vrrp_version 3", "vrrp_version")
+    assert not parsed(without_value).ends
+    assert parsed(without_value.replace("{\npriority", "priority", 1)).ends

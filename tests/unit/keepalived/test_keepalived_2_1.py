@@ -98,6 +98,8 @@ def test_unicast_does_without_an_interface(tmp_path: Path, version: Version, is_
     assert bool(one.ends) != is_2_1
     if is_2_1:
         assert one.vips == {"10.0.0.100"}
+        (one,) = found(tmp_path, conf_text("strict_mode", base=(*BASE[1:], *UNICAST)), version)
+        assert not one.ends
     (one,) = found(tmp_path, conf_text(base=(*BASE[1:], UNICAST[0])), version)
     assert one.ends
 
