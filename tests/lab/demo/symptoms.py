@@ -9,6 +9,7 @@ what they said.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -200,6 +201,19 @@ def _renew(pair: Pair, standby: Node) -> None:
     pair.wait_until(lambda: pair.is_serving(standby), 10, "it to serve")
 
 
+def unchecked(pair: Pair) -> None:
+    """The running keepalived of A no longer calls the check."""
+    conf = "/etc/keepalived/keepalived.conf"
+    shell(pair.a, "stat -c '%y' /run/kachecks/main.check; date '+%F %T'")
+    pair.a.run(["sed", "-i", "s#bin/check_mysql#bin/check_mysq1#", conf])
+    pair.a.kill(pair.a.keepalived_pids()[0], signal.SIGHUP)
+    time.sleep(25)
+    shell(pair.a, "stat -c '%y' /run/kachecks/main.check; date '+%F %T'")
+    shell(pair.a, "check_mysql")
+    shell(pair.a, "kachecks status | sed -n 2p")
+    shell(pair.a, "kachecks doctor | grep -A 8 CHECK_AT_WORK")
+
+
 SYMPTOMS: dict[str, Callable[[Pair], None]] = {
     each.__name__: each
     for each in (
@@ -215,6 +229,7 @@ SYMPTOMS: dict[str, Callable[[Pair], None]] = {
         alone,
         upgrade,
         reboot,
+        unchecked,
     )
 }
 
