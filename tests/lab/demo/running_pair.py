@@ -21,7 +21,7 @@ from tests.lab.pairs.commands import is_fit
 from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import INTERFACE, VIP, Pair
 from tests.lab.pairs.suite import SUITES, Suite
-from tests.lab.pairs.systemd import stop_keepalived
+from tests.lab.pairs.systemd import drop_in_command, stop_keepalived
 from tests.lab.records import evidence
 from tests.lab.records.record import Mark, Record
 from tests.lab.servers.flavour import Flavour
@@ -93,6 +93,7 @@ def _remove(pair: Pair) -> None:
         mark = observer.mark("kachecks goes", fault=True)
         shell(pair.a, "notify_down")
         pair.wait_until(lambda: not pair.a.keepalived_pids(), 10, "keepalived to end")
+        pair.a.run(drop_in_command("ExecStopPost"))  # the package's drop-in is there still
         pair.a.sql("SET GLOBAL read_only = 0")
         print("    # a: keepalived has ended; SET GLOBAL read_only = 0\n")
         for node in pair.nodes:
