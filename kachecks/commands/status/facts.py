@@ -68,6 +68,7 @@ class MarksSeen(NamedTuple):
     maintenance: Maintenance | None
     at_work: str  # what the hook at work is doing, such as promote; "" none is
     last_verdict: str  # reason and exit status of keepalived's last check, "" none
+    check_age: float | None  # s since keepalived last ran the check; None: never since the boot
 
 
 class Status(NamedTuple):

@@ -117,6 +117,7 @@ def _marks(marks: MarksSeen) -> dict[str, Any]:
         },
         "at_work": marks.at_work or None,
         "last_verdict": marks.last_verdict or None,
+        "check_age": None if marks.check_age is None else round(marks.check_age, 1),
     }
 
 

@@ -13,6 +13,7 @@ from kachecks.check.verdict import (
     severity_of,
 )
 from kachecks.commands.status.facts import NO_KEEPALIVED, NodeSeen, ServerSeen, Status
+from kachecks.commands.text import span
 from kachecks.config.options import Config
 from kachecks.mysql.pair import LONGEST_LAG, SERVER_ID, SERVER_UUID, mismatch
 
@@ -34,6 +35,10 @@ _ONE_SERVER = (
     " servers need a server_id each"
 )
 
+
+LONGEST_SILENCE = 20.0
+"""Seconds without a run of the check, as for doctor's CHECK_AT_WORK: keepalived calls it every
+second, and ends one that hangs after 10."""
 
 _IN_FAULT = "keepalived is in FAULT although the check passes; if it stays so, reload keepalived"
 
@@ -181,6 +186,17 @@ def _why_nobody(here: NodeSeen, there: NodeSeen) -> str:
     return ", ".join(parts)
 
 
+def _unchecked(age: float | None) -> str:
+    """What is wrong where the keepalived that runs does not call the check, else ""."""
+    if age is not None and age <= LONGEST_SILENCE:
+        return ""
+    if age is None:
+        said = "has never called check_mysql --fence"
+    else:
+        said = f"has not called check_mysql --fence for {span(age)}"
+    return f"keepalived {said}: kachecks doctor says what to do"
+
+
 def _of_events(server: ServerSeen) -> list[str]:
     if server.idle_events:
         why = "kachecks doctor --explain IDLE_EVENTS says why"
@@ -220,6 +236,8 @@ def _problems(status: Status) -> tuple[str, ...]:
         found.append(f"{here.name}: keepalived is {here.vrrp_state}: the VIP cannot come here")
     if here.vrrp_state == NO_KEEPALIVED:
         found.append(f"{here.name}: {here.vrrp_said}: nothing moves the VIP")
+    elif status.marks is not None and _unchecked(status.marks.check_age):
+        found.append(f"{here.name}: {_unchecked(status.marks.check_age)}")
     if status.marks is not None and status.marks.permit is False:
         found.append(f"{here.name}: the permit to hold the VIP is withdrawn")
     if here.vrrp is not None and (here.vrrp_state == "MASTER") is not here.vip:

@@ -30,6 +30,7 @@ from kachecks.mysql.session import NoAnswer, Session, SessionError, Unreachable
 from kachecks.network import interfaces
 from kachecks.node import Node, Outside, Servers
 from kachecks.state.audit_log import History, NoHistory
+from kachecks.state.files import CHECK, path_of
 from kachecks.state.transition import Transition
 
 LOOK = 0.95
@@ -345,8 +346,17 @@ def marks_seen(node: Node) -> tuple[MarksSeen | None, str]:
         maintenance=node.current_maintenance(),
         at_work=node.lock.purpose_of_holder(),
         last_verdict=node.marks.last_verdict(),
+        check_age=_check_age(config),
     )
     return found, ""
+
+
+def _check_age(config: Config) -> float | None:
+    """Every run with --fence locks this file, which dates it; none by hand without it does."""
+    try:
+        return max(time.time() - os.stat(path_of(config.run_dir, config.name, CHECK)).st_mtime, 0.0)
+    except OSError:
+        return None
 
 
 def _hidden(run_dir: str, name: str) -> str:

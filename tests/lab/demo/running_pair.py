@@ -21,6 +21,7 @@ from tests.lab.pairs.commands import is_fit
 from tests.lab.pairs.node import Node
 from tests.lab.pairs.pair import INTERFACE, VIP, Pair
 from tests.lab.pairs.suite import SUITES, Suite
+from tests.lab.pairs.systemd import drop_in_command, stop_keepalived
 from tests.lab.records import evidence
 from tests.lab.records.record import Mark, Record
 from tests.lab.servers.flavour import Flavour
@@ -63,12 +64,15 @@ def play(flavour: Flavour) -> None:
 
 
 def _exchange_keepalived(pair: Pair, *nodes: Node) -> None:
-    """Stop it on both, the standby first, and start it with the new files on the last one."""
+    """The new files on both; stop it as systemd does with the drop-in, the standby first; start it
+    on the last one."""
     for node in nodes:
-        node.stop_keepalived()
         conf = SUITES["kachecks"]().keepalived_conf[pair.nodes.index(node)]
         files.keepalived_conf(node, conf, WORDS)
-        print(f"    # {node.name}: keepalived stopped, its new keepalived.conf in place\n")
+    print("    # a, b: the new keepalived.conf in place\n")
+    for node in nodes:
+        stop_keepalived(node)
+        print(f"    # {node.name}: keepalived stopped\n")
     nodes[-1].start_keepalived()
     print(f"    # {nodes[-1].name}: keepalived started\n")
 
@@ -88,6 +92,7 @@ def _remove(pair: Pair) -> None:
         mark = observer.mark("kachecks goes", fault=True)
         shell(pair.a, "notify_down")
         pair.wait_until(lambda: not pair.a.keepalived_pids(), 10, "keepalived to end")
+        pair.a.run(drop_in_command("ExecStopPost"))  # the package's drop-in is there still
         pair.a.sql("SET GLOBAL read_only = 0")
         print("    # a: keepalived has ended; SET GLOBAL read_only = 0\n")
         for node in pair.nodes:

@@ -8,6 +8,7 @@ what they said.
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -176,10 +177,12 @@ def reboot(pair: Pair) -> None:
     a.start_mysqld()
     a.start_keepalived()
     print("    # a: rebooted\n")
-    pair.wait_until(lambda: run(a, "kachecks", "rejoin")[0] == 0, 30, "rejoin to say fine")
+    time.sleep(3)
     shell(a, "kachecks rejoin | head -n 1")
     shell(a, "kachecks maintenance off")
+    pair.wait_until(lambda: run(a, "kachecks", "rejoin")[0] == 0, 30, "rejoin to say fine")
     pair.wait_until(lambda: a.keepalived_state() == "BACKUP", 10, "A to stand by")
+    shell(a, "kachecks rejoin | head -n 1")
     shell(a, "kachecks status | sed -n 2p")
     shell(pair.b, "kachecks switchover")
     pair.wait_until(lambda: pair.is_serving(a), 10, "A to serve")
@@ -199,6 +202,19 @@ def _renew(pair: Pair, standby: Node) -> None:
     pair.wait_until(lambda: pair.is_serving(standby), 10, "it to serve")
 
 
+def unchecked(pair: Pair) -> None:
+    """The running keepalived of A no longer calls the check."""
+    conf = "/etc/keepalived/keepalived.conf"
+    shell(pair.a, "stat -c '%y' /run/kachecks/main.check; date '+%F %T'")
+    pair.a.run(["sed", "-i", "s#bin/check_mysql#bin/check_mysq1#", conf])
+    pair.a.kill(pair.a.keepalived_pids()[0], signal.SIGHUP)
+    time.sleep(25)
+    shell(pair.a, "stat -c '%y' /run/kachecks/main.check; date '+%F %T'")
+    shell(pair.a, "check_mysql")
+    shell(pair.a, "kachecks status | sed -n 2,3p")
+    shell(pair.a, "kachecks doctor | grep FAILURE")
+
+
 SYMPTOMS: dict[str, Callable[[Pair], None]] = {
     each.__name__: each
     for each in (
@@ -214,6 +230,7 @@ SYMPTOMS: dict[str, Callable[[Pair], None]] = {
         alone,
         upgrade,
         reboot,
+        unchecked,
     )
 }
 

@@ -60,7 +60,7 @@ SILENT = STANDBY._replace(
 )  # fmt: skip
 MARKS = MarksSeen(
     gave_way="", gave_way_ago=0.0, leaving=False, permit=True, maintenance=None, at_work="",
-    last_verdict="OK 0",
+    last_verdict="OK 0", check_age=0.7,
 )  # fmt: skip
 OPENED = Transition(
     "2026-11-22T17:24:17.123Z", "promote", "opened", "peer closed; all is applied",

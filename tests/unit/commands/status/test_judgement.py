@@ -88,6 +88,16 @@ def test_all_is_well() -> None:
             f"{SERVES}; a: the permit to hold the VIP is withdrawn",
         ),
         (
+            STATUS._replace(marks=MARKS._replace(check_age=27.4)),
+            f"{SERVES}; a: keepalived has not called check_mysql --fence for 27 s: kachecks doctor"
+            " says what to do",
+        ),
+        (
+            STATUS._replace(marks=MARKS._replace(check_age=None)),
+            f"{SERVES}; a: keepalived has never called check_mysql --fence: kachecks doctor says"
+            " what to do",
+        ),
+        (
             pair(there=STANDBY._replace(vip=True, vip_said="02:00 answers")),
             f"{SERVES}; the VIP is here and another host answers for it too: 02:00 answers",
         ),

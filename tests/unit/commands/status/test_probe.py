@@ -7,6 +7,8 @@ asked one after the other here; that they run at the same time is test_status_as
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -66,8 +68,10 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def standby(directory: Path, version: str = MYSQL) -> World:
-    """A serves, B stands by and has everything."""
+    """A serves, B stands by and has everything. keepalived has just called B's check."""
     world = World(version, run_dir=str(directory / "run"), state_dir=str(directory))
+    (directory / "run").mkdir(exist_ok=True)
+    (directory / "run/main.check").touch()
     return world.but(vip=False, network__holder=MAC, network__adverts=True)
 
 
@@ -213,7 +217,8 @@ def test_who_is_not_root_is_told_what_cannot_be_seen(
     )
     denied = PermissionError(1, "Operation not permitted")
     world = standby(tmp_path).but(network__errors={"holder?": denied, "adverts?": denied})
-    (tmp_path / "run" / "main.permit").unlink()
+    for file in (tmp_path / "run").iterdir():
+        file.unlink()
     (tmp_path / "run").rmdir()
     status = seen(world)
     assert (status.there.vip, status.there.vip_said) == (True, "its server answers at 10.0.0.100")
@@ -337,6 +342,18 @@ def test_marks_of_this_node(tmp_path: Path) -> None:
     assert status.marks and status.marks.gave_way == "superseded"
     assert status.marks.permit is False
     assert status.here.verdict and status.here.verdict.reason == "GAVE_WAY"
+
+
+def test_keepalived_that_does_not_call_the_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, file = standby(tmp_path), tmp_path / "run/main.check"
+    os.utime(file, (time.time() - 40, time.time() - 40))
+    assert "has not called check_mysql --fence for 4" in str(summary(seen(world)).problems)
+    file.unlink()
+    assert "has never called check_mysql --fence" in str(summary(seen(world)).problems)
+    monkeypatch.setattr(keepalived_probe, "ask_keepalived", failing(NotFound("none is here")))
+    assert "check_mysql --fence" not in str(summary(seen(world)).problems)
 
 
 def test_rules_of_the_check_do_not_wait_for_a_silent_peer_either(
