@@ -9,6 +9,9 @@ from typing import NamedTuple
 from tests.lab.clusters.cluster import Cluster
 from tests.lab.pairs.commands import BIN
 
+ENDS_WITHIN = 90.0
+"""Seconds. MySQL's primary, told to end with a commit under way, takes 59 s (seen with 9.7.4)."""
+
 Deed = Callable[[Cluster], object]
 
 
@@ -42,7 +45,11 @@ def resume_mysqld(cluster: Cluster) -> None:
 
 PLAYS = {
     "kill": Play("SIGKILL of mysqld on A", lambda c: c.a.kill_mysqld()),
-    "stop": Play("mysqld on A stopped", lambda c: c.a.stop_mysqld()),
+    "stop": Play(
+        "mysqld on A stopped",
+        lambda c: c.a.kill_mysqld(signal.SIGTERM),
+        repair=lambda c: c.a.wait(lambda: c.a.mysqld_pid() is None, ENDS_WITHIN, "mysqld to end"),
+    ),
     "sigstop": Play(
         "SIGSTOP of mysqld on A",
         lambda c: c.a.kill_mysqld(signal.SIGSTOP),
