@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.lab.clusters.engine import SIZE, Engine
 from tests.lab.clusters.member import Member
 from tests.lab.clusters.suite import SUITES, Suite
+from tests.lab.error import LabError
 from tests.lab.hosts.namespaces import Namespaces
 from tests.lab.hosts.network import PREFIX, Link
 from tests.lab.hosts.site import Site
@@ -55,6 +56,7 @@ class Cluster(Site):
         self.a: Member
         self.b: Member
         self.c: Member
+        self._cut = False
         self._options = dict(option_overrides or {})
         self._server_options = {**_SMALL, **(server_options or {})}
         self._member_options = dict(member_options or {})
@@ -123,11 +125,14 @@ class Cluster(Site):
 
     def wait_served_by(self, node: Member, timeout: float) -> float:
         """Until it alone has the VIP, and takes writes; the seconds it took."""
-        return self.wait_until(
-            lambda: self.holders == [node] and self.is_serving(node),
-            timeout,
-            f"{node.name.upper()} alone to have the VIP and take writes",
-        )
+        try:
+            return self.wait_until(
+                lambda: self.holders == [node] and self.is_serving(node),
+                timeout,
+                f"{node.name.upper()} alone to have the VIP and take writes",
+            )
+        except LabError as error:
+            raise LabError(f"{error}; {'; '.join(map(self._seen, self.nodes))}") from error
 
     def set_options(self, node: Member, overrides: Mapping[str, object | None]) -> None:
         """Change kachecks.cnf of one node now: as `option_overrides`, on top of those."""
@@ -137,11 +142,19 @@ class Cluster(Site):
 
     def part(self, *nodes: Member) -> None:
         """These and `other_client` reach each other, and nobody else; until `heal`."""
+        self._cut = True
         for link in (OTHER_CLIENT, *(node.links[0] for node in nodes)):
             self.switch.move(link, _APART)
 
+    def isolate(self, *nodes: Member) -> None:
+        """Each of these reaches nobody, and does not see its carrier go; until `heal`."""
+        self._cut = True
+        for node in nodes:
+            node.cut_link(silent=True)
+
     def heal(self) -> None:
         """All reach each other."""
+        self._cut = False
         for link in (OTHER_CLIENT, *(node.links[0] for node in self.nodes)):
             self.switch.reconnect(link)
 
@@ -159,17 +172,32 @@ class Cluster(Site):
 
     def make_whole(self) -> None:
         """All reach each other, and what an operator then does until all are members again."""
-        self.heal()
+        if self._cut:
+            self.heal()
+            time.sleep(self.engine.unaware)
         for node in self.nodes:
             self.bring_back(node)
         self.wait_whole()
-        if self.engine.unaware:
-            time.sleep(self.engine.unaware)
-            for node in self.nodes:
-                self.bring_back(node)
-            self.wait_whole()
+
+    def begin_anew(self) -> None:
+        """Whole, and served by A, whatever was before. Raises LabError where that cannot be had."""
+        self.make_whole()
+        others = self.others(self.a)
+        if self.holders != [self.a]:
+            for node in others:
+                node.stop_keepalived()
+            self.wait_served_by(self.a, 20)
+            for node in others:
+                node.start_keepalived()
+        self.wait_served_by(self.a, 20)
+        for node in others:
+            node.wait_standby()
 
     # Inner workings
+
+    def _seen(self, node: Member) -> str:
+        vip = ", the VIP" if node.has_vip(VIP) else ""
+        return f"{node.name.upper()}: {node.keepalived_state()}{vip}, {node.standing()}"
 
     def _wire(self) -> None:
         self._make_switch("br0", _APART)

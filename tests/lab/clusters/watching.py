@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 from tests.lab.clusters.cluster import VIP, Cluster
 from tests.lab.clusters.ledger import Ledger, ledger
+from tests.lab.clusters.member import Member
 from tests.lab.observing.client import Client
 from tests.lab.observing.observer import Observer
 from tests.lab.observing.verify import rows_of
-from tests.lab.records.record import Row
+from tests.lab.records.record import Record, Row
 
 OTHER_INTERVAL = 0.02
 """Seconds between the attempts of the second client, which is there to see who else answers."""
@@ -44,11 +45,24 @@ class Watch:
         self._other.stop()
         self.observer.stop_writing()
 
+    def wait_for_write_elsewhere(self, node: Member, timeout: float) -> None:
+        """Until another member than this one acknowledges writes. Raises LabError."""
+        since = time.monotonic()
+
+        def elsewhere(record: Record) -> bool:
+            return any(
+                write.start > since and write.node != node.name
+                for write in reversed(record.writes)
+                if write.acknowledged
+            )
+
+        self.observer.wait_for(f"a write that {node.name} did not take", elsewhere, timeout)
+
     def ledger(self, within: float = 15.0) -> Ledger:
         """When the clients have ended. The members have so many seconds to catch up.
 
         Raises:
-            ValueError: no member tells its rows.
+            ValueError: no member tells its rows, or no fault was marked.
         """
         end = time.monotonic() + within
         record = self.observer.record()

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab import prepare
-from tests.lab.clusters.cluster import VIP, Cluster
+from tests.lab.clusters.cluster import Cluster
 from tests.lab.clusters.engine import SIZE, Engine
 from tests.lab.clusters.engines import ENGINES, GALERA, GALERA_TRIXIE
 from tests.lab.clusters.watching import watched
@@ -38,19 +38,7 @@ def shared(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 @pytest.fixture
 def cluster(shared: Cluster) -> Cluster:
     """Whole, and served by A, whatever the last test has left."""
-    for node in shared.nodes:
-        shared.bring_back(node)
-    shared.wait_whole()
-    shared.wait_until(lambda: len(shared.holders) == 1, 15, "one holder")
-    if not shared.a.has_vip(VIP):
-        (holder,) = shared.holders
-        shared.a.wait_standby()
-        holder.stop_keepalived()
-        shared.wait_served_by(shared.a, 15)
-        holder.start_keepalived()
-    shared.wait_served_by(shared.a, 15)
-    for node in shared.others(shared.a):
-        node.wait_standby()
+    shared.begin_anew()
     return shared
 
 
@@ -98,8 +86,7 @@ def test_a_member_cut_off_with_the_vip_has_no_quorum_and_loses_it(cluster: Clust
 
 
 def test_without_a_majority_nobody_has_the_vip(cluster: Cluster) -> None:
-    for node in cluster.others(cluster.a):
-        node.cut_link(silent=True)
+    cluster.isolate(*cluster.others(cluster.a))
     cluster.wait_until(lambda: not cluster.holders, 12, "the VIP to be nowhere")
     assert not any(
         standing.quorum for standing in (n.standing() for n in cluster.nodes) if standing

@@ -95,10 +95,24 @@ def test_ledger_knows_nothing_where_nobody_tells() -> None:
         of({})
 
 
+def test_ledger_of_no_fault_is_none() -> None:
+    with pytest.raises(ValueError, match="no fault"):
+        ledger(Record(("a",), 0.0, 1.0), [], {"a": []}, one_writer=False)
+
+
 def test_ledger_is_a_table() -> None:
     text = str(of({"a": []}))
     assert "VIP on a member without quorum  2.00 s" in text
+    assert "outage, a cut                   3.20 s, then B" in text
     assert "take writes" not in text
+
+
+def test_ledger_in_short_leaves_out_what_did_not_happen() -> None:
+    everything = rows(50, 90, 409, 450, 500)
+    line = of({"a": everything}).line()
+    assert line.startswith("a cut 3.20 s, missing 0 of 5, VIP on a member without quorum 2.00 s")
+    assert "VIP on two" not in line
+    assert "no proof" in line  # somebody looked once a second
 
 
 def test_the_picture_shows_who_has_no_quorum() -> None:

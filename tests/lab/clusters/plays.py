@@ -1,0 +1,68 @@
+"""What happens to a cluster in each scenario, and what ends it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tests.lab.clusters.cluster import Cluster
+from tests.lab.pairs.commands import BIN
+
+ENDS_WITHIN = 90.0
+"""Seconds. MySQL's primary, told to end with a commit under way, takes 59 s (seen with 9.7.4)."""
+
+Deed = Callable[[Cluster], object]
+
+
+class Play(NamedTuple):
+    """One scenario. A has the VIP when it begins."""
+
+    what: str
+    """Of the fault, as it is shown."""
+    fault: Deed
+    moves: bool = True
+    """The clients are served by another member then."""
+    repair: Deed = lambda _cluster: None
+    """Before what an operator does after any fault: see Cluster.make_whole."""
+    stops: bool = False
+    """Nobody serves them until it is repaired."""
+
+
+def hand_over(cluster: Cluster) -> None:
+    """As planned: by kachecks' own command, or with keepalived alone."""
+    if cluster.suite.name == "kachecks":
+        cluster.a.run([f"{BIN}/kachecks", "switchover"])
+    else:
+        cluster.a.stop_keepalived()
+
+
+def resume_mysqld(cluster: Cluster) -> None:
+    for node in cluster.nodes:
+        if node.mysqld_pid() is not None:
+            node.kill_mysqld(signal.SIGCONT)
+
+
+PLAYS = {
+    "kill": Play("SIGKILL of mysqld on A", lambda c: c.a.kill_mysqld()),
+    "stop": Play(
+        "mysqld on A stopped",
+        lambda c: c.a.kill_mysqld(signal.SIGTERM),
+        repair=lambda c: c.a.wait(lambda: c.a.mysqld_pid() is None, ENDS_WITHIN, "mysqld to end"),
+    ),
+    "sigstop": Play(
+        "SIGSTOP of mysqld on A",
+        lambda c: c.a.kill_mysqld(signal.SIGSTOP),
+        repair=resume_mysqld,
+    ),
+    "power-off": Play("power-off of A", lambda c: c.a.power_off()),
+    "pause": Play("A stands still", lambda c: c.a.pause(), repair=lambda c: c.a.resume()),
+    "cut": Play("A cut off with a client", lambda c: c.part(c.a)),
+    "planned": Play("A hands over", hand_over),
+    "keepalived-stop": Play("keepalived on A stopped", lambda c: c.a.stop_keepalived()),
+    "keepalived-kill": Play("SIGKILL of keepalived on A", lambda c: c.a.kill_keepalived()),
+    "kill-other": Play("SIGKILL of mysqld on C", lambda c: c.c.kill_mysqld(), moves=False),
+    "stop-other": Play("mysqld on C stopped", lambda c: c.c.stop_mysqld(), moves=False),
+    "cut-other": Play("C cut off with a client", lambda c: c.part(c.c), moves=False),
+    "no-majority": Play("B and C cut off", lambda c: c.isolate(c.b, c.c), stops=True),
+}
