@@ -6,6 +6,7 @@ read_only says what we let it do; this is what it was started or told to do by s
 from __future__ import annotations
 
 from kachecks.mysql import queries
+from kachecks.mysql.errors import ServerError
 from kachecks.mysql.facts import Facts, Row, is_on, number_of
 from kachecks.mysql.session import Session, ask
 
@@ -28,6 +29,30 @@ def why_unable(session: Session, facts: Facts, seconds: float) -> str:
     if why or not facts.group_member:
         return why
     return "it is a member of Group Replication, which decides by itself who may write"
+
+
+def why_not_a_pair(session: Session, facts: Facts, seconds: float) -> str:
+    """Says that this server belongs to a cluster, which decides by itself who may write; "" if it
+    may be one of a pair, as one whose settings name a cluster that it has not joined. Raises
+    SessionError."""
+    engine = "Group Replication" if facts.group_member else ""
+    try:
+        engine = engine or ask(session, queries.GALERA, seconds, _galera)
+    except ServerError as error:
+        if error.errno != queries.UNKNOWN_VARIABLE:
+            raise
+    if not engine:
+        return ""
+    return (
+        f"this server is a member of {engine}, and is left alone: write cluster = yes in place of"
+        " peer (docs/clusters.md)"
+    )
+
+
+def _galera(rows: list[Row]) -> str:
+    row = rows[0]
+    has_engine = (row["provider"] or "none").lower() != "none"
+    return "Galera" if has_engine and is_on(row, "wsrep_on") else ""
 
 
 def _hindrance(row: Row, mariadb: bool) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql import positions, prepared, queries
+from kachecks.mysql.ability import why_not_a_pair
 from kachecks.mysql.errors import CONNECTIONS_USED_UP, NOT_ALLOWED, BrokenAnswer, grants_files
 from kachecks.mysql.facts import Access
-from kachecks.mysql.probe import probe_access, processlist
+from kachecks.mysql.probe import probe, probe_access, processlist
 from kachecks.mysql.session import (
     DriverError,
     Lost,
@@ -108,6 +109,9 @@ def close_server(node: Node, steps: Steps, budget: Budget, connect: float) -> Cl
                 if not node.network.vip_here():
                     cut_readers(node, session, budget)
             return ClosedServer(None, "")
+        of_cluster = _of_cluster(session, budget) if mark is None else ""
+        if of_cluster:
+            raise ServerError(0, of_cluster)
         if access.writable:
             with suppress(StateError, OSError):  # what cannot be noted must still be closed
                 node.marks.mark_open(node.servers.process_of(session))
@@ -174,6 +178,15 @@ def _access(session: Session, seconds: float) -> Access:
         return probe_access(session, seconds)
     except BrokenAnswer:
         return Access(writable=False, closed=False)
+
+
+def _of_cluster(session: Session, budget: Budget) -> str:
+    """Says that this server, which no check has noted as an open one of a pair, belongs to a
+    cluster. Where that cannot be told it must be closed."""
+    with suppress(SessionError):
+        facts = probe(session, budget.left(at_most=1.0))
+        return why_not_a_pair(session, facts, budget.left(at_most=1.0))
+    return ""
 
 
 def cut_readers(node: Node, session: Session, budget: Budget) -> int:

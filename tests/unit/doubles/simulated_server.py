@@ -96,6 +96,8 @@ class Server(Changing):
     held_by: Any = None  # the session that holds the lock
     hides: set[int] = field(default_factory=set)  # these sessions, as our account lacks PROCESS
     events: str = "OFF"
+    wsrep_on: str | None = None  # None: a server that was built without Galera
+    provider: str | None = "none"  # wsrep_provider
     forced: str = "0"  # innodb_force_recovery
     innodb_read_only: str = "0"
     offline: str = "0"  # offline_mode
@@ -416,6 +418,10 @@ class Session:
                     "transaction_read_only": server.transactions_read,
                 }
             ]
+        if sql == queries.GALERA:
+            if server.wsrep_on is None:
+                raise ServerError(1193, "Unknown system variable")
+            return [{"wsrep_on": server.wsrep_on, "provider": server.provider}]
         if sql == queries.DIRECTORIES:
             return [{"datadir": server.datadir, "binlog": server.binlog, "tmpdir": server.tmpdir}]
         if "read_only_exempt" in sql:
