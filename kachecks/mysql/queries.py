@@ -106,8 +106,8 @@ UNKNOWN_VARIABLE = 1193
 
 
 GALERA = "SELECT @@global.wsrep_on AS wsrep_on, @@global.wsrep_provider AS provider"
-"""Whether this is a server of Galera. 1193 where it was built without. Needs no privilege, and waits
-for nothing without wsrep_sync_wait."""
+"""Whether this is a server of Galera. 1193 where it was built without. Needs no privilege, and
+waits for nothing without wsrep_sync_wait."""
 
 DIRECTORIES = (
     "SELECT @@global.datadir AS datadir, @@global.log_bin_basename AS binlog,"
