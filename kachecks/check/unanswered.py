@@ -90,10 +90,8 @@ def _cure(error: SessionError, config: Config) -> str:
 
 
 def _not_there(config: Config) -> str:
+    start = "start the server (systemctl status mariadb, mysql or mysqld)"
     if config.socket_by_default:
-        return f"[client] in {config.path} names no socket, so no other one is tried"
+        return f"{start}; [client] in {config.path} names no socket, so no other one is tried"
     key = "host and port" if config.local.host else "socket"
-    return (
-        f"start the server (systemctl status mariadb, mysql or mysqld), or correct {key} in"
-        f" [client] of {config.path}"
-    )
+    return f"{start}, or correct {key} in [client] of {config.path}"

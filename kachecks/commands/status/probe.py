@@ -24,7 +24,7 @@ from kachecks.commands.status.servers import STATEMENT, Reached, compared, reach
 from kachecks.config.options import Config
 from kachecks.keepalived.process import KeepalivedError, NotFound
 from kachecks.keepalived.vrrp_state import Vrrp
-from kachecks.mysql.errors import ABSENT, CLOSED, OPEN, UNKNOWN, word_for
+from kachecks.mysql.errors import ABSENT, CLOSED, MUTE, OPEN, UNKNOWN, word_for
 from kachecks.mysql.probe import probe_identity
 from kachecks.mysql.session import NoAnswer, Session, SessionError, Unreachable
 from kachecks.network import interfaces
@@ -180,10 +180,12 @@ class Looking:
             verdict_said = str(trouble)
         elif not isinstance(trouble, Unreachable):
             verdict_said = "as far as SQL tells, without its disks, its marks, its network"
+            word = _word_for(trouble)
+            hurried = f"; asked for less than hung_after = {config.hung_after:g} s"
             verdict = judged(
                 server,
-                _word_for(trouble),
-                _said(trouble),
+                word,
+                _said(trouble) + (hurried if word == MUTE else ""),
                 vip,
                 other,
                 config._replace(peer=here.address),

@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from kachecks.check import unanswered
 from kachecks.mysql.errors import ServerError
 from kachecks.state.marks import Look
 from tests.unit.doubles.changing import failing
 from tests.unit.doubles.check_runs import check, closed_holder, holder, result, standby
+from tests.unit.doubles.option_files import with_lines
 from tests.unit.doubles.simulated_server import CLOSED, OPEN, Client
 from tests.unit.doubles.simulation import MUTE, REFUSED, SIGKILL, SILENT, World
 
@@ -201,3 +203,17 @@ def test_a_late_standby_that_does_not_answer_all(question: str) -> None:
     for _ in range(3):
         assert result(world)[:2] == ("LAG", 24)
         world.pass_time(1.0)
+
+
+@pytest.mark.parametrize(
+    ("client", "said"),
+    [
+        ("", "[client] in k.cnf names no socket"),
+        ("socket = /run/my.sock", "or correct socket in [client] of k.cnf"),
+        ("host = 127.0.0.1", "or correct host and port in [client] of k.cnf"),
+    ],
+)
+def test_where_nobody_listens_the_key_and_the_service_are_named(client: str, said: str) -> None:
+    told = unanswered._not_there(with_lines(client=client))
+    assert told.startswith("start the server (systemctl status mariadb, mysql or mysqld)")
+    assert said in told

@@ -32,6 +32,7 @@ from kachecks.mysql.facts import Channel, Facts, Version, parse_channel
 from kachecks.mysql.gtid import Position
 from kachecks.mysql.session import ServerError, Unreachable
 from tests.rows import rows
+from tests.unit.doubles.option_files import NEEDED
 from tests.unit.doubles.simulated_server import CLOSED, OPEN, UUID
 from tests.unit.doubles.simulation import MARIADB, MYSQL, World, config
 
@@ -523,13 +524,16 @@ def test_it_is_waited_for_what_passes_and_no_longer_than_asked(
     statuses: list[int],
     looks: int,
     end: float,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     clock, left = Time(), list(statuses)
     monkeypatch.setattr(command, "time", clock)
-    monkeypatch.setattr(command, "load", lambda _: config())
+    option_file = tmp_path / "k.cnf"
+    option_file.write_text(NEEDED)
     monkeypatch.setattr(command, "_look", lambda *_: (left.pop(0), f"look {len(left)}"))
-    assert command.main([f"--wait={wait}"]) == statuses[looks - 1]
+    asked = [f"--defaults-file={option_file}", f"--wait={wait}"]
+    assert command.main(asked) == statuses[looks - 1]
     assert (len(statuses) - len(left), clock.now) == (looks, end)
     assert capsys.readouterr().out == f"look {len(left)}\n"
