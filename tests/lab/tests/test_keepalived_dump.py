@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from pathlib import Path
 
 import pytest
 
+from kachecks.keepalived.conf import read
+from kachecks.keepalived.instance import instances
 from tests.lab.elections.arena import furnish, pid_files, seed
 from tests.lab.elections.comparison import differences
 from tests.lab.elections.conf_grammar import without_values
-from tests.lab.elections.differential import Answer, answers, version_of
+from tests.lab.elections.differential import Answer, answers, host, version_of
 from tests.lab.elections.old_readers import OLD
 from tests.lab.error import LabError
 from tests.lab.hosts.namespaces import Namespaces
@@ -74,6 +77,34 @@ def test_an_old_reader_is_told_by_the_files(
     assert any(
         differences(each.conf, version, each.dump) for each in answered if not each.dump.crashed
     )
+
+
+UNICAST = "unicast_src_ip 10.0.0.99\n unicast_peer { 10.0.0.8 }"
+
+
+@pytest.mark.parametrize("suite", COUNTS)
+def test_unicast_behind_multicast(suite: str, tmp_path: Path) -> None:
+    """Its VRRP process crashes, and is started again and again: 2.1.5 alone, and as we say."""
+    tried = keepalived(suite)
+    conf, log = tmp_path / "keepalived.conf", tmp_path / "log"
+    text = "".join(
+        f"vrrp_instance V{n} {{\n interface eth0\n virtual_router_id {n}\n"
+        f" virtual_ipaddress {{ 10.0.{n}.1 }}\n {how}\n}}\n"
+        for n, how in ((1, ""), (2, UNICAST))
+    )
+    conf.write_text(text)
+    crashes = any(
+        "crashes" in each.ends for each in instances(read(str(conf), "", version_of(tried)))
+    )
+    with host() as node:
+        argv = [furnish(node, tried), "--dont-fork", "--log-console", "--no-syslog", "--vrrp"]
+        node.spawn([*argv, "-f", conf, *pid_files(tmp_path)], log)
+        until = time.monotonic() + 20
+        said = "exited due to segmentation fault" if crashes else "(V2) Entering MASTER STATE"
+        while said not in log.read_text() and time.monotonic() < until:
+            time.sleep(0.05)
+    assert said in log.read_text()
+    assert crashes == (suite == "bullseye")
 
 
 @pytest.mark.parametrize("suite", COUNTS)
