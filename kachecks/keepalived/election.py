@@ -148,6 +148,22 @@ def why_dropped(receiver: Instance, sender: Instance) -> str:
         return f"virtual_ipaddress is not the same list: only one node has {only}"
     if receiver.vip_count != sender.vip_count:
         return f"it carries {sender.vip_count} addresses, and {receiver.vip_count} are expected"
+    return _why_unsigned(receiver, sender)
+
+
+def _why_unsigned(receiver: Instance, sender: Instance) -> str:
+    """Why its auth_hmac (2.4) does not do for the receiver, "" it does: by source alone.
+
+    While keys change, each node has both, and either may sign (vrrp_auth_hmac_check).
+    """
+    if receiver.hmac.permissive or receiver.hmac.keys == sender.hmac.keys == frozenset():
+        return ""
+    if not receiver.hmac.keys:
+        return "" if sender.hmac.permissive else "it is signed by auth_hmac, which is not expected"
+    if not sender.hmac.keys:
+        return "it is not signed by auth_hmac"
+    if sender.hmac.signing not in receiver.hmac.keys:
+        return "it is signed by a key of auth_hmac that is not among those of the receiver"
     return ""
 
 

@@ -14,7 +14,7 @@ from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from kachecks.keepalived.conf import Conf, Statement
-from kachecks.keepalived.instance_lines import DEFAULT_PRIORITY, OWNER, Written, is_multicast
+from kachecks.keepalived.instance_lines import DEFAULT_PRIORITY, OWNER, Hmac, Written, is_multicast
 from kachecks.keepalived.outline import Outline
 from kachecks.keepalived.tracker import Placed, Tracker, tracked
 from kachecks.keepalived.values import address, canonical, within
@@ -42,6 +42,7 @@ class Instance(NamedTuple):
     excluded: frozenset[str]  # addresses that it brings and does not advertise
     vip_count: int  # of addresses in an advert: one that is there twice counts twice
     auth: str  # such as "PASS secret", "" none; compared, never printed
+    hmac: Hmac
     source: str  # source address of the adverts, "" the first one of the interface
     peers: frozenset[str]  # of unicast; none: multicast
     checks_source: bool  # unicast adverts of anybody but the peers are dropped
@@ -202,7 +203,8 @@ class _Reading:
             vips=frozenset(written.vips),
             excluded=frozenset(written.excluded),
             vip_count=len(written.vips),
-            auth=" ".join([auth, "HMAC"]).strip() if written.hmac else auth,
+            auth=auth,
+            hmac=written.hmac,
             source=written.source,
             peers=frozenset(written.peers),
             checks_source=written.checks_source or by_default,

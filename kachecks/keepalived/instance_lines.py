@@ -8,6 +8,7 @@ same).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from kachecks.keepalived.blocks import Statement
 from kachecks.keepalived.values import address, micro_seconds, number, virtual_address, within
@@ -18,6 +19,17 @@ DEFAULT_PRIORITY = 100
 PASSWORD_LENGTH = 8  # of auth_pass, more is cut off
 _LONGEST_NAME = 15  # letters of an interface
 _SECOND = 1_000_000  # of what is counted in millionths
+
+
+class Hmac(NamedTuple):
+    """auth_hmac of keepalived 2.4, by its manual and vrrp_auth_hmac.c: a trailer signs each advert.
+
+    The keys are compared as they are written, and never printed.
+    """
+
+    keys: frozenset[tuple[str, str]] = frozenset()  # number and key; none: no auth_hmac
+    signing: tuple[str, str] | None = None  # the one that signs
+    permissive: bool = False  # adverts without a valid trailer are accepted too
 
 
 class Written:
@@ -39,7 +51,7 @@ class Written:
         self.strict: bool | None = None  # None: as in global_defs
         self.auth_type = ""
         self.auth_pass = ""
-        self.hmac = False  # adverts without a valid trailer are dropped (2.4)
+        self.hmac = Hmac()
         self.source = ""
         self.multicast_group = ""
         self.vips: list[str] = []
@@ -176,8 +188,15 @@ class Written:
                 self.note(line, f"auth_type {line.value} does not exist: it is not taken")
 
     def _auth_hmac(self, block: Statement) -> None:
-        mode = block.last("mode")
-        self.hmac = bool(block.all("key")) and not (mode and mode.value == "permissive")
+        keys: dict[str, str] = {}
+        for line in block.all("key"):
+            keys.setdefault(line.value, " ".join(line.words[2:]))
+        active, mode = block.last("active_key"), block.last("mode")
+        self.hmac = Hmac(
+            keys=frozenset(keys.items()),
+            signing=(active.value, keys.get(active.value, "")) if active else None,
+            permissive=mode is not None and mode.value == "permissive",
+        )
 
     def _vip(self, block: Statement) -> None:
         for line in block.block or ():

@@ -2,8 +2,9 @@
 
 From ``install_keyword`` in keepalived's vrrp_parser.c, global_parser.c, track_file.c, bfd_parser.c
 and check/*.c. Which keywords end all of keepalived where their parameter is missing was tried,
-keyword by keyword, with ``keepalived -t`` of 2.1.5, 2.2.7 and 2.3.3, which agree. What 2.4 has
-added is here by its release notes and manual alone, and was not tried.
+keyword by keyword, with ``keepalived -t`` of 2.1.5, 2.2.7, 2.3.3 and 2.3.4, which agree; and so was
+which of them each is known to. What 2.4 has added is here by its release notes, its manual and its
+source (vrrp_auth_hmac.c) alone, and was not tried.
 """
 
 from __future__ import annotations
@@ -207,10 +208,11 @@ _URL = Keyword(
 )
 _HTTP = "virtualhost http_protocol enable_sni fast_recovery"
 _REAL_SERVER = _words(
-    bears="inhibit_on_failure alpha smtp_alert virtualhost snmp_name",
+    bears="inhibit_on_failure alpha smtp_alert virtualhost",
     ends="weight lvs_method uthreshold lthreshold notify_up notify_down connect_timeout"
     f" {_PATIENT}",
     later={
+        "snmp_name": Keyword(since=(2, 2)),
         "TCP_CHECK": _checker(),
         "PING_CHECK": _checker(),
         "HTTP_GET": _checker(_HTTP, "nb_get_retry", {"url": _URL}),
@@ -219,7 +221,14 @@ _REAL_SERVER = _words(
         ),
         "SMTP_CHECK": _checker("helo_name", later={"host": _checker()}),
         "DNS_CHECK": _checker(ends="type name"),
-        "UDP_CHECK": _checker("payload require_reply", "min_reply_length max_reply_length"),
+        "UDP_CHECK": _checker(
+            "require_reply",
+            later={
+                "payload": Keyword(since=(2, 2)),
+                "min_reply_length": Keyword(ends=True, since=(2, 2)),
+                "max_reply_length": Keyword(ends=True, since=(2, 2)),
+            },
+        ),
         "MISC_CHECK": Keyword(
             block=_words(
                 "alpha log_all_failures misc_path misc_dynamic user", f"misc_timeout {_PATIENT}"
@@ -231,21 +240,24 @@ _REAL_SERVER = _words(
 )
 _VIRTUAL_SERVER = _words(
     bears="inhibit_on_failure hashed ops flag-1 flag-2 flag-3 sh-port sh-fallback mh-port"
-    " mh-fallback persistence_timeout ha_suspend smtp_alert virtualhost snmp_name alpha omega"
+    " mh-fallback persistence_timeout ha_suspend smtp_alert virtualhost alpha omega"
     " sorry_server_inhibit sorry_server_lvs_method",
     ends="ip_family connect_timeout lb_algo lvs_sched lb_kind lvs_method persistence_engine"
     " persistence_granularity protocol quorum_up quorum_down quorum hysteresis weight sorry_server"
     f" {_PATIENT}",
-    later={"real_server": Keyword(ends=True, block=_REAL_SERVER)},
+    later={
+        "snmp_name": Keyword(since=(2, 2)),
+        "real_server": Keyword(ends=True, block=_REAL_SERVER),
+    },
 )
 
 ROOT: Block = _words(
     bears="linkbeat_use_polling net_namespace net_namespace_ipvs namespace_with_ipsets use_pid_dir"
     " instance",
     ends="child_wait_time",
-    values="static_ipaddress static_routes static_rules linkbeat_interfaces"
-    " interface_up_down_delays",
+    values="static_ipaddress static_routes static_rules linkbeat_interfaces",
     later={
+        "interface_up_down_delays": Keyword(values=True, since=(2, 2)),
         "global_defs": Keyword(other=True, block=_GLOBAL),
         "track_group": Keyword(named=True, block={"group": Keyword(values=True, once=True)}),
         "vrrp_sync_group": Keyword(named=True, block=_GROUP),

@@ -45,9 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if len(options.more) > len(MORE):
         parsing.error(f"at most {2 + len(MORE)} files can be compared")
     try:
-        first = read(options.a, options.config_id_a), read(options.b, options.config_id_b)
+        first = (
+            read(options.a, options.config_id_a, options.keepalived),
+            read(options.b, options.config_id_b, options.keepalived),
+        )
         nodes = [_Node(name, conf) for name, conf in zip("AB", first)]
-        nodes += [_Node(name, read(path, None)) for name, path in zip(MORE, options.more)]
+        nodes += [_Node(name, read(path, None, options.keepalived)) for name, path in zip(MORE, options.more)]
         elections = [
             election
             for one, other in combinations(nodes, 2)
@@ -112,9 +115,25 @@ def parser() -> argparse.ArgumentParser:
             help=f"address of {node.upper()} on the VRRP interface, which decides between equal"
             " priorities (default: unicast_src_ip or mcast_src_ip)",
         )
+    parsing.add_argument(
+        "--keepalived",
+        metavar="VERSION",
+        type=_version,
+        help="of the keepalived that reads both files, such as 2.1.5: what is later or earlier"
+        " another thing is then that one's (default: 2.2, with the keywords of all)",
+    )
     parsing.add_argument("--json", action="store_true", help="for programs")
     parsing.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     return parsing
+
+
+def _version(text: str) -> tuple[int, int]:
+    """Major and minor. Raises ArgumentTypeError: it is no version."""
+    major, _, rest = text.partition(".")
+    minor = rest.partition(".")[0]
+    if not (major.isdecimal() and minor.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text} is no version, such as 2.2.7")
+    return int(major), int(minor)
 
 
 def _elections(

@@ -142,10 +142,10 @@ def _listed(held: frozenset[str] | None) -> list[str] | None:
 
 
 def _values(instance: Instance) -> dict[str, Any]:
-    """All values of the instance but the password."""
+    """All values of the instance but passwords and keys."""
     values = instance._asdict()
-    del values["auth"]
-    values["authenticated"] = bool(instance.auth)
+    del values["auth"], values["hmac"]
+    values["authenticated"] = bool(instance.auth or instance.hmac.keys)
     values["vips"] = sorted(instance.vips)
     values["excluded"] = sorted(instance.excluded)
     values["peers"] = sorted(instance.peers)

@@ -142,7 +142,7 @@ class Contest:
         elif side.tracker == "interface":
             node.set_second_interface(not fails)
         else:
-            node.set_value(int(fails != (side.weight > 0)))
+            node.set_value(int(fails != (self.plan.file_weight(name) > 0)))
 
     def kill(self) -> None:
         for node in self.nodes.values():

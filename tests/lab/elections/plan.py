@@ -56,6 +56,12 @@ class Plan(NamedTuple):
             return SECOND_ADDRESSES[self._swapped(name)]
         return SAME_ADDRESS if self.sources == "same" else self.address(name)
 
+    def file_weight(self, name: str) -> int:
+        """What keepalived makes of a file's weight: 1, which is its default, is none for an
+        instance of a sync group."""
+        weight = self.side(name).weight
+        return 0 if weight == 1 and self.group in ("election", "other") else weight
+
     def _swapped(self, name: str) -> str:
         return name if not self.swapped else "B" if name == "A" else "A"
 

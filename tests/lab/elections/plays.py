@@ -109,13 +109,14 @@ def main() -> int:
     dice = random.Random(number)  # noqa: S311 no secret
     plans = [varied(dice, (-1, 0, 1)[i % 3]) for i in range(options.count)]
     keepalived = keepalived_of(options.on)
-    wrong: list[str] = []
+    wrong = 0
     for first in range(0, len(plans), AT_ONCE):
-        wrong += _played(plans[first : first + AT_ONCE], keepalived)
-    print(*wrong, sep="\n")
+        for line in _played(plans[first : first + AT_ONCE], keepalived):
+            print(line, flush=True)
+            wrong += 1
     print(
         f"keepalived {keepalived.version}: {len(plans)} pairs of seed {number},"
-        f" {len(EVENTS)} events each, {len(wrong)} not as predicted"
+        f" {len(EVENTS)} events each, {wrong} not as predicted"
     )
     return 1 if wrong else 0
 

@@ -249,8 +249,14 @@ def test_instances_are_paired_by_name_then_by_vrid(capsys: Capture) -> None:
 
 
 @pytest.mark.usefixtures("directory")
-def test_the_password_is_never_told(capsys: Capture) -> None:
-    secret = ["authentication {", "auth_type PASS", "auth_pass hunter22", "}"]
+@pytest.mark.parametrize(
+    "secret",
+    [
+        ["authentication {", "auth_type PASS", "auth_pass hunter22", "}"],
+        ["auth_hmac {", "key 1 hex:hunter22", "active_key 1", "}"],
+    ],
+)
+def test_the_password_is_never_told(capsys: Capture, secret: list[str]) -> None:
     for options in ([], ["--json"]):
         elect(weighted(101, 0, *secret), weighted(100, 0), *options)
         out = capsys.readouterr().out

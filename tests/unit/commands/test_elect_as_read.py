@@ -291,3 +291,18 @@ def test_what_cannot_be_read_is_refused_in_one_sentence(capsys: Capture, line: s
     told = capsys.readouterr().out
     assert (status, told.count("\n")) == (3, 1)
     assert told.startswith("kachecks elect: A.conf:")
+
+
+def test_it_is_read_as_that_keepalived_reads_it(capsys: Capture) -> None:
+    """A check in a sync group, which 2.1.5 forgets."""
+    group = "vrrp_sync_group G {\n group { V W }\n}\n"
+    one, other = both(TRACKED, before=USER + CHECK + group, after=SECOND % ("eth0", 52, 9, ""))
+    assert "NO_CHECK" not in codes(elect(capsys, one, other))
+    assert "NO_CHECK" in codes(elect(capsys, one, other, "--keepalived=2.1.5"))
+    assert "NO_CHECK" not in codes(elect(capsys, one, other, "--keepalived=2.3"))
+
+
+def test_what_is_no_version_is_refused(capsys: Capture) -> None:
+    with pytest.raises(SystemExit):
+        elect(capsys, *both(), "--keepalived=new")
+    assert "new is no version, such as 2.2.7" in capsys.readouterr().err

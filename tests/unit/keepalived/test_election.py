@@ -164,3 +164,32 @@ def test_families_do_not_hear_each_other(tmp_path: Path) -> None:
 )
 def test_the_higher_address_is_so_as_a_number(a: str, b: str, higher: str) -> None:
     assert higher_address(a, b) == higher
+
+
+@pytest.mark.parametrize(
+    ("receiving", "sending", "why"),
+    [
+        (["key 1 hex:aa", "active_key 1"], ["key 1 hex:aa", "active_key 1"], ""),
+        (["key 1 hex:aa", "active_key 1"], ["key 1 hex:bb", "active_key 1"], "signed by a key"),
+        (["key 1 hex:aa", "active_key 1"], ["key 2 hex:aa", "active_key 2"], "signed by a key"),
+        (["key 1 a", "key 2 b", "active_key 1"], ["key 1 a", "key 2 b", "active_key 2"], ""),
+        (["key 1 a", "key 1 b", "active_key 1"], ["key 1 b", "active_key 1"], "signed by a key"),
+        (["key 1 a", "active_key 1"], ["key 1 a"], "signed by a key"),
+        (["key 1 a", "active_key 1"], [], "it is not signed"),
+        ([], ["key 1 a", "active_key 1"], "which is not expected"),
+        ([], ["key 1 a", "active_key 1", "mode permissive"], ""),
+        (["key 1 a", "mode permissive"], [], ""),
+        (["key 1 a", "active_key 1"], ["key 1 a", "active_key 1", "mode permissive"], ""),
+    ],
+)
+def test_adverts_that_are_signed(
+    tmp_path: Path, receiving: list[str], sending: list[str], why: str
+) -> None:
+    """auth_hmac of 2.4, by its manual and source: none was played."""
+    one, other = (
+        instance(tmp_path, *(["auth_hmac {", *lines, "}"] if lines else []))
+        for lines in (receiving, sending)
+    )
+    said = why_dropped(one, other)
+    assert why in said
+    assert bool(why) == bool(said)

@@ -139,13 +139,6 @@ def test_unicast_in_strict_mode(
     assert ("strict mode" in found.ends) == ends
 
 
-@pytest.mark.parametrize(("mode", "auth"), [("", "HMAC"), ("mode permissive", "")])
-def test_hmac_asks_for_itself(tmp_path: Path, mode: str, auth: str) -> None:
-    """By the manual of 2.4: permissive accepts adverts without a trailer."""
-    lines = ("auth_hmac {", "key 1 hex:00", "active_key 1", mode, "}")
-    assert instance(tmp_path, *lines).auth == auth
-
-
 @pytest.mark.parametrize(("version", "group"), [((2, 1), ""), ((2, 2), "G")])
 def test_a_sync_group_of_one(tmp_path: Path, version: tuple[int, int], group: str) -> None:
     path = tmp_path / "k.conf"
