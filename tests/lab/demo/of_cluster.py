@@ -38,6 +38,7 @@ def show(engine: Engine, suite: str, play: Play, file: Path | None) -> None:
         print(f"\n{seen}")
         if file:
             title = f"{suite}, {engine.name} {engine.flavour.version}: {play.what}"
-            panel = timeline_svg.Panel(title, record, transitions.of_nodes(cluster.nodes))
+            told = transitions.of_nodes(cluster.nodes)
+            panel = timeline_svg.Panel(title, record, told, engine.one_writer)
             file.write_text(timeline_svg.picture([panel], title))
             print(f"\ntimeline: {file}")
