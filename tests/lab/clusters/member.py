@@ -39,7 +39,7 @@ class Member(Node):
             self.wait_member()
         return pid
 
-    def wait_member(self, timeout: float = 60) -> None:
+    def wait_member(self, timeout: float = 120) -> None:
         """Until it is one that needs nothing any more.
 
         Raises:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 from tests.lab.clusters.cluster import Cluster
+from tests.lab.clusters.watching import Watch
 from tests.lab.pairs.commands import BIN
 
+STEADY = 1.5
+"""Seconds of writes before a fault and after it."""
+WITHOUT_MAJORITY = 12.0
+"""Seconds: more than an engine takes to notice. Group Replication's members leave the group, all of
+them, 8 s after that (unreachable_majority_timeout), and then it must be made anew by hand."""
+LATEST = 40.0
+"""Seconds until somebody must have taken a write."""
 ENDS_WITHIN = 90.0
 """Seconds. MySQL's primary, told to end with a commit under way, takes 59 s (seen with 9.7.4)."""
 
@@ -55,7 +64,7 @@ PLAYS = {
         lambda c: c.a.kill_mysqld(signal.SIGSTOP),
         repair=resume_mysqld,
     ),
-    "power-off": Play("power-off of A", lambda c: c.a.power_off()),
+    "poweroff": Play("power-off of A", lambda c: c.a.power_off()),
     "pause": Play("A stands still", lambda c: c.a.pause(), repair=lambda c: c.a.resume()),
     "cut": Play("A cut off with a client", lambda c: c.part(c.a)),
     "planned": Play("A hands over", hand_over),
@@ -66,3 +75,25 @@ PLAYS = {
     "cut-other": Play("C cut off with a client", lambda c: c.part(c.c), moves=False),
     "no-majority": Play("B and C cut off", lambda c: c.isolate(c.b, c.c), stops=True),
 }
+
+
+def perform(play: Play, watch: Watch) -> None:
+    """The fault, until its effect is there and has been for a while; then all is made whole.
+
+    Raises LabError where that does not come about.
+    """
+    cluster = watch.cluster
+    watch.observer.mark(play.what, fault=True)
+    play.fault(cluster)
+    if play.stops:
+        cluster.wait_until(lambda: not cluster.holders, WITHOUT_MAJORITY, "no holder")
+    else:
+        if play.moves:
+            watch.wait_for_write_elsewhere(cluster.a, LATEST)
+        else:
+            watch.observer.wait_for_write(timeout=LATEST)
+        time.sleep(STEADY)
+    watch.observer.mark("repaired", fault=True)
+    play.repair(cluster)
+    cluster.make_whole()
+    watch.observer.wait_for_write(timeout=LATEST)

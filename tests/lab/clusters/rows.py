@@ -11,25 +11,16 @@ import argparse
 import random
 import statistics
 import sys
-import time
 
 from tests.lab import prepare
 from tests.lab.clusters.cluster import Cluster
 from tests.lab.clusters.engine import Engine
 from tests.lab.clusters.engines import ALL_ENGINES, ENGINES
 from tests.lab.clusters.ledger import Ledger
-from tests.lab.clusters.plays import PLAYS, Play
+from tests.lab.clusters.plays import PLAYS, STEADY, Play, perform
 from tests.lab.clusters.suite import SUITES
 from tests.lab.clusters.watching import watched
 from tests.lab.error import LabError
-
-STEADY = 1.5
-"""Seconds of writes before a fault, and up to one more: the check runs once a second."""
-WITHOUT_MAJORITY = 12.0
-"""Seconds: more than an engine takes to notice. Group Replication's members leave the group, all of
-them, 8 s after that (unreachable_majority_timeout), and then it must be made anew by hand."""
-LATEST = 40.0
-"""Seconds until somebody must have taken a write."""
 
 
 def main() -> int:
@@ -84,20 +75,7 @@ def play(cluster: Cluster, what: Play) -> Ledger:
     """
     cluster.begin_anew()
     with watched(cluster, STEADY + random.random()) as watch:  # noqa: S311 - nobody to hide it from
-        watch.observer.mark(what.what, fault=True)
-        what.fault(cluster)
-        if what.stops:
-            cluster.wait_until(lambda: not cluster.holders, WITHOUT_MAJORITY, "no holder")
-        else:
-            if what.moves:
-                watch.wait_for_write_elsewhere(cluster.a, LATEST)
-            else:
-                watch.observer.wait_for_write(timeout=LATEST)
-            time.sleep(STEADY)
-        watch.observer.mark("repaired", fault=True)
-        what.repair(cluster)
-        cluster.make_whole()
-        watch.observer.wait_for_write(timeout=LATEST)
+        perform(what, watch)
         watch.stop_writing()
         return watch.ledger()
 

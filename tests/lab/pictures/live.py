@@ -38,11 +38,15 @@ class LiveLines:
 
     PERIOD = 0.5
 
-    def __init__(self, nodes: Sequence[str], start: float, stream: TextIO) -> None:
+    def __init__(
+        self, nodes: Sequence[str], start: float, stream: TextIO, *, one_writer: bool = True
+    ) -> None:
+        """`one_writer`: two that are open are bad."""
         self._start = start
         self._next = start
         self._nodes = nodes
         self._stream = stream
+        self._one_writer = one_writer
         self._paint = Paint(stream)
         self._bars = bars_for(stream)
         self._told: set[Mark] = set()
@@ -64,7 +68,8 @@ class LiveLines:
             counts = [seen.writes(left, right) for left, right in zip(edges, edges[1:])]
             self._most = max(self._most, *counts)
             bars = "".join(bar(count, self._most, self._bars) for count in counts)
-            two = sum(seen.access(node, end) == OPEN for node in self._nodes) > 1
+            writers = sum(seen.access(node, end) == OPEN for node in self._nodes)
+            two = self._one_writer and writers > 1
             parts = "".join(self._node(seen, node, end, two=two) for node in self._nodes)
             self._say(f"{end - self._start:6.1f}  {bars}  {parts}".rstrip())
             self._next = end

@@ -24,7 +24,7 @@ _BARS, _HEAD, _NODE, _AXIS, _NOTE, _GAP = 64, 46, 54, 24, 16, 14  # heights
 _VIP, _SERVER, _STEPS = 9, 17, 9  # heights of a node's strips
 
 # Told apart by eyes that do not tell red from green (Okabe and Ito's palette).
-_NODE_COLOURS = ("#0072b2", "#e69f00")
+_NODE_COLOURS = ("#0072b2", "#e69f00", "#009e73")
 _GREY, _DARK, _RED = "#d0d7de", "#57606a", "#c1121f"
 _STATES = {CLOSED: ("#e6e9ed", "read-only"), DOWN: ("#ffffff", "down")}
 _STEP_COLOURS = ("#57606a", "#afb8c1")
@@ -36,6 +36,8 @@ class Panel(NamedTuple):
     title: str
     record: Record
     transitions: Sequence[Transition] = ()
+    one_writer: bool = True
+    """Two that are writable are wrong, and red."""
 
 
 class _Scale(NamedTuple):
@@ -106,7 +108,8 @@ def _notes(panel: Panel, scale: _Scale) -> list[tuple[str, str]]:
         after = each.end - scale.origin
         words = f"{each.node.upper()} {each.title} {after:+.2f} s: {_steps(each)}"
         notes.append((words, _DARK))
-    if seconds := evidence.both_open(panel.record):
+    seconds = evidence.both_open(panel.record) if panel.one_writer else 0.0
+    if seconds:
         notes.append((f"red: both servers writable, {seconds:.1f} s in all", _RED))
     return notes
 
@@ -185,7 +188,7 @@ def _node(panel: Panel, node: str, colour: str, scale: _Scale, top: float) -> It
         if right - left > 7 * len(word):
             ink = "#ffffff" if span.state == OPEN else _DARK
             yield text(left + 6, server + 13, word, ink, font_size="11")
-    for start, end in evidence.two_writers(record):
+    for start, end in evidence.two_writers(record) if panel.one_writer else ():
         yield from _strip(scale, start, end, server + _SERVER - 4, 4, _RED)
     steps = server + _SERVER + 3
     if panel.transitions:

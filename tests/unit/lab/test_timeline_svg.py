@@ -77,6 +77,9 @@ def test_two_writers_are_drawn_as_such() -> None:
     picture_of_both = picture([Panel("recipe", record)], "both", before=0.0)
     assert picture_of_both.count('height="4" fill="#c1121f"') == 2
     assert "both servers writable, 2.0 s in all" in picture_of_both
+    where_all_write = picture([Panel("galera", record, one_writer=False)], "all", before=0.0)
+    assert "both servers writable" not in where_all_write
+    assert 'height="4" fill="#c1121f"' not in where_all_write
 
 
 def test_a_server_that_does_not_answer_is_silent_until_it_does() -> None:
