@@ -22,12 +22,20 @@ from kachecks.commands.doctor.host.keepalived import conf_of, config_id_of
 from kachecks.commands.doctor.host.kernel import addresses
 from kachecks.commands.doctor.host.look import look_at_host
 from kachecks.commands.doctor.host.run import keepalived, running_keepalived
+from kachecks.commands.doctor.member.look import look_at_member
 from kachecks.commands.doctor.report import as_json, as_text, rule_as_json, rule_list, rule_text
 from kachecks.commands.doctor.rule import HERE, PEER, Finding
 from kachecks.commands.doctor.server.probe import ask_servers
-from kachecks.commands.doctor.tables import RULES, of_both, of_conf, of_host, of_servers
-from kachecks.commands.of_pairs import load_pair
-from kachecks.config.options import Config
+from kachecks.commands.doctor.tables import (
+    RULES,
+    RULES_OF_MEMBER,
+    of_both,
+    of_conf,
+    of_host,
+    of_member,
+    of_servers,
+)
+from kachecks.config.options import Config, load
 from kachecks.keepalived.instance import canonical
 from kachecks.node import Node
 from kachecks.report import say, say_lines
@@ -53,8 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     if options.explain is not None:
         return _explain(options.explain, options.json)
-    config = load_pair(os.path.abspath(options.defaults_file), "doctor")
-    seen = _look(config, options)
+    config = load(os.path.abspath(options.defaults_file))
+    seen = (_look_at_member if config.cluster else _look)(config, options)
     if seen is None:
         return UNUSABLE
     status = max((finding.level for finding in seen.findings), default=0)
@@ -63,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         looked_at = {name.replace("_", " "): value for name, value in seen.looked_at.items()}
         said = [f"{name}: {value}" for name, value in looked_at.items() if value]
-        say_lines(as_text(seen.findings, RULES, said))
+        say_lines(as_text(seen.findings, RULES_OF_MEMBER if config.cluster else RULES, said))
     return status
 
 
@@ -142,6 +150,21 @@ def _look(config: Config, options: argparse.Namespace) -> _Seen | None:
     return _Seen(findings, looked_at)
 
 
+def _look_at_member(config: Config, options: argparse.Namespace) -> _Seen | None:
+    """The same of a member of a cluster: its keepalived.conf by the rules of one node, its server.
+    What all files together come to is told by kachecks elect."""
+    running, _ = running_keepalived()
+    path = options.keepalived_conf or conf_of(running or ())
+    config_id = options.config_id or config_id_of(running or ())
+    program = keepalived(path, config_id)
+    reading = read_conf(HERE, path, config_id, program.version)
+    here = None
+    if reading.conf is not None:
+        here = setup(HERE, config, reading.conf, frozenset(), _permit(config), program.version)
+    findings = of_member(reading, here, look_at_member(Node(config)))
+    return _Seen(findings, {"option_file": config.path, "keepalived_conf": path})
+
+
 def _setup(config: Config, reading: Reading, program: KeepalivedProgram) -> Setup | None:
     if reading.conf is None:
         return None
@@ -164,6 +187,7 @@ def _permit(config: Config) -> str:
 
 def _explain(name: str, as_data: bool) -> int:
     chosen = [rule for rule in RULES if not name or rule.name == name.upper()]
+    chosen = chosen or [rule for rule in RULES_OF_MEMBER if rule.name == name.upper()]
     if not chosen:
         near = get_close_matches(name.upper(), [rule.name for rule in RULES], 1)
         hint = f"did you mean {near[0]}?" if near else "--explain alone lists them all"

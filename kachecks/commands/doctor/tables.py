@@ -16,6 +16,8 @@ from kachecks.commands.doctor.host import (
 )
 from kachecks.commands.doctor.host import systemd as host_boot
 from kachecks.commands.doctor.host.facts import HostFacts
+from kachecks.commands.doctor.member import rules as member
+from kachecks.commands.doctor.member.rules import MemberFacts
 from kachecks.commands.doctor.rule import BOTH, HERE, Finding, Rule, Table, judge, rules
 from kachecks.commands.doctor.server import boot as server_boot
 from kachecks.commands.doctor.server import pair as server_pair
@@ -50,6 +52,22 @@ RULES: tuple[Rule, ...] = (
     *SERVER_RULES,
 )
 """In the order of --explain and of the manual."""
+
+_OF_PAIRS_ALONE = frozenset({"WITNESS"})
+"""Of those above: a cluster has a quorum."""
+
+RULES_OF_MEMBER: tuple[Rule, ...] = tuple(
+    rule
+    for rule in (*rules(file.TABLE), *rules(*_OF_SETUP), *rules(member.TABLE))
+    if rule.name not in _OF_PAIRS_ALONE
+)
+"""Those of a member of a cluster."""
+
+
+def of_member(reading: Reading, setup: Setup | None, facts: MemberFacts) -> list[Finding]:
+    """A member of a cluster: its keepalived.conf and its server."""
+    found = [*of_conf(reading, setup), *judge(member.TABLE, facts, HERE)]
+    return [each for each in found if each.rule.name not in _OF_PAIRS_ALONE]
 
 
 def of_conf(reading: Reading, setup: Setup | None) -> list[Finding]:

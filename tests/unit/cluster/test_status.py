@@ -154,7 +154,7 @@ def test_a_sentence_for_nagios_begins_no_figures() -> None:
     assert nagios.said("ok", "a | b") == "KACHECKS OK: a / b"
 
 
-@pytest.mark.parametrize("part", ["doctor", "rejoin"])
+@pytest.mark.parametrize("part", ["rejoin"])
 def test_what_knows_only_pairs_says_so(
     part: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

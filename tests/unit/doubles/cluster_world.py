@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from kachecks.config.options import Config, parse
-from kachecks.mysql import cluster_queries, queries
+from kachecks.mysql import cluster_queries, operator_queries, queries
 from kachecks.mysql.facts import Row, supported_version
 from kachecks.mysql.session import NoAnswer, ServerError, SessionError
 from kachecks.mysqld_process import Process
@@ -39,6 +39,8 @@ class Member:
         self.trouble: SessionError | None = None  # met by whoever connects
         self.processes: list[Row] = []
         self.loaded = True  # its engine
+        self.variables: dict[str, str] = {}
+        self.grants = "GRANT ALL PRIVILEGES ON *.* TO `kachecks`@`localhost`"
         self.channels: list[str] = []  # asynchronous ones that run
         self.answers_group = True  # the quorum probe returns
         self.sessions: list[MemberSession] = []
@@ -124,6 +126,11 @@ class MemberSession:
             return [{"name": name} for name in member.channels]
         if sql == queries.PROCESSLIST:
             return member.processes
+        if sql == operator_queries.VARIABLES:
+            variables = member.variables.items()
+            return [{"Variable_name": name, "Value": value} for name, value in variables]
+        if sql == operator_queries.GRANTS:
+            return [{"Grants for kachecks@localhost": member.grants}]
         if sql == queries.DIRECTORIES:
             return [{"datadir": "/data", "binlog": "/log/b", "tmpdir": "/tmp"}]  # noqa: S108
         if sql == queries.executed(self.version):
