@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 from kachecks import __version__
 from kachecks.check.verdict import RULES
+from kachecks.cluster.verdict import RULES as RULES_OF_CLUSTER
 from kachecks.commands.main import PARTS
 from kachecks.config.options import DEFAULT_PATH
 from manual.option_file import option_file
@@ -108,6 +109,14 @@ def _verdicts(page: Page) -> None:
         if str(rule.holder) == str(rule.standby):
             effects = f"Holder and standby: {rule.holder}."
         page.term(f"{bold(str(rule.status))} {bold(rule.reason)}", f"{rule.meaning}.", effects)
+    page.section("EXIT STATUS OF A MEMBER OF A CLUSTER")
+    page.paragraph(
+        "With cluster = yes in the option file these rules decide. Who has the virtual IP is the"
+        " holder. Nothing is closed or killed."
+    )
+    for each in RULES_OF_CLUSTER:
+        effects = f"Holder: {each.holder}. Standby: {each.standby}."
+        page.term(f"{bold(str(each.status))} {bold(each.reason)}", f"{each.meaning}.", effects)
 
 
 def _doctor_rules(page: Page) -> None:

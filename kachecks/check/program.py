@@ -354,6 +354,9 @@ def _exit_statuses() -> str:
     lines = ["exit status (see --explain; 0 also where a rule keeps the VIP on its holder):"]
     lines.append("   0  OK")
     lines += [f"  {rule.status:>2}  {rule.reason}: {rule.meaning}" for rule in RULES]
+    from kachecks.cluster.verdict import OWN_RULES
+
+    lines += [f"  {rule.status:>2}  {rule.reason}: {rule.meaning}" for rule in OWN_RULES]
     lines.append("   2  wrong command line")
     lines += ["", "examples:", "  check_mysql -v", "  check_mysql --json | jq .reason"]
     return "\n".join(lines)

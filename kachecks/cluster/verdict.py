@@ -392,6 +392,11 @@ RULES = (
     ),
 )
 
+OWN_RULES = tuple(
+    sorted((each for each in RULES if each.status >= 40), key=lambda each: each.status)
+)
+"""Those that a pair does not have."""
+
 
 def _healthy(seen: Observation) -> str:
     if seen.member is None:
