@@ -3,7 +3,7 @@
 With Group Replication this member pulls the role of the primary to itself, once. That cannot be
 taken back: neither KILL nor the end of its session stops a switch under way, which comes when the
 last transaction on the old primary has ended or the time-out has passed (MySQL 9.7). So it is begun
-only where the VIP is here and nobody else answers for it, with a time-out, and with all ONLINE.
+only while the VIP is here, with a time-out, and with all ONLINE.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ PAUSE = 0.05
 
 PATIENCE = 5.0
 """Seconds for what only an end of something under way can mend: a member that joins, a switch that
-somebody else has begun, another holder of the VIP that is about to lose it."""
+somebody else has begun."""
+
+HOLDER_LEAVES = 1.0
+"""Seconds for another holder to lose the VIP; keepalived removes it when it hears the new one."""
 
 SETTLES = 1.0
 """Seconds for what this member says of the group to follow what the group has done."""
@@ -89,6 +92,7 @@ class Arrival:
         self._session: Session | None = None
         self._waits: dict[float, Budget] = {}  # for so long, since it was first found so
         self._pulled = False
+        self._letting_go: Budget | None = None  # for another holder of the VIP
         self._holder: Callable[[], str] = node.network.ask_for_holder()
 
     def run(self) -> Outcome:
@@ -139,22 +143,26 @@ class Arrival:
             return self._done(self._pulled, member.said)
         if step is not PULL:
             self._wait_for(step)
-        elif self._somebody_else_has_it():
-            self._wait_for(Wait("another host answers for the VIP", PATIENCE))
-        else:
+        elif not self._holder_is_leaving():
             self._pull(member)
         return None
 
-    def _somebody_else_has_it(self) -> bool:
-        """Asked first when the VIP came, and again each time that somebody had it. Raises
-        Refusal: that cannot be told."""
+    def _holder_is_leaving(self) -> bool:
+        """Another host answers for the VIP, and may be about to lose it.
+
+        One that goes on for HOLDER_LEAVES has lost its keepalived, or cannot hear this one: the
+        engine closes it when this member becomes the primary, and the check of who has lost that
+        role gives the VIP away. Where the link cannot be asked, nobody is waited for.
+        """
+        if self._letting_go is None:
+            self._letting_go = Budget(self._node.clock, HOLDER_LEAVES)
         try:
             found = bool(self._holder())
         except OSError as error:
-            raise Refusal(f"whether another host has the VIP cannot be told: {error}") from None
-        if found:
-            self._holder = self._node.network.holder_elsewhere
-        return found
+            self._node.telling.progress(f"  who else has the VIP cannot be told: {error}")
+            return False
+        self._holder = self._node.network.holder_elsewhere
+        return found and not self._letting_go.over
 
     def _pull(self, member: Group) -> None:
         self._steps.done("find the writer")
