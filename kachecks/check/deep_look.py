@@ -380,6 +380,9 @@ def _two_writers(
     with suppress(OwnServer):  # it was open a moment ago
         if not probe_access(session, STATEMENT).writable:
             return found
+        of_cluster = ability.why_not_a_pair(session, STATEMENT)
+        if of_cluster:
+            return found._replace(not_our_pair=of_cluster)
     looks = _writers_before(node.marks.last_look()) + 1
     # Without its channels this server cannot tell the peer from another one at its address.
     ours = (facts.channels_known and facts.server_id > peer.server_id) or looks >= 3

@@ -67,6 +67,7 @@ class Run:
         self._act = act
         self._session: Session | None = None
         self._trouble = ""
+        self._not_a_pair = ""  # this server belongs to a cluster
         self._isolation = Isolation(node)
         self._last: Look | None = None  # the last closer look, this run's own included
         self.answered = False
@@ -125,6 +126,9 @@ class Run:
         if self._trouble and not verdict.status:  # this node could neither fence nor promote
             unknown = seen._replace(failure=UNKNOWN, detail=self._trouble)
             verdict = judge(unknown, self._node.config)
+        if self._not_a_pair:  # nothing of what was seen means what it means of one of a pair
+            seen = Observation(seen.vip_here, False, None, UNKNOWN, self._not_a_pair)
+            verdict = judge(seen, self._node.config)
         return seen, verdict
 
     def _look(self, hanging: Sign | None) -> Observation:
@@ -264,7 +268,7 @@ class Run:
         if not seen.found.peer:  # not asked in this run; its answer would say more
             notice_peer(node, facts, self._last)
         if facts.writable:
-            node.marks.mark_open(process)
+            node.marks.mark_open(process, lambda: self._must_be_of_a_pair(session))
             self._tell_of_opening(seen.vip_here)
         elif facts.closed and node.marks.open_mark() is not None and node.lock.try_to_take("check"):
             try:  # under the lock: no promotion may be about to open it
@@ -274,6 +278,15 @@ class Run:
                 pass
             finally:
                 node.lock.release()
+
+    def _must_be_of_a_pair(self, session: Session) -> None:
+        """Without the open mark it is never killed, and asked again at the next check. Raises
+        StateError: it belongs to a cluster."""
+        from kachecks.mysql.ability import why_not_a_pair
+
+        self._not_a_pair = why_not_a_pair(session, 1.0)
+        if self._not_a_pair:
+            raise StateError(self._not_a_pair)
 
     def _note_silence(self, seen: Observation) -> None:
         """Remember since when nothing of the peer's host answers, for whoever is promoted."""

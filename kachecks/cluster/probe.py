@@ -12,6 +12,7 @@ from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql import cluster_queries as queries
 from kachecks.mysql.errors import ServerError, SessionError
 from kachecks.mysql.facts import Row, text_of
+from kachecks.mysql.queries import UNKNOWN_VARIABLE
 from kachecks.mysql.session import Session, ask
 
 TYPE_CHECKING = False
@@ -41,7 +42,7 @@ def unbind(session: Session, timeout: float) -> str:
         try:
             session.query(statement, timeout)
         except ServerError as error:
-            if error.errno != queries.UNKNOWN_VARIABLE:
+            if error.errno != UNKNOWN_VARIABLE:
                 raise
         else:
             return statement

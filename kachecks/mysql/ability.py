@@ -6,6 +6,7 @@ read_only says what we let it do; this is what it was started or told to do by s
 from __future__ import annotations
 
 from kachecks.mysql import queries
+from kachecks.mysql.errors import ServerError
 from kachecks.mysql.facts import Facts, Row, is_on, number_of
 from kachecks.mysql.session import Session, ask
 
@@ -28,6 +29,28 @@ def why_unable(session: Session, facts: Facts, seconds: float) -> str:
     if why or not facts.group_member:
         return why
     return "it is a member of Group Replication, which decides by itself who may write"
+
+
+def why_not_a_pair(session: Session, seconds: float) -> str:
+    """Says that this server belongs to a cluster, which decides by itself who may write; "" if it
+    may be one of a pair. Raises SessionError."""
+    try:
+        found = ask(session, queries.cluster(session.version), seconds, _cluster)
+    except ServerError as error:
+        if error.errno != queries.UNKNOWN_VARIABLE:
+            raise
+        return ""
+    if not found:
+        return ""
+    engine = "Galera" if session.version.mariadb else "Group Replication"
+    return (
+        f"this server is a member of {engine}, and is left alone: write cluster = yes in place of"
+        " peer (docs/clusters.md)"
+    )
+
+
+def _cluster(rows: list[Row]) -> bool:
+    return (rows[0]["cluster"] or "0") not in ("0", "OFF")
 
 
 def _hindrance(row: Row, mariadb: bool) -> str:

@@ -8,9 +8,6 @@ from __future__ import annotations
 from kachecks.mysql.facts import Version
 from kachecks.mysql.queries import UNCUT
 
-UNKNOWN_VARIABLE = 1193
-"""Of a server whose engine is another one, or whose plugin is not loaded."""
-
 UNBOUND_GROUP = f"SET SESSION group_replication_consistency = 'EVENTUAL', {UNCUT}"
 """The first statement to a member of Group Replication, so that no consistency setting holds up
 those that follow. Needs no privilege. 1193 where the plugin is not loaded."""

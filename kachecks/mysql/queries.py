@@ -101,6 +101,17 @@ def ability(version: Version) -> str:
     )
 
 
+UNKNOWN_VARIABLE = 1193
+"""Of a server in which the engine is not loaded that would have it."""
+
+
+def cluster(version: Version) -> str:
+    """What only a server of a cluster has set: 1 or the name of its group, else 0 or "". 1193 where
+    the engine is not loaded. Needs no privilege, and waits for nothing without wsrep_sync_wait."""
+    name = "wsrep_on" if version.mariadb else "group_replication_group_name"
+    return f"SELECT @@global.{name} AS cluster"
+
+
 DIRECTORIES = (
     "SELECT @@global.datadir AS datadir, @@global.log_bin_basename AS binlog,"
     " @@global.tmpdir AS tmpdir"

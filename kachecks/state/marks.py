@@ -15,6 +15,8 @@ from kachecks.state.files import Files, path_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kachecks.bounded import Clock
     from kachecks.state.signs import Signs
 
@@ -153,9 +155,12 @@ class Marks:
             raise ValueError
         return value
 
-    def _write_process(self, kind: str, process: Process) -> None:
+    def _write_process(
+        self, kind: str, process: Process, first: Callable[[], None] = lambda: None
+    ) -> None:
         before = self._read_process(kind)
         if before is None or not before.is_same(process):
+            first()
             self._write(kind, f"{process.pid} {process.started}")
 
     # --- which mysqld ---
@@ -165,13 +170,16 @@ class Marks:
         since."""
         return self._read_process(files.OPEN)
 
-    def mark_open(self, process: Process | None) -> None:
+    def mark_open(self, process: Process | None, first: Callable[[], None] = lambda: None) -> None:
         """Set the open mark: with None that of a server of which nothing else is known.
 
-        Raises StateError.
+        Args:
+            first: called before it is written, which is once for each mysqld.
+
+        Raises StateError, and whatever ``first`` raises: then it is not written.
         """
         if process is not None or self.open_mark() is None:
-            self._write_process(files.OPEN, process or NO_PROCESS)
+            self._write_process(files.OPEN, process or NO_PROCESS, first)
 
     def unmark_open(self) -> None:
         """Remove the open mark: the server was read back as closed, or is dead."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from kachecks.bounded import Budget
 from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql import positions, prepared, queries
+from kachecks.mysql.ability import why_not_a_pair
 from kachecks.mysql.errors import CONNECTIONS_USED_UP, NOT_ALLOWED, BrokenAnswer
 from kachecks.mysql.facts import Access
 from kachecks.mysql.probe import probe_access, processlist
@@ -108,6 +109,9 @@ def close_server(node: Node, steps: Steps, budget: Budget, connect: float) -> Cl
                 if not node.network.vip_here():
                     cut_readers(node, session, budget)
             return ClosedServer(None, "")
+        of_cluster = why_not_a_pair(session, budget.left(at_most=1.0))
+        if of_cluster:
+            raise ServerError(0, of_cluster)
         if access.writable:
             with suppress(StateError, OSError):  # what cannot be noted must still be closed
                 node.marks.mark_open(node.servers.process_of(session))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from kachecks.lean import suppress
 from kachecks.mysql import positions, prepared, queries
-from kachecks.mysql.ability import why_unable
+from kachecks.mysql.ability import why_not_a_pair, why_unable
 from kachecks.mysql.errors import NOT_ALLOWED, ServerError
 from kachecks.mysql.gtid import Position
 from kachecks.mysql.probe import probe_access
@@ -45,6 +45,10 @@ def promote(node: Node, steps: Steps) -> Outcome:
     try:
         sessions = Sessions(node, steps)
         steps.done("connect")
+        with own_server():
+            of_cluster = why_not_a_pair(sessions.local, STATEMENT)
+        if of_cluster:
+            return Outcome("promote", "not now", of_cluster, done=False, changed=False)
         if sessions.facts.writable:
             return _already_open(sessions)
         return _promote(sessions)

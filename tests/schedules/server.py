@@ -150,6 +150,7 @@ class Server:
                 {"Variable_name": "Uptime", "Value": str(int(self.scheduler.now - self.booted_at))}
             ],
             queries.SEMI_SYNC_SOURCE: lambda *_: [],
+            queries.cluster(VERSION): lambda *_: [{"cluster": "0"}],
             queries.ability(VERSION): lambda *_: [
                 {
                     "innodb_force_recovery": "0",

@@ -16,7 +16,7 @@ import pytest
 from kachecks.mysql import queries
 from tests.rows import rows
 from tests.unit.doubles import fake_server
-from tests.unit.doubles.fake_server import answer, one_row
+from tests.unit.doubles.fake_server import answer, error, one_row
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = ROOT / "kachecks/programs/check_mysql"
@@ -106,6 +106,8 @@ def answers(
             names = ("Id", "User", "Host", "db", "Command", "Time", "State", "Info")
             values = ("1", "app", "10.0.0.10:40000", "", "Sleep", "1", "", "")
             return one_row(*(part for item in zip(names, values) for part in item))
+        if sql.endswith("AS cluster"):
+            return error(1193, "Unknown system variable")
         if "innodb_force_recovery" in sql:
             names = ("force_recovery", "read_only"), ("offline_mode", "transaction_read_only")
             return one_row(

@@ -96,6 +96,7 @@ class Server(Changing):
     held_by: Any = None  # the session that holds the lock
     hides: set[int] = field(default_factory=set)  # these sessions, as our account lacks PROCESS
     events: str = "OFF"
+    cluster: str | None = None  # of Galera or Group Replication; None: no engine is loaded
     forced: str = "0"  # innodb_force_recovery
     innodb_read_only: str = "0"
     offline: str = "0"  # offline_mode
@@ -416,6 +417,10 @@ class Session:
                     "transaction_read_only": server.transactions_read,
                 }
             ]
+        if sql == queries.cluster(self.version):
+            if server.cluster is None:
+                raise ServerError(1193, "Unknown system variable")
+            return [{"cluster": server.cluster}]
         if sql == queries.DIRECTORIES:
             return [{"datadir": server.datadir, "binlog": server.binlog, "tmpdir": server.tmpdir}]
         if "read_only_exempt" in sql:
