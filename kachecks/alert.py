@@ -21,7 +21,10 @@ FAILED = {
     "promote already open": CRITICAL,  # and nobody knows whether the peer is closed
     "demote not closed": CRITICAL,
     "demote stuck": CRITICAL,
-    "switchover refused": WARNING,  # nothing was done
+    "leave refused": WARNING,  # nothing was done
+    "leave kept": WARNING,
+    "leave left": CRITICAL,  # nobody serves
+    "switchover refused": WARNING,
     "switchover rolled back": WARNING,
     "switchover not serving": CRITICAL,
 }

@@ -50,7 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             read(options.b, options.config_id_b, options.keepalived),
         )
         nodes = [_Node(name, conf) for name, conf in zip("AB", first)]
-        nodes += [_Node(name, read(path, None, options.keepalived)) for name, path in zip(MORE, options.more)]
+        nodes += [
+            _Node(name, read(path, None, options.keepalived))
+            for name, path in zip(MORE, options.more)
+        ]
         elections = [
             election
             for one, other in combinations(nodes, 2)
