@@ -93,7 +93,8 @@ class Galera(Engine):
 
         Without it the member would be given the whole state anew.
         """
-        if not re.search(r"^seqno:\s+-1$", node.path(_STATE).read_text(), re.M):
+        state = node.path(_STATE)
+        if not state.exists() or not re.search(r"^seqno:\s+-1$", state.read_text(), re.M):
             return ()
         asked = [f"--defaults-file={OPTION_FILE}", "--wsrep-recover"]
         server = node.flavour.program(node.flavour.process)

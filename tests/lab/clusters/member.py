@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -56,6 +57,11 @@ class Member(Node):
             raise LabError(f"{error}; its log:\n{self._end_of_log()}") from error
         if self.mysqld_pid() is None:
             raise LabError(f"mysqld on {self.name} has ended; its log:\n{self._end_of_log()}")
+
+    def lose_data(self) -> None:
+        """As on a new disk: the datadir of a server that does not run is empty."""
+        for entry in self.datadir.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     def is_member(self) -> bool:
         standing = self.standing()

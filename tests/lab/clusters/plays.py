@@ -36,6 +36,8 @@ class Play(NamedTuple):
     """Before what an operator does after any fault: see Cluster.make_whole."""
     stops: bool = False
     """Nobody serves them until it is repaired."""
+    galera: bool = False
+    """Of that engine alone."""
 
 
 def hand_over(cluster: Cluster) -> None:
@@ -44,6 +46,17 @@ def hand_over(cluster: Cluster) -> None:
         cluster.a.run([f"{BIN}/kachecks", "switchover"])
     else:
         cluster.a.stop_keepalived()
+
+
+def give_all(method: str) -> Deed:
+    """C has lost its disk, and another member gives it the whole state by that method."""
+
+    def give(cluster: Cluster) -> None:
+        cluster.c.stop_mysqld()
+        cluster.c.lose_data()
+        cluster.c.start_mysqld([f"--wsrep-sst-method={method}"])
+
+    return give
 
 
 def resume_mysqld(cluster: Cluster) -> None:
@@ -73,6 +86,8 @@ PLAYS = {
     "kill-other": Play("SIGKILL of mysqld on C", lambda c: c.c.kill_mysqld(), moves=False),
     "stop-other": Play("mysqld on C stopped", lambda c: c.c.stop_mysqld(), moves=False),
     "cut-other": Play("C cut off with a client", lambda c: c.part(c.c), moves=False),
+    "sst-mariabackup": Play("C given all", give_all("mariabackup"), moves=False, galera=True),
+    "sst-rsync": Play("C given all by rsync", give_all("rsync"), moves=False, galera=True),
     "no-majority": Play("B and C cut off", lambda c: c.isolate(c.b, c.c), stops=True),
 }
 

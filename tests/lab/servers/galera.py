@@ -14,6 +14,11 @@ PACKAGES = (
     *("mariadb-server", "mariadb-backup", "galera-4", "rsync", "socat"),
     *("bash", "coreutils", "dash", "findutils", "gawk", "grep", "hostname", "procps", "sed"),
 )
+#: Servers of the lab are root's, and so must rsync's daemon be, which becomes nobody if it can.
+ACCOUNTS = {
+    "passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:0:0:root as well:/root:/bin/sh\n",
+    "group": "root:x:0:\nnogroup:x:0:\n",
+}
 
 
 class Galera(UnpackedMariaDB):
@@ -25,6 +30,8 @@ class Galera(UnpackedMariaDB):
     @functools.cached_property
     def _tree(self) -> Path:  # type: ignore[override]
         tree = cache.made(f"galera-{self.release}", self._unpack)
+        for name, text in ACCOUNTS.items():
+            (tree / "etc" / name).write_text(text)
         return ready_for_chroot(tree)
 
     def _unpack(self, new: Path) -> None:
