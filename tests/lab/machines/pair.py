@@ -30,6 +30,8 @@ _CHANGES = {
     "mariadb": ("CHANGE MASTER TO", "START SLAVE;"),
     "mysql": ("CHANGE REPLICATION SOURCE TO", "START REPLICA;"),
 }
+_UUID = "/var/lib/mysql/auto.cnf"
+"""Of a MySQL that was installed once, in the tree: two servers with one UUID do not replicate."""
 _REPLICATION = {"mariadb": "SHOW SLAVE STATUS", "mysql": "SHOW REPLICA STATUS"}
 _PASSWORDS = "/root/passwords.cnf"
 _SAME_FOR_OTHER = re.compile(r"--node 1\b|--passwords-from \S+")
@@ -163,6 +165,7 @@ class MachinePair:
         for machine in self.machines:
             if machine.run(["systemctl", "cat", "mariadb.socket"], check=False).returncode == 0:
                 machine.shell(command("systemctl disable --now mariadb.socket"))
+            machine.shell(f"rm -f {_UUID}")
             machine.shell(self._its(command("systemctl restart mariadb")))
         self.a.shell(self._its(command("mariadb -e 'SET GLOBAL read_only = 0'")))
         self.a.shell(self._its(command("mariadb < ")))
