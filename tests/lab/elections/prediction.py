@@ -10,6 +10,8 @@ from kachecks.keepalived.election import higher_address
 from kachecks.keepalived.instance import instances
 from kachecks.keepalived.situations import WELL, Sides
 
+UNKNOWN = frozenset("?")
+"""The addresses decide and are not known. Nobody is ever seen to be that."""
 INSTANCE = "election"
 """The one with the VIP that is looked at."""
 
@@ -41,9 +43,8 @@ class Prediction:
             b=election.b._replace(hears=election.b.hears and self._hearing["B"]),
         )
         held = election.settle(self.masters)
-        assert held is not None
-        self.masters = held
-        return held
+        self.masters = UNKNOWN if held is None else held
+        return self.masters
 
     def start(self, name: str) -> None:
         self._failed[name] = WELL

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from kachecks.keepalived import election, tracker
+from kachecks.keepalived import election, instance, situations, tracker
 from tests.lab.elections.prediction import Prediction
 
 RECORD = json.loads((Path(__file__).parents[1] / "data/elections.json").read_text())
@@ -71,6 +71,18 @@ def _zero_changes_nothing(original: Any) -> Any:
     return lambda self, failed: original(self, failed) or 0
 
 
+def _group_is_not_followed(_original: Any) -> Any:
+    return lambda *_: ()
+
+
+def _same_source_is_heard(original: Any) -> Any:
+    def why_dropped(receiver: Any, sender: Any) -> str:
+        why = str(original(receiver, sender))
+        return "" if "both nodes send from" in why else why
+
+    return why_dropped
+
+
 @pytest.mark.parametrize(
     ("owner", "method", "mutated"),
     [
@@ -79,12 +91,14 @@ def _zero_changes_nothing(original: Any) -> Any:
         (election.Election, "_yielding", _first_address_wins),
         (tracker.Tracker, "effect", _weights_only_subtract),
         (tracker.Tracker, "effect", _zero_changes_nothing),
+        (instance, "_through_group", _group_is_not_followed),
+        (situations, "why_dropped", _same_source_is_heard),
     ],
 )
 def test_the_record_tells_a_wrong_rule(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    owner: type[Any],
+    owner: Any,
     method: str,
     mutated: Callable[[Any], Any],
 ) -> None:
