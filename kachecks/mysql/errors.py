@@ -115,6 +115,11 @@ class DriverError(SessionError):
     """This host cannot even ask: no driver, no right to the socket file, no file descriptor."""
 
 
+class NotReady(DriverError):
+    """This host has not got so far in time, for want of CPU: it says nothing about the server, and
+    the next attempt need not load again what this one has loaded."""
+
+
 class NotSent(DriverError):
     """This host's own network did not let the question out: no address, no route, a firewall.
 

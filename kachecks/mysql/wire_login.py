@@ -12,7 +12,7 @@ import os
 from sys import hexversion
 
 from kachecks.lean import NamedTuple
-from kachecks.mysql.errors import BAD_TLS, NO_PROOF, DriverError, OtherPlugin, ServerError
+from kachecks.mysql.errors import BAD_TLS, NO_PROOF, NotReady, OtherPlugin, ServerError
 from kachecks.mysql.queries import OUR_SCHEMA
 from kachecks.mysql.wire import LONGEST_PACKET, Reader, Wire
 
@@ -141,7 +141,9 @@ def _encrypt(wire: Wire, login: Login) -> None:
     try:
         context = within(wire.left(), _context, login)
     except GivenUp:
-        raise DriverError("ssl-ca, ssl-cert or ssl-key cannot be read in time") from None
+        has_files = login.ssl_ca or login.ssl_cert or login.ssl_key
+        what = "ssl-ca, ssl-cert or ssl-key cannot be read" if has_files else "TLS cannot be set up"
+        raise NotReady(f"{what} in time") from None
     except OSError as error:
         named = (("ssl-ca", login.ssl_ca), ("ssl-cert", login.ssl_cert), ("ssl-key", login.ssl_key))
         files = [f"{key} = {path}" for key, path in named if path and not os.access(path, os.R_OK)]

@@ -19,6 +19,7 @@ from kachecks.mysql.session import (
     DriverError,
     Lost,
     NoAnswer,
+    NotReady,
     NotSent,
     Refused,
     ServerError,
@@ -95,6 +96,9 @@ def settle_peer(sessions: Sessions) -> Settled:
             _must_come_to_an_end(search, rounds)
         except NoGtids as error:
             raise Refusal(f"the peer {sessions.node.config.peer}: {error}") from None
+        except NotReady as error:
+            settled = None
+            search.not_ready(error)
         except (ServerError, DriverError) as error:
             config = sessions.node.config
             raise Refusal(

@@ -11,7 +11,7 @@ from kachecks.bounded import Budget
 from kachecks.config.two_clocks import CLOSING_TIME
 from kachecks.lean import NamedTuple
 from kachecks.mysql.gtid import Position
-from kachecks.mysql.session import Refused, SessionError
+from kachecks.mysql.session import NotReady, Refused, SessionError
 from kachecks.transitions.presence import (
     Presence,
     is_holder,
@@ -102,6 +102,17 @@ class Search:
         if not seen:
             return self._hung(f"{refusal}, and nothing answers on the link of the VIP")
         return self._gone(f"peer down: {refusal}")
+
+    def not_ready(self, error: NotReady) -> None:
+        """This node had no time to ask: once more, as it is the peer's answer that decides.
+
+        Raises Refusal: for as long as a mute peer is looked for, it has found none.
+        """
+        if self._look_on.over:
+            raise Refusal(
+                f"the peer is alive, and this node has not got so far as to ask it within"
+                f" {self._patience:g} s: {error}"
+            )
 
     def mute(self, error: SessionError, presence: str) -> Settled | None:
         """The peer neither answers nor refuses, so it depends on how much of its host is there."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kachecks.mysql.session import DriverError, Lost, ServerError, SessionError
+from kachecks.mysql.session import DriverError, Lost, NotReady, ServerError, SessionError
 from kachecks.transitions import peer
 from kachecks.transitions.peer import PEER_CONNECT, PeerChanged, peer_is_back, settle_peer
 from kachecks.transitions.peer_search import STILL_FRESH, Settled
@@ -168,6 +168,21 @@ def test_an_error_is_a_life_sign(trouble: Exception, options: dict) -> None:
     looking.refused(f"cannot be asked or closed: {trouble}")
     assert looking.took < 1
     assert "holder?" not in world.log
+
+
+LATE = NotReady("TLS cannot be set up in time")
+
+
+def test_a_node_without_cpu_for_tls_asks_again() -> None:
+    world = without_peer(LATE)
+    world.when("sleep", a__trouble=None, after=1.0)
+    assert Looking(world).settle().fenced
+
+
+def test_a_node_that_never_gets_so_far_as_to_ask_refuses() -> None:
+    looking = Looking(without_peer(LATE))
+    looking.refused("has not got so far as to ask it within 8 s: TLS")
+    assert LOOK_ON <= looking.took < LOOK_ON + 0.2
 
 
 # Refusing ----------------------------------------------------------------------------------------
