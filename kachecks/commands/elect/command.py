@@ -22,6 +22,7 @@ from kachecks.keepalived.conf import Conf, ConfError, own_config_id, read
 from kachecks.keepalived.election import higher_address
 from kachecks.keepalived.file_findings import file_findings
 from kachecks.keepalived.findings import FAILURE, WARNING, ElectionFinding, findings
+from kachecks.keepalived.group_findings import group_findings
 from kachecks.keepalived.instance import Instance, instances
 from kachecks.keepalived.situations import Sides, situations
 from kachecks.report import say, say_lines
@@ -145,7 +146,11 @@ def _elections(
     """The pairs of instances that an election is held between, and what is found about each."""
     one, other = first.conf, second.conf
     lone: list[ElectionFinding] = []
-    pairs = _paired(one, other, options.instance, lone)
+    addresses = first.given(options, "address"), second.given(options, "address")
+    held = [
+        Sides(a, b, higher_address(addresses[0] or a.source, addresses[1] or b.source))
+        for a, b in _paired(one, other, options.instance, lone)
+    ]
     general = [
         *_unchosen(first, options),
         *_unchosen(second, options),
@@ -153,10 +158,9 @@ def _elections(
         *_in_one(one),
         *_in_one(other),
         *lone,
+        *group_findings(held),
     ]
-    for a, b in pairs:
-        given = first.given(options, "address"), second.given(options, "address")
-        sides = Sides(a, b, higher_address(given[0] or a.source, given[1] or b.source))
+    for sides in held:
         yield sides, sorted([*findings(sides), *general], key=lambda finding: -finding.level)
         general = []  # these are said once
 

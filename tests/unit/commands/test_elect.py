@@ -310,6 +310,36 @@ def test_a_sample_that_was_not_edited_is_a_failure(capsys: Capture) -> None:
     assert "PLACE_HOLDER: VIP_ADDRESS is" in capsys.readouterr().out
 
 
+def grouped(first: int, second: int, group: bool = True) -> str:
+    """Two instances, with these priorities."""
+    text = "vrrp_sync_group G {\n group {\n one\n two\n }\n}\n" if group else ""
+    for name, vrid, priority in (("one", 51, first), ("two", 52, second)):
+        vip = f"virtual_ipaddress {{ 10.0.0.{vrid}/24 }}"
+        one = conf_text(
+            f"priority {priority}", base=("interface eth0", vip, f"virtual_router_id {vrid}")
+        )
+        text += one.replace("vrrp_instance V", f"vrrp_instance {name}")
+    return text
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize(
+    ("a", "b", "told"),
+    [
+        (grouped(150, 100), grouped(100, 150), True),
+        (grouped(150, 140), grouped(100, 130), False),
+        (grouped(150, 100, group=False), grouped(100, 150, group=False), False),
+        (grouped(150, 100), grouped(100, 150, group=False), False),
+    ],
+)
+def test_a_group_of_which_each_node_wins_a_part(
+    capsys: Capture, a: str, b: str, told: bool
+) -> None:
+    answered = answer(capsys, a, b)
+    assert ("GROUP_ORDER" in codes(answered)) is told
+    assert codes(answered).count("GROUP_ORDER") == told
+
+
 @pytest.mark.usefixtures("directory")
 def test_of_three_nodes_each_pair_is_looked_at(capsys: Capture) -> None:
     for name, priority in (("A", 102), ("B", 101), ("C", 100)):
