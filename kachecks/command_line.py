@@ -44,7 +44,8 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         # keepalived, whose file may hold it, throws away what its scripts print.
-        log(f"{self.prog}: wrong command line: {message}", problem=True)
+        if self.prog != "check_mysql":  # which runs each second, and tells it once
+            log(f"{self.prog}: wrong command line: {message}", problem=True)
         super().error(message)
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:

@@ -380,7 +380,7 @@ def _two_writers(
     with suppress(OwnServer):  # it was open a moment ago
         if not probe_access(session, STATEMENT).writable:
             return found
-        of_cluster = ability.why_not_a_pair(session, facts, STATEMENT)
+        of_cluster = ability.why_not_a_pair(session, facts.group_member, STATEMENT)
         if of_cluster:
             return found._replace(not_our_pair=of_cluster)
     looks = _writers_before(node.marks.last_look()) + 1

@@ -284,7 +284,8 @@ class Run:
         StateError: it belongs to a cluster."""
         from kachecks.mysql.ability import why_not_a_pair
 
-        self._not_a_pair = why_not_a_pair(session, facts, 1.0)
+        with suppress(SessionError):  # what cannot be told is one of a pair
+            self._not_a_pair = why_not_a_pair(session, facts.group_member, 1.0)
         if self._not_a_pair:
             raise StateError(self._not_a_pair)
 

@@ -276,20 +276,21 @@ def _status_of_first_copy(node: Node) -> int:
 def _wrong_command_line(arguments: list[str], path: str, vip_is_here: Callable[[str], bool]) -> int:
     """Exit 0 where the VIP is, as nothing would close an open server before it left; else 2.
 
-    A mistake in keepalived.conf is told to the alert program, where root runs this; one that a
-    person has made at a terminal is told there, and changes nothing.
+    A mistake in keepalived.conf, which has root run this, is told to syslog and the alert program.
+    One of a person at a terminal, or of a monitoring system's account, changes nothing.
     """
     from kachecks.check.unusable import FENCING_IS_OFF, is_here
     from kachecks.check.verdict import CANNOT_TELL
     from kachecks.config.unusable import tell
 
-    if sys.stderr is not None and sys.stderr.isatty():
+    if os.geteuid() or (sys.stderr is not None and sys.stderr.isatty()):
         return WRONG_COMMAND_LINE
     vips, _, program = Files().read(note_of(path, USABLE)).partition("\n")
     status = 0 if vip_is_here(path) or is_here(vips) else WRONG_COMMAND_LINE
     typed = " ".join(["check_mysql", *arguments])
     sentence = f"UNKNOWN: wrong command line: {typed}{FENCING_IS_OFF}"
-    if os.geteuid() == 0 and Files().is_news(note_of(path, UNUSABLE), sentence):
+    if Files().is_news(note_of(path, UNUSABLE), sentence):
+        log(sentence, problem=True)
         entry: dict[str, object] = {"reason": "UNKNOWN", "exit": status, "sentence": sentence}
         tell(path, program, CANNOT_TELL, entry)
     return status

@@ -85,7 +85,8 @@ def _cure(error: SessionError, config: Config) -> str:
     if word_for(error) == REFUSING:
         return f"; {_not_there(config)}"
     if isinstance(error, ServerError) and error.errno in CANNOT_LOG_IN | NOT_ALLOWED:
-        return f"; check [client] in {config.path} and the grants of {grants_files()}"
+        doubt = f"; {config.local.doubt}" if config.local.doubt else ""
+        return f"; check [client] in {config.path} and the grants of {grants_files()}{doubt}"
     return ""
 
 

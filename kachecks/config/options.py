@@ -67,6 +67,7 @@ class Login(NamedTuple):
     ssl_cert: str | None = None
     ssl_key: str | None = None
     ssl_mode: str = "PREFERRED"
+    doubt: str = ""  # why the password may not be what was meant, to be told with error 1045
 
     def __repr__(self) -> str:
         shown = self._replace(password="***") if self.password else self  # noqa: S106 - hides one
@@ -268,28 +269,26 @@ def parse(text: str, path: str) -> Config:
 
     Raises: ConfigError.
     """
-    given = _Given(path, {}, {})
+    given = _Given(path, {}, {}, {})
     for line in lines(text, path, GROUPS):
         key = _BY_NAME.get((line.group, line.name.replace("-", "_")))
         if key is None:
             raise ConfigError(f"{line.where}: {_unknown(line.group, line.name, line.value)}")
         if key.kind is PASSWORD:
-            _must_be_meant(line)
+            given.doubts[line.group] = _doubt(line)
         given.values[line.group, key.name] = _convert(key, line.value, line.where)
         given.lines[line.group, key.name] = line.number
     return _config(given)
 
 
-def _must_be_meant(line: Line) -> None:
-    """Raises ConfigError: this is hardly anybody's password, and 1045 would not say why."""
-    what = f"{line.where}: password in [{line.group}]:"
+def _doubt(line: Line) -> str:
+    """Why this is hardly the password. It may be, so the file is used."""
     if line.cut:
-        raise ConfigError(
-            f"{what} found # within it, where a comment begins: write the password in quotes, or a"
-            " blank before the comment"
+        return (
+            f"{line.where}: a comment begins at the # in the password; if it is part of it, put the"
+            " password in quotes"
         )
-    if line.value in _TEMPLATE:
-        raise ConfigError(f"{what} found the template's word, expected the account's password")
+    return f"{line.where}: password is the template's word" if line.value in _TEMPLATE else ""
 
 
 class _Given(NamedTuple):
@@ -298,6 +297,7 @@ class _Given(NamedTuple):
     path: str
     values: dict[tuple[str, str], Any]
     lines: dict[tuple[str, str], int]
+    doubts: dict[str, str]  # by group
 
     def get(self, group: str, name: str) -> Any:
         """The value in the file, else the default, else None."""
@@ -445,7 +445,8 @@ def _login(
         raise given.error(
             group, ["ssl_cert", "ssl_key"], f"{found}: found no {missing}, expected both or none"
         )
-    return Login(user, password, host, given.get(group, "port"), socket, ca, cert, key, mode)
+    port, doubt = given.get(group, "port"), given.doubts.get(group, given.doubts.get(_C, ""))
+    return Login(user, password, host, port, socket, ca, cert, key, mode, doubt)
 
 
 def _agree(given: _Given, config: Config) -> None:

@@ -5,6 +5,7 @@ read_only says what we let it do; this is what it was started or told to do by s
 
 from __future__ import annotations
 
+from kachecks.lean import suppress
 from kachecks.mysql import queries
 from kachecks.mysql.errors import ServerError
 from kachecks.mysql.facts import Facts, Row, is_on, number_of
@@ -31,16 +32,18 @@ def why_unable(session: Session, facts: Facts, seconds: float) -> str:
     return "it is a member of Group Replication, which decides by itself who may write"
 
 
-def why_not_a_pair(session: Session, facts: Facts, seconds: float) -> str:
+def why_not_a_pair(session: Session, in_group: bool, seconds: float) -> str:
     """Says that this server belongs to a cluster, which decides by itself who may write; "" if it
-    may be one of a pair, as one whose settings name a cluster that it has not joined. Raises
-    SessionError."""
-    engine = "Group Replication" if facts.group_member else ""
-    try:
+    may be one of a pair: also where it refuses to say (1193: it was built without Galera).
+
+    Args:
+        in_group: it is a running member of Group Replication (Facts).
+
+    Raises SessionError: it does not answer.
+    """
+    engine = "Group Replication" if in_group else ""
+    with suppress(ServerError):
         engine = engine or ask(session, queries.GALERA, seconds, _galera)
-    except ServerError as error:
-        if error.errno != queries.UNKNOWN_VARIABLE:
-            raise
     if not engine:
         return ""
     return (

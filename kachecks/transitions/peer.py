@@ -9,7 +9,6 @@ does not answer, the rules below decide how long to look for it and whether to o
 from __future__ import annotations
 
 from kachecks.bounded import Budget, GivenUp
-from kachecks.lean import suppress
 from kachecks.mysql import positions, prepared, queries
 from kachecks.mysql.errors import NoGtids, grants_files
 from kachecks.mysql.pair import not_our_pair
@@ -104,6 +103,7 @@ def settle_peer(sessions: Sessions) -> Settled:
             raise Refusal(
                 f"the peer {config.peer} is alive, but cannot be asked or closed: {error};"
                 f" check [peer] in {config.path} and the grants of {grants_files()}"
+                + (f"; {config.remote.doubt}" if config.remote.doubt else "")
             ) from None
         if settled is not None:
             sessions.lock()
@@ -125,15 +125,19 @@ def _reach(sessions: Sessions) -> Session:
     """
     servers = sessions.node.servers
     connecting = servers.begin_to_connect_peer(FIRST_CONNECT)
-    with suppress(GivenUp):
+    try:
         return connecting(AT_ONCE)
+    except NotReady:  # it is there, and this node needs more time
+        return servers.connect_peer(PEER_CONNECT)
+    except GivenUp:
+        pass
     silent = nothing_is_there(sessions)
     try:
         return connecting(FIRST_CONNECT + KNOCK + AT_ONCE)
     except Unreachable as error:
         if silent:
             raise Silent(str(error)) from None
-    except (GivenUp, NoAnswer):
+    except (GivenUp, NoAnswer, NotReady):
         pass
     return servers.connect_peer(PEER_CONNECT)
 

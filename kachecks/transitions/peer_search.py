@@ -108,7 +108,7 @@ class Search:
 
         Raises Refusal: for as long as a mute peer is looked for, it has found none.
         """
-        if self._look_on.over:
+        if self._look_on.over or self._in_all.over:
             raise Refusal(
                 f"the peer is alive, and this node has not got so far as to ask it within"
                 f" {self._patience:g} s: {error}"

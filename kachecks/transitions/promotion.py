@@ -46,7 +46,7 @@ def promote(node: Node, steps: Steps) -> Outcome:
         sessions = Sessions(node, steps)
         steps.done("connect")
         with own_server():
-            of_cluster = why_not_a_pair(sessions.local, sessions.facts, STATEMENT)
+            of_cluster = why_not_a_pair(sessions.local, sessions.facts.group_member, STATEMENT)
         if of_cluster:
             return Outcome("promote", "not now", of_cluster, done=False, changed=False)
         if sessions.facts.writable:

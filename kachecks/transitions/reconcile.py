@@ -132,6 +132,8 @@ def _promoted(node: Node, steps: Steps, outcome: Outcome, cause: str) -> Outcome
         return outcome
     if node.marks.refusal_changed(outcome.why):  # it will be tried again: one alert for each reason
         steps.record(outcome, cause)
+    if outcome.outcome == "not now":  # it is a member of a cluster: nothing is ours to move
+        return outcome
     if outcome.outcome == "refused" or not _may_be_open(node, outcome):
         give_way(node, outcome.why)
     return outcome

@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
         "--for",
         dest="seconds",
         metavar="TIME",
-        type=duration(1, LONGEST),
+        type=duration(60, LONGEST),  # whoever writes a bare number means minutes
         help="how long, such as 30m, 2h or 1d12h; at most 30d",
     )
     parsing.add_argument("--reason", metavar="TEXT", help="why, for everybody who looks")

@@ -87,6 +87,7 @@ def test_its_hooks_do_nothing(
     outcome = reconcile(world.node, "a hook", 5.0)
     assert not outcome.done
     assert name in outcome.why
+    assert world.node.marks.gave_way() is None
     assert not [line for line in world.log if CLOSES in line or "KILL" in line]
     assert (world.a.access, world.b.access, world.vip) == (OPEN, OPEN, vip)
 
@@ -133,14 +134,29 @@ def test_who_belongs_to_galera(wsrep_on: str | None, provider: str | None, said:
 
 def asked(world: World) -> str:
     session = world.servers.connect_local(1.0)
-    return why_not_a_pair(session, probe(session, 1.0), 1.0)
+    return why_not_a_pair(session, probe(session, 1.0).group_member, 1.0)
 
 
-def test_an_error_is_no_answer() -> None:
-    world = standby(MYSQL).but(b__troubles={"wsrep_on": ServerError(1045, "denied")})
-    with pytest.raises(ServerError):
-        asked(world)
-    assert world.b.access == CLOSED
+DENIED = ServerError(1045, "denied")
+MUTE = NoAnswer("no answer")
+
+
+def test_a_refusal_to_say_is_no_cluster() -> None:
+    assert not asked(standby(MYSQL).but(b__troubles={"wsrep_on": DENIED}))
+
+
+@pytest.mark.parametrize("trouble", [DENIED, MUTE])
+def test_an_open_server_that_cannot_tell_is_one_of_a_pair(trouble: Exception) -> None:
+    """Without the open mark it could not be killed when it hangs."""
+    world = active(MARIADB).but(b__troubles={"wsrep_on": trouble}, open_mark=None)
+    run_check(world.node, act=True)
+    assert world.open_mark is not None
+
+
+def test_it_is_promoted_all_the_same() -> None:
+    world = standby(MARIADB).but(b__troubles={"wsrep_on": DENIED}, vip=True)
+    assert reconcile(world.node, "a hook", 5.0).done
+    assert world.b.access == OPEN
 
 
 @pytest.mark.parametrize(("version", "engine", "name"), ENGINES)

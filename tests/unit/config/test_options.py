@@ -191,8 +191,30 @@ def test_the_peer_inherits_nothing_else() -> None:
         client="host=127.0.0.1\nport=3307\nssl-mode=verify_ca\nssl-ca=/ca\nssl-cert=/c\nssl-key=/k",
         peer="port=3308",
     )
-    assert found.local[3:] == (3307, None, "/ca", "/c", "/k", "VERIFY_CA")
-    assert found.remote[2:] == ("10.0.0.2", 3308, None, None, None, None, "PREFERRED")
+    assert found.local[3:] == (3307, None, "/ca", "/c", "/k", "VERIFY_CA", "")
+    assert found.remote[2:] == ("10.0.0.2", 3308, None, None, None, None, "PREFERRED", "")
+
+
+@pytest.mark.parametrize(
+    ("value", "password", "doubt"),
+    [
+        ("ab#secret", "ab", "k.cnf:5: a comment begins at the # in the password"),
+        ("'ab'#note", "ab", "k.cnf:5: a comment begins"),
+        ("LOCAL_PASSWORD", "LOCAL_PASSWORD", "k.cnf:5: password is the template's word"),
+        ("PEER_PASSWORD # on it", "PEER_PASSWORD", "k.cnf:5: password is the template's word"),
+        ("'ab#secret'", "ab#secret", ""),
+        ("ab # note", "ab", ""),
+    ],
+)
+def test_a_password_that_may_not_be_meant_is_used(value: str, password: str, doubt: str) -> None:
+    """A pair at work may have it."""
+    for group in ("client", "peer"):
+        found = parse(f"{NEEDED}[{group}]\npassword = {value}\n", "k.cnf")
+        login = found.local if group == "client" else found.remote
+        assert login.password == password
+        assert login.doubt.startswith(doubt)
+        assert bool(login.doubt) is bool(doubt)
+        assert "secret" not in login.doubt
 
 
 @pytest.mark.parametrize(
@@ -355,9 +377,6 @@ def test_a_pair_or_a_member_of_a_cluster(text: str, words: str) -> None:
     ("group", "lines", "words"),
     [
         ("client", "PASSWORD = secret", "found a key in capitals in [client], expected password"),
-        ("peer", "password = ab#secret", "found # within it, where a comment begins: write the"),
-        ("client", "password = LOCAL_PASSWORD", "the template's word, expected the account's"),
-        ("peer", "password = PEER_PASSWORD # on it", "the template's word, expected the account's"),
         ("client", "protocol = tcp", "unknown key protocol in [client], host or socket says it"),
         ("client", "user =", "user in [client]: found '', expected the name of an account"),
         ("client", "socket = mysqld.sock", "expected the absolute path of a unix socket"),

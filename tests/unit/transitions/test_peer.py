@@ -10,7 +10,7 @@ import pytest
 from kachecks.mysql.session import DriverError, Lost, NotReady, ServerError, SessionError
 from kachecks.transitions import peer
 from kachecks.transitions.peer import PEER_CONNECT, PeerChanged, peer_is_back, settle_peer
-from kachecks.transitions.peer_search import STILL_FRESH, Settled
+from kachecks.transitions.peer_search import STILL_FRESH, Search, Settled
 from kachecks.transitions.presence import AT_ONCE, FULL_LINK, PING_PATIENCE
 from kachecks.transitions.record import Steps
 from kachecks.transitions.refusal import Interrupted, Refusal, StandAside
@@ -177,6 +177,22 @@ def test_a_node_without_cpu_for_tls_asks_again() -> None:
     world = without_peer(LATE)
     world.when("sleep", a__trouble=None, after=1.0)
     assert Looking(world).settle().fenced
+
+
+def test_it_does_not_ask_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each answer begins the look anew; all of it must end."""
+    world = without_peer(LATE)
+    looking = Looking(world)
+    monkeypatch.setattr(Search, "not_ready", renewed(Search.not_ready))
+    looking.refused("has not got so far")
+
+
+def renewed(real: Any) -> Any:
+    def not_ready(search: Search, error: NotReady) -> None:
+        search.answered()
+        real(search, error)
+
+    return not_ready
 
 
 def test_a_node_that_never_gets_so_far_as_to_ask_refuses() -> None:
