@@ -123,6 +123,8 @@ def why_dropped(receiver: Instance, sender: Instance) -> str:
         return f"it is sent by {how}, and {listening} is listened to"
     if not sender.peers and receiver.multicast_group != sender.multicast_group:
         return f"it is sent to {sender.multicast_group}, not to {receiver.multicast_group}"
+    if sender.peers and sender.peers <= {sender.source}:
+        return f"its unicast_peer names only {sender.source}, the address that it sends from"
     if sender.peers and receiver.source and receiver.source not in sender.peers:
         return f"its unicast_peer does not name {receiver.source}"
     if (
@@ -132,6 +134,8 @@ def why_dropped(receiver: Instance, sender: Instance) -> str:
         and sender.source not in receiver.peers
     ):
         return f"it comes from {sender.source}, which the receiver's unicast_peer does not name"
+    if same_peer(receiver, sender):
+        return "one of both sends to itself"
     if sender.source and sender.source == receiver.source:
         return (
             f"both nodes send from {sender.source}, and a kernel drops what comes from its own"
@@ -149,6 +153,15 @@ def why_dropped(receiver: Instance, sender: Instance) -> str:
     if receiver.vip_count != sender.vip_count:
         return f"it carries {sender.vip_count} addresses, and {receiver.vip_count} are expected"
     return _why_unsigned(receiver, sender)
+
+
+def same_peer(one: Instance, other: Instance) -> str:
+    """The only unicast_peer of both nodes, "" there is none: it cannot be both of them.
+
+    Which of the two hears nothing, only their addresses tell, and then ``why_dropped`` does.
+    """
+    alike = one.peers == other.peers and len(one.peers) == 1 and not (one.source or other.source)
+    return next(iter(one.peers)) if alike else ""
 
 
 def _why_unsigned(receiver: Instance, sender: Instance) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from kachecks.keepalived.election import why_dropped
+from kachecks.keepalived.election import same_peer, why_dropped
 from kachecks.keepalived.instance import OWNER, Instance
 from kachecks.keepalived.situations import WELL, Sides
 from kachecks.keepalived.tracker import Tracker
@@ -81,7 +81,16 @@ def _sources(sides: Sides) -> Iterator[ElectionFinding]:
 def _dropped_adverts(sides: Sides) -> Iterator[ElectionFinding]:
     if sides.a.ends or sides.b.ends:
         return
-    for receiver, sender in ("AB", "BA"):
+    peer = same_peer(sides.a, sides.b)
+    if peer:
+        yield ElectionFinding(
+            FAILURE,
+            "SAME_PEER",
+            f"unicast_peer names only {peer} on both nodes, so that at least one of them never"
+            " hears the other: name on each node the address of the other one",
+            sides.b.where,
+        )
+    for receiver, sender in () if peer else ("AB", "BA"):
         own, other = sides.instance(receiver), sides.instance(sender)
         why = why_dropped(own, other)
         if why:

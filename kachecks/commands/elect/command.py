@@ -23,7 +23,7 @@ from kachecks.keepalived.election import higher_address
 from kachecks.keepalived.file_findings import file_findings
 from kachecks.keepalived.findings import FAILURE, WARNING, ElectionFinding, findings
 from kachecks.keepalived.group_findings import group_findings
-from kachecks.keepalived.instance import Instance, instances
+from kachecks.keepalived.instance import Instance, canonical, instances
 from kachecks.keepalived.situations import Sides, situations
 from kachecks.report import say, say_lines
 
@@ -146,10 +146,15 @@ def _elections(
     """The pairs of instances that an election is held between, and what is found about each."""
     one, other = first.conf, second.conf
     lone: list[ElectionFinding] = []
-    addresses = first.given(options, "address"), second.given(options, "address")
+    addresses = first.given(options, "address") or "", second.given(options, "address") or ""
+    pairs = _paired(one, other, options.instance, lone)
     held = [
-        Sides(a, b, higher_address(addresses[0] or a.source, addresses[1] or b.source))
-        for a, b in _paired(one, other, options.instance, lone)
+        Sides(
+            _sending_from(a, addresses[0], [a for a, _ in pairs]),
+            _sending_from(b, addresses[1], [b for _, b in pairs]),
+            higher_address(addresses[0] or a.source, addresses[1] or b.source),
+        )
+        for a, b in pairs
     ]
     general = [
         *_unchosen(first, options),
@@ -163,6 +168,18 @@ def _elections(
     for sides in held:
         yield sides, sorted([*findings(sides), *general], key=lambda finding: -finding.level)
         general = []  # these are said once
+
+
+def _sending_from(instance: Instance, address: str, of_node: Sequence[Instance]) -> Instance:
+    """The instance with the address it was said to have, as far as that is the source of unicast.
+
+    It is not where another interface is in question too. IPv6 has its own rule: without
+    unicast_src_ip it sends from no such address.
+    """
+    fits = instance.peers and instance.family == 4 and not instance.source and address
+    if not fits or len({each.interface for each in of_node}) > 1:
+        return instance
+    return instance._replace(source=canonical(address))
 
 
 def _paired(

@@ -1,0 +1,64 @@
+"""`kachecks elect` on two nodes, each of which is right alone. All of it was played with keepalived
+2.2.7 in two namespaces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.commands.test_elect_as_read import CHECK, TRACKED, codes, elect, said
+from tests.unit.doubles.election_conf import conf_text
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def node(priority: int, *lines: str, before: str = CHECK) -> str:
+    return conf_text(f"priority {priority}", TRACKED, *lines, before=before)
+
+
+def test_both_nodes_have_the_same_unicast_peer(capsys: Capture) -> None:
+    """Both were MASTER for good: one of them sent to itself."""
+    a, b = (node(priority, "unicast_peer { 10.0.0.2 }") for priority in (100, 110))
+    answered = elect(capsys, a, b)
+    assert (answered["status"], codes(answered)) == (2, {"SAME_PEER"})
+    assert "names only 10.0.0.2 on both nodes" in said(answered, "SAME_PEER")
+    two = [
+        conf_text(f"priority {n}", TRACKED, "unicast_peer {\n10.0.0.1\n10.0.0.2\n}", before=CHECK)
+        for n in (101, 100)
+    ]
+    assert codes(elect(capsys, *two)) == set()
+
+
+@pytest.mark.parametrize(
+    ("peers", "told"),
+    [
+        (("10.0.0.2", "10.0.0.2"), "10.0.0.2, the address that it sends from"),
+        (("10.0.0.2", "10.0.0.7"), "does not name 10.0.0.1"),
+        (("10.0.0.2", "10.0.0.1"), ""),
+    ],
+)
+def test_the_addresses_told_are_those_of_unicast(
+    capsys: Capture, peers: tuple[str, str], told: str
+) -> None:
+    a, b = (node(n, f"unicast_peer {{ {peer} }}") for n, peer in zip((100, 110), peers))
+    answered = elect(capsys, a, b, "--address-a=10.0.0.1", "--address-b=10.0.0.2")
+    assert told in said(answered, "ADVERTS_DROPPED")
+    assert answered["status"] == (2 if told else 0)
+
+
+def test_an_address_told_is_not_that_of_two_interfaces(capsys: Capture) -> None:
+    a, b = (
+        node(n, f"unicast_peer {{ 10.0.0.{peer} }}")
+        + conf_text(f"priority {n}", TRACKED, f"unicast_peer {{ 10.0.9.{peer} }}")
+        .replace("instance V", "instance W")
+        .replace("eth0", "eth1")
+        .replace("10.0.0.100", "10.0.9.100")
+        for n, peer in ((101, 2), (100, 1))
+    )
+    assert elect(capsys, a, b, "--address-a=10.0.0.1", "--address-b=10.0.0.2")["status"] == 0
