@@ -1,4 +1,4 @@
-"""`kachecks elect` on two nodes, each of which is right alone. All of it was played with keepalived
+"""`kachecks elect` on two nodes, each of which is right alone. What fails was played with keepalived
 2.2.7 in two namespaces."""
 
 from __future__ import annotations
@@ -62,3 +62,34 @@ def test_an_address_told_is_not_that_of_two_interfaces(capsys: Capture) -> None:
         for n, peer in ((101, 2), (100, 1))
     )
     assert elect(capsys, a, b, "--address-a=10.0.0.1", "--address-b=10.0.0.2")["status"] == 0
+
+
+GROUP = "vrrp_sync_group G {\n group {\n V\n W\n }\n%s}\n"
+WEIGHTED = "vrrp_script chk {\n script /bin/true\n weight -50\n}\n"
+
+
+def two(priority: int, tracks: str, group: str = "", before: str = CHECK) -> str:
+    """V and W, of which V tracks chk and W what is given."""
+    second = conf_text(
+        f"priority {priority}",
+        f"track_script {{ {tracks} }}",
+        before=before.replace("chk", "other").replace("/bin/true", "/bin/echo"),
+    )
+    second = second.replace("instance V", "instance W").replace("router_id 51", "router_id 52")
+    return group + node(priority, before=before) + second.replace("10.0.0.100", "10.0.0.102")
+
+
+@pytest.mark.parametrize("of_a", [False, True])
+@pytest.mark.parametrize(("tracks", "status"), [("other", 2), ("chk", 1)])
+def test_a_group_on_one_node_alone(capsys: Capture, of_a: bool, tracks: str, status: int) -> None:
+    """V failed on the node without the group, and nobody held its VIP."""
+    one, other = (GROUP % "", "") if of_a else ("", GROUP % "")
+    answered = elect(capsys, two(110, tracks, one), two(100, tracks, other))
+    assert answered["status"] == status
+    told = said(answered, "GROUP_ON_ONE_NODE")
+    assert told.count(f"moves V and W together on {'A' if of_a else 'B'}") == 1
+
+
+def test_a_group_of_the_same_instances_may_have_another_name(capsys: Capture) -> None:
+    a, b = two(110, "other", GROUP % ""), two(100, "other", GROUP % "")
+    assert elect(capsys, a, b.replace("group G", "group H"))["status"] == 0
