@@ -19,6 +19,8 @@ def group_findings(elections: Sequence[Sides]) -> Iterator[ElectionFinding]:
     yield from _order(elections)
     for name in "AB":
         yield from _on_one_node(running, name)
+        for members in _on_both(running):
+            yield from _weights(members, name)
 
 
 def _order(elections: Sequence[Sides]) -> Iterator[ElectionFinding]:
@@ -47,6 +49,37 @@ def _on_both(elections: Sequence[Sides]) -> list[list[Sides]]:
         if sides.a.group and sides.b.group:
             groups.setdefault((sides.a.group, sides.b.group), []).append(sides)
     return list(groups.values())
+
+
+def _weights(members: Sequence[Sides], name: str) -> Iterator[ElectionFinding]:
+    """Weights that let one instance of a group lose and another one win: the group stays.
+
+    FAILURE where even all that an instance tracks does not move it, WARNING where that does.
+    """
+    if any(sides.election().settle({name}) != frozenset(name) for sides in members):
+        return  # it does not stay there even when well
+    for sides in members:
+        own = sides.instance(name)
+        by_all = _staying(members, name, frozenset(each.label for each in own.trackers))
+        for tracker in own.trackers:
+            staying = _staying(members, name, frozenset([tracker.label]))
+            if staying and not _staying([sides], name, frozenset([tracker.label])):
+                yield ElectionFinding(
+                    FAILURE if by_all else WARNING,
+                    "GROUP_WEIGHT",
+                    f"{tracker.label} failing on {name} would move {own.name} of vrrp_sync_group"
+                    f" {own.group}, but not {staying}, and they move together: the VIPs stay; track"
+                    " it in the group, or in each of its instances with the same weight",
+                    tracker.where,
+                )
+
+
+def _staying(members: Sequence[Sides], name: str, failed: frozenset[str]) -> str:
+    """The first of them that stays on this node."""
+    for sides in members:
+        if sides.election_with(name, failed).settle({name}) == frozenset(name):
+            return sides.instance(name).name
+    return ""
 
 
 def _on_one_node(elections: Sequence[Sides], name: str) -> Iterator[ElectionFinding]:

@@ -1,5 +1,7 @@
-"""`kachecks elect` on two nodes, each of which is right alone. What fails was played with keepalived
-2.2.7 in two namespaces."""
+"""`kachecks elect` on two nodes, each of which is right alone.
+
+What fails was played with keepalived 2.2.7 in two namespaces.
+"""
 
 from __future__ import annotations
 
@@ -93,3 +95,35 @@ def test_a_group_on_one_node_alone(capsys: Capture, of_a: bool, tracks: str, sta
 def test_a_group_of_the_same_instances_may_have_another_name(capsys: Capture) -> None:
     a, b = two(110, "other", GROUP % ""), two(100, "other", GROUP % "")
     assert elect(capsys, a, b.replace("group G", "group H"))["status"] == 0
+
+
+@pytest.mark.parametrize(
+    ("tracks", "told"),
+    [("other", ["chk failing on A would move V", "other failing on A would move W"]), ("chk", [])],
+)
+def test_a_weight_of_one_instance_does_not_move_its_group(
+    capsys: Capture, tracks: str, told: list[str]
+) -> None:
+    """A check of V failed, W still had 110, and neither VIP moved."""
+    group = GROUP % " sync_group_tracking_weight\n"
+    answered = elect(capsys, two(110, tracks, group, WEIGHTED), two(100, tracks, group, WEIGHTED))
+    assert (answered["status"] == 2) is bool(told)
+    sentences = said(answered, "GROUP_WEIGHT")
+    assert bool(sentences) == bool(told)
+    assert all(each in sentences for each in told)
+
+
+def test_a_weight_that_moves_a_group_with_others_is_a_warning(capsys: Capture) -> None:
+    """V tracks both checks, and both together do move W, which tracks one of them."""
+    group = GROUP % " sync_group_tracking_weight\n"
+    a, b = (
+        two(n, "other", group, WEIGHTED)
+        .replace("{ chk }", "{ chk\n third }")
+        .replace("{ other }", "{ third }")
+        for n in (110, 100)
+    )
+    third = WEIGHTED.replace("chk", "third")
+    answered = elect(capsys, third + a, third + b)
+    told = said(answered, "GROUP_WEIGHT")
+    assert "script chk failing on A would move V" in told and "third failing" not in told
+    assert answered["status"] == 1
