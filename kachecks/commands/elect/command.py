@@ -25,6 +25,7 @@ from kachecks.keepalived.findings import FAILURE, WARNING, ElectionFinding, find
 from kachecks.keepalived.group_findings import group_findings
 from kachecks.keepalived.instance import Instance, canonical, instances
 from kachecks.keepalived.situations import Sides, situations
+from kachecks.keepalived.takeover_findings import takeover_findings
 from kachecks.report import say, say_lines
 
 _STATUSES = """\
@@ -166,7 +167,8 @@ def _elections(
         *group_findings(held),
     ]
     for sides in held:
-        yield sides, sorted([*findings(sides), *general], key=lambda finding: -finding.level)
+        found = [*findings(sides), *takeover_findings(sides), *general]
+        yield sides, sorted(found, key=lambda finding: -finding.level)
         general = []  # these are said once
 
 

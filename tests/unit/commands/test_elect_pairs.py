@@ -127,3 +127,15 @@ def test_a_weight_that_moves_a_group_with_others_is_a_warning(capsys: Capture) -
     told = said(answered, "GROUP_WEIGHT")
     assert "script chk failing on A would move V" in told and "third failing" not in told
     assert answered["status"] == 1
+
+
+@pytest.mark.parametrize("of_a", [False, True])
+def test_an_address_that_only_one_node_brings(capsys: Capture, of_a: bool) -> None:
+    """It was gone after the failover: adverts do not carry it."""
+    shared = "10.0.8.1/24"
+    lists = [f"virtual_ipaddress_excluded {{\n{shared}\n10.0.9.1/24\n}}"]
+    lists.insert(of_a, f"virtual_ipaddress_excluded {{ {shared} }}")
+    answered = elect(capsys, node(110, lists[0]), node(100, lists[1]))
+    assert (answered["status"], codes(answered)) == (2, {"EXCLUDED_ADDRESSES"})
+    told = said(answered, "EXCLUDED_ADDRESSES")
+    assert f"has 10.0.9.1 only on {'A' if of_a else 'B'}" in told
