@@ -127,13 +127,9 @@ def why_dropped(receiver: Instance, sender: Instance) -> str:
         return f"its unicast_peer names only {sender.source}, the address that it sends from"
     if sender.peers and receiver.source and receiver.source not in sender.peers:
         return f"its unicast_peer does not name {receiver.source}"
-    if (
-        receiver.checks_source
-        and receiver.peers
-        and sender.source
-        and sender.source not in receiver.peers
-    ):
-        return f"it comes from {sender.source}, which the receiver's unicast_peer does not name"
+    why = _why_not_that_peer(receiver, sender)
+    if why:
+        return why
     if same_peer(receiver, sender):
         return "one of both sends to itself"
     if sender.source and sender.source == receiver.source:
@@ -162,6 +158,20 @@ def same_peer(one: Instance, other: Instance) -> str:
     """
     alike = one.peers == other.peers and len(one.peers) == 1 and not (one.source or other.source)
     return next(iter(one.peers)) if alike else ""
+
+
+def _why_not_that_peer(receiver: Instance, sender: Instance) -> str:
+    """Why the receiver's unicast_peer does not let the sender in, "" it does."""
+    if not (receiver.checks_source and receiver.peers):
+        return ""
+    if sender.source and sender.source not in receiver.peers:
+        return f"it comes from {sender.source}, which the receiver's unicast_peer does not name"
+    only = next(iter(receiver.peers)) if len(receiver.peers) == 1 else ""
+    sending, ttl = sender.source or only, sender.unicast_ttl  # the only peer is the sender
+    for peer, least, most in receiver.peer_ttls:
+        if peer == sending and ttl is not None and not least <= ttl <= most:
+            return f"its TTL of {ttl} (unicast_ttl) is not {least} to {most} (min_ttl, max_ttl)"
+    return ""
 
 
 def _why_unsigned(receiver: Instance, sender: Instance) -> str:

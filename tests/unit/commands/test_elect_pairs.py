@@ -139,3 +139,45 @@ def test_an_address_that_only_one_node_brings(capsys: Capture, of_a: bool) -> No
     assert (answered["status"], codes(answered)) == (2, {"EXCLUDED_ADDRESSES"})
     told = said(answered, "EXCLUDED_ADDRESSES")
     assert f"has 10.0.9.1 only on {'A' if of_a else 'B'}" in told
+
+
+@pytest.mark.parametrize(
+    ("sent", "accepted", "told"),
+    [
+        ("unicast_ttl 1", "min_ttl 200", "TTL of 1 (unicast_ttl) is not 200 to 255"),
+        ("unicast_ttl 64", "min_ttl 255", "TTL of 64 (unicast_ttl) is not 255 to 255"),
+        ("", "max_ttl 254", "TTL of 255 (unicast_ttl) is not 0 to 254"),
+        ("unicast_ttl 64", "min_ttl 64 max_ttl 64", ""),
+        ("unicast_ttl 1", "", ""),
+        ("", "min_ttl 255", ""),
+    ],
+)
+@pytest.mark.parametrize("source", ["unicast_src_ip 10.0.0.1", ""])
+def test_the_ttl_of_unicast(
+    capsys: Capture, sent: str, accepted: str, told: str, source: str
+) -> None:
+    """Both were MASTER where B asked for more than A sends with."""
+    answered = elect(
+        capsys,
+        node(110, source, "unicast_peer { 10.0.0.2 }", *filter(None, [sent])),
+        node(100, f"unicast_peer {{ 10.0.0.1 {accepted} }}"),
+    )
+    assert told in said(answered, "ADVERTS_DROPPED")
+    assert answered["status"] == (2 if told else 0)
+    one = answered["elections"][0]
+    assert (one["a_hears_b"], one["b_hears_a"]) == (True, not told)
+
+
+def test_the_ttl_of_ipv6_is_the_kernel_s(capsys: Capture) -> None:
+    """keepalived sets none, unless unicast_ttl does."""
+    six = ("interface eth0", "virtual_router_id 51", "virtual_ipaddress { fd00::100/64 }")
+    a, b = (
+        conf_text(
+            f"priority {100 + own}", TRACKED, f"unicast_src_ip fd00::{own}",
+            f"unicast_peer {{ fd00::{peer} min_ttl 200 }}", before=CHECK, base=six,
+        )
+        for own, peer in ((2, 1), (1, 2))
+    )  # fmt: skip
+    assert elect(capsys, a, b)["status"] == 0
+    dropped = elect(capsys, a.replace("priority", "unicast_ttl 9\npriority"), b)
+    assert "TTL of 9" in said(dropped, "ADVERTS_DROPPED")
