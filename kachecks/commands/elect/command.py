@@ -187,15 +187,15 @@ def _sending_from(instance: Instance, address: str, of_node: Sequence[Instance])
 def _paired(
     one: Conf, other: Conf, name: str | None, lone: list[ElectionFinding]
 ) -> list[tuple[Instance, Instance]]:
-    """Instances that belong together: by name, or by VRID and family, or as the only ones in their
-    files.
+    """Instances that belong together: those that hear each other, then by name, then by VRID, or as
+    the only ones in their files.
 
     Raises:
         ConfError: no pair can be made.
     """
     left, right = _called(one, name), _called(other, name)
     pairs = []
-    for same in (_name, _network):
+    for same in (_heard, _name, _link, _network):
         for a in list(left):
             match = next((b for b in right if same(a) == same(b)), None)
             if match:
@@ -228,11 +228,20 @@ def _called(conf: Conf, name: str | None) -> list[Instance]:
     return found
 
 
+def _heard(instance: Instance) -> object:
+    """What two instances hear each other by, whatever they are called."""
+    return (*_network(instance), instance.vips) if instance.vips else instance.where
+
+
 def _name(instance: Instance) -> object:
     return instance.name
 
 
-def _network(instance: Instance) -> object:
+def _link(instance: Instance) -> object:
+    return (*_network(instance), instance.interface)
+
+
+def _network(instance: Instance) -> tuple[int, int]:
     return instance.family, instance.vrid
 
 

@@ -181,3 +181,39 @@ def test_the_ttl_of_ipv6_is_the_kernel_s(capsys: Capture) -> None:
     assert elect(capsys, a, b)["status"] == 0
     dropped = elect(capsys, a.replace("priority", "unicast_ttl 9\npriority"), b)
     assert "TTL of 9" in said(dropped, "ADVERTS_DROPPED")
+
+
+def several(priority: int, *named: str, lists: str = "") -> str:
+    """Instances by NAME VRID INTERFACE VIP."""
+    text = CHECK
+    for name, vrid, interface, vip in map(str.split, named):
+        base = (f"interface {interface}", f"virtual_router_id {vrid}")
+        vips = f"virtual_ipaddress {{\n10.0.0.{vip}/24\n{lists}\n}}"
+        one = conf_text(f"priority {priority}", TRACKED, base=(*base, vips))
+        text += one.replace("instance V", f"instance {name}")
+    return text
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "lists", "pairs"),
+    [
+        # Names swapped: keepalived sends none of them.
+        (("x 51 eth0 1", "y 52 eth0 2"), ("x 52 eth0 2", "y 51 eth0 1"), "", "xy yx"),
+        # A VRID counts on its own interface.
+        (("x 51 eth0 1", "y 51 eth1 2"), ("v 51 eth1 2", "w 51 eth0 1"), "", "xw yv"),
+        (("x 51 eth0 1", "y 51 eth1 2"), ("x 51 eth1 2", "y 51 eth0 1"), "", "xy yx"),
+        # The interface has another name on each node, the VIPs have not.
+        (("x 51 eth0 1", "y 51 eth1 2"), ("v 51 ens1 2", "w 51 ens0 1"), "", "xw yv"),
+        # One VIP is missing on B: the interface tells.
+        (("x 51 eth0 1", "y 51 eth1 2"), ("v 51 eth1 2", "w 51 eth0 1"), "10.0.0.9", "xw yv"),
+        # VRIDs swapped, in error: the names tell.
+        (("x 51 eth0 1", "y 52 eth0 2"), ("x 52 eth0 1", "y 51 eth0 2"), "", "xx yy"),
+    ],
+)
+def test_instances_are_paired_as_they_hear_each_other(
+    capsys: Capture, a: tuple[str, ...], b: tuple[str, ...], lists: str, pairs: str
+) -> None:
+    answered = elect(capsys, several(101, *a), several(100, *b, lists=lists))
+    found = [one["a"]["name"] + one["b"]["name"] for one in answered["elections"]]
+    assert sorted(found) == pairs.split()
+    assert (answered["status"] == 0) == (pairs != "xx yy" and not lists)
