@@ -7,8 +7,8 @@ that it accepts. It accepts an equal or higher priority, or any priority under n
 6.4; vrrp_state_backup and vrrp_state_master_rx of keepalived). So with nopreempt on both nodes the
 VIP stays where it is for as long as its holder sends adverts at all.
 
-Only lasting states are computed. The wait before a takeover, and preempt_delay, are over in seconds
-and left out.
+Only lasting states are computed. The wait before a takeover is over in seconds; preempt_delay ends
+too, after up to 1000 s, and takeover_findings tells of it.
 """
 
 from __future__ import annotations

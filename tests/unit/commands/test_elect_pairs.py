@@ -217,3 +217,23 @@ def test_instances_are_paired_as_they_hear_each_other(
     found = [one["a"]["name"] + one["b"]["name"] for one in answered["elections"]]
     assert sorted(found) == pairs.split()
     assert (answered["status"] == 0) == (pairs != "xx yy" and not lists)
+
+
+def test_preempt_delay_holds_back_from_a_failed_node_too(capsys: Capture) -> None:
+    """The VIP stayed for 33.3 s on the node whose check failed."""
+    answered = elect(capsys, *(node(n, "preempt_delay 30", before=WEIGHTED) for n in (110, 100)))
+    assert (answered["status"], codes(answered)) == (1, {"PREEMPT_DELAY"})
+    told = said(answered, "PREEMPT_DELAY")
+    assert "chk failing on A lowers its priority, and B waits for its preempt_delay of 30 s" in told
+    assert "failing on B" not in told
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (node(110, "preempt_delay 30"), node(100, "preempt_delay 30")),  # FAULT
+        (node(110, "preempt_delay 30", before=WEIGHTED), node(100, before=WEIGHTED)),
+    ],
+)
+def test_preempt_delay_of_who_does_not_preempt(capsys: Capture, a: str, b: str) -> None:
+    assert elect(capsys, a, b)["status"] == 0
