@@ -16,7 +16,7 @@ from kachecks.keepalived.values import address, micro_seconds, number, virtual_a
 OWNER = 255
 """The priority of the owner of the address (RFC 5798), which no tracker changes."""
 DEFAULT_PRIORITY = 100
-PASSWORD_LENGTH = 8  # of auth_pass, more is cut off
+PASSWORD_LENGTH = 8  # bytes of auth_pass, more is cut off
 MOST_TTL = 255  # of an IPv4 advert, where unicast_ttl says nothing
 _LONGEST_NAME = 15  # letters of an interface
 _SECOND = 1_000_000  # of what is counted in millionths
@@ -182,9 +182,11 @@ class Written:
     def _authentication(self, block: Statement) -> None:
         for line in block.block or ():
             if line.name == "auth_pass":
-                self.auth_pass = line.value[:PASSWORD_LENGTH]
-                if len(line.value.encode("utf-8", "surrogateescape")) > PASSWORD_LENGTH:
-                    self.note(line, f"only the first {PASSWORD_LENGTH} letters of auth_pass count")
+                written = line.value.encode("utf-8", "surrogateescape")
+                counts = written[:PASSWORD_LENGTH]  # perhaps not all of its last letter
+                self.auth_pass = counts.decode("utf-8", "surrogateescape")
+                if written != counts:
+                    self.note(line, f"only the first {PASSWORD_LENGTH} bytes of auth_pass count")
             elif line.value in ("PASS", "AH"):
                 self.auth_type = line.value
             else:
