@@ -114,6 +114,12 @@ def _dropped_adverts(sides: Sides) -> Iterator[ElectionFinding]:
         )
 
 
+_BY_NUMBER = ("WEIGHT_THE_WRONG_WAY", "WEIGHT_WITH_NOPREEMPT", "WEIGHT_TOO_SMALL")
+"""Of a file these are true of some numbers in it, and which it will hold its configuration does not
+tell."""
+_ASSUMED = "; all this if the file holds 0 or 1: another number counts times the weight"
+
+
 def _checks(sides: Sides) -> Iterator[ElectionFinding]:
     """Whether a failing check moves the VIP away from each node that can hold it for long."""
     a, b = sides.a, sides.b
@@ -136,7 +142,10 @@ def _checks(sides: Sides) -> Iterator[ElectionFinding]:
         never = bool(stuck) and not _moves(sides, name, other, list(holder.trackers))
         for tracker in stuck:
             code, why = _why_stuck(sides, name, other, tracker)
-            yield ElectionFinding(FAILURE if never else WARNING, code, why, tracker.where)
+            assumed = tracker.kind == "file" and code in _BY_NUMBER
+            why += _ASSUMED if assumed else ""
+            level = FAILURE if never and not assumed else WARNING
+            yield ElectionFinding(level, code, why, tracker.where)
 
 
 def _moves(sides: Sides, name: str, other: str, trackers: list[Tracker]) -> bool:

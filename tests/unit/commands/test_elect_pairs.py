@@ -237,3 +237,29 @@ def test_preempt_delay_holds_back_from_a_failed_node_too(capsys: Capture) -> Non
 )
 def test_preempt_delay_of_who_does_not_preempt(capsys: Capture, a: str, b: str) -> None:
     assert elect(capsys, a, b)["status"] == 0
+
+
+@pytest.mark.parametrize(
+    ("weight", "lines", "code"),
+    [(1, "", "WEIGHT_TOO_SMALL"), (-20, "nopreempt", "WEIGHT_WITH_NOPREEMPT")],
+)
+def test_a_file_may_hold_any_number(capsys: Capture, weight: int, lines: str, code: str) -> None:
+    """With weight 1 and -20 in the file the VIP moved."""
+    before = f"track_file f {{\n file /run/f\n weight {weight}\n}}\n"
+    a, b = (
+        conf_text(f"priority {n}", "track_file { f }", lines, before=before) for n in (110, 100)
+    )
+    answered = elect(capsys, a, b)
+    assert (answered["status"], codes(answered)) == (1, {code})
+    assert "all this if the file holds 0 or 1" in said(answered, code)
+
+
+def test_what_is_true_of_a_file_with_any_number_is_a_failure(capsys: Capture) -> None:
+    before = "track_file f {\n file /run/f\n weight 1\n}\n"
+    a, b = (
+        conf_text(f"priority {n}", "track_file { f }", *lines, before=CHECK + before)
+        for n, lines in ((110, ()), (100, ("track_script { chk weight 0 reverse }",)))
+    )
+    answered = elect(capsys, a, b)
+    assert answered["status"] == 2
+    assert "0 or 1" not in said(answered, "STANDBY_IN_FAULT")
