@@ -17,13 +17,14 @@ from typing import Any, NamedTuple
 
 from kachecks import __version__
 from kachecks.command_line import UNUSABLE, bare_operator_parser
+from kachecks.commands.elect.pairing import paired
 from kachecks.commands.elect.report import as_json, as_text
 from kachecks.keepalived.conf import Conf, ConfError, own_config_id, read
 from kachecks.keepalived.election import higher_address
 from kachecks.keepalived.file_findings import file_findings
 from kachecks.keepalived.findings import FAILURE, WARNING, ElectionFinding, findings
 from kachecks.keepalived.group_findings import group_findings
-from kachecks.keepalived.instance import Instance, canonical, instances
+from kachecks.keepalived.instance import Instance, canonical
 from kachecks.keepalived.situations import Sides, situations
 from kachecks.keepalived.takeover_findings import takeover_findings
 from kachecks.report import say, say_lines
@@ -118,7 +119,7 @@ def parser() -> argparse.ArgumentParser:
             metavar="IP",
             default="",
             help=f"address of {node.upper()} on the VRRP interface, which decides between equal"
-            " priorities (default: unicast_src_ip or mcast_src_ip)",
+            " priorities, and is what unicast comes from (default: unicast_src_ip or mcast_src_ip)",
         )
     parsing.add_argument(
         "--keepalived",
@@ -148,7 +149,7 @@ def _elections(
     one, other = first.conf, second.conf
     lone: list[ElectionFinding] = []
     addresses = first.given(options, "address") or "", second.given(options, "address") or ""
-    pairs = _paired(one, other, options.instance, lone)
+    pairs = paired(one, other, options.instance, lone)
     held = [
         Sides(
             _sending_from(a, addresses[0], [a for a, _ in pairs]),
@@ -182,67 +183,6 @@ def _sending_from(instance: Instance, address: str, of_node: Sequence[Instance])
     if not fits or len({each.interface for each in of_node}) > 1:
         return instance
     return instance._replace(source=canonical(address))
-
-
-def _paired(
-    one: Conf, other: Conf, name: str | None, lone: list[ElectionFinding]
-) -> list[tuple[Instance, Instance]]:
-    """Instances that belong together: those that hear each other, then by name, then by VRID, or as
-    the only ones in their files.
-
-    Raises:
-        ConfError: no pair can be made.
-    """
-    left, right = _called(one, name), _called(other, name)
-    pairs = []
-    for same in (_heard, _name, _link, _network):
-        for a in list(left):
-            match = next((b for b in right if same(a) == same(b)), None)
-            if match:
-                pairs.append((a, match))
-                left.remove(a)
-                right.remove(match)
-    if len(left) == len(right) == 1:
-        pairs.append((left.pop(), right.pop()))
-    if not pairs:
-        raise ConfError(
-            f"{one.path}: none of its instances is one of {other.path}: --instance NAME"
-        )
-    for instance, path in [(a, other.path) for a in left] + [(b, one.path) for b in right]:
-        lone.append(
-            ElectionFinding(
-                FAILURE,
-                "ONE_NODE_ONLY",
-                f"vrrp_instance {instance.name} has no partner in {path}: nobody takes over",
-                instance.where,
-            )
-        )
-    return pairs
-
-
-def _called(conf: Conf, name: str | None) -> list[Instance]:
-    """All instances, or those of that name. Raises ConfError: there is none."""
-    found = [each for each in instances(conf) if name is None or each.name == name]
-    if not found:
-        raise ConfError(f"{conf.path}: has no vrrp_instance{'' if name is None else f' {name}'}")
-    return found
-
-
-def _heard(instance: Instance) -> object:
-    """What two instances hear each other by, whatever they are called."""
-    return (*_network(instance), instance.vips) if instance.vips else instance.where
-
-
-def _name(instance: Instance) -> object:
-    return instance.name
-
-
-def _link(instance: Instance) -> object:
-    return (*_network(instance), instance.interface)
-
-
-def _network(instance: Instance) -> tuple[int, int]:
-    return instance.family, instance.vrid
 
 
 def _unchosen(node: _Node, options: argparse.Namespace) -> Iterator[ElectionFinding]:
