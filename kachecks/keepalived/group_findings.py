@@ -6,6 +6,7 @@ What fails here was played with keepalived 2.2.7.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 from kachecks.keepalived.findings import FAILURE, WARNING, ElectionFinding
 from kachecks.keepalived.situations import Sides
@@ -58,28 +59,38 @@ def _weights(members: Sequence[Sides], name: str) -> Iterator[ElectionFinding]:
     """
     if any(sides.election().settle({name}) != frozenset(name) for sides in members):
         return  # it does not stay there even when well
+    tracking: dict[str, list[Sides]] = {}
     for sides in members:
-        own = sides.instance(name)
-        by_all = _staying(members, name, frozenset(each.label for each in own.trackers))
-        for tracker in own.trackers:
-            staying = _staying(members, name, frozenset([tracker.label]))
-            if staying and not _staying([sides], name, frozenset([tracker.label])):
-                yield ElectionFinding(
-                    FAILURE if by_all else WARNING,
-                    "GROUP_WEIGHT",
-                    f"{tracker.label} failing on {name} would move {own.name} of vrrp_sync_group"
-                    f" {own.group}, but not {staying}, and they move together: the VIPs stay; track"
-                    " it in the group, or in each of its instances with the same weight",
-                    tracker.where,
-                )
+        for tracker in sides.instance(name).trackers:
+            if tracker.weight:  # without one it is FAULT of them all
+                tracking.setdefault(tracker.label, []).append(sides)
+    for label, with_it in tracking.items():
+        moved = [sides for sides in with_it if not _staying([sides], name, {label})]
+        staying = next((sides for sides in members if sides not in moved), None)
+        if moved and staying:
+            yield _weight(members, name, label, moved[0], staying)
 
 
-def _staying(members: Sequence[Sides], name: str, failed: frozenset[str]) -> str:
-    """The first of them that stays on this node."""
-    for sides in members:
-        if sides.election_with(name, failed).settle({name}) == frozenset(name):
-            return sides.instance(name).name
-    return ""
+def _weight(
+    members: Sequence[Sides], name: str, label: str, moved: Sides, staying: Sides
+) -> ElectionFinding:
+    own = moved.instance(name)
+    by_all = _staying(members, name, {each.label for each in own.trackers})
+    return ElectionFinding(
+        FAILURE if by_all else WARNING,
+        "GROUP_WEIGHT",
+        f"{label} failing on {name} would move {own.name} of vrrp_sync_group {own.group}, but not"
+        f" {staying.instance(name).name}, and they move together: the VIPs stay; track it in the"
+        " group, or in each of its instances with the same weight",
+        next(each.where for each in own.trackers if each.label == label),
+    )
+
+
+def _staying(members: Sequence[Sides], name: str, failed: AbstractSet[str]) -> bool:
+    """Whether one of them stays on this node."""
+    return any(
+        sides.election_with(name, failed).settle({name}) == frozenset(name) for sides in members
+    )
 
 
 def _on_one_node(elections: Sequence[Sides], name: str) -> Iterator[ElectionFinding]:
