@@ -123,15 +123,9 @@ def why_dropped(receiver: Instance, sender: Instance) -> str:
         return f"it is sent by {how}, and {listening} is listened to"
     if not sender.peers and receiver.multicast_group != sender.multicast_group:
         return f"it is sent to {sender.multicast_group}, not to {receiver.multicast_group}"
-    if sender.peers and sender.peers <= {sender.source}:
-        return f"its unicast_peer names only {sender.source}, the address that it sends from"
-    if sender.peers and receiver.source and receiver.source not in sender.peers:
-        return f"its unicast_peer does not name {receiver.source}"
-    why = _why_not_that_peer(receiver, sender)
+    why = _why_not_from_peer(receiver, sender) if sender.peers else ""
     if why:
         return why
-    if same_peer(receiver, sender):
-        return "one of both sends to itself"
     if sender.source and sender.source == receiver.source:
         return (
             f"both nodes send from {sender.source}, and a kernel drops what comes from its own"
@@ -160,9 +154,15 @@ def same_peer(one: Instance, other: Instance) -> str:
     return next(iter(one.peers)) if alike else ""
 
 
-def _why_not_that_peer(receiver: Instance, sender: Instance) -> str:
-    """Why the receiver's unicast_peer does not let the sender in, "" it does."""
-    if not (receiver.checks_source and receiver.peers):
+def _why_not_from_peer(receiver: Instance, sender: Instance) -> str:
+    """Why unicast does not get through by both nodes' unicast_peer, "" it does."""
+    if sender.peers <= {sender.source}:
+        return f"its unicast_peer names only {sender.source}, the address that it sends from"
+    if receiver.source and receiver.source not in sender.peers:
+        return f"its unicast_peer does not name {receiver.source}"
+    if same_peer(receiver, sender):
+        return "one of both sends to itself"
+    if not receiver.checks_source:
         return ""
     if sender.source and sender.source not in receiver.peers:
         return f"it comes from {sender.source}, which the receiver's unicast_peer does not name"
