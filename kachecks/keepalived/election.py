@@ -7,8 +7,8 @@ that it accepts. It accepts an equal or higher priority, or any priority under n
 6.4; vrrp_state_backup and vrrp_state_master_rx of keepalived). So with nopreempt on both nodes the
 VIP stays where it is for as long as its holder sends adverts at all.
 
-Only lasting states are computed. The wait before a takeover, and preempt_delay, are over in seconds
-and left out.
+Only lasting states are computed. The wait before a takeover is over in seconds; preempt_delay ends
+too, after up to 1000 s, and takeover_findings tells of it.
 """
 
 from __future__ import annotations
@@ -123,15 +123,9 @@ def why_dropped(receiver: Instance, sender: Instance) -> str:
         return f"it is sent by {how}, and {listening} is listened to"
     if not sender.peers and receiver.multicast_group != sender.multicast_group:
         return f"it is sent to {sender.multicast_group}, not to {receiver.multicast_group}"
-    if sender.peers and receiver.source and receiver.source not in sender.peers:
-        return f"its unicast_peer does not name {receiver.source}"
-    if (
-        receiver.checks_source
-        and receiver.peers
-        and sender.source
-        and sender.source not in receiver.peers
-    ):
-        return f"it comes from {sender.source}, which the receiver's unicast_peer does not name"
+    why = _why_not_from_peer(receiver, sender) if sender.peers else ""
+    if why:
+        return why
     if sender.source and sender.source == receiver.source:
         return (
             f"both nodes send from {sender.source}, and a kernel drops what comes from its own"
@@ -149,6 +143,35 @@ def why_dropped(receiver: Instance, sender: Instance) -> str:
     if receiver.vip_count != sender.vip_count:
         return f"it carries {sender.vip_count} addresses, and {receiver.vip_count} are expected"
     return _why_unsigned(receiver, sender)
+
+
+def same_peer(one: Instance, other: Instance) -> str:
+    """The only unicast_peer of both nodes, "" there is none: it cannot be both of them.
+
+    Which of the two hears nothing, only their addresses tell, and then ``why_dropped`` does.
+    """
+    alike = one.peers == other.peers and len(one.peers) == 1 and not (one.source or other.source)
+    return next(iter(one.peers)) if alike else ""
+
+
+def _why_not_from_peer(receiver: Instance, sender: Instance) -> str:
+    """Why unicast does not get through by both nodes' unicast_peer, "" it does."""
+    if sender.peers <= {sender.source}:
+        return f"its unicast_peer names only {sender.source}, the address that it sends from"
+    if receiver.source and receiver.source not in sender.peers:
+        return f"its unicast_peer does not name {receiver.source}"
+    if same_peer(receiver, sender):
+        return "one of both sends to itself"
+    if not receiver.checks_source:
+        return ""
+    if sender.source and sender.source not in receiver.peers:
+        return f"it comes from {sender.source}, which the receiver's unicast_peer does not name"
+    only = next(iter(receiver.peers)) if len(receiver.peers) == 1 else ""
+    sending, ttl = sender.source or only, sender.unicast_ttl  # the only peer is the sender
+    for peer, least, most in receiver.peer_ttls:
+        if peer == sending and ttl is not None and not least <= ttl <= most:
+            return f"its TTL of {ttl} (unicast_ttl) is not {least} to {most} (min_ttl, max_ttl)"
+    return ""
 
 
 def _why_unsigned(receiver: Instance, sender: Instance) -> str:

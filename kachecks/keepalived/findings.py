@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from kachecks.keepalived.election import why_dropped
+from kachecks.keepalived.election import same_peer, why_dropped
 from kachecks.keepalived.instance import OWNER, Instance
 from kachecks.keepalived.situations import WELL, Sides
 from kachecks.keepalived.tracker import Tracker
@@ -81,7 +81,16 @@ def _sources(sides: Sides) -> Iterator[ElectionFinding]:
 def _dropped_adverts(sides: Sides) -> Iterator[ElectionFinding]:
     if sides.a.ends or sides.b.ends:
         return
-    for receiver, sender in ("AB", "BA"):
+    peer = same_peer(sides.a, sides.b)
+    if peer:
+        yield ElectionFinding(
+            FAILURE,
+            "SAME_PEER",
+            f"unicast_peer names only {peer} on both nodes, so that at least one of them never"
+            " hears the other: name on each node the address of the other one",
+            sides.b.where,
+        )
+    for receiver, sender in () if peer else ("AB", "BA"):
         own, other = sides.instance(receiver), sides.instance(sender)
         why = why_dropped(own, other)
         if why:
@@ -103,6 +112,12 @@ def _dropped_adverts(sides: Sides) -> Iterator[ElectionFinding]:
             " other one",
             other.where,
         )
+
+
+_BY_NUMBER = ("WEIGHT_THE_WRONG_WAY", "WEIGHT_WITH_NOPREEMPT", "WEIGHT_TOO_SMALL")
+"""Of a file these are true of some numbers in it, and which it will hold its configuration does not
+tell."""
+_ASSUMED = "; all this if the file holds 0 or 1: another number counts times the weight"
 
 
 def _checks(sides: Sides) -> Iterator[ElectionFinding]:
@@ -127,7 +142,10 @@ def _checks(sides: Sides) -> Iterator[ElectionFinding]:
         never = bool(stuck) and not _moves(sides, name, other, list(holder.trackers))
         for tracker in stuck:
             code, why = _why_stuck(sides, name, other, tracker)
-            yield ElectionFinding(FAILURE if never else WARNING, code, why, tracker.where)
+            assumed = tracker.kind == "file" and code in _BY_NUMBER
+            why += _ASSUMED if assumed else ""
+            level = FAILURE if never and not assumed else WARNING
+            yield ElectionFinding(level, code, why, tracker.where)
 
 
 def _moves(sides: Sides, name: str, other: str, trackers: list[Tracker]) -> bool:

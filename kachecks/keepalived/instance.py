@@ -14,7 +14,14 @@ from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from kachecks.keepalived.conf import Conf, Statement
-from kachecks.keepalived.instance_lines import DEFAULT_PRIORITY, OWNER, Hmac, Written, is_multicast
+from kachecks.keepalived.instance_lines import (
+    DEFAULT_PRIORITY,
+    MOST_TTL,
+    OWNER,
+    Hmac,
+    Written,
+    is_multicast,
+)
 from kachecks.keepalived.outline import Outline
 from kachecks.keepalived.tracker import Placed, Tracker, tracked
 from kachecks.keepalived.values import address, canonical, within
@@ -45,6 +52,8 @@ class Instance(NamedTuple):
     hmac: Hmac
     source: str  # source address of the adverts, "" the first one of the interface
     peers: frozenset[str]  # of unicast; none: multicast
+    peer_ttls: tuple[tuple[str, int, int], ...]  # of each peer: the least and most TTL accepted
+    unicast_ttl: int | None  # of its unicast adverts; None: IPv6, the kernel's own
     checks_source: bool  # unicast adverts of anybody but the peers are dropped
     multicast_group: str
     dont_track_primary: bool
@@ -207,6 +216,8 @@ class _Reading:
             hmac=written.hmac,
             source=written.source,
             peers=frozenset(written.peers),
+            peer_ttls=tuple((peer, *limits) for peer, limits in written.peer_ttls.items()),
+            unicast_ttl=MOST_TTL if written.ttl is None and self.family == 4 else written.ttl,
             checks_source=written.checks_source or by_default,
             multicast_group=written.multicast_group or self._global_group(),
             dont_track_primary=not written.tracks_interface,

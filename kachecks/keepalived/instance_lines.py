@@ -16,7 +16,8 @@ from kachecks.keepalived.values import address, micro_seconds, number, virtual_a
 OWNER = 255
 """The priority of the owner of the address (RFC 5798), which no tracker changes."""
 DEFAULT_PRIORITY = 100
-PASSWORD_LENGTH = 8  # of auth_pass, more is cut off
+PASSWORD_LENGTH = 8  # bytes of auth_pass, more is cut off
+MOST_TTL = 255  # of an IPv4 advert, where unicast_ttl says nothing
 _LONGEST_NAME = 15  # letters of an interface
 _SECOND = 1_000_000  # of what is counted in millionths
 
@@ -59,6 +60,8 @@ class Written:
         self.devices: set[str] = set()  # interfaces that addresses are on
         self.on_no_device: set[str] = set()  # addresses that are on the instance's own
         self.peers: list[str] = []
+        self.peer_ttls: dict[str, tuple[int, int]] = {}  # least and most
+        self.ttl: int | None = None  # None: not said
         self.unicast = False  # something says unicast, if only in passing
         self.checks_source = False
         self.faults_without_peer = False
@@ -179,9 +182,11 @@ class Written:
     def _authentication(self, block: Statement) -> None:
         for line in block.block or ():
             if line.name == "auth_pass":
-                self.auth_pass = line.value[:PASSWORD_LENGTH]
-                if len(line.value.encode("utf-8", "surrogateescape")) > PASSWORD_LENGTH:
-                    self.note(line, f"only the first {PASSWORD_LENGTH} letters of auth_pass count")
+                written = line.value.encode("utf-8", "surrogateescape")
+                counts = written[:PASSWORD_LENGTH]  # perhaps not all of its last letter
+                self.auth_pass = counts.decode("utf-8", "surrogateescape")
+                if written != counts:
+                    self.note(line, f"only the first {PASSWORD_LENGTH} bytes of auth_pass count")
             elif line.value in ("PASS", "AH"):
                 self.auth_type = line.value
             else:
@@ -237,17 +242,28 @@ class Written:
             found = address(line.name)
             if self._ours(line, line.name, found):
                 self.peers.append(found)
-                self._ttl(line)
+                self._ttl(line, found)
 
-    def _ttl(self, line: Statement) -> None:
-        """``min_ttl`` and ``max_ttl`` of a peer, which make adverts of others be dropped."""
+    def _ttl(self, line: Statement, peer: str) -> None:
+        """``min_ttl`` and ``max_ttl`` of a peer, which make adverts of others be dropped too."""
+        limits = {"min_ttl": 0, "max_ttl": MOST_TTL}
         for option, value in zip(line.words[1::2], line.words[2::2]):
-            if within(value, 0, 255, strict=True) is None:
+            found = within(value, 0, MOST_TTL, strict=True)
+            if found is None:
                 continue
-            if option not in ("min_ttl", "max_ttl"):
+            if option not in limits:
                 self.note(line, f"keepalived does not know {option} of a unicast_peer")
-                return
+                break
+            limits[option] = found
             self.checks_source = True
+        self.peer_ttls.setdefault(peer, (limits["min_ttl"], limits["max_ttl"]))
+
+    def _unicast_ttl(self, line: Statement) -> None:
+        found = within(line.value, 0, MOST_TTL, strict=True)
+        if found is None:
+            self.note(line, f"unicast_ttl {line.value} is not 0 to {MOST_TTL}: it is not taken")
+        else:
+            self.ttl = found
 
     def _flag(self, line: Statement) -> None:
         self.unicast |= line.name in ("check_unicast_src", "unicast_fault_no_peer")
@@ -280,6 +296,7 @@ _TAKING: Mapping[str, Callable[[Written, Statement], None]] = {
     "virtual_ipaddress": Written._vip,
     "virtual_ipaddress_excluded": Written._excluded,
     "unicast_peer": Written._peers,
+    "unicast_ttl": Written._unicast_ttl,
     "check_unicast_src": Written._flag,
     "unicast_fault_no_peer": Written._flag,
     "old_unicast_checksum": Written._flag,

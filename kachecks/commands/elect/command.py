@@ -17,14 +17,16 @@ from typing import Any, NamedTuple
 
 from kachecks import __version__
 from kachecks.command_line import UNUSABLE, bare_operator_parser
+from kachecks.commands.elect.pairing import paired
 from kachecks.commands.elect.report import as_json, as_text
 from kachecks.keepalived.conf import Conf, ConfError, own_config_id, read
 from kachecks.keepalived.election import higher_address
 from kachecks.keepalived.file_findings import file_findings
 from kachecks.keepalived.findings import FAILURE, WARNING, ElectionFinding, findings
 from kachecks.keepalived.group_findings import group_findings
-from kachecks.keepalived.instance import Instance, instances
+from kachecks.keepalived.instance import Instance, canonical
 from kachecks.keepalived.situations import Sides, situations
+from kachecks.keepalived.takeover_findings import takeover_findings
 from kachecks.report import say, say_lines
 
 _STATUSES = """\
@@ -117,7 +119,7 @@ def parser() -> argparse.ArgumentParser:
             metavar="IP",
             default="",
             help=f"address of {node.upper()} on the VRRP interface, which decides between equal"
-            " priorities (default: unicast_src_ip or mcast_src_ip)",
+            " priorities, and is what unicast comes from (default: unicast_src_ip or mcast_src_ip)",
         )
     parsing.add_argument(
         "--keepalived",
@@ -146,10 +148,15 @@ def _elections(
     """The pairs of instances that an election is held between, and what is found about each."""
     one, other = first.conf, second.conf
     lone: list[ElectionFinding] = []
-    addresses = first.given(options, "address"), second.given(options, "address")
+    addresses = first.given(options, "address") or "", second.given(options, "address") or ""
+    pairs = paired(one, other, options.instance, lone)
     held = [
-        Sides(a, b, higher_address(addresses[0] or a.source, addresses[1] or b.source))
-        for a, b in _paired(one, other, options.instance, lone)
+        Sides(
+            _sending_from(a, addresses[0], [a for a, _ in pairs]),
+            _sending_from(b, addresses[1], [b for _, b in pairs]),
+            higher_address(addresses[0] or a.source, addresses[1] or b.source),
+        )
+        for a, b in pairs
     ]
     general = [
         *_unchosen(first, options),
@@ -161,60 +168,21 @@ def _elections(
         *group_findings(held),
     ]
     for sides in held:
-        yield sides, sorted([*findings(sides), *general], key=lambda finding: -finding.level)
+        found = [*findings(sides), *takeover_findings(sides), *general]
+        yield sides, sorted(found, key=lambda finding: -finding.level)
         general = []  # these are said once
 
 
-def _paired(
-    one: Conf, other: Conf, name: str | None, lone: list[ElectionFinding]
-) -> list[tuple[Instance, Instance]]:
-    """Instances that belong together: by name, or by VRID and family, or as the only ones in their
-    files.
+def _sending_from(instance: Instance, address: str, of_node: Sequence[Instance]) -> Instance:
+    """The instance with the address it was said to have, as far as that is the source of unicast.
 
-    Raises:
-        ConfError: no pair can be made.
+    It is not where another interface is in question too. IPv6 has its own rule: without
+    unicast_src_ip it sends from no such address.
     """
-    left, right = _called(one, name), _called(other, name)
-    pairs = []
-    for same in (_name, _network):
-        for a in list(left):
-            match = next((b for b in right if same(a) == same(b)), None)
-            if match:
-                pairs.append((a, match))
-                left.remove(a)
-                right.remove(match)
-    if len(left) == len(right) == 1:
-        pairs.append((left.pop(), right.pop()))
-    if not pairs:
-        raise ConfError(
-            f"{one.path}: none of its instances is one of {other.path}: --instance NAME"
-        )
-    for instance, path in [(a, other.path) for a in left] + [(b, one.path) for b in right]:
-        lone.append(
-            ElectionFinding(
-                FAILURE,
-                "ONE_NODE_ONLY",
-                f"vrrp_instance {instance.name} has no partner in {path}: nobody takes over",
-                instance.where,
-            )
-        )
-    return pairs
-
-
-def _called(conf: Conf, name: str | None) -> list[Instance]:
-    """All instances, or those of that name. Raises ConfError: there is none."""
-    found = [each for each in instances(conf) if name is None or each.name == name]
-    if not found:
-        raise ConfError(f"{conf.path}: has no vrrp_instance{'' if name is None else f' {name}'}")
-    return found
-
-
-def _name(instance: Instance) -> object:
-    return instance.name
-
-
-def _network(instance: Instance) -> object:
-    return instance.family, instance.vrid
+    fits = instance.peers and instance.family == 4 and not instance.source and address
+    if not fits or len({each.interface for each in of_node}) > 1:
+        return instance
+    return instance._replace(source=canonical(address))
 
 
 def _unchosen(node: _Node, options: argparse.Namespace) -> Iterator[ElectionFinding]:

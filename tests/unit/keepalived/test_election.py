@@ -123,6 +123,14 @@ UNICAST = ("unicast_src_ip 10.0.0.1", "unicast_peer { 10.0.0.2 }")
             ["authentication { auth_type PASS", "auth_pass 12345678y }"],
             "",
         ),
+        *(
+            (
+                [f"authentication {{ auth_type PASS\nauth_pass {word}X }}"],
+                [f"authentication {{ auth_type PASS\nauth_pass {word}Y }}"],
+                why,
+            )
+            for word, why in (("éééé", ""), ("aéééé", ""), ("ééé", "authentication"))
+        ),
         (["virtual_ipaddress { 10.0.0.101 }"], [], "only one node has 10.0.0.101"),
         (["virtual_ipaddress_excluded { 10.0.0.101 }"], [], ""),
         ([*UNICAST], [], "sent by multicast, and unicast is listened to"),
