@@ -11,7 +11,14 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from kachecks.keepalived.blocks import Statement
-from kachecks.keepalived.values import address, micro_seconds, number, virtual_address, within
+from kachecks.keepalived.values import (
+    address,
+    left_out,
+    micro_seconds,
+    number,
+    virtual_address,
+    within,
+)
 
 OWNER = 255
 """The priority of the owner of the address (RFC 5798), which no tracker changes."""
@@ -205,7 +212,7 @@ class Written:
                 self.note(line, f"{why}: keepalived goes on without this address")
             elif self._ours(line, line.name, found):
                 self._one_more(line, found)
-                self._device(line)
+                self._placed(line)
 
     def _one_more(self, line: Statement, vip: str) -> None:
         if vip not in self.vips:
@@ -223,9 +230,12 @@ class Written:
                 self.note(line, f"{why}: keepalived goes on without this address")
             else:
                 self.excluded.append(found)
-                self._device(line)
+                self._placed(line)
 
-    def _device(self, line: Statement) -> None:
+    def _placed(self, line: Statement) -> None:
+        """What stands behind an address that is taken."""
+        for sentence in left_out(line.words):
+            self.note(line, sentence)
         if "dev" not in line.words:
             self.on_no_device.add(address(line.name))
         elif "no_track" not in line.words:
@@ -241,8 +251,11 @@ class Written:
 
     def _ttl(self, line: Statement) -> None:
         """``min_ttl`` and ``max_ttl`` of a peer, which make adverts of others be dropped."""
+        if len(line.words) % 2 == 0:
+            self.note(line, f"{line.words[-1]} behind {line.name} has no value: {_ONE_A_LINE}")
         for option, value in zip(line.words[1::2], line.words[2::2]):
             if within(value, 0, 255, strict=True) is None:
+                self.note(line, f"{option} {value} is not 0 to 255: {_ONE_A_LINE}")
                 continue
             if option not in ("min_ttl", "max_ttl"):
                 self.note(line, f"keepalived does not know {option} of a unicast_peer")
@@ -257,6 +270,8 @@ class Written:
         self.allows_no_vip |= line.name == "no_virtual_ipaddress"
         self.tracks_interface &= line.name != "dont_track_primary"
 
+
+_ONE_A_LINE = "keepalived goes on without it; each peer stands on a line of its own"
 
 _FLAGS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 
