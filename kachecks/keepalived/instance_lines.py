@@ -25,6 +25,7 @@ OWNER = 255
 DEFAULT_PRIORITY = 100
 PASSWORD_LENGTH = 8  # of auth_pass, more is cut off
 _LONGEST_NAME = 15  # letters of an interface
+_LOOPBACK = "lo"
 _SECOND = 1_000_000  # of what is counted in millionths
 
 
@@ -140,6 +141,8 @@ class Written:
     def _interface(self, line: Statement) -> None:
         if len(line.value) > _LONGEST_NAME:
             self.note(line, f"{line.value} is too long for an interface: it is not taken")
+        elif line.value == _LOOPBACK:
+            self.note(line, f"{_LOOPBACK} is a loopback interface, which keepalived does not take")
         else:
             self.interface = line.value
 

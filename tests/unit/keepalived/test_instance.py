@@ -293,3 +293,11 @@ def test_several_instances_in_order(tmp_path: Path) -> None:
 def test_more_than_one_address_a_line_is_noted(tmp_path: Path, line: str, said: str) -> None:
     (note,) = instance(tmp_path, line).notes
     assert said in note
+
+
+def test_a_loopback_interface_is_not_taken(tmp_path: Path) -> None:
+    base = ("interface lo", *BASE[1:])
+    found = instance(tmp_path, base=base)
+    assert found.ends.endswith("has no interface")
+    assert "lo is a loopback interface" in found.notes[0]
+    assert not instance(tmp_path, "interface eth0", base=base).ends
