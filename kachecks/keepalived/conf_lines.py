@@ -89,6 +89,8 @@ class Lines:
                 raise ConfError(
                     f"{where}: a line of {_LONGEST} bytes or more, which keepalived cuts in pieces"
                 )
+            if "\0" in row:
+                raise ConfError(f"{where}: a NUL is in this line, where keepalived's line ends")
             text = _without_comment(row.rstrip("\r"), where)
             if self._defining:
                 self._extend(text, where)
