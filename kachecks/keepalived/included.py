@@ -56,7 +56,7 @@ def included(directory: str, name: str) -> Included:
     empty = False
     for choice in choices:
         pattern = os.path.join(directory, choice)
-        matches = sorted(itertools.islice(glob.iglob(pattern), _MOST_FILES))
+        matches = sorted(itertools.islice(glob.iglob(_of_python(pattern)), _MOST_FILES))
         files += matches
         if matches:
             continue
@@ -76,6 +76,33 @@ def _is_missing(pattern: str) -> bool:
     """It is no pattern, or one in a directory that is not there."""
     magic = re.search(r"[*?[]", pattern)
     return magic is None or not os.path.isdir(os.path.dirname(pattern[: magic.start()]) or ".")
+
+
+_GLOB = re.compile(r"\\(.)|\[([!^]?)(\]?(?:\[:\w+:\]|\\.|[^]\\])*)\]")
+_CLASSES = {
+    "digit": "0-9",
+    "lower": "a-z",
+    "upper": "A-Z",
+    "alpha": "a-zA-Z",
+    "alnum": "a-zA-Z0-9",
+    "xdigit": "0-9a-fA-F",
+    "punct": "!-/:-@[-`{-~",
+    "blank": " \t",
+    "space": " \t\n\v\f\r",
+}
+
+
+def _of_python(pattern: str) -> str:
+    """The pattern of glob(3) as one of Python's, which knows no ``\\``, ``[^``, ``[:digit:]``."""
+
+    def put(found: re.Match[str]) -> str:
+        if found[1]:
+            return glob.escape(found[1])
+        inner = re.sub(r"\[:(\w+):\]", lambda one: _CLASSES.get(one[1], ""), found[3])
+        letters = re.sub(r"\\(.)", r"\1", inner)
+        return f"[!{letters}]" if found[2] else f"[{letters}]"
+
+    return _GLOB.sub(put, pattern)
 
 
 def demanded(options: Sequence[str], before: str) -> tuple[str, list[str]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kachecks.keepalived.conf import Conf, read
+from kachecks.keepalived.included import included
 
 
 def written(tmp_path: Path, text: str, version: tuple[int, int] | None = None) -> Conf:
@@ -77,3 +78,28 @@ def test_include_check_demands_of_every_include(
 def test_include_check_of_an_included_file_ends_with_it(tmp_path: Path) -> None:
     (tmp_path / "check.inc").write_text("global_defs {\ninclude_check\n}\n")
     assert not written(tmp_path, "include check.inc\ninclude d/zz.inc").ends
+
+
+@pytest.mark.parametrize(
+    ("pattern", "files"),
+    [
+        ("[^b]*.inc", "1 a* a ab"),
+        ("[!b]*.inc", "1 a* a ab"),
+        ("[[:digit:]]*.inc", "1"),
+        ("[^[:digit:]b].inc", "a"),
+        ("[[:alpha:]].inc", "a b"),
+        ("\\a.inc", "a"),
+        ("a\\*.inc", "a*"),
+        ("a[*].inc", "a*"),
+        ("{a\\*,b}.inc", "a* b"),
+        ("[ab.inc", ""),
+        ("[" + "\\" * 900, ""),
+        ("[\\a].inc", "a"),
+        ("[a-\\b].inc", "a b"),
+    ],
+)
+def test_patterns_are_those_of_glob(tmp_path: Path, pattern: str, files: str) -> None:
+    for name in ("1", "a", "a*", "ab", "b"):
+        (tmp_path / f"{name}.inc").write_text("")
+    found = included(str(tmp_path), pattern)
+    assert " ".join(Path(each).stem for each in found.files) == files
