@@ -8,10 +8,11 @@ Each line is either taken, or passed over with a note, or it ends keepalived.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from kachecks.keepalived.commands import why_unreadable
 from kachecks.keepalived.conf_lines import ConfError, Line, words_of
 from kachecks.keepalived.keywords import NEWEST, ROOT, Block, Keyword, Version
 
@@ -71,8 +72,14 @@ def parse(lines: Iterable[Line], version: Version | None = None) -> Parsed:
     Raises:
         ConfError: as ``lines`` does, for quotes that do not fit, and for too many missing braces.
     """
-    split = [(words, line.where) for line in lines if (words := words_in(line))]
-    parser = _Parser(split, version or NEWEST)
+    split: list[Split] = []
+    texts: dict[Split, str] = {}
+    for line in lines:
+        words = words_in(line)
+        if words:
+            split.append((words, line.where))
+            texts[words, line.where] = line.text
+    parser = _Parser(split, version or NEWEST, texts)
     found: list[Statement] = []
     parser.keywords(ROOT, found)
     first_parser = _Parser(split, version or NEWEST)
@@ -106,11 +113,15 @@ _NEEDS_VRRP = ("vrrp_instance", "static_ipaddress", "static_routes", "static_rul
 class _Parser:
     """One process of keepalived's that reads the file."""
 
-    def __init__(self, lines: Iterable[Split], version: Version) -> None:
+    def __init__(
+        self, lines: Iterable[Split], version: Version, texts: Mapping[Split, str] | None = None
+    ) -> None:
+        """``texts``: the lines as they were before they were split, for those with a command."""
         self.notes: list[str] = []
         self.ends = ""  # the first line that ends keepalived; what follows is read nevertheless
         self._lines = iter(lines)
         self._version = version
+        self._texts = texts or {}
         self._skipping = 0  # braces that are open in a block that is passed over
         self._unknown = 0  # braces that are open outside of all blocks, and belong to nothing
         self._without_brace = 0
@@ -178,6 +189,8 @@ class _Parser:
             self._do_not_know(block, words[0], where, inside)
         elif keyword.ends and len(words) < 2:
             self.ends = self.ends or f"{where}: {words[0]} has no value"
+        elif keyword.command and self._is_unreadable(words, where):
+            return
         elif keyword.other:
             taken = self._of_another_process(keyword, words, where)
             into += [taken] if taken else []
@@ -194,6 +207,18 @@ class _Parser:
                     del self.notes[so_far:]  # on what nobody reads
                 elif taken:
                     into.append(taken)
+
+    def _is_unreadable(self, words: tuple[str, ...], where: str) -> bool:
+        """Whether keepalived goes on without this command, or crashes on it."""
+        why, crashes = why_unreadable(self._texts.get((words, where), ""))
+        if why and crashes and words[0] == "script":
+            self.ends = self.ends or (
+                f"{where}: its VRRP process crashes on this line whenever it starts, for {why}: put"
+                " the whole command between double quotes, and an apostrophe behind \\\\"
+            )
+        elif why:
+            self._note(where, f"keepalived goes on without this {words[0]}, for {why}")
+        return bool(why)
 
     def _do_not_know(self, block: Block, word: str, where: str, inside: str) -> None:
         if word == "}":

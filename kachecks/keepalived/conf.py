@@ -49,6 +49,6 @@ def read(path: str, config_id: str | None = None, version: tuple[int, int] | Non
         Statement((), path, parsed.statements),
         frozenset(lines.ids),
         (*lines.notes, *parsed.notes),
-        parsed.ends,
+        lines.ends or parsed.ends,
         version,
     )

@@ -16,13 +16,12 @@ they are those of keepalived 2.2.7 itself, as tried with ``keepalived -t`` and `
 
 from __future__ import annotations
 
-import glob
-import itertools
 import os
 import re
-import stat
 from collections.abc import Iterator
 from typing import NamedTuple
+
+from kachecks.keepalived.included import INCLUDES, TooMany, demanded, included, refusal
 
 _DEEPEST = 20  # files that include each other; keepalived itself would go on until it has no files
 _MOST_FILES = 1000
@@ -30,13 +29,11 @@ _LARGEST = 1 << 18  # bytes of a file
 _LONGEST = 1024  # bytes of a line with its end (MAXBUF, lib/parser.h of 2.2.7 and 2.3.3)
 _MOST_SUBSTITUTIONS = 1000  # in one line: $X=$X has no end
 _MOST_PIECES = 5000  # that come out of one line, between braces and by multiline definitions
-_MOST_NAMES = 1000  # that braces in the name of an included file may stand for
 _BLANK = " \t\v\f\r"
 
 _CONDITION = re.compile(r"@(\^?)([^ \t]*)[ \t]+(.*)")
 _DEFINITION = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)=[ \t]*(.*)")
 _USE = re.compile(r"\$(?:\{([A-Za-z_]\w*)([ \d]*)\}|([A-Za-z_]\w*)(?=[ \t,)]|$))", re.ASCII)
-_INCLUDES = ("include", "includer", "includem", "includew", "includeb", "includea")
 
 
 class ConfError(Exception):
@@ -62,6 +59,9 @@ class Lines:
         self.ids: set[str] = set()
         #: Sentences on what keepalived ignores in silence, or with only a line in its log.
         self.notes: list[str] = []
+        #: The first include for which keepalived ends, and why; "" there is none.
+        self.ends = ""
+        self._demands = ""  # what include_check makes all includes demand
         self._definitions: dict[str, tuple[str, ...]] = {"_HASH": ("#",), "_BANG": ("!",)}
         self._defining = ""  # the multiline definition that goes on in the next line
         self._files = 0
@@ -73,9 +73,9 @@ class Lines:
             ConfError: there is no such file, keepalived refuses to open it, or it or this reader
                 cannot make sense of a line.
         """
-        refusal = _refusal(path)
-        if refusal:
-            raise ConfError(f"{path}: {refusal}")
+        why = refusal(path)
+        if why:
+            raise ConfError(f"{path}: {why}")
         yield from self._file(path, 0, self._copied)
 
     def _file(self, path: str, depth: int, copied: bool) -> Iterator[Line]:
@@ -89,6 +89,8 @@ class Lines:
                 raise ConfError(
                     f"{where}: a line of {_LONGEST} bytes or more, which keepalived cuts in pieces"
                 )
+            if "\0" in row:
+                raise ConfError(f"{where}: a NUL is in this line, where keepalived's line ends")
             text = _without_comment(row.rstrip("\r"), where)
             if self._defining:
                 self._extend(text, where)
@@ -108,15 +110,16 @@ class Lines:
             # file, so an escaped \# and ${_HASH} begin a comment after all.
             text = _without_comment(text, where)
             words = words_of(text)
-            if len(words) == 2 and words[0] in _INCLUDES:
+            if len(words) == 2 and words[0] in INCLUDES:
                 if copied and not _begins_with_include(line):
                     self.notes.append(
                         f"{where}: keepalived reads {words[1]} twice, and may crash on a comment"
                         " in it, as its include does not begin the line"
                     )
-                    yield from self._included(words[1], where, path, depth, copied=False)
-                yield from self._included(words[1], where, path, depth, copied)
+                    yield from self._included(words, where, path, depth, copied=False)
+                yield from self._included(words, where, path, depth, copied)
             elif text:
+                self._check(words, where)
                 piece, rest = _first_piece(text)
                 yield Line(piece, where)
                 # What follows a brace is a line of its own: it may be conditional, or an include.
@@ -224,26 +227,39 @@ class Lines:
             )
         return None
 
+    def _check(self, words: list[str], where: str) -> None:
+        """The line, should it be an include_check, which keepalived knows from 2.2 on."""
+        if words[:1] == ["include_check"] and self._copied:
+            self._demands, unknown = demanded(words[1:], self._demands)
+            self.notes += [f"{where}: include_check {each} is passed over" for each in unknown]
+
     def _included(
-        self, name: str, where: str, path: str, depth: int, copied: bool
+        self, words: list[str], where: str, path: str, depth: int, copied: bool
     ) -> Iterator[Line]:
         """The lines of the files that an include names."""
         if depth >= _DEEPEST:
             raise ConfError(f"{where}: more than {_DEEPEST} files include each other")
-        found = _matching(os.path.join(os.path.dirname(path), name), where)
-        if not found:
-            self.notes.append(f"{where}: no file matches {name}; keepalived goes on")
-        for each in found:
-            refusal = _refusal(each)
-            if refusal:
-                self.notes.append(f"{where}: {each} is passed over: it {refusal}")
+        try:
+            found = included(os.path.dirname(path), words[1])
+        except TooMany as error:
+            raise ConfError(f"{where}: {error}") from None
+        demands = INCLUDES[words[0]] + self._demands if self._copied else ""
+        for sentence, demand in found.missed:
+            if demand in demands:
+                by = words[0] if demand in INCLUDES[words[0]] else "include_check"
+                self.ends = self.ends or f"{where}: {by} does not allow that {sentence}"
             else:
-                yield from self._file(each, depth + 1, copied)
+                on = "" if demand == "r" else "; keepalived goes on"
+                self.notes.append(f"{where}: {sentence}{on}")
+        for each in found.files:
+            demands = self._demands
+            yield from self._file(each, depth + 1, copied)
+            self._demands = demands
 
 
 def _begins_with_include(text: str) -> bool:
     words = words_of(text)
-    return len(words) > 1 and words[0] in _INCLUDES
+    return len(words) > 1 and words[0] in INCLUDES
 
 
 def words_of(text: str) -> list[str]:
@@ -300,60 +316,3 @@ def _rows(path: str) -> list[str]:
     if len(text) > _LARGEST:
         raise ConfError(f"{path}: larger than {_LARGEST} bytes, and so no keepalived.conf")
     return text.split("\n")
-
-
-def _matching(pattern: str, where: str) -> list[str]:
-    """Files that match, in order; braces are expanded, directories left out: glob(3)."""
-    found: list[str] = []
-    for alternative in _expanded(pattern, where):
-        names = sorted(itertools.islice(glob.iglob(alternative), _MOST_FILES))
-        found += [name for name in names if not os.path.isdir(name)]
-    return found
-
-
-def _expanded(pattern: str, where: str) -> list[str]:
-    """``a{b,c{d,e}}`` as abcd's alternatives: ab, acd, ace."""
-    waiting, done = [pattern], []
-    while waiting:
-        first = waiting.pop()
-        alternatives = _first_braces(first)
-        if alternatives:
-            waiting += reversed(alternatives)
-        else:
-            done.append(first)
-        if len(waiting) + len(done) > _MOST_NAMES:
-            raise ConfError(f"{where}: stands for more than {_MOST_NAMES} names of files")
-    return done
-
-
-def _first_braces(pattern: str) -> list[str]:
-    """The pattern with each choice of its first braces; none: no braces, or not in pairs."""
-    start = pattern.find("{")
-    depth, cuts = 0, [start]
-    for position in range(max(start, 0), len(pattern)):
-        letter = pattern[position]
-        depth += {"{": 1, "}": -1}.get(letter, 0)
-        if (letter == "," and depth == 1) or (letter == "}" and depth == 0):
-            cuts.append(position)
-        if letter == "}" and depth == 0:
-            tail = pattern[position + 1 :]
-            inner = [pattern[one + 1 : other] for one, other in zip(cuts, cuts[1:])]
-            return [pattern[:start] + choice + tail for choice in inner]
-    return []
-
-
-def _refusal(path: str) -> str:
-    """Why keepalived would not read this file, "" if it would."""
-    try:
-        mode = os.stat(path).st_mode
-    except ValueError:
-        return "cannot be read: a NUL is in its name"
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
-    if not stat.S_ISREG(mode):
-        return "is not a regular file"
-    if mode & (stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH):
-        return "is executable, which keepalived refuses: chmod -x"
-    if not os.access(path, os.R_OK):
-        return "cannot be read: Permission denied"
-    return ""

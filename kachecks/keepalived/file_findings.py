@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from kachecks.keepalived.conf import Conf, Statement
+from kachecks.keepalived.values import address
 
 _PLACE_HOLDER = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 _ADDRESSES = ("virtual_ipaddress", "unicast_peer")
@@ -29,7 +30,13 @@ class FileFinding(NamedTuple):
 
 def file_findings(conf: Conf) -> list[FileFinding]:
     """Everything that is found without another file."""
-    return [*_templates(conf), *_passed_over(conf), *_untracked(conf), *_without_user(conf)]
+    return [
+        *_templates(conf),
+        *_in_fault(conf),
+        *_passed_over(conf),
+        *_untracked(conf),
+        *_without_user(conf),
+    ]
 
 
 def _passed_over(conf: Conf) -> Iterator[FileFinding]:
@@ -53,6 +60,37 @@ def _templates(conf: Conf) -> Iterator[FileFinding]:
                         fatal=True,
                     )
                     return
+
+
+def _in_fault(conf: Conf) -> Iterator[FileFinding]:
+    """Instances that are in FAULT from the start: both were started with keepalived 2.2.7.
+
+    With multicast a source that is the virtual address does no harm. An ipvlan does not take its
+    address from mcast_src_ip.
+    """
+    for block in conf.root.all("vrrp_instance"):
+        lines = block.entries("virtual_ipaddress", "virtual_ipaddress_excluded")
+        vips = [address(line.name) for line in lines]
+        source, ipvlan = block.last("unicast_src_ip"), block.last("use_ipvlan")
+        peers = any(address(line.name) for line in block.entries("unicast_peer"))
+        if source and peers and address(source.value) in {*vips} - {""}:
+            yield FileFinding(
+                "SOURCE_IS_VIP",
+                f"{source.value} is a virtual address of {block.value} as well: a node that does"
+                " not hold it stays in FAULT and never takes it; write an address that the node"
+                " always has",
+                source.where,
+                fatal=True,
+            )
+        is_ipv4 = any(vips) and not any(":" in vip for vip in vips)
+        if ipvlan and is_ipv4 and not any(map(address, ipvlan.words[1:])):
+            yield FileFinding(
+                "IPVLAN_SOURCE",
+                f"use_ipvlan of {block.value} has no address, and without one keepalived stays in"
+                " FAULT: write the source address behind it",
+                ipvlan.where,
+                fatal=True,
+            )
 
 
 def _untracked(conf: Conf) -> Iterator[FileFinding]:

@@ -11,7 +11,14 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from kachecks.keepalived.blocks import Statement
-from kachecks.keepalived.values import address, micro_seconds, number, virtual_address, within
+from kachecks.keepalived.values import (
+    address,
+    left_out,
+    micro_seconds,
+    number,
+    virtual_address,
+    within,
+)
 
 OWNER = 255
 """The priority of the owner of the address (RFC 5798), which no tracker changes."""
@@ -19,6 +26,7 @@ DEFAULT_PRIORITY = 100
 PASSWORD_LENGTH = 8  # bytes of auth_pass, more is cut off
 MOST_TTL = 255  # of an IPv4 advert, where unicast_ttl says nothing
 _LONGEST_NAME = 15  # letters of an interface
+_LOOPBACK = "lo"
 _SECOND = 1_000_000  # of what is counted in millionths
 
 
@@ -136,6 +144,8 @@ class Written:
     def _interface(self, line: Statement) -> None:
         if len(line.value) > _LONGEST_NAME:
             self.note(line, f"{line.value} is too long for an interface: it is not taken")
+        elif line.value == _LOOPBACK:
+            self.note(line, f"{_LOOPBACK} is a loopback interface, which keepalived does not take")
         else:
             self.interface = line.value
 
@@ -210,7 +220,7 @@ class Written:
                 self.note(line, f"{why}: keepalived goes on without this address")
             elif self._ours(line, line.name, found):
                 self._one_more(line, found)
-                self._device(line)
+                self._placed(line)
 
     def _one_more(self, line: Statement, vip: str) -> None:
         if vip not in self.vips:
@@ -228,9 +238,12 @@ class Written:
                 self.note(line, f"{why}: keepalived goes on without this address")
             else:
                 self.excluded.append(found)
-                self._device(line)
+                self._placed(line)
 
-    def _device(self, line: Statement) -> None:
+    def _placed(self, line: Statement) -> None:
+        """What stands behind an address that is taken."""
+        for sentence in left_out(line.words):
+            self.note(line, sentence)
         if "dev" not in line.words:
             self.on_no_device.add(address(line.name))
         elif "no_track" not in line.words:
@@ -246,10 +259,13 @@ class Written:
 
     def _ttl(self, line: Statement, peer: str) -> None:
         """``min_ttl`` and ``max_ttl`` of a peer, which make adverts of others be dropped too."""
+        if len(line.words) % 2 == 0:
+            self.note(line, f"{line.words[-1]} behind {line.name} has no value: {_ONE_A_LINE}")
         limits = {"min_ttl": 0, "max_ttl": MOST_TTL}
         for option, value in zip(line.words[1::2], line.words[2::2]):
             found = within(value, 0, MOST_TTL, strict=True)
             if found is None:
+                self.note(line, f"{option} {value} is not 0 to {MOST_TTL}: {_ONE_A_LINE}")
                 continue
             if option not in limits:
                 self.note(line, f"keepalived does not know {option} of a unicast_peer")
@@ -273,6 +289,8 @@ class Written:
         self.allows_no_vip |= line.name == "no_virtual_ipaddress"
         self.tracks_interface &= line.name != "dont_track_primary"
 
+
+_ONE_A_LINE = "keepalived goes on without it; each peer stands on a line of its own"
 
 _FLAGS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 

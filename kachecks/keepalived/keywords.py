@@ -28,6 +28,7 @@ class Keyword(NamedTuple):
     named: bool = False  # one name, and no other block of its kind with that name, or passed over
     once: bool = False  # a second one in the same block is passed over, and ends that block
     other: bool = False  # the VRRP process passes it over: it is read by another one
+    command: bool = False  # its parameter is a command, which is split once more
 
 
 Block = Mapping[str, Keyword]
@@ -170,8 +171,16 @@ _GROUP = _words(
     later={"group": Keyword(values=True, once=True)},
 )
 _GROUP["notify_priority_changes"] = Keyword(since=(2, 2))
+for _block in (_INSTANCE, _GROUP):
+    _block.update(
+        {word: known._replace(command=True) for word, known in _block.items() if known.first}
+    )
 
-_SCRIPT = _words(bears="script init_fail", ends="interval timeout weight rise fall user")
+_SCRIPT = _words(
+    bears="init_fail",
+    ends="interval timeout weight rise fall user",
+    later={"script": Keyword(command=True)},
+)
 _FILE = _words(bears="file weight init_file", first="file")
 _PROCESS = _words(
     bears="param_match weight full_command",

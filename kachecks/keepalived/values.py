@@ -94,6 +94,28 @@ def virtual_address(words: Sequence[str], long_labels: bool = False) -> tuple[st
     return found, ""
 
 
+def left_out(words: Sequence[str]) -> list[str]:
+    """What keepalived leaves out of a line of ``virtual_ipaddress`` that it takes; sentences."""
+    found = []
+    bare, _, length = words[0].partition("/")
+    most = 128 if ":" in bare else 32
+    if length and within(length, 0, most, strict=True) is None:
+        found.append(f"{words[0]} has no prefix length of 0 to {most}: keepalived uses {most}")
+    rest = iter(words[1:])
+    for word in rest:
+        if word in _OPTIONS:
+            next(rest, "")
+        elif word not in _FLAGS:
+            found.append(
+                f"{word} behind {words[0]} is nothing that keepalived knows there: it goes on"
+                " without; each address stands on a line of its own"
+            )
+    return found
+
+
+_FLAGS = ("home", "-nodad", "mngtmpaddr", "noprefixroute", "autojoin", "no_track", "use_vmac")
+"""What stands behind a virtual address without a value."""
+
 _OPTIONS = ("dev", "scope", "broadcast", "brd", "label", "peer", "preferred_lft")
 """What stands behind a virtual address with a value of its own."""
 

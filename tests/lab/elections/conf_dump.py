@@ -24,7 +24,13 @@ _DUMP = "dump.log"
 LAST_LINK = "last"
 _COMPLETE = re.compile(f" Name = {LAST_LINK}")
 _NOTHING = "keepalived has no configuration to run"
-_ENDING = ("exited with permanent error CONFIG", "is missing a parameter", _NOTHING)
+#: The last one is all that is said for an include whose demands are not met.
+_ENDING = (
+    "exited with permanent error CONFIG",
+    "is missing a parameter",
+    _NOTHING,
+    "Stopped Keepalived v",
+)
 #: 2.3.3 crashes at start now and then, one file in many and that file not always; 2.2.7 on a
 #: comment at the beginning of a line in a file that it reads twice.
 _CRASHED = re.compile(r"VRRP child process\(|exited due to segmentation fault")

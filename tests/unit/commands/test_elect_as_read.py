@@ -274,7 +274,7 @@ def test_no_peer_to_unicast_to(capsys: Capture) -> None:
     [
         "a {\n" * 3000 + conf_text() + "}\n" * 3000,
         conf_text()[:-2] + "x {\n" * 3000 + "}\n" * 3000,
-        conf_text() + "\x00 \x01\x1c {\n\x7f\n}\n",
+        conf_text() + "\x02 \x01\x1c {\n\x7f\n}\n",
     ],
 )
 def test_what_is_odd_is_passed_over(capsys: Capture, text: str) -> None:
@@ -282,7 +282,8 @@ def test_what_is_odd_is_passed_over(capsys: Capture, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["include " + "{a,b}" * 40, "$A=$A\n$A", "~SEQ(x,1,3) $x", "x" * 2000, "x ${_RANDOM}"]
+    "line",
+    ["include " + "{a,b}" * 40, "$A=$A\n$A", "~SEQ(x,1,3) $x", "x" * 2000, "x ${_RANDOM}", "x\0"],
 )
 def test_what_cannot_be_read_is_refused_in_one_sentence(capsys: Capture, line: str) -> None:
     Path("A.conf").write_text(f"{line}\n{conf_text()}")

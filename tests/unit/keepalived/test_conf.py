@@ -242,6 +242,7 @@ def test_a_missing_or_executable_include_is_noted(conf: Path, tmp_path: Path) ->
         (f"$A={'x' * 400}\nx $A $A $A\n", 2, "longer than keepalived bears"),
         (f"include {'{a,b}' * 40}\n", 1, "more than 1000 names"),
         ("a" * 1024 + "\n", 1, "a line of 1024 bytes or more"),
+        ("a {\nnopreempt\0 x\n}\n", 2, "a NUL is in this line"),
     ],
 )
 def test_what_cannot_be_read_names_file_and_line(

@@ -275,3 +275,29 @@ def test_several_instances_in_order(tmp_path: Path) -> None:
     path = tmp_path / "k.conf"
     path.write_text("vrrp_instance X {\n}\nvrrp_instance Y {\n}\n")
     assert [one.name for one in instances(read(str(path)))] == ["X", "Y"]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "virtual_ipaddress_excluded {\n10.0.0.1 10.0.0.2\n}",
+            "10.0.0.2 behind 10.0.0.1 is nothing",
+        ),
+        ("virtual_ipaddress {\n10.0.0.1/33\n}", "keepalived uses 32"),
+        ("unicast_peer {\n10.0.0.8 10.0.0.9\n}", "10.0.0.9 behind 10.0.0.8 has no value"),
+        ("unicast_peer {\n10.0.0.7 10.0.0.8 10.0.0.9\n}", "10.0.0.8 10.0.0.9 is not 0 to 255"),
+        ("unicast_peer {\n10.0.0.8 min_ttl\n}", "min_ttl behind 10.0.0.8 has no value"),
+    ],
+)
+def test_more_than_one_address_a_line_is_noted(tmp_path: Path, line: str, said: str) -> None:
+    (note,) = instance(tmp_path, line).notes
+    assert said in note
+
+
+def test_a_loopback_interface_is_not_taken(tmp_path: Path) -> None:
+    base = ("interface lo", *BASE[1:])
+    found = instance(tmp_path, base=base)
+    assert found.ends.endswith("has no interface")
+    assert "lo is a loopback interface" in found.notes[0]
+    assert not instance(tmp_path, "interface eth0", base=base).ends

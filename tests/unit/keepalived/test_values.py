@@ -7,6 +7,7 @@ import pytest
 from kachecks.keepalived.values import (
     address,
     canonical,
+    left_out,
     micro_seconds,
     number,
     virtual_address,
@@ -72,3 +73,24 @@ def test_lines_of_virtual_addresses(line: str, expected: str) -> None:
     found, why = virtual_address(line.split())
     assert found == expected
     assert bool(why) == (not expected)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("10.0.0.1/24 dev eth0 scope global no_track -nodad", []),
+        ("10.0.0.1 10.0.0.2", ["10.0.0.2 behind 10.0.0.1"]),
+        ("10.0.0.1 via x dev eth0", ["via behind", "x behind"]),
+        ("10.0.0.1/0", []),
+        ("10.0.0.1/", []),
+        ("10.0.0.1/33", ["10.0.0.1/33 has no prefix length of 0 to 32: keepalived uses 32"]),
+        ("10.0.0.1/255.255.255.0", ["keepalived uses 32"]),
+        ("10.0.0.1/24x", ["keepalived uses 32"]),
+        ("10.0.0.1/-1", ["keepalived uses 32"]),
+        ("fd00::1/129", ["keepalived uses 128"]),
+    ],
+)
+def test_what_is_left_out_of_a_line_with_an_address(line: str, said: list[str]) -> None:
+    found = left_out(line.split())
+    assert len(found) == len(said)
+    assert all(part in sentence for part, sentence in zip(said, found))

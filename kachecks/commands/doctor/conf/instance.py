@@ -13,7 +13,7 @@ from kachecks.keepalived.instance import OWNER, Instance, same_vrid
 _SLOW = 100  # ms that a takeover after a voluntary release may wait for VRRP
 _TOLD = ("auth_pass", "nopreempt does nothing", "state MASTER", "no authentication")
 """Corrections by keepalived that have a rule of their own."""
-_OF_FILES = ("PASSED_OVER", "PLACE_HOLDER")
+_OF_FILES = ("PASSED_OVER", "PLACE_HOLDER", "SOURCE_IS_VIP", "IPVLAN_SOURCE")
 """What is found in a file alone and has no rule of its own; on this host SCRIPT_USER has one."""
 
 
