@@ -21,6 +21,10 @@ def left_out(conf: Conf) -> Iterator[tuple[str, str]]:
         yield from _weights(definition)
     for line in conf.root.entries("global_defs"):
         yield from _setting(line)
+    for block in conf.root.all("vrrp_instance"):
+        vrf = block.last("vrf")
+        if vrf and block.last("interface"):
+            yield vrf.where, "vrf does not go with an interface: keepalived goes on without vrf"
     yield from _groups(conf)
 
 

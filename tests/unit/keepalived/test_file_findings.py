@@ -64,3 +64,10 @@ def test_what_is_left_out_is_noted(tmp_path: Path, before: str, said: list[str])
     found = [each for each in file_findings(read(str(path))) if each.code == "PASSED_OVER"]
     assert len(found) == len(said)
     assert all(part in each.sentence for part, each in zip(said, found))
+
+
+def test_a_vrf_beside_an_interface_is_noted(tmp_path: Path) -> None:
+    path = tmp_path / "keepalived.conf"
+    path.write_text(conf_text("vrf red"))
+    (found,) = file_findings(read(str(path)))
+    assert "keepalived goes on without vrf" in found.sentence
