@@ -26,6 +26,7 @@ DEFAULT_PRIORITY = 100
 PASSWORD_LENGTH = 8  # of auth_pass, more is cut off
 _LONGEST_NAME = 15  # letters of an interface
 _LOOPBACK = "lo"
+_MOST_VIPS = {4: 255, 6: 89}  # of an advert, with an MTU of 1500; seen with 2.2.7
 _SECOND = 1_000_000  # of what is counted in millionths
 
 
@@ -79,6 +80,11 @@ class Written:
                 taking(self, line)
         if not self.interface and not is_2_1:  # only unicast needs none; 2.1 has a default
             self.vips = [vip for vip in self.vips if vip not in self.on_no_device]
+        most = _MOST_VIPS[self.family or 4]
+        if len(self.vips) > most:
+            self.note(block, f"only {most} addresses fit into an advert: the others are excluded")
+            self.vips, more = self.vips[:most], self.vips[most:]
+            self.excluded += more
 
     def note(self, line: Statement, sentence: str) -> None:
         self.notes.append(f"{line.where}: {sentence}")

@@ -307,3 +307,19 @@ def test_a_second_weight_behind_a_tracker_is_noted(tmp_path: Path) -> None:
     found = instance(tmp_path, "track_script {\nchk weight -5 weight -9\n}", before=CHECK)
     assert [tracker.weight for tracker in found.trackers] == [-5]
     assert "has weight behind its weight: keepalived goes on without that word" in found.notes[0]
+
+
+@pytest.mark.parametrize(("pattern", "most"), [("10.0.{0}.{1}", 255), ("fd00::{0:x}:{1:x}", 89)])
+def test_addresses_that_do_not_fit_into_an_advert_are_excluded(
+    tmp_path: Path, pattern: str, most: int
+) -> None:
+    vips = [pattern.format(1 + number // 250, 1 + number % 250) for number in range(most + 1)]
+    base = (*BASE[:2], "virtual_ipaddress {", *vips, "}")
+    found = instance(tmp_path, base=base)
+    assert (found.vips, found.excluded, found.vip_count) == (
+        frozenset(vips[:-1]),
+        frozenset(vips[-1:]),
+        most,
+    )
+    assert f"only {most} addresses fit" in found.notes[0]
+    assert not instance(tmp_path, base=(*BASE[:2], "virtual_ipaddress {", *vips[1:], "}")).notes
