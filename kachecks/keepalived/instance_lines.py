@@ -80,6 +80,10 @@ class Written:
                 taking(self, line)
         if not self.interface and not is_2_1:  # only unicast needs none; 2.1 has a default
             self.vips = [vip for vip in self.vips if vip not in self.on_no_device]
+        self._fit(block)
+
+    def _fit(self, block: Statement) -> None:
+        """Excludes the addresses that do not fit into an advert."""
         most = _MOST_VIPS[self.family or 4]
         if len(self.vips) > most:
             self.note(block, f"only {most} addresses fit into an advert: the others are excluded")
