@@ -129,10 +129,11 @@ class Lines:
     def _resolved(self, text: str, where: str, path: str) -> tuple[str, tuple[str, ...]]:
         """The line with its conditions decided and definitions put in, and the lines that follow
         from a multiline one."""
-        substituted = False
+        substituted = conditioned = False
         following: tuple[str, ...] = ()
         while text:
-            if text.startswith("@"):
+            if text.startswith("@") and (substituted or not conditioned):
+                conditioned = True  # a second @id is a word like others
                 text = self._chosen(text)
                 if text and substituted:
                     raise ConfError(

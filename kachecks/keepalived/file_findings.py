@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from kachecks.keepalived.conf import Conf, Statement
+from kachecks.keepalived.left_out import left_out
 from kachecks.keepalived.values import address
 
 _PLACE_HOLDER = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
@@ -42,6 +43,8 @@ def file_findings(conf: Conf) -> list[FileFinding]:
 def _passed_over(conf: Conf) -> Iterator[FileFinding]:
     for note in conf.notes:
         where, _, sentence = note.partition(": ")
+        yield FileFinding("PASSED_OVER", sentence, where)
+    for where, sentence in left_out(conf):
         yield FileFinding("PASSED_OVER", sentence, where)
 
 

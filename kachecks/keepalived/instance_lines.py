@@ -27,6 +27,7 @@ PASSWORD_LENGTH = 8  # bytes of auth_pass, more is cut off
 MOST_TTL = 255  # of an IPv4 advert, where unicast_ttl says nothing
 _LONGEST_NAME = 15  # letters of an interface
 _LOOPBACK = "lo"
+_MOST_VIPS = {4: 255, 6: 89}  # of an advert, with an MTU of 1500; seen with 2.2.7
 _SECOND = 1_000_000  # of what is counted in millionths
 
 
@@ -82,6 +83,15 @@ class Written:
                 taking(self, line)
         if not self.interface and not is_2_1:  # only unicast needs none; 2.1 has a default
             self.vips = [vip for vip in self.vips if vip not in self.on_no_device]
+        self._fit(block)
+
+    def _fit(self, block: Statement) -> None:
+        """Excludes the addresses that do not fit into an advert."""
+        most = _MOST_VIPS[self.family or 4]
+        if len(self.vips) > most:
+            self.note(block, f"only {most} addresses fit into an advert: the others are excluded")
+            self.vips, more = self.vips[:most], self.vips[most:]
+            self.excluded += more
 
     def note(self, line: Statement, sentence: str) -> None:
         self.notes.append(f"{line.where}: {sentence}")

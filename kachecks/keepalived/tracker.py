@@ -210,9 +210,11 @@ def _tracker(
         notes.append(f"{named} has a weight without a value: keepalived leaves the tracker out")
         return None
     weight, reverse = _weight(kind, definition, entry, notes)
-    if len(entry.words) > 3 and entry.words[3] not in _reversals(kind) and kind.name in _STRICT:
-        notes.append(f"{named} has {entry.words[3]}: keepalived leaves the tracker out")
-        return None
+    if len(entry.words) > 3 and entry.words[3] not in _reversals(kind):
+        left = "leaves the tracker out" if kind.name in _STRICT else "goes on without that word"
+        notes.append(f"{named} has {entry.words[3]} behind its weight: keepalived {left}")
+        if kind.name in _STRICT:
+            return None
     return Tracker(
         kind=kind.name,
         name=entry.name,

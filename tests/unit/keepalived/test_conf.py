@@ -111,6 +111,13 @@ def test_conditional_lines(conf: Path, line: str, kept: bool) -> None:
     assert parsed(conf, line) == (["p 1"] if kept else [])
 
 
+def test_a_second_condition_is_an_unknown_word(conf: Path) -> None:
+    conf.write_text("@main @main instance x\n")
+    found = read(str(conf), "main")
+    assert found.root.block == ()
+    assert "keepalived does not know @main here" in found.notes[0]
+
+
 def test_ids_of_conditions_are_known(conf: Path) -> None:
     conf.write_text("@a x\n@^b y\n")
     assert read(str(conf), "a").ids == {"a", "b"}

@@ -8,7 +8,7 @@ import pytest
 
 from kachecks.keepalived.conf import read
 from kachecks.keepalived.instance import instances
-from tests.unit.doubles.election_conf import BASE, conf_text, instance
+from tests.unit.doubles.election_conf import BASE, CHECK, conf_text, instance
 
 
 def test_defaults(tmp_path: Path) -> None:
@@ -301,3 +301,25 @@ def test_a_loopback_interface_is_not_taken(tmp_path: Path) -> None:
     assert found.ends.endswith("has no interface")
     assert "lo is a loopback interface" in found.notes[0]
     assert not instance(tmp_path, "interface eth0", base=base).ends
+
+
+def test_a_second_weight_behind_a_tracker_is_noted(tmp_path: Path) -> None:
+    found = instance(tmp_path, "track_script {\nchk weight -5 weight -9\n}", before=CHECK)
+    assert [tracker.weight for tracker in found.trackers] == [-5]
+    assert "has weight behind its weight: keepalived goes on without that word" in found.notes[0]
+
+
+@pytest.mark.parametrize(("pattern", "most"), [("10.0.{0}.{1}", 255), ("fd00::{0:x}:{1:x}", 89)])
+def test_addresses_that_do_not_fit_into_an_advert_are_excluded(
+    tmp_path: Path, pattern: str, most: int
+) -> None:
+    vips = [pattern.format(1 + number // 250, 1 + number % 250) for number in range(most + 1)]
+    base = (*BASE[:2], "virtual_ipaddress {", *vips, "}")
+    found = instance(tmp_path, base=base)
+    assert (found.vips, found.excluded, found.vip_count) == (
+        frozenset(vips[:-1]),
+        frozenset(vips[-1:]),
+        most,
+    )
+    assert f"only {most} addresses fit" in found.notes[0]
+    assert not instance(tmp_path, base=(*BASE[:2], "virtual_ipaddress {", *vips[1:], "}")).notes
