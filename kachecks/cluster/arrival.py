@@ -3,14 +3,16 @@
 With Group Replication this member pulls the role of the primary to itself, once. That cannot be
 taken back: neither KILL nor the end of its session stops a switch under way, which comes when the
 last transaction on the old primary has ended or the time-out has passed (MySQL 9.7). So it is begun
-only while the VIP is here, with a time-out, and with all ONLINE.
+only while the VIP is here, with a time-out, with all ONLINE, and when the group has just answered: in
+the first seconds after a cut all still look ONLINE, and a switch asked for then comes true when the
+cut has healed (seen).
 """
 
 from __future__ import annotations
 
 from kachecks.bounded import Budget, GivenUp, within
 from kachecks.cluster.facts import RECOVERING, Group
-from kachecks.cluster.probe import NoEngine, probe
+from kachecks.cluster.probe import NoEngine, has_quorum, probe
 from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql import cluster_queries, queries
 from kachecks.mysql.errors import NoAnswer, SessionError
@@ -40,7 +42,7 @@ SETTLES = 1.0
 """Seconds for what this member says of the group to follow what the group has done."""
 
 LOOK = 1.0
-"""Seconds for one look at this member."""
+"""Seconds for one look at this member, and for the group to answer it."""
 
 
 class Wait(NamedTuple):
@@ -143,8 +145,12 @@ class Arrival:
             return self._done(self._pulled, member.said)
         if step is not PULL:
             self._wait_for(step)
-        elif not self._holder_is_leaving():
+        elif self._holder_is_leaving():
+            pass
+        elif has_quorum(self._node.servers.connect_local, LOOK):
             self._pull(member)
+        else:
+            self._wait_for(Wait("the group does not answer this member", member.settles_within))
         return None
 
     def _holder_is_leaving(self) -> bool:

@@ -104,10 +104,12 @@ class Search:
         return self._gone(f"peer down: {refusal}")
 
     def not_ready(self, error: NotReady) -> None:
-        """This node had no time to ask: once more, as it is the peer's answer that decides.
+        """The peer has greeted, so it lives, and this node had no time to go on: once more, as it is
+        the peer's answer that decides.
 
         Raises Refusal: for as long as a mute peer is looked for, it has found none.
         """
+        self._sessions.saw_peer()
         if self._look_on.over or self._in_all.over:
             raise Refusal(
                 f"the peer is alive, and this node has not got so far as to ask it within"

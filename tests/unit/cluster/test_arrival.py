@@ -100,6 +100,16 @@ def test_without_a_quorum_nothing_is_done(world: ClusterWorld) -> None:
     assert pulls(world) == []
 
 
+def test_a_group_that_does_not_answer_is_asked_before_anything_is_begun(
+    world: ClusterWorld,
+) -> None:
+    """All look ONLINE for 5 s after a cut; the switch would come when it has healed."""
+    world.member.answers_group = False
+    outcome = run(world)
+    assert (outcome.done, outcome.why) == (False, "the group does not answer this member")
+    assert pulls(world) == []
+
+
 def test_another_host_with_the_vip_is_waited_for(world: ClusterWorld) -> None:
     world.network.holder = "02:00:00:00:00:09"
     begun = world.time

@@ -522,6 +522,18 @@ def test_the_clock_runs_from_the_last_sign_of_life(sign: dict[str, object]) -> N
     assert 3.0 + WHOLE - 1.1 <= looking.took < 3.0 + WHOLE + 2.0
 
 
+@pytest.mark.parametrize("sign", [LATE, REFUSED])
+def test_an_older_silence_ends_with_a_sign_of_life(sign: SessionError) -> None:
+    """A peer that greets, and is not asked for want of CPU here, lives like one that refuses."""
+    world = without_peer(sign, witness=WITNESS).but(time=100.0, b__receiver="Yes")
+    with world.earlier(at=world.time - 20.0) as node:
+        node.marks.note_peer_silent()
+    world.when("sleep", a__trouble=SILENT, b__receiver="Connecting", after=103.0)
+    looking = Looking(world)
+    assert looking.settle().said.startswith("peer silent")
+    assert 3.0 + WHOLE - 1.1 <= looking.took < 3.0 + WHOLE + 2.0
+
+
 @pytest.mark.parametrize("statement", ["SELECT", "SET SESSION", "SET GLOBAL"])
 def test_a_peer_that_falls_silent_while_it_is_closed(statement: str) -> None:
     """A cut in the middle of it: the time before does not count."""
