@@ -3,9 +3,9 @@
 With Group Replication this member pulls the role of the primary to itself, once. That cannot be
 taken back: neither KILL nor the end of its session stops a switch under way, which comes when the
 last transaction on the old primary has ended or the time-out has passed (MySQL 9.7). So it is begun
-only while the VIP is here, with a time-out, with all ONLINE, and when the group has just answered: in
-the first seconds after a cut all still look ONLINE, and a switch asked for then comes true when the
-cut has healed (seen).
+only while the VIP is here, with a time-out, with all ONLINE, and when the group has just answered:
+in the first seconds after a cut all still look ONLINE, and a switch asked for then comes true when
+the cut has healed (seen).
 """
 
 from __future__ import annotations

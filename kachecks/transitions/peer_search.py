@@ -104,8 +104,8 @@ class Search:
         return self._gone(f"peer down: {refusal}")
 
     def not_ready(self, error: NotReady) -> None:
-        """The peer has greeted, so it lives, and this node had no time to go on: once more, as it is
-        the peer's answer that decides.
+        """The peer has greeted, so it lives, and this node had no time to go on: once more, as its
+        answer decides.
 
         Raises Refusal: for as long as a mute peer is looked for, it has found none.
         """
