@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from kachecks.command_line import duration, operator_parser
 from kachecks.config.options import Config, load
@@ -15,9 +15,11 @@ from kachecks.config.options import Config, load
 if TYPE_CHECKING:
     from kachecks.commands.status.facts import Status
     from kachecks.commands.status.judgement import Summary
-    from kachecks.commands.status.terminal import Window
+    from kachecks.commands.status.terminal import Painter, Window
 
     Seen = tuple[Status, Summary]
+
+Looked = TypeVar("Looked")
 
 FOR_WATCHING = ("text", "json")
 FOR_MONITORING = ("nagios", "prometheus")
@@ -65,7 +67,6 @@ def _show(options: argparse.Namespace, config: Config) -> int:
     """To people, or as JSON."""
     # The look needs the driver and psutil; --help and the manual do not.
     from kachecks.asking import Asking
-    from kachecks.commands.status import terminal
     from kachecks.commands.status.json import as_json
     from kachecks.commands.status.judgement import NOT_SERVING, summary
     from kachecks.commands.status.probe import Looking, hurried_node
@@ -81,25 +82,18 @@ def _show(options: argparse.Namespace, config: Config) -> int:
         last = told.status
         return status, told
 
-    def drawn(seen: Seen, window: Window, paint: terminal.Painter) -> list[str]:
+    def drawn(seen: Seen, window: Window, paint: Painter) -> list[str]:
         if options.format == "json":
             return [json.dumps(as_json(*seen), indent=None if options.watch else 2)]
         return screen(*seen, window, paint)
 
-    if options.watch is not None:
-        from kachecks.commands.status.watch import watch
-
-        watch(seen, drawn, options.watch)
-    else:
-        lines = drawn(seen(), terminal.window(beside=1), terminal.painter(sys.stdout))
-        with suppress(OSError, ValueError):  # a closed pipe does not change the answer
-            terminal.write("\n".join(lines) + "\n")
+    _draw(seen, drawn, options.watch)
     return last
 
 
 def _show_member(options: argparse.Namespace, config: Config) -> int:
     """The same of a member of a cluster."""
-    from kachecks.commands.status import of_cluster, terminal
+    from kachecks.commands.status import of_cluster
     from kachecks.node import Node
     from kachecks.state.audit_log import History
 
@@ -112,21 +106,32 @@ def _show_member(options: argparse.Namespace, config: Config) -> int:
         last = of_cluster.status_of(status)
         return status
 
-    def drawn(seen: of_cluster.MemberStatus, window: Window, paint: terminal.Painter) -> list[str]:
+    def drawn(seen: of_cluster.MemberStatus, window: Window, paint: Painter) -> list[str]:
         if options.format == "json":
             told = of_cluster.as_json(seen)
             return [json.dumps(told, indent=None if options.watch else 2)]
         return of_cluster.screen(seen, window, paint)
 
-    if options.watch is not None:
+    _draw(seen, drawn, options.watch)
+    return last
+
+
+def _draw(
+    look: Callable[[], Looked],
+    draw: Callable[[Looked, Window, Painter], list[str]],
+    seconds: float | None,
+) -> None:
+    """Once, or every so many seconds."""
+    from kachecks.commands.status import terminal
+
+    if seconds is not None:
         from kachecks.commands.status.watch import watch
 
-        watch(seen, drawn, options.watch)
-    else:
-        lines = drawn(seen(), terminal.window(beside=1), terminal.painter(sys.stdout))
-        with suppress(OSError, ValueError):  # a closed pipe does not change the answer
-            terminal.write("\n".join(lines) + "\n")
-    return last
+        watch(look, draw, seconds)
+        return
+    lines = draw(look(), terminal.window(beside=1), terminal.painter(sys.stdout))
+    with suppress(OSError, ValueError):  # a closed pipe does not change the answer
+        terminal.write("\n".join(lines) + "\n")
 
 
 def parser() -> argparse.ArgumentParser:
