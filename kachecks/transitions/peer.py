@@ -99,17 +99,23 @@ def settle_peer(sessions: Sessions) -> Settled:
             settled = None
             search.not_ready(error)
         except (ServerError, DriverError) as error:
-            config = sessions.node.config
-            raise Refusal(
-                f"the peer {config.peer} is alive, but cannot be asked or closed: {error};"
-                f" check [peer] in {config.path} and the grants of {grants_files()}"
-                + (f"; {config.remote.doubt}" if config.remote.doubt else "")
-            ) from None
+            settled = None
+            if not search.closes_itself(error):
+                raise _not_to_be_closed(sessions, error) from None
         if settled is not None:
             sessions.lock()
             return settled
         sessions.pause(pause)
         pause = min(2 * pause, 0.05)
+
+
+def _not_to_be_closed(sessions: Sessions, error: SessionError) -> Refusal:
+    config = sessions.node.config
+    return Refusal(
+        f"the peer {config.peer} is alive, but cannot be asked or closed: {error};"
+        f" check [peer] in {config.path} and the grants of {grants_files()}"
+        + (f"; {config.remote.doubt}" if config.remote.doubt else "")
+    )
 
 
 class Silent(Unreachable):

@@ -10,8 +10,9 @@ from __future__ import annotations
 from kachecks.bounded import Budget
 from kachecks.config.two_clocks import CLOSING_TIME
 from kachecks.lean import NamedTuple
+from kachecks.mysql.errors import NOT_ALLOWED
 from kachecks.mysql.gtid import Position
-from kachecks.mysql.session import NotReady, Refused, SessionError
+from kachecks.mysql.session import NotReady, Refused, ServerError, SessionError
 from kachecks.transitions.presence import (
     Presence,
     is_holder,
@@ -63,6 +64,7 @@ class Search:
         self._grace_ends = node.clock.now() + config.peer_grace
         self._look_on = Budget(node.clock, self._patience)
         self._in_all = Budget(node.clock, IN_ALL * self._patience)
+        self._closes_itself: Budget | None = None
         lost = node.marks.lost_since()
         self._served_on = (
             lost is not None and node.clock.now() - lost > DETECTION + config.fence_timeout
@@ -115,6 +117,15 @@ class Search:
                 f"the peer is alive, and this node has not got so far as to ask it within"
                 f" {self._patience:g} s: {error}"
             )
+
+    def closes_itself(self, error: SessionError) -> bool:
+        """Whether to look again at a peer that this account may not close: the VIP has left it, so
+        its own hook or check is about to."""
+        if not (isinstance(error, ServerError) and error.errno in NOT_ALLOWED):
+            return False
+        if self._closes_itself is None:
+            self._closes_itself = Budget(self._sessions.node.clock, CLOSING_TIME)
+        return not self._closes_itself.over and not is_holder(self._sessions)
 
     def mute(self, error: SessionError, presence: str) -> Settled | None:
         """The peer neither answers nor refuses, so it depends on how much of its host is there."""

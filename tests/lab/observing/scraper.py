@@ -1,4 +1,5 @@
-"""A monitoring system that looks at a pair each second, whether or not the last look has ended.
+"""A monitoring system that looks at a pair each second, whether or not the last look has ended:
+now as Nagios, now as Prometheus.
 
 with scraping(pair) as scrapers:
     ...  # a fault
@@ -26,16 +27,15 @@ class Answer(NamedTuple):
     took: float
     status: int
     text: str
+    form: str
 
 
 class Scraper:
-    """Looks at the pair from one node, in one format."""
+    """Looks at the pair from one node, in each format in turn."""
 
-    def __init__(self, node: Node, form: str, command: list[str] | None = None) -> None:
-        self.name = f"{form} on {node.name}"
+    def __init__(self, node: Node, idle: list[str] | None = None) -> None:
         self.node = node
-        self.form = form
-        self._command = command or [f"{BIN}/kachecks", "status", f"--format={form}"]
+        self._idle = idle
         self._answers: list[Answer] = []
         self._looks: list[threading.Thread] = []
         self._over = threading.Event()
@@ -47,17 +47,19 @@ class Scraper:
     def _go_on(self) -> None:
         due = self._begun
         while not self._over.wait(max(0.0, due - time.monotonic())):
-            look = threading.Thread(target=self._look, daemon=True)
+            form = FORMATS[len(self._looks) % len(FORMATS)]
+            look = threading.Thread(target=self._look, args=(form,), daemon=True)
             look.start()
             self._looks.append(look)
             due += 1.0
 
-    def _look(self) -> None:
+    def _look(self, form: str) -> None:
+        command = self._idle or [f"{BIN}/kachecks", "status", f"--format={form}"]
         begun = time.monotonic()
-        done = self.node.run(self._command, check=False)
+        done = self.node.run(command, check=False)
         said = done.stdout + done.stderr
         now = time.monotonic()
-        self._answers.append(Answer(now, now - begun, done.returncode, said))
+        self._answers.append(Answer(now, now - begun, done.returncode, said, form))
 
     def end(self) -> None:
         """No more looks; those under way are waited for."""
@@ -87,7 +89,7 @@ class Scraper:
     def __str__(self) -> str:
         """For whoever must understand a gap: when each answer came, and what it took."""
         times = (f"{each.at - self._begun:.2f} ({each.took:.2f})" for each in self.answers)
-        return f"{self.name}: {', '.join(times)}"
+        return f"on {self.node.name}: {', '.join(times)}"
 
     def since(self, moment: float) -> list[Answer]:
         """Answers that came after it (time.monotonic)."""
@@ -95,16 +97,16 @@ class Scraper:
 
 
 class Scrapers(NamedTuple):
-    """Those of both nodes, in both formats."""
+    """One on each node, and one that loads the same program and asks nobody."""
 
     lookers: list[Scraper]
-    idlers: list[Scraper]
-    """They load the same program, and ask nobody."""
+    idler: Scraper
 
     @property
     def held_up(self) -> float:
-        """Seconds by which the machine alone has held a look up, as it was busy."""
-        return max(each.slowest for each in self.idlers)
+        """Seconds by which a busy machine alone may hold a look up: once in its own process, and
+        once in those that it asks."""
+        return 2 * self.idler.slowest
 
 
 _LOADS = "import psutil, kachecks.commands.status.monitor"
@@ -113,13 +115,10 @@ _LOADS = "import psutil, kachecks.commands.status.monitor"
 @contextlib.contextmanager
 def scraping(pair: Pair) -> Iterator[Scrapers]:
     """From both nodes, in both formats."""
-    idle = [f"{BIN}/python", "-c", _LOADS]
-    scrapers = Scrapers(
-        [Scraper(node, form) for node in pair.nodes for form in FORMATS],
-        [Scraper(node, "nothing", idle) for node in pair.nodes],
-    )
+    idler = Scraper(pair.a, [f"{BIN}/python", "-c", _LOADS])
+    scrapers = Scrapers([Scraper(node) for node in pair.nodes], idler)
     try:
         yield scrapers
     finally:
-        for each in (*scrapers.lookers, *scrapers.idlers):
+        for each in (*scrapers.lookers, idler):
             each.end()

@@ -17,6 +17,7 @@ from kachecks.transitions.refusal import StandAside, VipGone
 from tests.unit.doubles.promotions import GONE, OPENED, refused, run, stands_aside
 from tests.unit.doubles.simulated_server import CLOSED, OPEN, UUID, Client
 from tests.unit.doubles.simulation import (
+    MAC,
     MARIADB,
     MARIADB12,
     MUTE,
@@ -192,6 +193,22 @@ def test_peer_lacks_a_privilege() -> None:
     error = ServerError(1227, "you need SUPER")
     world = World().but(a__troubles={"SET GLOBAL super_read_only": error})
     refused(world, "error 1227: you need SUPER")
+    assert world.time < 5
+
+
+def test_a_peer_that_may_not_be_closed_and_closes_itself() -> None:
+    """Its hook runs while this node's does: that of a node whose keepalived gave the VIP up."""
+    error = ServerError(1227, "you need SUPER")
+    world = World().but(a__troubles={"SET GLOBAL super_read_only": error})
+    world.when("SET GLOBAL super_read_only", after=1.0, a__access=CLOSED)
+    assert promote(world.node, Steps(world.node)).outcome == "opened"
+
+
+def test_a_peer_that_may_not_be_closed_and_has_the_vip() -> None:
+    error = ServerError(1227, "you need SUPER")
+    world = World().but(a__troubles={"SET GLOBAL super_read_only": error}, network__holder=MAC)
+    refused(world, "error 1227: you need SUPER")
+    assert world.time < 1
 
 
 def test_a_peer_that_does_not_tell_how_it_replicates() -> None:
