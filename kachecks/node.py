@@ -35,6 +35,7 @@ from kachecks.state.marks import Marks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Callable
 
     from kachecks.keepalived.process import Keepalived as Found
@@ -207,6 +208,13 @@ class Servers:
 
         ends = sockets.end_connections_to(process, self._config.vips)
         return {f"{address}:{port}" for address, port in ends}
+
+    def end_clients(self, process: Process, ports: Collection[int]) -> None:
+        """Shut the sockets of that mysqld's clients with these ports at their ends (0: those by the
+        unix socket), but for this suite's programs. Raises OSError."""
+        from kachecks.mysql import sockets
+
+        sockets.end_clients(process, ports)
 
     def kill(self, process: Process) -> bool:
         """SIGKILL to that very process; False when it was gone already."""

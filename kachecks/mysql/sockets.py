@@ -7,6 +7,7 @@ import ctypes
 import errno
 import os
 import socket
+import struct
 
 from kachecks.lean import suppress
 from kachecks.mysqld_process import Process, pidfd
@@ -34,6 +35,55 @@ def end_connections_to(
             ends.add(far_end(each))
             shut(each, socket.SHUT_RDWR)
     return ends
+
+
+OUR_PROGRAMS = ("check_mysql", "notify_", "kachecks")
+"""How the names of this suite's processes begin, as the kernel has them."""
+
+
+AT_ONCE = 200
+"""Sockets, each of which costs a descriptor of this process."""
+
+
+def end_clients(process: Process, ports: Collection[int], proc: str = "/proc") -> None:
+    """Shut every connection from one of these ports, and where 0 is among them every one by a unix
+    socket that is no program of this suite: at the same moment, as whoever notices connects anew.
+
+    Raises OSError: this kernel, or this account, cannot do that.
+    """
+    found: list[socket.socket] = []
+    try:
+        for each in of_process(process, proc):
+            if not listens(each) and far_end(each)[1] in ports and not _is_ours(each, proc):
+                found.append(each.dup())
+                if len(found) == AT_ONCE:
+                    _end(found)
+    finally:
+        _end(found)
+
+
+def _end(found: list[socket.socket]) -> None:
+    for each in found:
+        shut(each, socket.SHUT_RDWR)
+    for each in found:
+        each.close()
+    found.clear()
+
+
+def _is_ours(each: socket.socket, proc: str) -> bool:
+    """Root has made this connection by a unix socket, with a program of this suite."""
+    if each.family != socket.AF_UNIX:
+        return False
+    pid, user, _ = _CREDENTIALS.unpack(
+        each.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    )
+    with suppress(OSError), open(f"{proc}/{pid}/comm", encoding="utf-8", errors="replace") as name:
+        return bool(user == os.geteuid() and name.read().startswith(OUR_PROGRAMS))
+    return False
+
+
+_CREDENTIALS = struct.Struct("3i")
+"""Of unix(7): process, user, group."""
 
 
 def listens(each: socket.socket) -> bool:

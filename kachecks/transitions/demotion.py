@@ -32,6 +32,8 @@ from kachecks.transitions.semi_sync import note, switch_on_again
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from kachecks.mysql.facts import Row
 
 FRESH_LOOK = 0.5
@@ -131,12 +133,21 @@ def _close_open(node: Node, steps: Steps, budget: Budget, session: Session) -> C
         closed = closing.close(
             shut=lambda: _shut(node, closing.session),
             note=lambda variables: note(node, closing.session, variables),
+            silence=lambda ports: _silence(node, closing.session, ports),
         )
         steps.done("close")
         _unmark(node)
         return _after_closing(node, steps, budget, closing.session, closed)
     finally:
         closing.session.close()
+
+
+def _silence(node: Node, session: Session, ports: Collection[int]) -> None:
+    """Nobody is told OK for a commit that the other node may never get."""
+    with suppress(OSError, SessionError):
+        process = node.servers.process_of(session)
+        if process is not None and process.known:
+            node.servers.end_clients(process, ports)
 
 
 def _shut(node: Node, session: Session) -> set[str]:

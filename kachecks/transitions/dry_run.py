@@ -6,6 +6,7 @@ closed, that the lock is theirs) is answered as if the act had been done.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import cast
 
 from kachecks.bounded import Clock
@@ -124,6 +125,9 @@ class DryServers(Servers):
     def end_sessions_through_vip(self, process: Process) -> set[str]:  # noqa: ARG002 - as above
         """Nobody's: the KILLs are printed."""
         return set()
+
+    def end_clients(self, process: Process, ports: Collection[int]) -> None:
+        """Nothing: the KILLs are printed."""
 
     def wait_for_end(self, process: Process, seconds: float) -> bool:
         """Print it."""

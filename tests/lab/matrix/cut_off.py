@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from contextlib import AbstractContextManager
@@ -16,10 +17,11 @@ from tests.lab.matrix.scenario import (
     Scenario,
     playing,
 )
-from tests.lab.observing.verify import Expect
+from tests.lab.observing.local_application import LocalApplication
+from tests.lab.observing.verify import Expect, rows_of
 from tests.lab.pairs.commands import check
 from tests.lab.pairs.pair import INTERFACE, VIP, WITNESS
-from tests.lab.records import handover
+from tests.lab.records import evidence, handover
 from tests.lab.servers.flavour import Flavour
 
 FLAPS = 5
@@ -27,6 +29,17 @@ FLAPS = 5
 SILENT_CUT = 1.0
 """Seconds: the longest cut of the flapping link that carries no VRRP advert; three would be a
 dead node to the other one."""
+
+
+OUTLIVES_A = 6.0
+"""Seconds that a commit waits for its acknowledgement: longer than A stays open when it is cut
+off."""
+
+APPLICATIONS = 4
+"""One waits for the acknowledgement, the others for that one: their waits begin as they are cut."""
+
+LIVES_WITH_SEMI_SYNC = {"witness": WITNESS, "hung_after": 6, "fence_timeout": 3}
+"""MariaDB with such a time-out lets nobody in for 1.3 to 3.4 s when A is back."""
 
 
 def a_cut_off(flavour: Flavour, reach: Reach = as_usual) -> Figures:
@@ -50,6 +63,33 @@ def a_cut_off(flavour: Flavour, reach: Reach = as_usual) -> Figures:
         assert check(a)["reason"] == "ISOLATED"
         a.wait_for_syslog("ISOLATED")
         scenario.observer.mark("A's network is back")
+        a.restore_link()
+        figures = scenario.end_on_b()
+        scenario.must_have_moved(mark, ["b"])
+        return figures
+
+
+def a_cut_off_semi_sync(flavour: Flavour) -> Figures:
+    """The same with semi-synchronous replication, beside applications on A's own host: nobody there
+    is told OK for what B has not got, although their waits end as A closes itself."""
+    with playing(flavour, LIVES_WITH_SEMI_SYNC, semi_sync=OUTLIVES_A) as scenario:
+        a, b = scenario.a, scenario.b
+        applications = [
+            LocalApplication(a, number=number, by_socket=number % 2 == 0, patience=OUTLIVES_A)
+            for number in range(APPLICATIONS)
+        ]
+        with contextlib.ExitStack() as stack:
+            for each in applications:
+                stack.enter_context(each)
+            mark = scenario.fault("A cut off from peer and witness, semi-sync")
+            a.cut_link(silent=True)
+            scenario.b_opens_with_everything()
+            rows = rows_of(b)
+        assert rows is not None
+        for each in applications:
+            told = each.acknowledged(0.0)
+            gone = evidence.lost(told, rows)
+            assert not gone, f"{len(gone)} of {len(told)} on A's host told OK, not on B: {gone[0]}"
         a.restore_link()
         figures = scenario.end_on_b()
         scenario.must_have_moved(mark, ["b"])

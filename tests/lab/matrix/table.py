@@ -60,6 +60,21 @@ _LONG = """
 BY_HAND = frozenset(_LONG.split())
 """Variants that `make test` has no time for: `make rows` plays them, in more than an hour."""
 
+_OUTSIDE = """
+8-a-to-b 8-b-to-a 8-b-to-a-return 9-semi-sync 10-a 10-b 11-sql-heals 15-active 15-standby 15-both
+15-peer 17-master-start 17-master-lock 17-master-open 17-master-server-lock 17-backup
+17-backup-stop 17-down-start 17-down-lock 17-down-waiting 17-down-leaving 17-drop-in 18-silent
+20-vrrp 23-lower 24-reload-promotion 24-restart-promotion 24-restart-promotion-drop-in
+24-reload-down 24-restart-down 25-active 26-cut 27-witness 32-alert 32-run-read-only
+40-wrong-socket 41
+"""
+ON_ONE = {
+    name: list(FLAVOURS)[at % 2] if name != "9-semi-sync" else "mariadb"
+    for at, name in enumerate(_OUTSIDE.split())
+}
+"""Rows about keepalived, hooks, the network or the disk, not about what a server is: `make test`
+plays them on this family alone, `make rows` on both."""
+
 
 class Row(NamedTuple):
     """A scenario. After each the checks of `verify` hold, in what its Expect does not change."""
@@ -82,7 +97,9 @@ class Row(NamedTuple):
 
     @property
     def flavours(self) -> dict[str, Flavour]:
-        """Those it is tested on: variants on the two families alone."""
+        """Those it is tested on: variants on the two families alone, or on one of them."""
+        if self.name in ON_ONE:
+            return {ON_ONE[self.name]: FLAVOURS[ON_ONE[self.name]]}
         return FLAVOURS if self.variant or self.number > LAST_ON_ALL else ALL_FLAVOURS
 
 
@@ -120,6 +137,8 @@ _ROWS = (
     Row(8, "b-to-a", "B's adverts blocked", blocked.vrrp_blocked_to_a),
     Row(8, "b-to-a-return", "the same, A's mysqld dies and is back", blocked.deaf_a_returns),
     Row(9, "", "A cut off", cut_off.a_cut_off),
+    Row(9, "semi-sync", "row 9, semi-synchronous, applications on A's host",
+        cut_off.a_cut_off_semi_sync),
     Row(10, "a", "A's client network dead", cut_off.clients_of_a),
     Row(10, "b", "B's client network dead", cut_off.clients_of_b),
     Row(11, "", "VRRP and SQL blocked", blocked.vrrp_and_sql_blocked),

@@ -12,18 +12,25 @@ from tests.lab.hosts.process import CHECKOUT
 from tests.lab.pairs.node import Node
 from tests.lab.records.record import Write, parse_writes
 from tests.lab.servers import accounts
+from tests.lab.servers.flavour import SOCKET
 
 
 class LocalApplication:
     """The lab's writer, inside a node: it is stopped, continued and cut off with it."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(
+        self, node: Node, *, number: int = 0, by_socket: bool = False, patience: float = 0.5
+    ) -> None:
+        """``number``: of several on a node, 0 to 3; ``by_socket``: not by 127.0.0.1; ``patience``:
+        seconds for the answer to an INSERT."""
         self._node = node
-        self._output = node.logs / "local-writes.jsonl"
+        self._where = ["--socket", SOCKET] if by_socket else ["--host", "127.0.0.1"]
+        self._where += ["--number", str(number), "--answer-timeout", f"{patience:g}"]
+        self._output = node.logs / f"local-writes-{number}.jsonl"
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> LocalApplication:
-        argv = [sys.executable, "-m", "tests.lab.observing.writer", "--host", "127.0.0.1"]
+        argv = [sys.executable, "-m", "tests.lab.observing.writer", *self._where]
         argv += ["--user", accounts.APP_USER, "--password", accounts.APP_PASSWORD]
         with self._output.open("wb") as output:
             self._process = self._node.popen(
@@ -37,7 +44,9 @@ class LocalApplication:
             self._node.wait(lambda: self.acknowledged(0.0), 10, "a write of its application")
         except LabError as error:
             self._process.kill()
-            raise LabError(f"{error}: {self._process.communicate()[1].decode()}") from None
+            said = self._process.communicate()[1].decode()
+            last = self._output.read_text().splitlines()[-1:]
+            raise LabError(f"{error}: {said or last}") from None
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -106,7 +106,9 @@ def run(writer: Writer, output: TextIO, *, interval: float, until: float) -> Non
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Write rows through the virtual IP.")
-    parser.add_argument("--host", required=True)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--host")
+    where.add_argument("--socket", help="a unix socket, in place of --host and --port")
     parser.add_argument("--port", type=int, default=3306)
     parser.add_argument("--user", default="app")
     parser.add_argument("--password", default="app")
@@ -123,7 +125,7 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the lab, which ends the writer
     process.settle(options)
     writer = Writer(
-        (options.host, options.port),
+        options.socket or (options.host, options.port),
         options.user,
         options.password,
         connect=options.connect_timeout,

@@ -7,7 +7,7 @@ They act on one World (simulation.py) and say in its log what was done to them.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kachecks import bounded, node
@@ -272,6 +272,11 @@ class Servers(Part, node.Servers):
         if not self.may_take:
             raise PermissionError(1, "Operation not permitted")
         return self.world.b.shut_through(self.ports_through_vip)
+
+    def end_clients(self, process: Process, ports: Collection[int]) -> None:
+        self.world.say(f"end clients {sorted(ports)}")
+        if not self.may_take:
+            raise PermissionError(1, "Operation not permitted")
 
     def kill(self, process: Process) -> bool:
         if not self.may_kill:

@@ -324,6 +324,12 @@ class Session:
     def execute(self, sql: str, timeout: float) -> None:
         self.query(sql, timeout)
 
+    def begin(self, sql: str, timeout: float) -> Callable[[float], None]:
+        """It waits for those that block it, and does its work when it is waited for."""
+        self.world.say(f"{self.server.name}: begins {sql}")
+        self.server.clients[self.connection_id].state = "Waiting for backup lock"
+        return lambda seconds: self.execute(sql, min(seconds, timeout))
+
     def execute_each(
         self, statements: list[str], seconds: float, timeout: float
     ) -> list[ServerError | None]:

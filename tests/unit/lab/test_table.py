@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from tests.lab.hosts.process import CHECKOUT
-from tests.lab.matrix.table import BY_HAND, ROWS
+from tests.lab.matrix.table import BY_HAND, ON_ONE, ROWS
+from tests.lab.servers.flavours import FLAVOURS
 
 DOCS = CHECKOUT / "docs"
 MEASURED = re.compile(r"^\| (\d[\w-]*) \| ([^|\n]+?)(?: \(see below\))? (?:\|[^|\n]+){3}\|$", re.M)
@@ -29,6 +31,11 @@ def test_what_is_left_to_be_played_by_hand_is_a_variant() -> None:
     assert set(ROWS) >= BY_HAND
     tested = {row.number for row in ROWS.values() if row.name not in BY_HAND}
     assert {row.number for row in ROWS.values()} - tested == {30, 31}
+
+
+def test_what_one_family_plays_is_left_to_be_played_by_hand_on_the_other() -> None:
+    assert set(ROWS) - BY_HAND >= set(ON_ONE)
+    assert Counter(ON_ONE.values()).keys() == set(FLAVOURS)
 
 
 def test_measured_rows_are_called_what_they_are() -> None:

@@ -213,6 +213,37 @@ def test_those_that_came_to_one_address(tmp_path: Path) -> None:
         socket.create_connection(at, 5).close()
 
 
+def test_clients_by_their_ports(tmp_path: Path) -> None:
+    """0 is every unix socket."""
+    with running(tmp_path) as mysqld:
+        by_tcp, by_unix = mysqld.clients
+        sockets.end_clients(mysqld.process, {1})
+        by_tcp.sendall(b"COMMIT")
+        assert by_tcp.recv(100) == b"OK COMMIT"
+        sockets.end_clients(mysqld.process, {by_tcp.getsockname()[1]})
+        assert by_tcp.recv(100) == b""
+        by_unix.sendall(b"COMMIT")
+        assert by_unix.recv(100) == b"OK COMMIT"
+        sockets.end_clients(mysqld.process, {0})
+        assert by_unix.recv(100) == b""
+        socket.create_connection(by_tcp.getpeername(), 5).close()
+
+
+@pytest.mark.parametrize("name", ["check_mysql", "notify_backup", "kachecks"])
+def test_programs_of_the_suite_are_no_clients(tmp_path: Path, name: str) -> None:
+    own = Path("/proc/self/comm")
+    before = own.read_text()
+    with running(tmp_path) as mysqld:
+        by_unix = mysqld.clients[1]
+        try:
+            own.write_text(name)
+            sockets.end_clients(mysqld.process, {0})
+        finally:
+            own.write_text(before)
+        by_unix.sendall(b"COMMIT")
+        assert by_unix.recv(100) == b"OK COMMIT"
+
+
 @pytest.mark.parametrize("name", ["evt_worker", "rpl_rca_sql-0", "tp_worker", "", "clone"])
 def test_a_thread_that_may_commit(tmp_path: Path, name: str) -> None:
     with running(tmp_path, "connection", name) as mysqld:

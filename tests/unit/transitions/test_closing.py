@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kachecks.bounded import Budget
+from kachecks.mysql.queries import OUR_SCHEMA
 from kachecks.mysql.session import Lost, NoAnswer, ServerError, SessionError
 from kachecks.transitions.closing import Closed, Closing
 from kachecks.transitions.promotion import promote
@@ -42,6 +43,44 @@ def test_semi_sync_is_left_on(busy: int, outcome: str) -> None:
     world.b.add(*(Client("app", "Query", blocks=True, state=WAITS) for _ in range(busy)))
     ended(world, outcome)
     assert "rpl_semi_sync" not in " ".join(world.log)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("may_take", [True, False])
+def test_who_waits_for_semi_sync_is_told_nothing(version: str, may_take: bool) -> None:
+    """MariaDB answers OK to a commit whose wait is ended by KILL: no client hears it any more, not
+    even one whose commit begins meanwhile: the closing is under way before anybody is cut.
+    Replication goes on, and who may not take sockets cuts as ever."""
+    world = opened(version).but(servers__may_take=may_take, b__semi_sync=SEMI_SYNC)
+    world.b.add(
+        Client("app", "Query", "localhost", state=WAITS),
+        Client("app", "Sleep", "web1.example:40001"),
+        Client("repl", "Binlog Dump", "10.0.0.1:40002"),
+        Client("kachecks", "Sleep", "10.0.0.1:40003", db=OUR_SCHEMA),
+    )
+    ended(world, "closed")
+    if "MariaDB" in version:
+        closing = STATEMENT[version].removeprefix("B: ")
+        world.order(f"B: begins {closing}", "end clients [0, 40001]", "B: app cut", f"B: {closing}")
+    else:
+        assert "end clients" not in " ".join(world.log)
+
+
+def test_no_second_session_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then it is closed as any other server."""
+    world = opened(MARIADB).but(b__semi_sync=SEMI_SYNC)
+    world.b.add(Client("app", "Query", "localhost", state=WAITS))
+    sessions = [world.servers.connect_local(5.0)]
+
+    def connect(_timeout: float) -> object:
+        if not sessions:
+            raise ServerError(1040, "Too many connections")
+        return sessions.pop()
+
+    monkeypatch.setattr(world.servers, "connect_local", connect)
+    ended(world, "closed")
+    world.order("end clients [0]", "B: app cut", STATEMENT[MARIADB])
+    assert "begins" not in " ".join(world.log)
 
 
 def test_semi_sync_is_switched_off_only_after_the_cut() -> None:

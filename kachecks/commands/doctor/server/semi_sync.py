@@ -38,6 +38,21 @@ def _waits_not_too_long(server: ServerFacts) -> Iterator[Found]:
         yield Found(f"{server.name_of(*names)} is {milliseconds:.0f} ms")
 
 
+def _lets_nobody_in(servers: PairFacts) -> Iterator[Found]:
+    """From STALLED_AFTER on it is SEMI_SYNC_TIMEOUT."""
+    hung_after = servers.config.hung_after
+    for server, _ in servers.asked:
+        names = _names(_SOURCE, "timeout")
+        seconds = (server.number(*names) or 0.0) / 1000
+        on = server.is_on(*_names(_SOURCE, "enabled"))
+        if on and server.version.mariadb and hung_after < seconds < STALLED_AFTER:
+            yield Found(
+                f"{server.name_of(*names)} is {seconds * 1000:.0f} ms, and hung_after"
+                f" {hung_after:g} s",
+                node=server.node,
+            )
+
+
 def _waits_before_showing(server: ServerFacts) -> Iterator[Found]:
     name = server.name_of(*_names(_SOURCE, "wait_point"))
     if name and server.is_on(*_names(_SOURCE, "enabled")) and server.value(name) != "AFTER_SYNC":
@@ -50,6 +65,12 @@ OF_BOTH: Table[PairFacts] = (
         "after a failover commits no longer wait for the other node, or wait in vain",
         "set rpl_semi_sync_source_enabled and rpl_semi_sync_replica_enabled (MariaDB, MySQL before"
         " 8.0.26: master, slave) alike in my.cnf on both nodes"),
+    row("SEMI_SYNC_RETURN", WARNING, _lets_nobody_in,
+        "on MariaDB a commit waits no longer for the standby than hung_after",
+        "when a node is back that was cut off, MariaDB lets nobody in for up to that long, and the"
+        " check kills the server that serves as hung",
+        "set rpl_semi_sync_master_timeout below hung_after in my.cnf on both nodes, or raise"
+        " hung_after (hung_after = 6 and fence_timeout = 3 for a time-out of 6 s)"),
 )  # fmt: skip
 
 TABLE: Table[ServerFacts] = (

@@ -247,6 +247,8 @@ WRONG: list[tuple[str, list[str], Break, str, str]] = [
         "the replica half here", "enabled"),
     ("SEMI_SYNC_TIMEOUT", MARIADB, all_variables(rpl_semi_sync_master_timeout="10000"),
         "is 10000 ms", "2000"),
+    ("SEMI_SYNC_RETURN", MARIADB, all_variables(rpl_semi_sync_master_timeout="4000"),
+        "is 4000 ms, and hung_after 3 s", "fence_timeout"),
     ("SEMI_SYNC_POINT", MARIADB, all_variables(rpl_semi_sync_master_wait_point="AFTER_COMMIT"),
         "is AFTER_COMMIT", "AFTER_SYNC"),
     ("POSITIONS", MARIADB, columns(PEER, Using_Gtid="No"), "by file", "slave_pos"),
