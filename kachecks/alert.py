@@ -38,13 +38,13 @@ def problem(pair: str, severity: str, since: float, entry: dict[str, object]) ->
         since: seconds since the epoch, when it was first told.
         entry: reason, sentence, and what else is known.
     """
-    told = _told("problem", pair, str(entry["reason"]), severity, round(since))
+    told = _told("problem", pair, str(entry["reason"]), severity, int(since))
     return {**told, "resolved": False, **entry}
 
 
 def end(pair: str, reason: str, since: float, sentence: str) -> dict[str, object]:
     """Of the problem that was told with this reason."""
-    told = _told("problem", pair, reason, INFO, round(since))
+    told = _told("problem", pair, reason, INFO, int(since))
     return {**told, "resolved": True, "sentence": sentence}
 
 

@@ -4,7 +4,8 @@
 
 Each run is a process of its own and adds a line of JSON to FILE; a marathon that was broken off
 goes on where it stopped, and a run whose watchers came late is played again the next time. At the
-end, and with --summary at any time, the table is printed.
+end, and with --summary at any time, the table is printed. With --keep its numbers are added to
+those in played.tsv, which count as played.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ import statistics
 import subprocess
 import sys
 import threading
-from collections import Counter, defaultdict
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tests.lab.matrix import command_line
+from tests.lab.matrix import command_line, played
 from tests.lab.matrix.table import ROWS
 from tests.lab.observing.verify import NotProvenError, proven
 from tests.lab.servers.flavours import ALL_FLAVOURS
@@ -43,10 +44,15 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--results", type=Path, default=Path("marathon.jsonl"))
     parser.add_argument("--summary", action="store_true", help="play nothing, print the table")
+    parser.add_argument("--keep", action="store_true", help="add FILE to played.tsv, play nothing")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         return play(options.rows[0], options.flavour)
+    if options.keep:
+        played.write(played.with_more(played.read(), results_in(options.results)), ROWS)
+        options.results.unlink()
+        return 0
     if not options.summary:
         flavours = [flavour.name for flavour in command_line.flavours(options)]
         run_all(options.rows or list(ROWS), flavours, options)
@@ -70,14 +76,14 @@ def play(row: str, flavour: str) -> int:
 
 def run_all(rows: list[str], flavours: list[str], options: argparse.Namespace) -> None:
     """What is missing in the results to have each row so many times, in rounds."""
-    played = [entry for entry in results_in(options.results) if "unproven" not in entry]
-    done = Counter((entry["row"], entry["flavour"]) for entry in played)
+    known = played.with_more(played.read(), results_in(options.results))
+    done = {key: one.runs for key, one in known.items()}
     missing = [
         (row, flavour)
         for turn in range(options.times)
         for row in rows
         for flavour in flavours
-        if done[row, flavour] <= turn
+        if done.get((row, flavour), 0) <= turn
     ]
     writing = threading.Lock()
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from pathlib import Path
 
 from tests.lab.hosts.process import CHECKOUT
+from tests.lab.matrix import played
 from tests.lab.matrix.table import BY_HAND, ON_ONE, ROWS
 from tests.lab.servers.flavours import FLAVOURS
 
@@ -51,3 +53,17 @@ def test_every_number_is_a_promise() -> None:
         r"^\| [^|]*\((\d+)\) \|", (DOCS / "failures.md").read_text(), re.MULTILINE
     )
     assert {str(row.number) for row in ROWS.values()} == set(promises) - PLAYED_ELSEWHERE
+
+
+def test_what_was_played_is_added_up(tmp_path: Path) -> None:
+    file = tmp_path / "played.tsv"
+    good = {"row": "1", "flavour": "mysql", "outage": 0.25, "lost": 0, "both_open": 0.0}
+    entries = [good, {**good, "outage": 0.5}, {"row": "1", "flavour": "mysql", "failed": "why"}]
+    entries += [{"row": "9", "flavour": "mariadb", "unproven": "too busy"}]
+    for _ in range(2):
+        played.write(played.with_more(played.read(file), entries), ROWS, file)
+    assert played.read(file) == {("1", "mysql"): played.Played(6, 2, 0.5, 0, 0.0)}
+
+
+def test_what_was_played_are_rows() -> None:
+    assert {row for row, _ in played.read()} <= set(ROWS)
