@@ -30,6 +30,10 @@ class Clock:
         """Wait."""
         time.sleep(seconds)
 
+    def within(self, seconds: float, work: Callable[[], Any], meanwhile: Callable[[], None]) -> Any:
+        """As the function below: here, as time passes meanwhile."""
+        return within(seconds, work, meanwhile=meanwhile)
+
     def seconds_running(self) -> float:
         """The age of this very process, from its fork by keepalived on."""
         return self.now() - start_of("self")

@@ -209,12 +209,12 @@ class Servers:
         ends = sockets.end_connections_to(process, self._config.vips)
         return {f"{address}:{port}" for address, port in ends}
 
-    def end_clients(self, process: Process, ports: Collection[int]) -> None:
-        """Shut the sockets of that mysqld's clients with these ports at their ends (0: those by the
-        unix socket), but for this suite's programs. Raises OSError."""
+    def end_clients(self, process: Process, hosts: Collection[str]) -> None:
+        """Shut the sockets of that mysqld's clients at these hosts, as the process list has them,
+        but for this suite's programs. Raises OSError."""
         from kachecks.mysql import sockets
 
-        sockets.end_clients(process, ports)
+        sockets.end_clients(process, hosts)
 
     def kill(self, process: Process) -> bool:
         """SIGKILL to that very process; False when it was gone already."""

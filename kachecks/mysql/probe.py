@@ -96,18 +96,9 @@ def processlist(session: Session, timeout: float) -> list[Row]:
 def readers_of(rows: list[Row]) -> frozenset[int]:
     """Ports at the far ends of the connections that read the binary log, from a process list. Those
     over a unix socket have none."""
-    readers = (row for row in rows if (row["Command"] or "").startswith("Binlog Dump"))
-    return frozenset(map(port_of, readers)) - {NO_PORT}
-
-
-NO_PORT = 0
-"""Of a client that has come by the unix socket."""
-
-
-def port_of(row: Row) -> int:
-    """At the client's end, from a row of the process list with a Host such as "10.0.0.9:40000"."""
-    port = (row["Host"] or "").rpartition(":")[2]
-    return int(port) if port.isdecimal() and len(port) <= LONGEST_PORT else NO_PORT
+    hosts = (row["Host"] or "" for row in rows if (row["Command"] or "").startswith("Binlog Dump"))
+    ports = (host.rpartition(":")[2] for host in hosts)
+    return frozenset(int(port) for port in ports if port.isdecimal() and len(port) <= LONGEST_PORT)
 
 
 LONGEST_PORT = 5

@@ -160,6 +160,15 @@ below it."""
 NO_VIEW = frozenset({1142, 1146})
 """Errors of a server without it, or whose account may not read it."""
 
+
+def state_of(connection: int) -> str:
+    """What a session's statement is at, of MariaDB: no row where none is running."""
+    return (
+        "SELECT STATE AS state FROM information_schema.PROCESSLIST"  # noqa: S608
+        f" WHERE COMMAND = 'Query' AND ID = {connection:d}"
+    )
+
+
 SEMI_SYNC_SOURCE = (
     "SHOW GLOBAL VARIABLES WHERE Variable_name IN"
     " ('rpl_semi_sync_master_enabled', 'rpl_semi_sync_source_enabled') AND Value = 'ON'"

@@ -213,18 +213,6 @@ class Session:
         """Run a statement that changes something."""
         self._run(sql, timeout)
 
-    def begin(self, sql: str, timeout: float) -> Callable[[float], None]:
-        """Begin a statement in a thread. A call waits for its end, so many seconds from the
-        beginning at most; until then nothing else may be asked in this session.
-
-        The call raises SessionError, and GivenUp: it has not ended.
-        """
-        from kachecks.asking import Asking
-
-        asking = Asking()
-        asking.ask(sql, lambda: self.execute(sql, timeout))
-        return lambda seconds: asking.answer(sql, seconds)
-
     def execute_each(
         self, statements: list[str], seconds: float, timeout: float
     ) -> list[ServerError | None]:

@@ -38,28 +38,44 @@ def end_connections_to(
 
 
 OUR_PROGRAMS = ("check_mysql", "notify_", "kachecks")
-"""How the names of this suite's processes begin, as the kernel has them."""
+"""How the words begin with which this suite's programs are called, whoever loads them."""
 
 
 AT_ONCE = 200
 """Sockets, each of which costs a descriptor of this process."""
 
 
-def end_clients(process: Process, ports: Collection[int], proc: str = "/proc") -> None:
-    """Shut every connection from one of these ports, and where 0 is among them every one by a unix
-    socket that is no program of this suite: at the same moment, as whoever notices connects anew.
+def end_clients(process: Process, hosts: Collection[str], proc: str = "/proc") -> None:
+    """Shut the connections of clients, at the same moment, as whoever notices connects anew.
+
+    Args:
+        hosts: as the process list has them: "10.0.0.9:40000", or "web1.example:40000", of which the
+            port is known; "localhost" is every client by a unix socket. A client whose address a
+            proxy has told (PROXY protocol) is not found.
 
     Raises OSError: this kernel, or this account, cannot do that.
     """
     found: list[socket.socket] = []
+    ports = {host.rpartition(":")[2] for host in hosts if not _is_address(host)}
     try:
         for each in of_process(process, proc):
-            if not listens(each) and far_end(each)[1] in ports and not _is_ours(each, proc):
+            if not listens(each) and _is_among(each, hosts, ports) and not _is_ours(each, proc):
                 found.append(each.dup())
                 if len(found) == AT_ONCE:
                     _end(found)
     finally:
         _end(found)
+
+
+def _is_among(each: socket.socket, hosts: Collection[str], ports: Collection[str]) -> bool:
+    if each.family == socket.AF_UNIX:
+        return "localhost" in hosts
+    address, port = far_end(each)
+    return f"{address}:{port}" in hosts or str(port) in ports
+
+
+def _is_address(host: str) -> bool:
+    return not host.strip("0123456789abcdef.:")
 
 
 def _end(found: list[socket.socket]) -> None:
@@ -77,9 +93,17 @@ def _is_ours(each: socket.socket, proc: str) -> bool:
     pid, user, _ = _CREDENTIALS.unpack(
         each.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     )
-    with suppress(OSError), open(f"{proc}/{pid}/comm", encoding="utf-8", errors="replace") as name:
-        return bool(user == os.geteuid() and name.read().startswith(OUR_PROGRAMS))
+    if pid == os.getpid():
+        return True
+    with suppress(OSError), open(f"{proc}/{pid}/cmdline", errors="replace") as called:
+        words = called.read(WORDS).split("\0")[:4]
+        names = [word.rpartition("/")[2] for word in words]
+        return user == os.geteuid() and any(name.startswith(OUR_PROGRAMS) for name in names)
     return False
+
+
+WORDS = 4096
+"""Characters of a command line, in which the program's name is."""
 
 
 _CREDENTIALS = struct.Struct("3i")

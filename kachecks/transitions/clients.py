@@ -7,7 +7,7 @@ from kachecks.bounded import Budget, Clock
 from kachecks.lean import NamedTuple
 from kachecks.mysql import queries
 from kachecks.mysql.errors import NO_SUCH_THREAD, NOT_OURS_TO_KILL
-from kachecks.mysql.probe import NO_PORT, port_of, processlist
+from kachecks.mysql.probe import processlist
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ SEMI_SYNC = "waiting for semi-sync ack"
 nor changes the state; on MariaDB 10.11 it ends the wait, and the client is told OK."""
 
 
-def no_silence(_ports: Collection[int]) -> None:
+def no_silence(_hosts: Collection[str]) -> None:
     """Whoever waits for a semi-sync acknowledgement may be told OK by a KILL."""
 
 
@@ -75,8 +75,9 @@ class Cutter:
         self.users: list[str] = []  # cut so far
         self.shut: dict[str, bool] = {}
         """Hosts, as the process list has them, whose sockets were shut; whether one was found."""
-        self.silence: Callable[[Collection[int]], None] = no_silence
-        """Shuts the sockets of clients with these ports at their ends (0: by the unix socket)."""
+        self.silence: Callable[[Collection[str]], None] = no_silence
+        """Shuts the sockets of clients at these hosts, as the process list has them, before each
+        KILL: one that begins to wait for an acknowledgement when it is cut is told OK, too."""
         self._clock = clock
         self.session = session
         self._spared = spared
@@ -104,15 +105,13 @@ class Cutter:
         spend = Budget(self._clock, seconds)
         rows = processlist(self.session, budget.left(at_most=min(LIST, told_within)))
         clients = [row for row in rows if self._is_client(row)]
-        semi_sync = any(map(_waits_for_semi_sync, rows))
-        if semi_sync and clients:
-            spared = {port_of(row) for row in rows if row not in clients} - {NO_PORT}
-            self.silence({port_of(row) for row in clients} - spared)
+        if clients:
+            self.silence({row["Host"] or "" for row in clients})
         ending = [row for row in clients if row["Command"] == "Killed"]
         others = [row for row in clients if row["Command"] != "Killed"]
         others.sort(key=lambda row: (row["User"] not in first, row["Command"] == "Sleep"))
         cut, left, refused = self._kill(self._without_shut(others, first), spend, budget)
-        return Cut(cut, left, _users(ending), refused, semi_sync)
+        return Cut(cut, left, _users(ending), refused, any(map(_waits_for_semi_sync, rows)))
 
     def _without_shut(self, rows: list[Row], first: Collection[str]) -> list[Row]:
         """An idle session whose socket is shut ends by itself, and in less time than by KILL."""

@@ -10,9 +10,9 @@ from kachecks.lean import NamedTuple, suppress
 from kachecks.mysql import queries
 from kachecks.mysql.errors import LOCK_WAIT_TIMEOUT, NOT_ALLOWED, BrokenAnswer, Nonsense
 from kachecks.mysql.facts import Row, text_of
-from kachecks.mysql.probe import probe_access, processlist, unseen
+from kachecks.mysql.probe import probe_access, unseen
 from kachecks.mysql.session import Lost, NoAnswer, ServerError, Session, SessionError, ask
-from kachecks.transitions.clients import Cut, Cutter, no_silence
+from kachecks.transitions.clients import Cut, Cutter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,11 +36,8 @@ CLOSING = 1.0
 """Seconds for which the server itself waits for whatever keeps it from closing
 (lock_wait_timeout)."""
 
-BEGINS = 0.2
-"""Seconds until SET GLOBAL read_only waits for those commits, if it does."""
-
-STARTS = ("", "starting", "Init", "init")
-"""States of a statement that is no further."""
+ANOTHER = 0.1
+"""Seconds for a second session, which a server whose connections are used up does not give."""
 
 QUIET = 0.5
 """Seconds for which no session that could write through read_only has come back (MariaDB before
@@ -62,6 +59,18 @@ class Closed(NamedTuple):
     remark: str = ""  # what could not be done after closing
     quiet: bool = True  # False: who may write through read_only comes back, or cannot all be seen
     answers: bool = True  # False: it was lost, or mute, before its last clients were cut
+
+
+class Silence(NamedTuple):
+    """What it takes to close a server whose clients wait for a semi-sync acknowledgement."""
+
+    connect: Callable[[float], Session]  # tries it once, for so many seconds
+    silence: Callable[[Collection[str]], None]  # see Cutter
+
+
+def _states(rows: list[Row]) -> list[str]:
+    """Raises Nonsense."""
+    return [row["state"] or "" for row in rows]
 
 
 def _switches(rows: list[Row]) -> list[str]:
@@ -123,7 +132,7 @@ class Closing:
         cut_last: float = float("inf"),
         shut: Callable[[], Collection[str]] = frozenset,
         note: Callable[[list[str]], None] = lambda _: None,
-        silence: Callable[[Collection[int]], None] = no_silence,
+        told: Silence | None = None,
     ) -> Closed:
         """Close it; returns only when it has been read back as closed.
 
@@ -132,9 +141,8 @@ class Closing:
             shut: called then; shuts sockets of clients, and returns whose ("10.0.0.9:40000").
             note: told the variables of semi-sync before they are switched off, and none when they
                 are on again: this program may be killed in between.
-            silence: shuts the sockets of clients before they are cut while somebody waits for a
-                semi-sync acknowledgement, see Cutter. Not where the other node asks this server
-                for what it has committed afterwards.
+            told: how nobody is told OK for a commit without acknowledgement. Not where the other
+                node asks this server for what it has committed afterwards.
 
         Raises:
             NotClosed: the budget is over.
@@ -145,10 +153,8 @@ class Closing:
             self._prepare()
         except (NoAnswer, Lost, BrokenAnswer) as error:
             self._outlive(error)
-        if self._version.mariadb and silence is not no_silence:  # where a KILL ends that wait
-            self._cutter.silence = silence
-            if self._is_semi_sync_source():
-                self._cut_beside_closing()
+        if self._version.mariadb and told is not None:  # a KILL does not end that wait on MySQL
+            self._cut_beside_closing(told)
         left = self._budget.left()
         self._cut(Budget(self._clock, left / 2), min(CUT_FIRST, left / 3))
         try:
@@ -168,56 +174,50 @@ class Closing:
         prepare = queries.prepare_to_close(self._version)
         self.session.execute(prepare, self._budget.left(at_most=1.0))
 
-    def _is_semi_sync_source(self) -> bool:
-        try:
-            return bool(
-                ask(
-                    self.session,
-                    queries.SEMI_SYNC_SOURCE,
-                    self._budget.left(at_most=1.0),
-                    _switches,
-                )
-            )
-        except SessionError as error:
-            self._outlive(error)
-            return False
+    def _cut_beside_closing(self, told: Silence) -> None:
+        """Where MariaDB is a semi-sync source, cut clients while another session is about to close
+        it: that one waits for the commits which have begun, and nobody can begin another.
 
-    def _cut_beside_closing(self) -> None:
-        """Cut clients while another session is about to close it: that one waits for the commits
-        which have begun, and by then nobody can begin another.
-
-        MariaDB waits for an acknowledgement in the session that leads a group of commits. Where it
-        is cut, all of its group are told OK, even who has connected a moment ago (10.11.18).
+        MariaDB waits for an acknowledgement in the session that leads a group of commits. Where
+        that one is cut, all of the group are told OK, even who has connected a moment ago
+        (10.11.18). Where there is no other session to be had, it is closed as any server.
 
         Raises SessionError: there is no session with the server any more.
         """
+        left, another = self._budget.left(), None
+        sql = queries.close_writes(self._version)
         try:
-            another = self._again(self._budget.left(at_most=1.0))
-        except SessionError:  # connections are used up: as on any other server
-            return
-        closing, self.session = self.session, another
-        self._cutter.session = another
-        self._prepare()
-        left = self._budget.left()
-        end = closing.begin(queries.close_writes(self._version), min(2 * CLOSING, left / 3))
-        try:
-            self._wait_until_it_waits(closing)
-            self._cut(Budget(self._clock, left / 3), min(CUT_FIRST, left / 3))
-            with suppress(GivenUp, SessionError):  # it is read back in any case
-                end(min(2 * CLOSING, left / 3))
+            if not ask(self.session, queries.SEMI_SYNC_SOURCE, left / 3, _switches):
+                return
+            self._cutter.silence = told.silence
+            with suppress(SessionError):
+                another = told.connect(min(ANOTHER, left / 8))
+                another.execute(queries.prepare_to_close(self._version), min(ANOTHER, left / 8))
+                at_most = min(2 * CLOSING, left / 3)
+                cut = self._cut_as_soon_as_it_waits(another)
+                self._clock.within(at_most, lambda: another.execute(sql, at_most), cut)
+        except GivenUp:
+            pass
+        except SessionError as error:
+            self._outlive(error)
         finally:
-            closing.close()
+            if another is not None:
+                another.close()
 
-    def _wait_until_it_waits(self, closing: Session) -> None:
-        """Or has ended."""
-        patience, own = Budget(self._clock, BEGINS), str(closing.connection_id)
-        with suppress(SessionError):
-            while not patience.over:
-                rows = processlist(self.session, patience.left())
-                found = [row for row in rows if row["Id"] == own and row["Command"] == "Query"]
-                if not any((row["State"] or "") in STARTS for row in found):
-                    return
-                self._clock.sleep(0.002)
+    def _cut_as_soon_as_it_waits(self, another: Session) -> Callable[[], None]:
+        left, waits = self._budget.left(), queries.state_of(another.connection_id)
+        done = False
+
+        def look() -> None:
+            nonlocal done
+            if done:
+                return
+            for state in ask(self.session, waits, left / 3, _states):
+                if state.startswith("Waiting"):
+                    done = True
+                    self._cut(Budget(self._clock, left / 2), min(CUT_FIRST, left / 3))
+
+        return look
 
     def _outlive(self, error: SessionError) -> None:
         """Go on in another session where this error has ended ours.

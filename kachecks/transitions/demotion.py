@@ -25,7 +25,7 @@ from kachecks.mysql.session import (
 from kachecks.mysqld_process import Process
 from kachecks.node import Node
 from kachecks.state.files import StateError
-from kachecks.transitions.closing import Closed, Closing, NotClosed
+from kachecks.transitions.closing import Closed, Closing, NotClosed, Silence
 from kachecks.transitions.orderly_stop import ENDED, OrderlyStop
 from kachecks.transitions.record import Outcome, Steps
 from kachecks.transitions.semi_sync import note, switch_on_again
@@ -133,7 +133,9 @@ def _close_open(node: Node, steps: Steps, budget: Budget, session: Session) -> C
         closed = closing.close(
             shut=lambda: _shut(node, closing.session),
             note=lambda variables: note(node, closing.session, variables),
-            silence=lambda ports: _silence(node, closing.session, ports),
+            told=Silence(
+                node.servers.connect_local, lambda hosts: _silence(node, closing.session, hosts)
+            ),
         )
         steps.done("close")
         _unmark(node)
@@ -142,12 +144,14 @@ def _close_open(node: Node, steps: Steps, budget: Budget, session: Session) -> C
         closing.session.close()
 
 
-def _silence(node: Node, session: Session, ports: Collection[int]) -> None:
+def _silence(node: Node, session: Session, hosts: Collection[str]) -> None:
     """Nobody is told OK for a commit that the other node may never get."""
+    if session.server_pid() is None:
+        return
     with suppress(OSError, SessionError):
         process = node.servers.process_of(session)
         if process is not None and process.known:
-            node.servers.end_clients(process, ports)
+            node.servers.end_clients(process, hosts)
 
 
 def _shut(node: Node, session: Session) -> set[str]:

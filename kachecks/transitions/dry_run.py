@@ -126,7 +126,7 @@ class DryServers(Servers):
         """Nobody's: the KILLs are printed."""
         return set()
 
-    def end_clients(self, process: Process, ports: Collection[int]) -> None:
+    def end_clients(self, process: Process, hosts: Collection[str]) -> None:
         """Nothing: the KILLs are printed."""
 
     def wait_for_end(self, process: Process, seconds: float) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from kachecks.bounded import Budget, GivenUp
 from kachecks.mysql import positions, prepared, queries
-from kachecks.mysql.errors import NoGtids, grants_files
+from kachecks.mysql.errors import NOT_ALLOWED, NoGtids, grants_files
 from kachecks.mysql.pair import not_our_pair
 from kachecks.mysql.probe import probe_access, probe_identity
 from kachecks.mysql.session import (
@@ -60,6 +60,14 @@ class PeerChanged(Exception):
     """The peer is not as it was a moment ago: ask it anew, from the beginning."""
 
 
+class MayNotClose(Exception):
+    """The peer is open, and our account there may not close it."""
+
+    def __init__(self, error: ServerError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class HalfClosed(PeerChanged):
     """The same, and who may write through its read_only may not all have been cut yet."""
 
@@ -73,12 +81,13 @@ def settle_peer(sessions: Sessions) -> Settled:
     """
     search = Search(sessions)
     pause, half_closed, rounds = 0.005, False, 0
+    denied: MayNotClose | None = None
     while True:
         sessions.must_go_on()
         try:
             session = _reach(sessions)
             try:
-                return _close_peer(sessions, session, half_closed)
+                return _close_peer(sessions, session, half_closed, denied)
             finally:
                 search.answered()
         except Refused as refusal:
@@ -98,10 +107,12 @@ def settle_peer(sessions: Sessions) -> Settled:
         except NotReady as error:
             settled = None
             search.not_ready(error)
+        except MayNotClose as refused:
+            settled, denied = None, refused
+            if not search.closes_itself():
+                raise _not_to_be_closed(sessions, refused.error) from None
         except (ServerError, DriverError) as error:
-            settled = None
-            if not search.closes_itself(error):
-                raise _not_to_be_closed(sessions, error) from None
+            raise _not_to_be_closed(sessions, error) from None
         if settled is not None:
             sessions.lock()
             return settled
@@ -180,11 +191,17 @@ def peer_is_back(sessions: Sessions, settled: Settled) -> bool:
     return True
 
 
-def _close_peer(sessions: Sessions, session: Session, half_closed: bool) -> Settled:
+def _close_peer(
+    sessions: Sessions, session: Session, half_closed: bool, denied: MayNotClose | None
+) -> Settled:
     """Close the peer if it is open, or half closed, then read all that it has committed.
+
+    Args:
+        denied: why it could not be closed a moment ago: now it is only looked at.
 
     Raises:
         Refusal: it is not our peer, or cannot be closed.
+        MayNotClose: as before, or for the first time.
         SessionError, PeerChanged: it has changed meanwhile; ask anew.
     """
     sessions.forget_peer()
@@ -201,6 +218,8 @@ def _close_peer(sessions: Sessions, session: Session, half_closed: bool) -> Sett
         sessions.peer = Peer(session, facts)
         sessions.lock()
         is_closed = probe_access(session, PEER_STATEMENT).closed
+        if denied is not None and not is_closed:
+            raise denied
         if half_closed or not is_closed:
             if sessions.had_to_wait and not is_closed:
                 raise Refusal("the other node was promoted while this one waited for it")
@@ -220,7 +239,7 @@ def _close_peer(sessions: Sessions, session: Session, half_closed: bool) -> Sett
 
 
 def _fence(sessions: Sessions, session: Session) -> None:
-    """Raises Refusal, PeerChanged, SessionError."""
+    """Raises Refusal, PeerChanged, MayNotClose, SessionError."""
     node = sessions.node
 
     def again(seconds: float) -> Session:
@@ -234,6 +253,10 @@ def _fence(sessions: Sessions, session: Session) -> None:
     except (NotClosed, NoAnswer) as error:
         _must_have_closed(sessions, error)
         raise PeerChanged from None
+    except ServerError as error:
+        if error.errno in NOT_ALLOWED:
+            raise MayNotClose(error) from None
+        raise
     finally:
         if closing.session is not session:
             closing.session.close()

@@ -10,9 +10,8 @@ from __future__ import annotations
 from kachecks.bounded import Budget
 from kachecks.config.two_clocks import CLOSING_TIME
 from kachecks.lean import NamedTuple
-from kachecks.mysql.errors import NOT_ALLOWED
 from kachecks.mysql.gtid import Position
-from kachecks.mysql.session import NotReady, Refused, ServerError, SessionError
+from kachecks.mysql.session import NotReady, Refused, SessionError
 from kachecks.transitions.presence import (
     Presence,
     is_holder,
@@ -118,11 +117,9 @@ class Search:
                 f" {self._patience:g} s: {error}"
             )
 
-    def closes_itself(self, error: SessionError) -> bool:
-        """Whether to look again at a peer that this account may not close: the VIP has left it, so
-        its own hook or check is about to."""
-        if not (isinstance(error, ServerError) and error.errno in NOT_ALLOWED):
-            return False
+    def closes_itself(self) -> bool:
+        """Whether to look again at an open peer that this account may not close: the VIP has left
+        it, so its own hook or check is about to."""
         if self._closes_itself is None:
             self._closes_itself = Budget(self._sessions.node.clock, CLOSING_TIME)
         return not self._closes_itself.over and not is_holder(self._sessions)

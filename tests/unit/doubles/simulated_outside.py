@@ -46,6 +46,11 @@ class Clock(Part, bounded.Clock):
         self.world.happening("sleep")
         assert self.world.time < 600, f"it never ends: {self.world.log[-20:]}"
 
+    def within(self, seconds: float, work: Callable[[], Any], meanwhile: Callable[[], None]) -> Any:
+        """Work that waits for somebody, and ends when ``meanwhile`` has done its part."""
+        meanwhile()
+        return work()
+
     def seconds_running(self) -> float:
         return self.world.time - self.started
 
@@ -273,8 +278,8 @@ class Servers(Part, node.Servers):
             raise PermissionError(1, "Operation not permitted")
         return self.world.b.shut_through(self.ports_through_vip)
 
-    def end_clients(self, process: Process, ports: Collection[int]) -> None:
-        self.world.say(f"end clients {sorted(ports)}")
+    def end_clients(self, process: Process, hosts: Collection[str]) -> None:
+        self.world.say(f"end clients {sorted(hosts)}")
         if not self.may_take:
             raise PermissionError(1, "Operation not permitted")
 

@@ -213,35 +213,57 @@ def test_those_that_came_to_one_address(tmp_path: Path) -> None:
         socket.create_connection(at, 5).close()
 
 
-def test_clients_by_their_ports(tmp_path: Path) -> None:
-    """0 is every unix socket."""
+def test_clients_by_their_hosts(tmp_path: Path) -> None:
+    """One whose name the server knows is told by its port; localhost is every unix socket, but for
+    sessions of this very process."""
     with running(tmp_path) as mysqld:
         by_tcp, by_unix = mysqld.clients
-        sockets.end_clients(mysqld.process, {1})
+        port = by_tcp.getsockname()[1]
+        sockets.end_clients(mysqld.process, {"127.0.0.1:1", f"10.0.0.1:{port}", "localhost"})
         by_tcp.sendall(b"COMMIT")
         assert by_tcp.recv(100) == b"OK COMMIT"
-        sockets.end_clients(mysqld.process, {by_tcp.getsockname()[1]})
+        by_unix.sendall(b"COMMIT")
+        assert by_unix.recv(100) == b"OK COMMIT"
+        sockets.end_clients(mysqld.process, {f"127.0.0.1:{port}"})
         assert by_tcp.recv(100) == b""
-        by_unix.sendall(b"COMMIT")
-        assert by_unix.recv(100) == b"OK COMMIT"
-        sockets.end_clients(mysqld.process, {0})
-        assert by_unix.recv(100) == b""
-        socket.create_connection(by_tcp.getpeername(), 5).close()
+    (tmp_path / "again").mkdir()
+    with running(tmp_path / "again") as mysqld:
+        by_tcp = mysqld.clients[0]
+        sockets.end_clients(mysqld.process, {f"web1.example:{by_tcp.getsockname()[1]}"})
+        assert by_tcp.recv(100) == b""
 
 
-@pytest.mark.parametrize("name", ["check_mysql", "notify_backup", "kachecks"])
-def test_programs_of_the_suite_are_no_clients(tmp_path: Path, name: str) -> None:
-    own = Path("/proc/self/comm")
+CLIENT = """
+import socket, sys
+session = socket.socket(socket.AF_UNIX)
+session.connect(sys.argv[-1])
+sys.exit(session.recv(100) == b"")
+"""
+
+
+@pytest.mark.parametrize(
+    ("called", "shut"),
+    [("check_mysql", False), ("notify_backup", False), ("kachecks", False), ("app.py", True)],
+)
+def test_programs_of_the_suite_are_no_clients(tmp_path: Path, called: str, shut: bool) -> None:
+    """This very process is the server here."""
+    program, path, own = tmp_path / called, f"{tmp_path}/s.sock", Path("/proc/self/comm")
+    program.write_text(CLIENT)
     before = own.read_text()
-    with running(tmp_path) as mysqld:
-        by_unix = mysqld.clients[1]
-        try:
-            own.write_text(name)
-            sockets.end_clients(mysqld.process, {0})
-        finally:
-            own.write_text(before)
-        by_unix.sendall(b"COMMIT")
-        assert by_unix.recv(100) == b"OK COMMIT"
+    with socket.socket(socket.AF_UNIX) as listener, contextlib.ExitStack() as undo:
+        undo.callback(own.write_text, before)
+        own.write_text("mysqld")
+        listener.bind(path)
+        listener.listen()
+        listener.settimeout(5)
+        client = undo.enter_context(subprocess.Popen([sys.executable, str(program), path]))
+        session = undo.enter_context(listener.accept()[0])
+        server = identify(os.getpid())
+        assert server is not None
+        sockets.end_clients(server, {"localhost"})
+        with contextlib.suppress(BrokenPipeError):
+            session.sendall(b"OK")
+        assert client.wait(5) == shut
 
 
 @pytest.mark.parametrize("name", ["evt_worker", "rpl_rca_sql-0", "tp_worker", "", "clone"])

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
 from kachecks.bounded import Budget
 from kachecks.mysql.queries import OUR_SCHEMA
-from kachecks.mysql.session import Lost, NoAnswer, ServerError, SessionError
-from kachecks.transitions.closing import Closed, Closing
+from kachecks.mysql.session import Lost, NoAnswer, ServerError, Session, SessionError
+from kachecks.transitions.closing import Closed, Closing, Silence
+from kachecks.transitions.dry_run import DrySession
 from kachecks.transitions.promotion import promote
 from kachecks.transitions.record import Steps
 from tests.unit.doubles import simulated_server
 from tests.unit.doubles.check_runs import check
 from tests.unit.doubles.demotions import FIRST_PORT, STATEMENT, crowded, ended, marked, opened, run
+from tests.unit.doubles.simulated_outside import Clock
 from tests.unit.doubles.simulated_server import CLOSED, OPEN, Client
 from tests.unit.doubles.simulation import (
     MARIADB,
     MARIADB12,
+    MUTE,
     MYSQL,
     SERVER,
     SIGKILL,
@@ -53,34 +58,62 @@ def test_who_waits_for_semi_sync_is_told_nothing(version: str, may_take: bool) -
     Replication goes on, and who may not take sockets cuts as ever."""
     world = opened(version).but(servers__may_take=may_take, b__semi_sync=SEMI_SYNC)
     world.b.add(
-        Client("app", "Query", "localhost", state=WAITS),
+        Client("app", "Query", "localhost", blocks=True, state=WAITS),
         Client("app", "Sleep", "web1.example:40001"),
         Client("repl", "Binlog Dump", "10.0.0.1:40002"),
         Client("kachecks", "Sleep", "10.0.0.1:40003", db=OUR_SCHEMA),
     )
     ended(world, "closed")
     if "MariaDB" in version:
-        closing = STATEMENT[version].removeprefix("B: ")
-        world.order(f"B: begins {closing}", "end clients [0, 40001]", "B: app cut", f"B: {closing}")
+        closing = STATEMENT[version]
+        silence = "end clients ['localhost', 'web1.example:40001']"
+        world.order(silence, "B: app cut", closing)
     else:
         assert "end clients" not in " ".join(world.log)
 
 
-def test_no_second_session_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then it is closed as any other server."""
+@pytest.mark.parametrize("patience", [0.5, 1.0, 5.0])
+@pytest.mark.parametrize("trouble", [ServerError(1040, "Too many connections"), MUTE])
+def test_no_second_session_to_be_had(
+    trouble: SessionError, patience: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then it is closed as any other server, and as soon."""
     world = opened(MARIADB).but(b__semi_sync=SEMI_SYNC)
-    world.b.add(Client("app", "Query", "localhost", state=WAITS))
+    world.b.add(Client("app", "Query", "localhost", blocks=True, state=WAITS))
     sessions = [world.servers.connect_local(5.0)]
 
-    def connect(_timeout: float) -> object:
-        if not sessions:
-            raise ServerError(1040, "Too many connections")
-        return sessions.pop()
+    def connect(timeout: float) -> object:
+        if sessions:
+            return sessions.pop()
+        if trouble is MUTE:
+            world.pass_time(timeout)
+        raise trouble
 
     monkeypatch.setattr(world.servers, "connect_local", connect)
+    ended(world, "closed", patience=patience)
+    assert world.time < 0.5
+    world.order("end clients ['localhost']", "B: app cut", STATEMENT[MARIADB])
+
+
+def test_no_thread_for_the_second_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it would do is done at once, and fails as somebody blocks it."""
+    monkeypatch.setattr(Clock, "within", lambda _self, _seconds, work, _meanwhile: work())
+    world = opened(MARIADB).but(b__semi_sync=SEMI_SYNC)
+    world.b.add(Client("app", "Query", "localhost", blocks=True, state=WAITS))
     ended(world, "closed")
-    world.order("end clients [0]", "B: app cut", STATEMENT[MARIADB])
-    assert "begins" not in " ".join(world.log)
+
+
+def test_a_dry_run_closes_a_semi_sync_source() -> None:
+    world = opened(MARIADB).but(b__semi_sync=SEMI_SYNC)
+    world.b.add(Client("app", "Query", "localhost", blocks=True, state=WAITS))
+
+    def connect(seconds: float) -> Session:
+        return cast("Session", DrySession(world.servers.connect_local(seconds), "this node"))
+
+    budget = Budget(world.node.clock, 5.0)
+    closing = Closing(connect(1.0), world.node.clock, budget, (), connect)
+    closing.close(told=Silence(connect, lambda _: None))
+    assert world.b.access == OPEN
 
 
 def test_semi_sync_is_switched_off_only_after_the_cut() -> None:

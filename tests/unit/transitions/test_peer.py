@@ -651,7 +651,7 @@ def test_a_look_of_a_moment_ago_is_still_good() -> None:
 def test_a_peer_that_says_something_else_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """It never lets itself be closed, and is never caught open."""
 
-    def changes(_sessions: Sessions, session: Any, _half_closed: bool) -> None:
+    def changes(_sessions: Sessions, session: Any, *_more: object) -> None:
         session.close()
         raise PeerChanged
 

@@ -200,8 +200,18 @@ def test_a_peer_that_may_not_be_closed_and_closes_itself() -> None:
     """Its hook runs while this node's does: that of a node whose keepalived gave the VIP up."""
     error = ServerError(1227, "you need SUPER")
     world = World().but(a__troubles={"SET GLOBAL super_read_only": error})
-    world.when("SET GLOBAL super_read_only", after=1.0, a__access=CLOSED)
+    world.when("", after=1.0, a__access=CLOSED)
     assert promote(world.node, Steps(world.node)).outcome == "opened"
+    assert len([line for line in world.log if "SET GLOBAL super_read_only" in line]) == 1
+    assert len([line for line in world.log if "A: KILL" in line]) <= 1
+
+
+def test_a_closed_peer_that_may_not_be_asked() -> None:
+    """That does not pass by itself."""
+    error = ServerError(1142, "SELECT command denied")
+    world = World().but(a__access=CLOSED, a__troubles={"gtid_executed": error})
+    refused(world, "error 1142: SELECT command denied")
+    assert world.time < 1
 
 
 def test_a_peer_that_may_not_be_closed_and_has_the_vip() -> None:
