@@ -22,8 +22,8 @@ unit: lint
 	$(IN_VENV)/pytest -q -n 3 --dist loadfile tests/unit
 	$(IN_VENV)/pytest -q -n 2 tests/schedules
 
-# Scenarios mostly wait, so two cores bear three pairs of nodes at a time.
-LAB_JOBS ?= 3
+# Scenarios mostly wait, so two cores bear four pairs of nodes at a time.
+LAB_JOBS ?= 4
 lab-tests: lab-ready machines-ready
 	$(IN_VENV)/pytest -n $(LAB_JOBS) --dist worksteal -m "not clusters" tests/lab
 

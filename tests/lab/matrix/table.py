@@ -65,8 +65,8 @@ _OUTSIDE = """
 15-peer 17-master-start 17-master-lock 17-master-open 17-master-server-lock 17-backup
 17-backup-stop 17-down-start 17-down-lock 17-down-waiting 17-down-leaving 17-drop-in 18-silent
 20-vrrp 23-lower 24-reload-promotion 24-restart-promotion 24-restart-promotion-drop-in
-24-reload-down 24-restart-down 25-active 26-cut 27-witness 32-alert 32-run-read-only
-40-wrong-socket 41
+24-reload-down 24-restart-down 25-active 26-cut 27-witness 32-alert 32-run-read-only 36-reset
+12-unfit 26 40-wrong-socket 27 41
 """
 ON_ONE = {
     name: list(FLAVOURS)[at % 2] if name != "9-semi-sync" else "mariadb"
