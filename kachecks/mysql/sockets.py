@@ -6,6 +6,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import re
 import socket
 import struct
 
@@ -37,8 +38,10 @@ def end_connections_to(
     return ends
 
 
-OUR_PROGRAMS = ("check_mysql", "notify_", "kachecks")
-"""How the words begin with which this suite's programs are called, whoever loads them."""
+OUR_PROGRAMS = re.compile(
+    r"(.*/)?(check_mysql|notify_(master|backup|down)|kachecks(\.[.\w]+)?)(\.py)?"
+)
+"""As which this suite's programs are loaded: by their paths, or as modules."""
 
 
 AT_ONCE = 200
@@ -75,7 +78,8 @@ def _is_among(each: socket.socket, hosts: Collection[str], ports: Collection[str
 
 
 def _is_address(host: str) -> bool:
-    return not host.strip("0123456789abcdef.:")
+    name = host.rpartition(":")[0]
+    return ":" in name or name.replace(".", "").isdecimal()
 
 
 def _end(found: list[socket.socket]) -> None:
@@ -96,9 +100,9 @@ def _is_ours(each: socket.socket, proc: str) -> bool:
     if pid == os.getpid():
         return True
     with suppress(OSError), open(f"{proc}/{pid}/cmdline", errors="replace") as called:
-        words = called.read(WORDS).split("\0")[:4]
-        names = [word.rpartition("/")[2] for word in words]
-        return user == os.geteuid() and any(name.startswith(OUR_PROGRAMS) for name in names)
+        loader, *words = called.read(WORDS).split("\0")
+        program = next((word for word in words if word[:1] != "-"), "")
+        return user == os.geteuid() and any(map(OUR_PROGRAMS.fullmatch, (loader, program)))
     return False
 
 

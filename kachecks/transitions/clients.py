@@ -78,6 +78,7 @@ class Cutter:
         self.silence: Callable[[Collection[str]], None] = no_silence
         """Shuts the sockets of clients at these hosts, as the process list has them, before each
         KILL: one that begins to wait for an acknowledgement when it is cut is told OK, too."""
+        self._silent: set[str] = set()
         self._clock = clock
         self.session = session
         self._spared = spared
@@ -105,8 +106,12 @@ class Cutter:
         spend = Budget(self._clock, seconds)
         rows = processlist(self.session, budget.left(at_most=min(LIST, told_within)))
         clients = [row for row in rows if self._is_client(row)]
-        if clients:
-            self.silence({row["Host"] or "" for row in clients})
+        for_kills = spend.left()
+        hosts = {row["Host"] or "" for row in clients} - self._silent
+        if hosts:
+            self.silence(hosts)
+            self._silent |= hosts - {"localhost"}
+            spend = Budget(self._clock, for_kills)
         ending = [row for row in clients if row["Command"] == "Killed"]
         others = [row for row in clients if row["Command"] != "Killed"]
         others.sort(key=lambda row: (row["User"] not in first, row["Command"] == "Sleep"))

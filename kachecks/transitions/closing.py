@@ -12,7 +12,8 @@ from kachecks.mysql.errors import LOCK_WAIT_TIMEOUT, NOT_ALLOWED, BrokenAnswer, 
 from kachecks.mysql.facts import Row, text_of
 from kachecks.mysql.probe import probe_access, unseen
 from kachecks.mysql.session import Lost, NoAnswer, ServerError, Session, SessionError, ask
-from kachecks.transitions.clients import Cut, Cutter
+from kachecks.transitions.clients import Cut, Cutter, no_silence
+from kachecks.transitions.first_cut import FirstCut, Silence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,16 +62,9 @@ class Closed(NamedTuple):
     answers: bool = True  # False: it was lost, or mute, before its last clients were cut
 
 
-class Silence(NamedTuple):
-    """What it takes to close a server whose clients wait for a semi-sync acknowledgement."""
-
-    connect: Callable[[float], Session]  # tries it once, for so many seconds
-    silence: Callable[[Collection[str]], None]  # see Cutter
-
-
-def _states(rows: list[Row]) -> list[str]:
+def _waiting(rows: list[Row]) -> list[bool]:
     """Raises Nonsense."""
-    return [row["state"] or "" for row in rows]
+    return [(row["state"] or "").startswith("Waiting") for row in rows]
 
 
 def _switches(rows: list[Row]) -> list[str]:
@@ -125,6 +119,7 @@ class Closing:
         self._semi_sync: list[str] = []  # variables that were switched off
         self._untold: ServerError | None = None  # why it is not known who writes through read_only
         self._unseen = ""  # why there may be clients that cannot be cut
+        self._left_over: int | None = None  # a session that may still be about to close it
         self._note: Callable[[list[str]], None] = lambda _: None
 
     def close(
@@ -160,8 +155,10 @@ class Closing:
         try:
             self._close()
         except (NotClosed, SessionError):
+            self._end_what_is_left()
             self._semi_sync_back_on()
             raise
+        self._cutter.silence = no_silence
         self._cutter.shut.update(dict.fromkeys(shut(), False))
         closed = self._cut_the_rest(cut_last)
         try:
@@ -184,40 +181,47 @@ class Closing:
 
         Raises SessionError: there is no session with the server any more.
         """
-        left, another = self._budget.left(), None
+        left, at_most = self._budget.left(), min(2 * CLOSING, self._budget.left() / 3)
         sql = queries.close_writes(self._version)
         try:
             if not ask(self.session, queries.SEMI_SYNC_SOURCE, left / 3, _switches):
                 return
-            self._cutter.silence = told.silence
-            with suppress(SessionError):
-                another = told.connect(min(ANOTHER, left / 8))
-                another.execute(queries.prepare_to_close(self._version), min(ANOTHER, left / 8))
-                at_most = min(2 * CLOSING, left / 3)
-                cut = self._cut_as_soon_as_it_waits(another)
-                self._clock.within(at_most, lambda: another.execute(sql, at_most), cut)
-        except GivenUp:
-            pass
         except SessionError as error:
             self._outlive(error)
+            return
+        self._cutter.silence = told.silence
+        try:
+            another = told.connect(min(ANOTHER, left / 8))
+        except SessionError:
+            return
+        first = FirstCut(another, self._cut_if_it_waits)
+        try:
+            another.execute(queries.prepare_to_close(self._version), min(ANOTHER, left / 8))
+            self._clock.within(at_most, lambda: another.execute(sql, at_most), first.look)
+        except GivenUp:
+            self._left_over = another.connection_id
+        except SessionError:
+            pass
         finally:
-            if another is not None:
-                another.close()
+            another.close()
+        if first.trouble is not None:
+            self._outlive(first.trouble)
 
-    def _cut_as_soon_as_it_waits(self, another: Session) -> Callable[[], None]:
-        left, waits = self._budget.left(), queries.state_of(another.connection_id)
-        done = False
+    def _cut_if_it_waits(self, another: Session) -> bool:
+        """Whether it does, and somebody was cut for it. Raises SessionError."""
+        left = self._budget.left()
+        waits = queries.state_of(another.connection_id)
+        if not any(ask(self.session, waits, left / 3, _waiting)):
+            return False
+        self._cut(Budget(self._clock, left / 2), min(CUT_FIRST, left / 3))
+        return True
 
-        def look() -> None:
-            nonlocal done
-            if done:
-                return
-            for state in ask(self.session, waits, left / 3, _states):
-                if state.startswith("Waiting"):
-                    done = True
-                    self._cut(Budget(self._clock, left / 2), min(CUT_FIRST, left / 3))
-
-        return look
+    def _end_what_is_left(self) -> None:
+        """Closing has failed, and the other session may have it done when somebody has opened the
+        server again."""
+        if self._left_over is not None:
+            with suppress(SessionError):
+                self.session.execute(queries.kill(str(self._left_over)), ANOTHER)
 
     def _outlive(self, error: SessionError) -> None:
         """Go on in another session where this error has ended ours.

@@ -25,7 +25,8 @@ from kachecks.mysql.session import (
 from kachecks.mysqld_process import Process
 from kachecks.node import Node
 from kachecks.state.files import StateError
-from kachecks.transitions.closing import Closed, Closing, NotClosed, Silence
+from kachecks.transitions.closing import Closed, Closing, NotClosed
+from kachecks.transitions.first_cut import Silence
 from kachecks.transitions.orderly_stop import ENDED, OrderlyStop
 from kachecks.transitions.record import Outcome, Steps
 from kachecks.transitions.semi_sync import note, switch_on_again

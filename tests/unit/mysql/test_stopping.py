@@ -229,7 +229,7 @@ def test_clients_by_their_hosts(tmp_path: Path) -> None:
     (tmp_path / "again").mkdir()
     with running(tmp_path / "again") as mysqld:
         by_tcp = mysqld.clients[0]
-        sockets.end_clients(mysqld.process, {f"web1.example:{by_tcp.getsockname()[1]}"})
+        sockets.end_clients(mysqld.process, {f"db1:{by_tcp.getsockname()[1]}"})
         assert by_tcp.recv(100) == b""
 
 
@@ -243,7 +243,13 @@ sys.exit(session.recv(100) == b"")
 
 @pytest.mark.parametrize(
     ("called", "shut"),
-    [("check_mysql", False), ("notify_backup", False), ("kachecks", False), ("app.py", True)],
+    [
+        ("check_mysql", False),
+        ("notify_backup", False),
+        ("kachecks", False),
+        ("app.py", True),
+        ("notify_customers.py", True),
+    ],
 )
 def test_programs_of_the_suite_are_no_clients(tmp_path: Path, called: str, shut: bool) -> None:
     """This very process is the server here."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 import pytest
 
-from kachecks.bounded import Budget
+from kachecks.bounded import Budget, GivenUp
 from kachecks.mysql.queries import OUR_SCHEMA
 from kachecks.mysql.session import Lost, NoAnswer, ServerError, Session, SessionError
-from kachecks.transitions.closing import Closed, Closing, Silence
+from kachecks.transitions.closing import Closed, Closing
 from kachecks.transitions.dry_run import DrySession
+from kachecks.transitions.first_cut import Silence
 from kachecks.transitions.promotion import promote
 from kachecks.transitions.record import Steps
 from tests.unit.doubles import simulated_server
@@ -93,6 +95,45 @@ def test_no_second_session_to_be_had(
     ended(world, "closed", patience=patience)
     assert world.time < 0.5
     world.order("end clients ['localhost']", "B: app cut", STATEMENT[MARIADB])
+
+
+@pytest.mark.parametrize("patience", [0.5, 1.0, 5.0])
+@pytest.mark.parametrize("trouble", [MUTE, Lost("killed"), ServerError(1227, "you need PROCESS")])
+def test_the_first_session_cannot_look(trouble: SessionError, patience: float) -> None:
+    """What it goes on with is another one, before anybody is cut."""
+    world = opened(MARIADB).but(b__semi_sync=SEMI_SYNC)
+    world.b.add(
+        *(
+            replace(a_commit(), host=f"10.0.0.9:{port}", commits=False)
+            for port in range(40000, 40003)
+        )
+    )
+    world.b.troubles["SELECT STATE"] = trouble
+    ended(world, "closed", patience=patience)
+
+
+def test_nobody_is_silenced_twice_nor_when_it_is_closed() -> None:
+    world = opened(MARIADB).but(b__semi_sync=SEMI_SYNC)
+    world.b.add(Client("app", "Query", "10.0.0.9:40000", blocks=True, state=WAITS))
+    world.when("read_only_exempt", lambda: world.b.add(Client("app", host="10.0.0.9:40001")))
+    ended(world, "closed")
+    assert "B: app cut" in world.log[-12:]
+    assert [line for line in world.log if "end clients" in line] == [
+        "end clients ['10.0.0.9:40000']"
+    ]
+
+
+def test_what_is_left_of_the_second_session_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the closing fails."""
+
+    def within(_self: Clock, _seconds: float, _work: object, _meanwhile: object) -> None:
+        raise GivenUp
+
+    monkeypatch.setattr(Clock, "within", within)
+    world = opened(MARIADB).but(b__semi_sync=SEMI_SYNC)
+    world.b.add(Client("root", "Query", blocks=True, unkillable=True))
+    run(world, 5.0)
+    assert f"B: KILL {world.sessions[1].connection_id}" in world.log
 
 
 def test_no_thread_for_the_second_session(monkeypatch: pytest.MonkeyPatch) -> None:
