@@ -34,6 +34,9 @@ _ESCAPES = {
 }
 
 
+ONE_LINE = "where it is the rest of a password, write that in one line and in quotes"
+
+
 class ConfigError(Exception):
     """The option file cannot be used: one sentence with the file, the line and what is expected."""
 
@@ -47,6 +50,7 @@ class Line(NamedTuple):
     name: str
     value: str | None  # None where there is no `=`
     cut: bool = False  # a `#` ended it that no blank parts from it
+    secret: bool = False  # its name may be a part of a password: nothing of it may be shown
 
 
 def read(path: str) -> tuple[str, int]:
@@ -179,7 +183,7 @@ def lines(text: str, path: str, groups: Sequence[str]) -> Iterator[Line]:
 
     Raises: ConfigError for a group that is not one of `groups`, and for what MySQL would skip.
     """
-    group = ""
+    group, secret = "", False
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.strip(SPACE)
         if not line or (line[0] in "#;" and "\0" not in line):
@@ -190,23 +194,36 @@ def lines(text: str, path: str, groups: Sequence[str]) -> Iterator[Line]:
         if line[0] == "!":
             raise ConfigError(f"{where}: !include and !includedir are not supported")
         if line[0] == "[":
-            group = _group(line, where, groups)
+            group, secret = _group(line, where, groups, secret), False
             continue
         if not group:
             raise ConfigError(
                 f"{where}: found a key before any group, expected [{groups[0]}] first"
             )
         name, value, rest = _split(line)
-        yield Line(where, number, group, name, value, rest > 0 and line[rest - 1] not in SPACE)
+        cut, below, secret = rest > 0 and line[rest - 1] not in SPACE, secret, _begins_one(name)
+        yield Line(where, number, group, name, value, cut, below or secret)
 
 
-def _group(line: str, where: str, groups: Sequence[str]) -> str:
-    """The group of a `[group]` line; what follows the bracket is ignored, as MySQL does."""
+def _begins_one(name: str) -> bool:
+    """`password`, and `passwordS3cret` where an `=` lacks. An editor may have wrapped what follows,
+    so that the next line begins with the rest."""
+    return name[:4].lower() == "pass"
+
+
+def _group(line: str, where: str, groups: Sequence[str], secret: bool) -> str:
+    """The group of a `[group]` line; what follows the bracket is ignored, as MySQL does.
+
+    Args:
+        secret: the line may be the rest of a password.
+    """
     name, bracket, _ = line[1:].partition("]")
     if not bracket:
         raise ConfigError(f"{where}: found `[` without `]`, expected {_listed(groups)}")
     if name.lower() in groups:
         return name.lower()
+    if secret:
+        raise ConfigError(f"{where}: unknown group, expected {_listed(groups)}; {ONE_LINE}")
     raise ConfigError(f"{where}: unknown group [{shown(name)}], expected {_listed(groups)}")
 
 
