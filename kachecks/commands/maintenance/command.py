@@ -13,6 +13,7 @@ from kachecks.commands.text import span
 from kachecks.config.options import load
 from kachecks.node import Node
 from kachecks.report import say
+from kachecks.state.files import StateError
 from kachecks.state.maintenance_mark import in_local_time
 
 LONGEST = 30 * 86400.0
@@ -28,7 +29,8 @@ exit status:
   0  done; without on or off: no maintenance is in force
   1  without on or off: it is in force; with --leave: the switchover was refused or rolled back
   2  with --leave: as of kachecks switchover
-  3  the option file, a directory or the command line cannot be used
+  3  the option file, a directory or the command line cannot be used, or it cannot be told whether
+     one is in force
 
 examples:
   kachecks maintenance on --for 2h --reason 'new disks'
@@ -83,7 +85,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _show(node: Node) -> int:
-    mark = node.current_maintenance()
+    """Raises StateError: the mark cannot be read."""
+    try:
+        mark = node.maintenance_mark.certain()
+    except StateError as error:
+        cure = "; run it as root" if os.geteuid() else ""
+        raise StateError(f"whether one is in force cannot be told: {error}{cure}") from None
     if mark is None:
         say("no maintenance is in force on this node")
         return 0
@@ -115,8 +122,15 @@ def _consequence(node: Node) -> str:
 
 
 def _end(node: Node) -> int:
-    mark = node.current_maintenance()
+    mark, unread = None, ""
+    try:
+        mark = node.maintenance_mark.certain()
+    except StateError as error:
+        unread = str(error)
     node.maintenance_mark.end()
+    if unread:
+        say(f"from now on none is in force; whether one was cannot be told: {unread}")
+        return 0
     if mark is None:
         say("no maintenance was in force on this node")
         return 0
