@@ -50,6 +50,8 @@ def main(argv: list[str] | None = None) -> int:
         return _unusable(name, str(error))
     except KeyboardInterrupt:
         return INTERRUPTED
+    except ImportError as error:
+        return _unusable(name, f"cannot be loaded: {error}; install kachecks again")
     except Exception as error:
         if {"-v", "--verbose"} & set(arguments):
             raise

@@ -11,13 +11,8 @@ import pytest
 from tests.unit.doubles.check_process import BUSY, PROGRAM, ROOT
 
 PYTHON = (sys.executable, "-W", "error")
-PROGRAMS = {
-    "check_mysql": (*PYTHON, str(PROGRAM)),
-    "notify_master": (*PYTHON, str(PROGRAM.with_name("notify_master"))),
-    "notify_backup": (*PYTHON, str(PROGRAM.with_name("notify_backup"))),
-    "notify_down": (*PYTHON, "-m", "kachecks.hooks.notify_down"),
-    "kachecks": (*PYTHON, "-m", "kachecks.commands.main"),
-}
+NAMES = ("check_mysql", "notify_master", "notify_backup", "notify_down", "kachecks")
+PROGRAMS = {name: (*PYTHON, str(PROGRAM.with_name(name))) for name in NAMES}
 FILE = "--defaults-file=/nonexistent/k.cnf"
 STATUSES = {
     ("check_mysql", FILE): 30,
