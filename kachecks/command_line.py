@@ -82,6 +82,7 @@ def _with_common_options(parsing: argparse.ArgumentParser) -> argparse.ArgumentP
     parsing.add_argument(
         "--defaults-file",
         metavar="FILE",
+        type=not_empty,
         default=DEFAULT_PATH,
         help=f"the option file (default {DEFAULT_PATH})",
     )
@@ -101,6 +102,14 @@ def hook_parser(program: str, description: str, examples: str) -> argparse.Argum
     return parsing
 
 
+def not_empty(text: str) -> str:
+    """The type of an argument that names something: "" is a variable of a script that nobody has
+    set, and must not count as not given."""
+    if not text:
+        raise argparse.ArgumentTypeError("found nothing, expected a name")
+    return text
+
+
 def duration(low: float, high: float) -> Callable[[str], float]:
     """The type of an argument that is a time, in the same words as the option file's."""
     kind = seconds(low, high)
@@ -109,6 +118,8 @@ def duration(low: float, high: float) -> Callable[[str], float]:
         try:
             return float(kind.convert(text))
         except ValueError:
-            raise argparse.ArgumentTypeError(f"found {text}, expected {kind.expected}") from None
+            raise argparse.ArgumentTypeError(
+                f"found {text or 'nothing'}, expected {kind.expected}"
+            ) from None
 
     return convert

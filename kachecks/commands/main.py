@@ -12,6 +12,7 @@ from kachecks import __version__
 from kachecks.command_line import UNUSABLE
 from kachecks.config.options import ConfigError
 from kachecks.keepalived.process import KeepalivedError
+from kachecks.lean import pasted
 from kachecks.mysql.session import SessionError
 from kachecks.report import say, say_lines
 from kachecks.state.files import StateError
@@ -42,7 +43,8 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     name = arguments[0]
     if name not in PARTS:
-        say(f"kachecks: there is no {name}; there are {', '.join(PARTS)}", "stderr")
+        parts = ", ".join(PARTS)
+        say(f"kachecks: there is no part {pasted(name)}; there are {parts}", "stderr")
         return UNUSABLE
     try:
         status: int = import_module(f"kachecks.commands.{name}.command").main(arguments[1:])

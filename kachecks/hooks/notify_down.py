@@ -10,7 +10,7 @@ import argparse
 import sys
 
 from kachecks.bounded import Budget
-from kachecks.command_line import hook_parser
+from kachecks.command_line import hook_parser, not_empty
 from kachecks.config.options import ConfigError, load
 from kachecks.hooks.common import (
     DONE,
@@ -93,6 +93,7 @@ def parser() -> argparse.ArgumentParser:
     parsing.add_argument(
         "--also",
         action="append",
+        type=not_empty,
         default=[],
         metavar="FILE",
         help="option file of another pair on this host: keepalived serves it too, so it is closed"

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from kachecks.command_line import UNUSABLE, operator_parser
+from kachecks.command_line import UNUSABLE, not_empty, operator_parser
 from kachecks.commands.doctor.conf import file
 from kachecks.commands.doctor.conf.file import Reading, read_conf
 from kachecks.commands.doctor.conf.setup import Setup, Setups, setup, vips
@@ -87,20 +87,28 @@ def parser() -> argparse.ArgumentParser:
     parsing.add_argument(
         "--keepalived-conf",
         metavar="FILE",
+        type=not_empty,
         help="this node's keepalived.conf (default: what the running keepalived reads,"
         " else /etc/keepalived/keepalived.conf)",
     )
     parsing.add_argument(
         "--config-id",
         metavar="ID",
+        type=not_empty,
         help="what keepalived gets with -i, for @ID lines (default: as for the running keepalived,"
         " else this host's name)",
     )
     parsing.add_argument(
-        "--peer-config", metavar="FILE", help="a copy of the other node's keepalived.conf"
+        "--peer-config",
+        metavar="FILE",
+        type=not_empty,
+        help="a copy of the other node's keepalived.conf",
     )
     parsing.add_argument(
-        "--peer-config-id", metavar="ID", help="the same for the other node's keepalived.conf"
+        "--peer-config-id",
+        metavar="ID",
+        type=not_empty,
+        help="the same for the other node's keepalived.conf",
     )
     parsing.add_argument("--json", action="store_true", help="for programs")
     parsing.add_argument(

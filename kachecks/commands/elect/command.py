@@ -16,7 +16,7 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 from kachecks import __version__
-from kachecks.command_line import UNUSABLE, bare_operator_parser
+from kachecks.command_line import UNUSABLE, bare_operator_parser, not_empty
 from kachecks.commands.elect.pairing import paired
 from kachecks.commands.elect.report import as_json, as_text
 from kachecks.keepalived.conf import Conf, ConfError, own_config_id, read
@@ -98,19 +98,23 @@ def parser() -> argparse.ArgumentParser:
         " more than two nodes, for each pair of them.",
         _STATUSES,
     )
-    parsing.add_argument("a", metavar="A.conf", help="keepalived.conf of one node")
-    parsing.add_argument("b", metavar="B.conf", help="keepalived.conf of the other")
+    parsing.add_argument("a", metavar="A.conf", type=not_empty, help="keepalived.conf of one node")
+    parsing.add_argument("b", metavar="B.conf", type=not_empty, help="keepalived.conf of the other")
     parsing.add_argument(
         "more",
         metavar="C.conf",
         nargs="*",
+        type=not_empty,
         help="those of more nodes, of a cluster (read as on this host where they have @ID lines)",
     )
-    parsing.add_argument("--instance", metavar="NAME", help="look only at this vrrp_instance")
+    parsing.add_argument(
+        "--instance", metavar="NAME", type=not_empty, help="look only at this vrrp_instance"
+    )
     for node in "ab":
         parsing.add_argument(
             f"--config-id-{node}",
             metavar="ID",
+            type=not_empty,
             help=f"what keepalived gets with -i on {node.upper()}; for @ID lines"
             " (default: this host's name)",
         )

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Sequence
 
-from kachecks.command_line import UNUSABLE, duration, operator_parser
+from kachecks.command_line import UNUSABLE, duration, not_empty, operator_parser
 from kachecks.commands.switchover.command import switch
 from kachecks.commands.text import span
 from kachecks.config.options import load
@@ -58,7 +58,9 @@ def parser() -> argparse.ArgumentParser:
         help="how long, such as 30m, 2h or 1d12h; at most 30d",
     )
     parsing.add_argument("--reason", metavar="TEXT", help="why, for everybody who looks")
-    parsing.add_argument("--owner", metavar="NAME", help="who is at work (default: who runs this)")
+    parsing.add_argument(
+        "--owner", metavar="NAME", type=not_empty, help="who is at work (default: who runs this)"
+    )
     parsing.add_argument(
         "--leave",
         action="store_true",
@@ -73,8 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parsing.parse_args(argv)
     if options.what == "on" and not (options.seconds and (options.reason or "").strip()):
         parsing.error("on needs --for TIME and --reason TEXT")
-    if options.what != "on" and (options.seconds or options.reason or options.leave):
-        parsing.error("--for, --reason and --leave go with on")
+    given = (options.seconds, options.reason, options.owner, options.leave or None)
+    if options.what != "on" and given != (None,) * len(given):
+        parsing.error("--for, --reason, --owner and --leave go with on")
     node = Node(load(options.defaults_file))
     if options.what is None:
         return _show(node)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from kachecks import __version__
-from kachecks.command_line import UNUSABLE, bare_operator_parser
+from kachecks.command_line import UNUSABLE, bare_operator_parser, not_empty
 from kachecks.commands.setup.answers import (
     QUESTIONS,
     ROUTER,
@@ -66,11 +66,16 @@ def parser() -> argparse.ArgumentParser:
         _EPILOG,
     )
     where = parsing.add_mutually_exclusive_group(required=True)
-    where.add_argument("--to", metavar="DIR", help="write them below DIR, for review")
+    where.add_argument(
+        "--to", metavar="DIR", type=not_empty, help="write them below DIR, for review"
+    )
     where.add_argument("--install", action="store_true", help="write them in place, as root")
     _add_questions(parsing)
     parsing.add_argument(
-        "--passwords-from", metavar="FILE", help="an option file that has them: node 1's"
+        "--passwords-from",
+        metavar="FILE",
+        type=not_empty,
+        help="an option file that has them: node 1's",
     )
     parsing.add_argument(
         "--router-id",
