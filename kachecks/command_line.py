@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from kachecks import __version__
 from kachecks.config.kinds import seconds
 from kachecks.config.options import DEFAULT_PATH
 from kachecks.lean import shown, suppress
-from kachecks.report import log
+from kachecks.report import log, say
 
 HOOK_STATUSES = """\
 exit status:
@@ -58,12 +59,36 @@ class _Parser(argparse.ArgumentParser):
             (file or sys.stderr).flush()
 
 
+class WrongCommandLine(SystemExit):
+    """It was told on stderr. ``sentence`` says what is wrong, for who reads stdout."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(UNUSABLE)
+        self.sentence = f"wrong command line: {shown(sentence)}"
+
+
 class _OperatorParser(_Parser):
     """A wrong command line is UNUSABLE."""
 
     def error(self, message: str) -> NoReturn:
-        self.print_usage()
-        self.exit(UNUSABLE, f"{self.prog}: {message}\n")
+        self.print_usage(sys.stderr)
+        self._print_message(f"{self.prog}: {shown(message)}\n", sys.stderr)
+        raise WrongCommandLine(message)
+
+
+def asks_for(form: str, arguments: Sequence[str]) -> bool:
+    """A command line, which may be wrong, wants its answer in this format."""
+    given = f"--format {form}" in " ".join(arguments) or f"--format={form}" in arguments
+    return given or (form == "json" and "--json" in arguments)
+
+
+def unusable(program: str, sentence: str, as_data: bool) -> int:
+    """Say why something is no use, as JSON to who has asked for that; UNUSABLE."""
+    if as_data:
+        say(json.dumps({"error": sentence}, ensure_ascii=False))
+    else:
+        say(f"{program}: {sentence}", "stderr")
+    return UNUSABLE
 
 
 def _parser(

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from kachecks import __version__
-from kachecks.command_line import UNUSABLE
+from kachecks.command_line import UNUSABLE, WrongCommandLine, asks_for, unusable
 from kachecks.config.options import ConfigError
 from kachecks.keepalived.process import KeepalivedError
 from kachecks.lean import pasted
@@ -41,23 +41,25 @@ def main(argv: list[str] | None = None) -> int:
     if arguments[0] == "--version":
         say(f"kachecks {__version__}")
         return 0
-    name = arguments[0]
+    name, as_data = arguments[0], asks_for("json", arguments)
     if name not in PARTS:
         parts = ", ".join(PARTS)
-        say(f"kachecks: there is no part {pasted(name)}; there are {parts}", "stderr")
-        return UNUSABLE
+        return unusable("kachecks", f"there is no part {pasted(name)}; there are {parts}", as_data)
+    program = f"kachecks {name}"
     try:
         status: int = import_module(f"kachecks.commands.{name}.command").main(arguments[1:])
+    except WrongCommandLine as wrong:
+        return unusable(program, wrong.sentence, as_data) if as_data else UNUSABLE
     except (ConfigError, StateError, KeepalivedError, SessionError) as error:
-        return _unusable(name, str(error))
+        return unusable(program, str(error), as_data)
     except KeyboardInterrupt:
         return INTERRUPTED
     except ImportError as error:
-        return _unusable(name, f"cannot be loaded: {error}; install kachecks again")
+        return unusable(program, f"cannot be loaded: {error}; install kachecks again", as_data)
     except Exception as error:
         if {"-v", "--verbose"} & set(arguments):
             raise
-        return _unusable(name, f"unexpected {type(error).__name__}: {error}")
+        return unusable(program, f"unexpected {type(error).__name__}: {error}", as_data)
     return status
 
 
@@ -88,11 +90,6 @@ def usage() -> str:
         "kachecks PART --help says more. A file, a server or a command line that is no use:"
         f" exit {UNUSABLE}."
     )
-
-
-def _unusable(name: str, sentence: str) -> int:
-    say(f"kachecks {name}: {sentence}", "stderr")
-    return UNUSABLE
 
 
 if __name__ == "__main__":

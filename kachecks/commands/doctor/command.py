@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from kachecks.command_line import UNUSABLE, not_empty, operator_parser
+from kachecks.command_line import UNUSABLE, not_empty, operator_parser, unusable
 from kachecks.commands.doctor.conf import file
 from kachecks.commands.doctor.conf.file import Reading, read_conf
 from kachecks.commands.doctor.conf.setup import Setup, Setups, setup, vips
@@ -39,7 +39,7 @@ from kachecks.commands.doctor.tables import (
 from kachecks.config.options import Config, ConfigError, load
 from kachecks.keepalived.instance import canonical
 from kachecks.node import Node
-from kachecks.report import say, say_lines
+from kachecks.report import say_lines
 from kachecks.state.files import PERMIT, path_of
 
 _EPILOG = """\
@@ -164,7 +164,7 @@ def _look(config: Config, options: argparse.Namespace) -> _Seen | None:
     if options.peer_config:
         peer = read_conf(PEER, options.peer_config, options.peer_config_id)
         if peer.error:
-            say(f"kachecks doctor: {peer.error}")
+            unusable("kachecks doctor", peer.error, options.json)
             return None
     here = _setup(config, reading, program)
     servers = ask_servers(node)
@@ -224,8 +224,7 @@ def _explain(name: str, as_data: bool) -> int:
     if not chosen:
         near = get_close_matches(name.upper(), [rule.name for rule in RULES], 1)
         hint = f"did you mean {near[0]}?" if near else "--explain alone lists them all"
-        say(f"kachecks doctor: there is no rule {name}; {hint}")
-        return UNUSABLE
+        return unusable("kachecks doctor", f"there is no rule {name}; {hint}", as_data)
     if as_data:
         say_lines(json.dumps([rule_as_json(rule) for rule in chosen], indent=2))
     else:

@@ -16,7 +16,7 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 from kachecks import __version__
-from kachecks.command_line import UNUSABLE, bare_operator_parser, not_empty
+from kachecks.command_line import bare_operator_parser, not_empty, unusable
 from kachecks.commands.elect.pairing import paired
 from kachecks.commands.elect.report import as_json, as_text
 from kachecks.keepalived.conf import Conf, ConfError, own_config_id, read
@@ -27,7 +27,7 @@ from kachecks.keepalived.group_findings import group_findings
 from kachecks.keepalived.instance import Instance, canonical
 from kachecks.keepalived.situations import Sides, situations
 from kachecks.keepalived.takeover_findings import takeover_findings
-from kachecks.report import say, say_lines
+from kachecks.report import say_lines
 
 _STATUSES = """\
 exit status:
@@ -63,8 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for election in _elections(one, other, options)
         ]
     except ConfError as error:
-        say(f"kachecks elect: {error}")
-        return UNUSABLE
+        return unusable("kachecks elect", str(error), options.json)
     status = max(
         (finding.level for _, found in elections for finding in found),
         default=0,

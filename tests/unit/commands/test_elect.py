@@ -245,7 +245,7 @@ def test_instances_are_paired_by_name_then_by_vrid(capsys: Capture) -> None:
     assert codes(answered).count("ONE_NODE_ONLY") == 1
     assert len(answer(capsys, a, b, "--instance", "one")["elections"]) == 1
     assert elect(a, b, "--instance", "two") == 3
-    assert "B.conf: has no vrrp_instance two" in capsys.readouterr().out
+    assert "B.conf: has no vrrp_instance two" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("directory")

@@ -204,6 +204,9 @@ def test_a_peer_config_that_is_not_there_cannot_be_used(
     status, text = said(capsys, *node, "--peer-config=/no/such.conf")
     assert status == 3
     assert "/no/such.conf" in text
+    status, text = said(capsys, *node, "--peer-config=/no/such.conf", "--json")
+    assert status == 3
+    assert "/no/such.conf" in json.loads(text)["error"]
 
 
 def test_every_epilog_status_is_named() -> None:
