@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from kachecks import __version__
-from kachecks.config.kinds import seconds
+from kachecks.config.kinds import Kind, checked, seconds
 from kachecks.config.options import DEFAULT_PATH
 from kachecks.lean import shown, suppress
 from kachecks.report import log, say
@@ -135,16 +135,18 @@ def not_empty(text: str) -> str:
     return text
 
 
-def duration(low: float, high: float) -> Callable[[str], float]:
-    """The type of an argument that is a time, in the same words as the option file's."""
-    kind = seconds(low, high)
+def of_kind(kind: Kind) -> Callable[[str], Any]:
+    """The type of an argument whose values are like those of a key of the option file."""
 
-    def convert(text: str) -> float:
+    def convert(text: str) -> Any:
         try:
-            return float(kind.convert(text))
-        except ValueError:
-            raise argparse.ArgumentTypeError(
-                f"found {text or 'nothing'}, expected {kind.expected}"
-            ) from None
+            return checked(kind, text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
 
     return convert
+
+
+def duration(low: float, high: float) -> Callable[[str], float]:
+    """The type of an argument that is a time, in the same words as the option file's."""
+    return of_kind(seconds(low, high))

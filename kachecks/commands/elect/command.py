@@ -16,9 +16,10 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 from kachecks import __version__
-from kachecks.command_line import bare_operator_parser, not_empty, unusable
+from kachecks.command_line import bare_operator_parser, not_empty, of_kind, unusable
 from kachecks.commands.elect.pairing import paired
 from kachecks.commands.elect.report import as_json, as_text
+from kachecks.config.kinds import ON_THE_LINK
 from kachecks.keepalived.conf import Conf, ConfError, own_config_id, read
 from kachecks.keepalived.election import higher_address
 from kachecks.keepalived.file_findings import file_findings
@@ -27,6 +28,7 @@ from kachecks.keepalived.group_findings import group_findings
 from kachecks.keepalived.instance import Instance, canonical
 from kachecks.keepalived.situations import Sides, situations
 from kachecks.keepalived.takeover_findings import takeover_findings
+from kachecks.lean import shown
 from kachecks.report import say_lines
 
 _STATUSES = """\
@@ -74,6 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+_LONGEST_VERSION = 20
+
 MORE = "CDEFGHI"
 """The names of the nodes besides A and B: more members than nine no group has."""
 
@@ -120,7 +124,7 @@ def parser() -> argparse.ArgumentParser:
         parsing.add_argument(
             f"--address-{node}",
             metavar="IP",
-            default="",
+            type=of_kind(ON_THE_LINK),
             help=f"address of {node.upper()} on the VRRP interface, which decides between equal"
             " priorities, and is what unicast comes from (default: unicast_src_ip or mcast_src_ip)",
         )
@@ -140,8 +144,10 @@ def _version(text: str) -> tuple[int, int]:
     """Major and minor. Raises ArgumentTypeError: it is no version."""
     major, _, rest = text.partition(".")
     minor = rest.partition(".")[0]
-    if not (major.isdecimal() and minor.isdecimal()):
-        raise argparse.ArgumentTypeError(f"{text} is no version, such as 2.2.7")
+    numbers = major.isdecimal() and minor.isdecimal()
+    if not numbers or len(text) > _LONGEST_VERSION:
+        found = shown(text, _LONGEST_VERSION)
+        raise argparse.ArgumentTypeError(f"{found} is no version, such as 2.2.7")
     return int(major), int(minor)
 
 

@@ -134,15 +134,6 @@ QUESTIONS = (
 """In the order in which they are asked: a default may depend on what came before."""
 
 
-def checked(kind: Kind, text: str) -> object:
-    """The value that a text means. Raises ValueError: one sentence."""
-    try:
-        return kind.convert(text)
-    except ValueError as error:
-        why = f" ({error})" if str(error) else ""
-        raise ValueError(f"found '{text}'{why}, expected {kind.expected}") from None
-
-
 def disagreement(answers: Answers) -> str:
     """What does not fit together, as a sentence; "" if all does."""
     vip = answers.vip.partition("/")[0]

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from kachecks.commands.setup.answers import QUESTIONS, Answers, Question, checked
+from kachecks.commands.setup.answers import QUESTIONS, Answers, Question
 from kachecks.commands.setup.distribution import DISTRIBUTIONS
 from kachecks.commands.setup.snippets import SetupError
+from kachecks.config.kinds import checked
 from kachecks.network import interfaces
 from kachecks.report import say
 

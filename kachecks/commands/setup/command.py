@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from kachecks import __version__
-from kachecks.command_line import UNUSABLE, bare_operator_parser, not_empty
+from kachecks.command_line import UNUSABLE, bare_operator_parser, not_empty, of_kind
 from kachecks.commands.setup.answers import (
     QUESTIONS,
     ROUTER,
     ROUTER_ID,
     Answers,
-    checked,
     disagreement,
 )
 from kachecks.commands.setup.asking import complete
@@ -24,7 +23,6 @@ from kachecks.commands.setup.passwords import passwords
 from kachecks.commands.setup.placing import Different, make_directory, place
 from kachecks.commands.setup.snippets import SetupError
 from kachecks.commands.text import wrap
-from kachecks.config.kinds import Kind
 from kachecks.config.options import DEFAULT_PATH, ConfigError
 from kachecks.network import interfaces
 from kachecks.report import say, say_lines
@@ -80,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     parsing.add_argument(
         "--router-id",
         metavar="NUMBER",
-        type=_argument(ROUTER),
+        type=of_kind(ROUTER),
         default=ROUTER_ID,
         help="virtual_router_id, 1 to 255, used by nobody else on this network"
         f" (default {ROUTER_ID})",
@@ -134,19 +132,9 @@ def _add_questions(parsing: argparse.ArgumentParser) -> None:
             question.option,
             metavar=None if question.choices else question.metavar,
             choices=question.choices,
-            type=_argument(question.kind),
+            type=of_kind(question.kind),
             help=question.meaning,
         )
-
-
-def _argument(kind: Kind) -> Callable[[str], object]:
-    def convert(text: str) -> object:
-        try:
-            return checked(kind, text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return convert
 
 
 def _must_agree(answers: Answers) -> None:

@@ -218,7 +218,12 @@ def test_equal_priorities_are_decided_by_address(capsys: Capture) -> None:
     assert known["elections"][0]["situations"][-1]["holders_if_a_held"] == ["B"]
 
 
-@pytest.mark.usefixtures("directory")
+def test_an_address_may_be_link_local(capsys: Capture) -> None:
+    """VRRP over IPv6 is sent from one."""
+    text = weighted(100, 0)
+    assert answer(capsys, text, text, "--address-a", "fe80::1", "--address-b", "fe80::2")
+
+
 def test_config_ids_make_two_nodes_of_one_file(capsys: Capture) -> None:
     text = weighted(1, -10, "@one priority 101", "@two priority 100")
     status = elect(text, text, "--config-id-a", "one", "--config-id-b", "two")
@@ -270,6 +275,14 @@ def test_the_password_is_never_told(capsys: Capture, secret: list[str]) -> None:
     [
         (["A.conf"], "the following arguments are required: B.conf"),
         (["A.conf", "B.conf", "--no"], "unrecognized arguments: --no"),
+        (
+            ["A.conf", "B.conf", "--address-a", "nonsense"],
+            "argument --address-a: found 'nonsense', expected an IPv4 or IPv6 address",
+        ),
+        (["A.conf", "B.conf", "--address-b", "300.1.1.1/9"], "argument --address-b: found '300."),
+        (["A.conf", "B.conf", "--address-b="], "argument --address-b: found '', expected"),
+        (["A.conf", "B.conf", "--keepalived", "9" * 4400 + ".1"], "9... is no version, such as"),
+        (["A.conf", "B.conf", "--keepalived", "two"], "two is no version, such as 2.2.7"),
         (["A.conf", "none.conf"], "none.conf: cannot be read: No such file"),
         (["A.conf", "broken.conf"], 'broken.conf:1: a quote (") is opened and not closed'),
         (["A.conf", "empty.conf"], "empty.conf: has no vrrp_instance"),

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from kachecks.commands.setup import asking
-from kachecks.commands.setup.answers import QUESTIONS, checked, disagreement
+from kachecks.commands.setup.answers import QUESTIONS, disagreement
 from kachecks.commands.setup.asking import complete
 from kachecks.commands.setup.distribution import this_distribution
 from kachecks.commands.setup.snippets import SetupError
+from kachecks.config.kinds import checked
 from tests.unit.commands.setup.samples import NODE1
 
 KINDS = {each.name: each.kind for each in QUESTIONS}
