@@ -70,8 +70,8 @@ def run() -> NoReturn:
     Otherwise it may crash after everything was said (SIGSEGV, seen with the check).
     """
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # it was closed: nobody is told
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - until the process ends
+        if getattr(sys, name) is None:  # it was closed: whoever writes is told so, by OSError
+            setattr(sys, name, open(os.devnull))  # noqa: SIM115 - until the process ends
     status = main()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):

@@ -63,3 +63,18 @@ def test_whoever_reads_has_gone(command: tuple[str, ...]) -> None:
         assert status_of(command, "2>&1", stdout=writing) == STATUSES[command]
     finally:
         os.close(writing)
+
+
+def test_who_minds_is_told_that_stdout_was_closed() -> None:
+    """Metrics that nobody gets must not be exit status 0."""
+    program = (
+        "import sys; from kachecks.commands import main\n"
+        "def write():\n"
+        "    try: sys.stdout.write('metrics')\n"
+        "    except OSError: return 3\n"
+        "    return 0\n"
+        "main.main = write; main.run()"
+    )
+    for redirected, status in ((">&-", 3), (">/dev/null", 0)):
+        asked = ["sh", "-c", f'exec "$@" {redirected}', "sh", sys.executable, "-c", program]
+        assert subprocess.call(asked, cwd=ROOT, timeout=BUSY) == status

@@ -40,7 +40,7 @@ exit status:
   2  no node is seen to serve, or both are open; nagios: CRITICAL, also where the active node cannot
      take writes, or is about to lose the VIP
   3  the option file or the command line cannot be used; nagios: UNKNOWN, also where the check of a
-     node cannot tell
+     node cannot tell; prometheus: also where the metrics could not be written whole
 
 examples:
   kachecks status
