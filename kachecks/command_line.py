@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from kachecks import __version__
 from kachecks.config.kinds import Kind, checked, seconds
-from kachecks.config.options import DEFAULT_PATH
+from kachecks.config.options import DEFAULT_PATH, ConfigError
 from kachecks.lean import shown, suppress
 from kachecks.report import log, say
 
@@ -23,6 +24,29 @@ exit status:
 
 UNUSABLE = 3
 """Exit status of every part of ``kachecks``: a file, the peer or the command line is no use."""
+
+
+_LIMITS = {
+    "no more files can be opened: raise the limit (ulimit -n)": ("Too many open files",),
+    "there is no memory for it, or no more threads: raise the limits (ulimit -v, ulimit -u)": (
+        "MemoryError",
+        "can't start new thread",
+        "Cannot allocate memory",
+        "failed to map segment",
+    ),
+}
+"""What to do, and by which words such errors of Python, the C library and the loader are known."""
+
+
+def unexpected(error: Exception) -> str:
+    """A sentence about an error of the machine, or of ours, that nobody handles."""
+    said = f"{type(error).__name__}: {error}"
+    for cure, words in _LIMITS.items():
+        if any(word in said for word in words):
+            return cure
+    if isinstance(error, ImportError):
+        return f"cannot be loaded: {error}; install kachecks again"
+    return f"unexpected {said}"
 
 
 def parser(program: str, description: str, epilog: str) -> argparse.ArgumentParser:
@@ -74,6 +98,16 @@ class _OperatorParser(_Parser):
         self.print_usage(sys.stderr)
         self._print_message(f"{self.prog}: {shown(message)}\n", sys.stderr)
         raise WrongCommandLine(message)
+
+
+def absolute(path: str) -> str:
+    """The path from the root on. Raises ConfigError: the current directory has been removed."""
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: the current directory is gone: give the whole path, or cd to another first"
+        ) from None
 
 
 def asks_for(form: str, arguments: Sequence[str]) -> bool:

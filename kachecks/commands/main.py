@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from kachecks import __version__
-from kachecks.command_line import UNUSABLE, WrongCommandLine, asks_for, unusable
+from kachecks.command_line import UNUSABLE, WrongCommandLine, asks_for, unexpected, unusable
 from kachecks.config.options import ConfigError
 from kachecks.keepalived.process import KeepalivedError
 from kachecks.lean import pasted
@@ -54,12 +54,10 @@ def main(argv: list[str] | None = None) -> int:
         return unusable(program, str(error), as_data)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except ImportError as error:
-        return unusable(program, f"cannot be loaded: {error}; install kachecks again", as_data)
     except Exception as error:
         if {"-v", "--verbose"} & set(arguments):
             raise
-        return unusable(program, f"unexpected {type(error).__name__}: {error}", as_data)
+        return unusable(program, unexpected(error), as_data)
     return status
 
 

@@ -119,6 +119,8 @@ def _to_path(text: str) -> str:
 def _to_socket(text: str) -> str:
     if len(os.fsencode(text)) > 107:
         raise ValueError("longer than the 107 bytes of a socket address")
+    if text.endswith("/"):
+        raise ValueError("that is a directory")
     return _to_path(text)
 
 

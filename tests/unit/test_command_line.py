@@ -9,6 +9,7 @@ import pytest
 
 from kachecks.check import program
 from kachecks.commands import main as kachecks
+from kachecks.commands.doctor import command as doctor
 from kachecks.commands.rejoin import probe
 from kachecks.hooks import notify_backup
 from kachecks.mysql.session import Unreachable
@@ -121,3 +122,49 @@ def test_nagios_is_told_of_a_wrong_command_line(
 def test_the_table_of_rules_is_no_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert program.main(["--explain", "--json"], lambda _: False, lambda _: "") == 2
     assert "not allowed with" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(24, "Too many open files"), "no more files can be opened: raise the limit (ulim"),
+        (ImportError("x.so: Too many open files"), "no more files can be opened: raise the limit"),
+        (RuntimeError("can't start new thread"), "there is no memory for it, or no more threads:"),
+        (MemoryError(), "there is no memory for it, or no more threads: raise the limits ("),
+        (OSError(12, "Cannot allocate memory"), "there is no memory for it, or no more threads: "),
+        (ImportError("no x"), "cannot be loaded: no x; install kachecks again"),
+        (KeyError("x"), "unexpected KeyError: 'x'"),
+    ],
+)
+def test_a_limit_that_is_too_low_is_named(
+    error: Exception,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(_arguments: list[str]) -> int:
+        raise error
+
+    monkeypatch.setattr(doctor, "main", fail)
+    assert kachecks.main(["doctor"]) == 3
+    assert capsys.readouterr().err.startswith(f"kachecks doctor: {told}")
+    assert kachecks.main(["doctor", "--json"]) == 3
+    assert json.loads(capsys.readouterr().out)["error"].startswith(told)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["doctor", "--defaults-file=rel"], ["setup", "--to=rel", "--server=mysql"]],
+)
+def test_a_current_directory_that_is_gone(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert kachecks.main(arguments) == 3
+    told = f"kachecks {arguments[0]}: rel: the current directory is gone: give the whole path"
+    assert capsys.readouterr().err.startswith(told)

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from kachecks.command_line import UNUSABLE, not_empty, operator_parser, unusable
+from kachecks.command_line import UNUSABLE, absolute, not_empty, operator_parser, unusable
 from kachecks.commands.doctor.conf import file
 from kachecks.commands.doctor.conf.file import Reading, read_conf
 from kachecks.commands.doctor.conf.setup import Setup, Setups, setup, vips
@@ -63,8 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     if options.explain is not None:
         return _explain(options.explain, options.json)
+    path = absolute(options.defaults_file)  # the check is run in another directory
     try:
-        config = load(os.path.abspath(options.defaults_file))
+        config = load(path)
     except ConfigError as error:
         _tell(_without_option_file(str(error), options), UNUSABLE, options.json)
         return UNUSABLE

@@ -69,13 +69,15 @@ class Question(NamedTuple):
         return f"--{self.name.replace('_', '-')}"
 
 
-_UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+")
+_UNIT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9:_.\\@-]*")
 _PLAIN = re.compile(r"[A-Za-z0-9:_.,+@/-]+")
 """Means itself in an option file and in keepalived.conf."""
 
 
 def _to_vip(text: str) -> str:
-    (address,) = VIPS.convert(text)  # knows what an address and a prefix are
+    address, *others = VIPS.convert(text)  # knows what an address and a prefix are
+    if others:
+        raise ValueError("it is more than one")
     if "/" not in text:
         raise ValueError("it has no prefix length")
     return f"{address}/{int(text.partition('/')[2])}"

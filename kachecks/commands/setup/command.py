@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 
 from kachecks import __version__
-from kachecks.command_line import UNUSABLE, bare_operator_parser, not_empty, of_kind
+from kachecks.command_line import UNUSABLE, absolute, bare_operator_parser, not_empty, of_kind
 from kachecks.commands.setup.answers import (
     QUESTIONS,
     ROUTER,
@@ -102,8 +102,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = vars(parser().parse_args(argv))
     directory, install, source = (options.pop(name) for name in ("to", "install", "passwords_from"))
     options["distribution"] = options["distribution"] or this_distribution()
-    root = "" if install else os.path.abspath(directory)
     try:
+        root = "" if install else absolute(directory)
         answers = complete(options)
         _must_agree(answers)
         if install:
