@@ -53,8 +53,11 @@ class Line(NamedTuple):
     secret: bool = False  # its name may be a part of a password: nothing of it may be shown
 
 
-def read(path: str) -> tuple[str, int]:
+def read(path: str, option: str = "--defaults-file") -> tuple[str, int]:
     """Text and mode of the file, both of the same open file; never waits (a FIFO would block).
+
+    Args:
+        option: by which another file can be named, for messages only.
 
     Raises: ConfigError, also for a file that somebody else may have written: it says which server
         root's checks close or kill, and what is run as `alert`.
@@ -70,7 +73,7 @@ def read(path: str) -> tuple[str, int]:
             os.close(descriptor)
     except OSError as error:
         raise ConfigError(
-            f"{path}: cannot be read: {error.strerror}; --defaults-file=FILE names another,"
+            f"{path}: cannot be read: {error.strerror}; {option}=FILE names another,"
             " kachecks setup writes one"
         ) from None
     _must_be_ours(path, info)

@@ -245,13 +245,16 @@ _BY_NAME = {(key.group, key.name): key for key in KEYS}
 # From the file to the value ----------------------------------------------------------------------
 
 
-def load(path: str = DEFAULT_PATH) -> Config:
+def load(path: str = DEFAULT_PATH, option: str = "--defaults-file") -> Config:
     """Read, check and convert an option file.
+
+    Args:
+        option: by which another one can be named.
 
     Raises: ConfigError, also for a file that others may change, or with a password that others may
         read.
     """
-    text, mode = read(path)
+    text, mode = read(path, option)
     config = parse(text, path)
     if mode & 0o077 and (config.local.password or config.remote.password):
         raise ConfigError(

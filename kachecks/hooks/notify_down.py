@@ -54,9 +54,9 @@ def _sorted_out(options: argparse.Namespace) -> argparse.Namespace:
     from being closed. Where all are broken, the first one is left, to be refused."""
     usable, options.broken = [], []
     files = [options.defaults_file, *options.also]
-    for file in files:
+    for number, file in enumerate(files):
         try:
-            load(file)
+            load(file, "--also" if number else "--defaults-file")
         except ConfigError as error:
             options.broken.append((file, str(error)))
         else:

@@ -27,6 +27,7 @@ from kachecks.commands.doctor.report import as_json, as_text, rule_as_json, rule
 from kachecks.commands.doctor.rule import BOTH, HERE, PEER, Finding, Rule
 from kachecks.commands.doctor.server.probe import ask_servers
 from kachecks.commands.doctor.tables import (
+    ALL_RULES,
     RULES,
     RULES_OF_MEMBER,
     of_both,
@@ -219,10 +220,9 @@ def _permit(config: Config) -> str:
 
 
 def _explain(name: str, as_data: bool) -> int:
-    chosen = [rule for rule in RULES if not name or rule.name == name.upper()]
-    chosen = chosen or [rule for rule in RULES_OF_MEMBER if rule.name == name.upper()]
+    chosen = [rule for rule in ALL_RULES if not name or rule.name == name.upper()]
     if not chosen:
-        near = get_close_matches(name.upper(), [rule.name for rule in RULES], 1)
+        near = get_close_matches(name.upper(), [rule.name for rule in ALL_RULES], 1)
         hint = f"did you mean {near[0]}?" if near else "--explain alone lists them all"
         return unusable("kachecks doctor", f"there is no rule {name}; {hint}", as_data)
     if as_data:

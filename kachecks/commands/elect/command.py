@@ -107,6 +107,7 @@ def parser() -> argparse.ArgumentParser:
         "more",
         metavar="C.conf",
         nargs="*",
+        default=[],  # else argparse says that they are required
         type=not_empty,
         help="those of more nodes, of a cluster (read as on this host where they have @ID lines)",
     )

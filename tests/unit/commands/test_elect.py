@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -273,7 +275,7 @@ def test_the_password_is_never_told(capsys: Capture, secret: list[str]) -> None:
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["A.conf"], "the following arguments are required: B.conf"),
+        (["A.conf"], "the following arguments are required: B.conf\n"),
         (["A.conf", "B.conf", "--no"], "unrecognized arguments: --no"),
         (
             ["A.conf", "B.conf", "--address-a", "nonsense"],
@@ -300,6 +302,29 @@ def test_what_cannot_be_used_is_status_3(capsys: Capture, argv: list[str], said:
     assert status == 3
     out, err = capsys.readouterr()
     assert said in out + err
+
+
+@pytest.mark.usefixtures("directory")
+def test_what_waits_for_news_is_not_waited_for(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """/proc/kmsg looks like a regular file. To read it would take its lines from the log daemon."""
+    Path("A.conf").write_text(weighted(101, 0))
+    real, flags = os.open, []
+
+    def spied(path: str, how: int, *rest: Any) -> int:
+        flags.append(how)
+        return real(path, how, *rest)
+
+    def nothing_yet(_file: int, _size: int) -> bytes:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    with monkeypatch.context() as kernel:
+        kernel.setattr(os, "open", spied)
+        kernel.setattr(os, "read", nothing_yet)
+        assert main(["A.conf", "B.conf"]) == 3
+    assert flags[0] & os.O_NONBLOCK
+    assert "A.conf: cannot be read: Resource temporarily" in capsys.readouterr().err
 
 
 SNIPPETS = Path(__file__).parents[3] / "keepalived-snippets"
