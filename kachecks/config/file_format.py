@@ -186,6 +186,8 @@ def lines(text: str, path: str, groups: Sequence[str]) -> Iterator[Line]:
 
     Raises: ConfigError for a group that is not one of `groups`, and for what MySQL would skip.
     """
+    if "\r" in text.strip() and "\n" not in text.strip():  # as of old Macintoshes
+        raise ConfigError(f"{path}: its lines end with CR alone, expected LF: tr '\\r' '\\n'")
     group, secret = "", False
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.strip(SPACE)
