@@ -85,30 +85,28 @@ def parser() -> argparse.ArgumentParser:
         "\nRun it as root; it changes nothing.",
         _EPILOG,
     )
+    a_file: dict[str, Any] = {"metavar": "FILE", "type": not_empty}
+    an_id = {**a_file, "metavar": "ID"}
     parsing.add_argument(
         "--keepalived-conf",
-        metavar="FILE",
-        type=not_empty,
+        **a_file,
         help="this node's keepalived.conf (default: what the running keepalived reads,"
         " else /etc/keepalived/keepalived.conf)",
     )
     parsing.add_argument(
         "--config-id",
-        metavar="ID",
-        type=not_empty,
+        **an_id,
         help="what keepalived gets with -i, for @ID lines (default: as for the running keepalived,"
         " else this host's name)",
     )
     parsing.add_argument(
         "--peer-config",
-        metavar="FILE",
-        type=not_empty,
+        **a_file,
         help="a copy of the other node's keepalived.conf",
     )
     parsing.add_argument(
         "--peer-config-id",
-        metavar="ID",
-        type=not_empty,
+        **an_id,
         help="the same for the other node's keepalived.conf",
     )
     parsing.add_argument("--json", action="store_true", help="for programs")

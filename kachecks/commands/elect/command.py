@@ -115,20 +115,7 @@ def parser() -> argparse.ArgumentParser:
         "--instance", metavar="NAME", type=not_empty, help="look only at this vrrp_instance"
     )
     for node in "ab":
-        parsing.add_argument(
-            f"--config-id-{node}",
-            metavar="ID",
-            type=not_empty,
-            help=f"what keepalived gets with -i on {node.upper()}; for @ID lines"
-            " (default: this host's name)",
-        )
-        parsing.add_argument(
-            f"--address-{node}",
-            metavar="IP",
-            type=of_kind(ON_THE_LINK),
-            help=f"address of {node.upper()} on the VRRP interface, which decides between equal"
-            " priorities, and is what unicast comes from (default: unicast_src_ip or mcast_src_ip)",
-        )
+        _add_options_of(node, parsing)
     parsing.add_argument(
         "--keepalived",
         metavar="VERSION",
@@ -139,6 +126,23 @@ def parser() -> argparse.ArgumentParser:
     parsing.add_argument("--json", action="store_true", help="for programs")
     parsing.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     return parsing
+
+
+def _add_options_of(node: str, parsing: argparse.ArgumentParser) -> None:
+    parsing.add_argument(
+        f"--config-id-{node}",
+        metavar="ID",
+        type=not_empty,
+        help=f"what keepalived gets with -i on {node.upper()}; for @ID lines"
+        " (default: this host's name)",
+    )
+    parsing.add_argument(
+        f"--address-{node}",
+        metavar="IP",
+        type=of_kind(ON_THE_LINK),
+        help=f"address of {node.upper()} on the VRRP interface, which decides between equal"
+        " priorities, and is what unicast comes from (default: unicast_src_ip or mcast_src_ip)",
+    )
 
 
 def _version(text: str) -> tuple[int, int]:
