@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -76,3 +77,20 @@ def test_a_part_that_cannot_be_loaded(tmp_path: Path) -> None:
     assert found.returncode == 3
     assert found.stderr.startswith("kachecks status: cannot be loaded: ")
     assert found.stderr.endswith("; install kachecks again\n")
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_as_packaged_nothing_of_python_s_environment_counts(name: str, tmp_path: Path) -> None:
+    _, *how = runpy.run_path(str(ROOT / "packages/make.py"))["INTERPRETER"].split()
+    hostile = {
+        "PYTHONPATH": str(suite(tmp_path, "raise ImportError")),
+        "PYTHONHOME": "/nonexistent",
+        "PYTHONIOENCODING": "bogus",
+        "PYTHONINSPECT": "1",
+    }
+    found = subprocess.run(
+        [sys.executable, *how, str(PROGRAM.with_name(name)), "--version"],
+        cwd="/", env={**os.environ, **hostile}, timeout=3 * BUSY, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (found.returncode, found.stderr) == (0, "")
+    assert found.stdout.startswith(f"{name} ")
