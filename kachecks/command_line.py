@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from kachecks import __version__
-from kachecks.config.kinds import seconds
-from kachecks.config.options import DEFAULT_PATH
+from kachecks.config.kinds import Kind, checked, seconds
+from kachecks.config.options import DEFAULT_PATH, ConfigError
 from kachecks.lean import shown, suppress
-from kachecks.report import log
+from kachecks.report import log, say
 
 HOOK_STATUSES = """\
 exit status:
@@ -22,6 +24,29 @@ exit status:
 
 UNUSABLE = 3
 """Exit status of every part of ``kachecks``: a file, the peer or the command line is no use."""
+
+
+_LIMITS = {
+    "no more files can be opened: raise the limit (ulimit -n)": ("Too many open files",),
+    "there is no memory for it, or no more threads: raise the limits (ulimit -v, ulimit -u)": (
+        "MemoryError",
+        "can't start new thread",
+        "Cannot allocate memory",
+        "failed to map segment",
+    ),
+}
+"""What to do, and by which words such errors of Python, the C library and the loader are known."""
+
+
+def unexpected(error: Exception) -> str:
+    """A sentence about an error of the machine, or of ours, that nobody handles."""
+    said = f"{type(error).__name__}: {error}"
+    for cure, words in _LIMITS.items():
+        if any(word in said for word in words):
+            return cure
+    if isinstance(error, ImportError):
+        return f"cannot be loaded: {error}; install kachecks again"
+    return f"unexpected {said}"
 
 
 def parser(program: str, description: str, epilog: str) -> argparse.ArgumentParser:
@@ -58,12 +83,46 @@ class _Parser(argparse.ArgumentParser):
             (file or sys.stderr).flush()
 
 
+class WrongCommandLine(SystemExit):
+    """It was told on stderr. ``sentence`` says what is wrong, for who reads stdout."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(UNUSABLE)
+        self.sentence = f"wrong command line: {shown(sentence)}"
+
+
 class _OperatorParser(_Parser):
     """A wrong command line is UNUSABLE."""
 
     def error(self, message: str) -> NoReturn:
-        self.print_usage()
-        self.exit(UNUSABLE, f"{self.prog}: {message}\n")
+        self.print_usage(sys.stderr)
+        self._print_message(f"{self.prog}: {shown(message)}\n", sys.stderr)
+        raise WrongCommandLine(message)
+
+
+def absolute(path: str) -> str:
+    """The path from the root on. Raises ConfigError: the current directory has been removed."""
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: the current directory is gone: give the whole path, or cd to another first"
+        ) from None
+
+
+def asks_for(form: str, arguments: Sequence[str]) -> bool:
+    """A command line, which may be wrong, wants its answer in this format."""
+    given = f"--format {form}" in " ".join(arguments) or f"--format={form}" in arguments
+    return given or (form == "json" and "--json" in arguments)
+
+
+def unusable(program: str, sentence: str, as_data: bool) -> int:
+    """Say why something is no use, as JSON to who has asked for that; UNUSABLE."""
+    if as_data:
+        say(json.dumps({"error": sentence}, ensure_ascii=False))
+    else:
+        say(f"{program}: {sentence}", "stderr")
+    return UNUSABLE
 
 
 def _parser(
@@ -82,6 +141,7 @@ def _with_common_options(parsing: argparse.ArgumentParser) -> argparse.ArgumentP
     parsing.add_argument(
         "--defaults-file",
         metavar="FILE",
+        type=not_empty,
         default=DEFAULT_PATH,
         help=f"the option file (default {DEFAULT_PATH})",
     )
@@ -101,14 +161,26 @@ def hook_parser(program: str, description: str, examples: str) -> argparse.Argum
     return parsing
 
 
-def duration(low: float, high: float) -> Callable[[str], float]:
-    """The type of an argument that is a time, in the same words as the option file's."""
-    kind = seconds(low, high)
+def not_empty(text: str) -> str:
+    """The type of an argument that names something: "" is a variable of a script that nobody has
+    set, and must not count as not given."""
+    if not text:
+        raise argparse.ArgumentTypeError("found nothing, expected a name")
+    return text
 
-    def convert(text: str) -> float:
+
+def of_kind(kind: Kind) -> Callable[[str], Any]:
+    """The type of an argument whose values are like those of a key of the option file."""
+
+    def convert(text: str) -> Any:
         try:
-            return float(kind.convert(text))
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"found {text}, expected {kind.expected}") from None
+            return checked(kind, text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
 
     return convert
+
+
+def duration(low: float, high: float) -> Callable[[str], float]:
+    """The type of an argument that is a time, in the same words as the option file's."""
+    return of_kind(seconds(low, high))

@@ -150,8 +150,8 @@ def plain_options(arguments: list[str], options: T, flags: dict[str, str]) -> T 
     None where this is not enough: argparse then reads the command line, or says what is wrong.
     """
     for argument in arguments:
-        name, given, value = argument.partition("=")
-        if given and name == "--defaults-file":
+        name, _, value = argument.partition("=")
+        if value and name == "--defaults-file":
             options = options._replace(defaults_file=value)
         elif argument in flags:
             options = options._replace(**{flags[argument]: True})

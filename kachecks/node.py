@@ -345,8 +345,9 @@ class Keepalived:
 
         from kachecks.children import let_go
 
+        how = ["-I", "-m"] if sys.flags.isolated else ["-m"]  # as packages/make.py has it
         module = "kachecks.hooks.notify_master"
-        command = [sys.executable, "-m", module, f"--defaults-file={self._config.path}"]
+        command = [sys.executable, *how, module, f"--defaults-file={self._config.path}"]
         let_go(command, "", lambda error: report.log(f"{command} cannot be run: {error}", True))
 
 

@@ -85,8 +85,13 @@ def say_lines(text: str, stream: str = "stdout") -> None:
 
 def _write(text: str, stream: str) -> None:
     # A closed pipe, a full disk or a poor LANG must not change the exit status.
-    with suppress(OSError, ValueError):
-        print(text, end="", file=getattr(sys, stream), flush=True)
+    with suppress(AttributeError, OSError, ValueError):
+        file = getattr(sys, stream)
+        try:
+            print(text, end="", file=file, flush=True)
+        except UnicodeEncodeError:  # nothing of it was written: now with ? for what is not there
+            text = text.encode(file.encoding, "replace").decode(file.encoding)
+            print(text, end="", file=file, flush=True)
 
 
 def _may_be_full(file: int) -> bool:

@@ -122,10 +122,10 @@ def _verdicts(page: Page) -> None:
 
 def _doctor_rules(page: Page) -> None:
     from kachecks.commands.doctor.rule import FAILURE
-    from kachecks.commands.doctor.tables import RULES as DOCTOR_RULES
+    from kachecks.commands.doctor.tables import ALL_RULES
 
     page.section("RULES")
-    for rule in DOCTOR_RULES:
+    for rule in ALL_RULES:
         level = "failure" if rule.level == FAILURE else "warning"
         page.term(
             f"{bold(rule.name)} ({level})",

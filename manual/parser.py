@@ -27,9 +27,9 @@ class Option(NamedTuple):
 def values(option: Option) -> tuple[str, ...]:
     """Those that it may have, where they can be listed."""
     if option.value == "RULE":
-        from kachecks.commands.doctor.tables import RULES
+        from kachecks.commands.doctor.tables import ALL_RULES
 
-        return tuple(rule.name for rule in RULES)
+        return tuple(rule.name for rule in ALL_RULES)
     return option.choices
 
 

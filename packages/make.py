@@ -26,7 +26,9 @@ RELEASE = os.environ.get("RELEASE", "1")
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 PROGRAMS = ("check_mysql", "notify_master", "notify_backup", "notify_down", "kachecks")
-INTERPRETER = "/opt/kachecks/current/bin/python3"
+INTERPRETER = "/opt/kachecks/current/bin/python3 -I"
+"""Isolated: no PYTHON* variable of root's decides what runs. pip, which writes that line of what it
+installs, leaves options out."""
 LEFT_OUT = ("direct_url.json", "REQUESTED", "RECORD", "INSTALLER")
 """Of the dist-info directories: for pip, which is not there."""
 

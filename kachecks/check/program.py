@@ -380,8 +380,9 @@ def parser() -> argparse.ArgumentParser:
         help="for keepalived: before failing, close a server that was open, by killing it if"
         " stuck_mysqld says so; without this option nothing is ever changed",
     )
-    parsing.add_argument("--json", action="store_true", help="one JSON object instead of a line")
-    parsing.add_argument("--explain", action="store_true", help="print the table of rules and exit")
+    said = parsing.add_mutually_exclusive_group()
+    said.add_argument("--json", action="store_true", help="one JSON object instead of a line")
+    said.add_argument("--explain", action="store_true", help="print the table of rules and exit")
     return parsing
 
 

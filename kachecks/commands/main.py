@@ -9,9 +9,10 @@ from importlib import import_module
 from typing import NoReturn
 
 from kachecks import __version__
-from kachecks.command_line import UNUSABLE
+from kachecks.command_line import UNUSABLE, WrongCommandLine, asks_for, unexpected, unusable
 from kachecks.config.options import ConfigError
 from kachecks.keepalived.process import KeepalivedError
+from kachecks.lean import pasted
 from kachecks.mysql.session import SessionError
 from kachecks.report import say, say_lines
 from kachecks.state.files import StateError
@@ -40,20 +41,23 @@ def main(argv: list[str] | None = None) -> int:
     if arguments[0] == "--version":
         say(f"kachecks {__version__}")
         return 0
-    name = arguments[0]
+    name, as_data = arguments[0], asks_for("json", arguments)
     if name not in PARTS:
-        say(f"kachecks: there is no {name}; there are {', '.join(PARTS)}", "stderr")
-        return UNUSABLE
+        parts = ", ".join(PARTS)
+        return unusable("kachecks", f"there is no part {pasted(name)}; there are {parts}", as_data)
+    program = f"kachecks {name}"
     try:
         status: int = import_module(f"kachecks.commands.{name}.command").main(arguments[1:])
+    except WrongCommandLine as wrong:
+        return unusable(program, wrong.sentence, as_data) if as_data else UNUSABLE
     except (ConfigError, StateError, KeepalivedError, SessionError) as error:
-        return _unusable(name, str(error))
+        return unusable(program, str(error), as_data)
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:
         if {"-v", "--verbose"} & set(arguments):
             raise
-        return _unusable(name, f"unexpected {type(error).__name__}: {error}")
+        return unusable(program, unexpected(error), as_data)
     return status
 
 
@@ -64,8 +68,8 @@ def run() -> NoReturn:
     Otherwise it may crash after everything was said (SIGSEGV, seen with the check).
     """
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # it was closed: nobody is told
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - until the process ends
+        if getattr(sys, name) is None:  # it was closed: whoever writes is told so, by OSError
+            setattr(sys, name, open(os.devnull))  # noqa: SIM115 - until the process ends
     status = main()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
@@ -84,11 +88,6 @@ def usage() -> str:
         "kachecks PART --help says more. A file, a server or a command line that is no use:"
         f" exit {UNUSABLE}."
     )
-
-
-def _unusable(name: str, sentence: str) -> int:
-    say(f"kachecks {name}: {sentence}", "stderr")
-    return UNUSABLE
 
 
 if __name__ == "__main__":

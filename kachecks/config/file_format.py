@@ -34,6 +34,9 @@ _ESCAPES = {
 }
 
 
+ONE_LINE = "where it is the rest of a password, write that in one line and in quotes"
+
+
 class ConfigError(Exception):
     """The option file cannot be used: one sentence with the file, the line and what is expected."""
 
@@ -47,10 +50,14 @@ class Line(NamedTuple):
     name: str
     value: str | None  # None where there is no `=`
     cut: bool = False  # a `#` ended it that no blank parts from it
+    secret: bool = False  # its name may be a part of a password: nothing of it may be shown
 
 
-def read(path: str) -> tuple[str, int]:
+def read(path: str, option: str = "--defaults-file") -> tuple[str, int]:
     """Text and mode of the file, both of the same open file; never waits (a FIFO would block).
+
+    Args:
+        option: by which another file can be named, for messages only.
 
     Raises: ConfigError, also for a file that somebody else may have written: it says which server
         root's checks close or kill, and what is run as `alert`.
@@ -66,7 +73,7 @@ def read(path: str) -> tuple[str, int]:
             os.close(descriptor)
     except OSError as error:
         raise ConfigError(
-            f"{path}: cannot be read: {error.strerror}; --defaults-file=FILE names another,"
+            f"{path}: cannot be read: {error.strerror}; {option}=FILE names another,"
             " kachecks setup writes one"
         ) from None
     _must_be_ours(path, info)
@@ -179,7 +186,9 @@ def lines(text: str, path: str, groups: Sequence[str]) -> Iterator[Line]:
 
     Raises: ConfigError for a group that is not one of `groups`, and for what MySQL would skip.
     """
-    group = ""
+    if "\r" in text.strip() and "\n" not in text.strip():  # as of old Macintoshes
+        raise ConfigError(f"{path}: its lines end with CR alone, expected LF: tr '\\r' '\\n'")
+    group, secret = "", False
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.strip(SPACE)
         if not line or (line[0] in "#;" and "\0" not in line):
@@ -190,23 +199,36 @@ def lines(text: str, path: str, groups: Sequence[str]) -> Iterator[Line]:
         if line[0] == "!":
             raise ConfigError(f"{where}: !include and !includedir are not supported")
         if line[0] == "[":
-            group = _group(line, where, groups)
+            group, secret = _group(line, where, groups, secret), False
             continue
         if not group:
             raise ConfigError(
                 f"{where}: found a key before any group, expected [{groups[0]}] first"
             )
         name, value, rest = _split(line)
-        yield Line(where, number, group, name, value, rest > 0 and line[rest - 1] not in SPACE)
+        cut, below, secret = rest > 0 and line[rest - 1] not in SPACE, secret, _begins_one(name)
+        yield Line(where, number, group, name, value, cut, below or secret)
 
 
-def _group(line: str, where: str, groups: Sequence[str]) -> str:
-    """The group of a `[group]` line; what follows the bracket is ignored, as MySQL does."""
+def _begins_one(name: str) -> bool:
+    """`password`, and `passwordS3cret` where an `=` lacks. An editor may have wrapped what follows,
+    so that the next line begins with the rest."""
+    return name[:4].lower() == "pass"
+
+
+def _group(line: str, where: str, groups: Sequence[str], secret: bool) -> str:
+    """The group of a `[group]` line; what follows the bracket is ignored, as MySQL does.
+
+    Args:
+        secret: the line may be the rest of a password.
+    """
     name, bracket, _ = line[1:].partition("]")
     if not bracket:
         raise ConfigError(f"{where}: found `[` without `]`, expected {_listed(groups)}")
     if name.lower() in groups:
         return name.lower()
+    if secret:
+        raise ConfigError(f"{where}: unknown group, expected {_listed(groups)}; {ONE_LINE}")
     raise ConfigError(f"{where}: unknown group [{shown(name)}], expected {_listed(groups)}")
 
 

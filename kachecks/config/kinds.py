@@ -23,6 +23,15 @@ class Kind(NamedTuple):
     convert: Callable[[str], Any]
 
 
+def checked(kind: Kind, text: str) -> Any:
+    """The value that a text means. Raises ValueError: one sentence."""
+    try:
+        return kind.convert(text)
+    except ValueError as error:
+        why = f" ({error})" if str(error) else ""
+        raise ValueError(f"found '{text}'{why}, expected {kind.expected}") from None
+
+
 def only(text: str, allowed: str) -> bool:
     """Whether a text is made of these characters alone, and not empty."""
     return bool(text) and not text.strip(allowed)
@@ -110,6 +119,8 @@ def _to_path(text: str) -> str:
 def _to_socket(text: str) -> str:
     if len(os.fsencode(text)) > 107:
         raise ValueError("longer than the 107 bytes of a socket address")
+    if text.endswith("/"):
+        raise ValueError("that is a directory")
     return _to_path(text)
 
 
@@ -206,6 +217,7 @@ PASSWORD = Kind("the password", str)
 NAME = Kind("1 to 32 letters, digits, _ or -", _to_name)
 INTERFACE = Kind("the name of a network interface", _to_interface)
 ADDRESS = Kind("an IPv4 or IPv6 address of another host", _to_other_host)
+ON_THE_LINK = Kind("an IPv4 or IPv6 address", _to_address)
 ADDRESSES = Kind("IPv4 or IPv6 addresses of other hosts, with commas", _list_of(_to_other_host))
 VIPS = Kind("one or more IPv4 or IPv6 addresses, with commas", _list_of(_to_vip))
 LOCAL_HOST = Kind("localhost or an IPv4 or IPv6 address", _to_local_host)

@@ -8,7 +8,7 @@ a mistyped `fence-timeout` must not be found out in an outage.
 
 from __future__ import annotations
 
-from kachecks.config.file_format import ConfigError, Line, lines, read, shown
+from kachecks.config.file_format import ONE_LINE, ConfigError, Line, lines, read, shown
 from kachecks.config.kinds import (
     ADDRESS,
     ADDRESSES,
@@ -245,13 +245,16 @@ _BY_NAME = {(key.group, key.name): key for key in KEYS}
 # From the file to the value ----------------------------------------------------------------------
 
 
-def load(path: str = DEFAULT_PATH) -> Config:
+def load(path: str = DEFAULT_PATH, option: str = "--defaults-file") -> Config:
     """Read, check and convert an option file.
+
+    Args:
+        option: by which another one can be named.
 
     Raises: ConfigError, also for a file that others may change, or with a password that others may
         read.
     """
-    text, mode = read(path)
+    text, mode = read(path, option)
     config = parse(text, path)
     if mode & 0o077 and (config.local.password or config.remote.password):
         raise ConfigError(
@@ -273,7 +276,7 @@ def parse(text: str, path: str) -> Config:
     for line in lines(text, path, GROUPS):
         key = _BY_NAME.get((line.group, line.name.replace("-", "_")))
         if key is None:
-            raise ConfigError(f"{line.where}: {_unknown(line.group, line.name, line.value)}")
+            raise ConfigError(f"{line.where}: {_unknown(line)}")
         if key.kind is PASSWORD:
             given.doubts[line.group] = _doubt(line)
         given.values[line.group, key.name] = _convert(key, line.value, line.where)
@@ -329,7 +332,7 @@ def _convert(key: Key, value: str | None, where: str) -> Any:
         ) from None
 
 
-def _unknown(group: str, name: str, value: str | None) -> str:
+def _unknown(line: Line) -> str:
     """A sentence about a key that does not exist.
 
     The key is shown only if it looks like one. Otherwise it may be the rest of a password, as in
@@ -337,6 +340,7 @@ def _unknown(group: str, name: str, value: str | None) -> str:
     """
     from difflib import get_close_matches
 
+    group, name, value = line.group, line.name, line.value
     plain = name.replace("-", "_").lower()
     near = get_close_matches(plain, [key.name for key in KEYS if key.group == group], 1)
     homes = [key.group for key in KEYS if key.name == plain and key.group != group]
@@ -353,6 +357,8 @@ def _unknown(group: str, name: str, value: str | None) -> str:
         advice = f"did you mean {near[0]}?"
     if value is None:
         return f"found a line without = in [{group}], expected key = value"
+    if line.secret and not homes:
+        return f"unknown key in [{group}], {advice}; {ONE_LINE}"
     if homes or (only(plain, WORD) and len(plain) <= 40 and (near or value.strip("="))):
         return f"unknown key {name} in [{group}], {advice}"
     return f"unknown key in [{group}], {advice}"

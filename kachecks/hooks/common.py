@@ -80,6 +80,8 @@ def run_hook(
     except Exception as error:
         if options.verbose:
             raise
+        if isinstance(error, ImportError):
+            return _unusable(f"{program}: cannot be loaded: {error}; install kachecks again")
         return _unusable(f"{program}: unexpected {type(error).__name__}: {error}")
 
 

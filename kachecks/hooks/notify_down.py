@@ -10,7 +10,7 @@ import argparse
 import sys
 
 from kachecks.bounded import Budget
-from kachecks.command_line import hook_parser
+from kachecks.command_line import hook_parser, not_empty
 from kachecks.config.options import ConfigError, load
 from kachecks.hooks.common import (
     DONE,
@@ -54,9 +54,9 @@ def _sorted_out(options: argparse.Namespace) -> argparse.Namespace:
     from being closed. Where all are broken, the first one is left, to be refused."""
     usable, options.broken = [], []
     files = [options.defaults_file, *options.also]
-    for file in files:
+    for number, file in enumerate(files):
         try:
-            load(file)
+            load(file, "--also" if number else "--defaults-file")
         except ConfigError as error:
             options.broken.append((file, str(error)))
         else:
@@ -93,6 +93,7 @@ def parser() -> argparse.ArgumentParser:
     parsing.add_argument(
         "--also",
         action="append",
+        type=not_empty,
         default=[],
         metavar="FILE",
         help="option file of another pair on this host: keepalived serves it too, so it is closed"

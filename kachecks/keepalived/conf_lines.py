@@ -310,10 +310,25 @@ def _without_comment(text: str, where: str) -> str:
 def _rows(path: str) -> list[str]:
     """The lines of a file. Raises ConfError: it cannot be read, or is no configuration."""
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
-            text = stream.read(_LARGEST + 1)
+        data = _content(path)
     except OSError as error:
         raise ConfError(f"{path}: cannot be read: {error.strerror}") from None
-    if len(text) > _LARGEST:
+    if len(data) > _LARGEST:
         raise ConfError(f"{path}: larger than {_LARGEST} bytes, and so no keepalived.conf")
-    return text.split("\n")
+    return data.decode("utf-8", "surrogateescape").split("\n")
+
+
+def _content(path: str) -> bytes:
+    """The first _LARGEST bytes, and one more. Raises OSError: also where more is waited for, as in
+    /proc/kmsg, which looks like a regular file."""
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        data = b""
+        while len(data) <= _LARGEST:
+            more = os.read(file, _LARGEST + 1)
+            if not more:
+                break
+            data += more
+        return data
+    finally:
+        os.close(file)

@@ -30,6 +30,8 @@ NO_SUCH_THREAD, NOT_OURS_TO_KILL = 1094, 1095
 
 CONNECTION_REFUSED = 111
 NO_SUCH_FILE = 2
+NO_WAY = frozenset({20, 40})
+"""ENOTDIR, ELOOP: a file or a link is in the way."""
 TIMED_OUT = 110
 UNREACHABLE_ERRNOS = frozenset({110, 112, 113})  # timed out, host down, no route to host
 NOT_SENT_ERRNOS = frozenset({1, 99, 100, 101})
@@ -140,7 +142,8 @@ def not_connected(errno: int, where: object, message: str, local: bool = False) 
         return Unreachable(f"nothing answers at {where}: {message}")
     if errno in NOT_SENT_ERRNOS and not local:
         return NotSent(f"cannot reach {where}: {message}")
-    return DriverError(f"cannot connect to {where}: {message}")
+    cure = "; mend that path, or correct socket in [client]" if errno in NO_WAY and local else ""
+    return DriverError(f"cannot connect to {where}: {message}{cure}")
 
 
 class Nonsense(ValueError):

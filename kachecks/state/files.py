@@ -85,7 +85,10 @@ def must_be_roots(directory: str) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        others = f"the way to it cannot be looked at: {error.strerror}"
+        raise StateError(
+            f"{directory} is not used: the way to it cannot be looked at: {error.strerror}; mend"
+            f" what namei -l {pasted(directory)} shows"
+        ) from None
     if others:
         word = pasted(directory)
         raise StateError(

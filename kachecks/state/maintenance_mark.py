@@ -54,20 +54,33 @@ class MaintenanceMark:
     def current(self, keep_copy: bool = False) -> Maintenance | None:
         """The maintenance in force at this moment, None if there is none.
 
-        A disk that hangs counts as none, and is asked again by the next check.
+        A disk that hangs counts as none, and is asked again by the next check. So does a mark that
+        is damaged: what nobody can read must not keep a node out.
 
         Args:
             keep_copy: make the copy in run_dir where there is none.
         """
-        text = self._files.read(self._copy)
+        with suppress(StateError):
+            return self.certain(keep_copy)
+        return None
+
+    def certain(self, keep_copy: bool = False) -> Maintenance | None:
+        """The same. Raises StateError, Late: the mark cannot be read, or is damaged."""
+        path, text = self._copy, self._files.read(self._copy)
         if not text:
-            with suppress(StateError):
-                text = self._disk.read(self._path, PATIENCE) or NO_MAINTENANCE
-            if text and keep_copy:
+            path, text = self._path, self._disk.read(self._path, PATIENCE) or NO_MAINTENANCE
+            if keep_copy:
                 with suppress(StateError):  # the disk is asked again then
                     self._files.write(self._copy, text)
+        if text == NO_MAINTENANCE:
+            return None
         mark = _parsed(text)
-        return mark if mark is not None and time.time() < mark.until else None
+        if mark is None:
+            raise StateError(
+                f"{path} is damaged, so the checks take it for none: kachecks maintenance on or off"
+                " writes it anew"
+            )
+        return mark if time.time() < mark.until else None
 
     def declare(self, mark: Maintenance) -> None:
         """Put it in force. Raises StateError: it could not be written."""
@@ -94,8 +107,7 @@ def _text(mark: Maintenance) -> str:
 
 
 def _parsed(text: str) -> Maintenance | None:
-    """None for NO_MAINTENANCE, and for a damaged file: what nobody can read must not keep a node
-    out."""
+    """None for a damaged file."""
     try:
         since, until, owner, reason = text.split(" ", 3)
         return in_local_time(float(since), float(until), owner, reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shlex
@@ -96,6 +97,15 @@ def test_what_is_logged(daemon: Daemon) -> None:
     report.log("tr\u00e4ubel", problem=True)
     assert daemon.read() == f"<29>kachecks[{os.getpid()}]: fine"
     assert daemon.read() == f"<28>kachecks[{os.getpid()}]: tr\u00e4ubel"
+
+
+def test_what_a_poor_encoding_can_show_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    report.say("/srv/h\u00e9h\u00e9 cannot be read")
+    report.Terminal().say("\u00e4")
+    report.say_lines("\u00e4\nb")
+    assert written.getvalue() == b"/srv/h?h? cannot be read\n?\n?\nb\n"
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError, UnicodeEncodeError("ascii", "ä", 0, 1, "no")])

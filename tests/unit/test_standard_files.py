@@ -11,13 +11,8 @@ import pytest
 from tests.unit.doubles.check_process import BUSY, PROGRAM, ROOT
 
 PYTHON = (sys.executable, "-W", "error")
-PROGRAMS = {
-    "check_mysql": (*PYTHON, str(PROGRAM)),
-    "notify_master": (*PYTHON, str(PROGRAM.with_name("notify_master"))),
-    "notify_backup": (*PYTHON, str(PROGRAM.with_name("notify_backup"))),
-    "notify_down": (*PYTHON, "-m", "kachecks.hooks.notify_down"),
-    "kachecks": (*PYTHON, "-m", "kachecks.commands.main"),
-}
+NAMES = ("check_mysql", "notify_master", "notify_backup", "notify_down", "kachecks")
+PROGRAMS = {name: (*PYTHON, str(PROGRAM.with_name(name))) for name in NAMES}
 FILE = "--defaults-file=/nonexistent/k.cnf"
 STATUSES = {
     ("check_mysql", FILE): 30,
@@ -68,3 +63,18 @@ def test_whoever_reads_has_gone(command: tuple[str, ...]) -> None:
         assert status_of(command, "2>&1", stdout=writing) == STATUSES[command]
     finally:
         os.close(writing)
+
+
+def test_who_minds_is_told_that_stdout_was_closed() -> None:
+    """Metrics that nobody gets must not be exit status 0."""
+    program = (
+        "import sys; from kachecks.commands import main\n"
+        "def write():\n"
+        "    try: sys.stdout.write('metrics')\n"
+        "    except OSError: return 3\n"
+        "    return 0\n"
+        "main.main = write; main.run()"
+    )
+    for redirected, status in ((">&-", 3), (">/dev/null", 0)):
+        asked = ["sh", "-c", f'exec "$@" {redirected}', "sh", sys.executable, "-c", program]
+        assert subprocess.call(asked, cwd=ROOT, timeout=BUSY) == status

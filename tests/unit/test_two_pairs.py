@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -231,6 +232,18 @@ def test_a_check_promotes_its_own_pair(pairs: Pairs, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("kachecks.children.let_go", lambda command, *_: started.append(command))
     pairs.second.keepalived.start_notify_master()
     assert started[0][-1] == f"--defaults-file={pairs.second.config.path}"
+
+
+def test_it_does_so_as_isolated_as_it_is_itself(
+    pairs: Pairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[list[str]] = []
+
+    monkeypatch.setattr("kachecks.children.let_go", lambda command, *_: started.append(command))
+    for isolated in (0, 1):
+        monkeypatch.setattr("sys.flags", SimpleNamespace(isolated=isolated))
+        pairs.main.keepalived.start_notify_master()
+    assert ["-I" in command for command in started] == [False, True]
 
 
 @pytest.mark.usefixtures("pairs")

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from kachecks.command_line import UNUSABLE, operator_parser
+from kachecks.command_line import UNUSABLE, absolute, not_empty, operator_parser, unusable
 from kachecks.commands.doctor.conf import file
 from kachecks.commands.doctor.conf.file import Reading, read_conf
 from kachecks.commands.doctor.conf.setup import Setup, Setups, setup, vips
@@ -28,6 +27,7 @@ from kachecks.commands.doctor.report import as_json, as_text, rule_as_json, rule
 from kachecks.commands.doctor.rule import BOTH, HERE, PEER, Finding, Rule
 from kachecks.commands.doctor.server.probe import ask_servers
 from kachecks.commands.doctor.tables import (
+    ALL_RULES,
     RULES,
     RULES_OF_MEMBER,
     of_both,
@@ -39,7 +39,7 @@ from kachecks.commands.doctor.tables import (
 from kachecks.config.options import Config, ConfigError, load
 from kachecks.keepalived.instance import canonical
 from kachecks.node import Node
-from kachecks.report import say, say_lines
+from kachecks.report import say_lines
 from kachecks.state.files import PERMIT, path_of
 
 _EPILOG = """\
@@ -63,8 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser().parse_args(argv)
     if options.explain is not None:
         return _explain(options.explain, options.json)
+    path = absolute(options.defaults_file)  # the check is run in another directory
     try:
-        config = load(os.path.abspath(options.defaults_file))
+        config = load(path)
     except ConfigError as error:
         _tell(_without_option_file(str(error), options), UNUSABLE, options.json)
         return UNUSABLE
@@ -84,23 +85,29 @@ def parser() -> argparse.ArgumentParser:
         "\nRun it as root; it changes nothing.",
         _EPILOG,
     )
+    a_file: dict[str, Any] = {"metavar": "FILE", "type": not_empty}
+    an_id = {**a_file, "metavar": "ID"}
     parsing.add_argument(
         "--keepalived-conf",
-        metavar="FILE",
+        **a_file,
         help="this node's keepalived.conf (default: what the running keepalived reads,"
         " else /etc/keepalived/keepalived.conf)",
     )
     parsing.add_argument(
         "--config-id",
-        metavar="ID",
+        **an_id,
         help="what keepalived gets with -i, for @ID lines (default: as for the running keepalived,"
         " else this host's name)",
     )
     parsing.add_argument(
-        "--peer-config", metavar="FILE", help="a copy of the other node's keepalived.conf"
+        "--peer-config",
+        **a_file,
+        help="a copy of the other node's keepalived.conf",
     )
     parsing.add_argument(
-        "--peer-config-id", metavar="ID", help="the same for the other node's keepalived.conf"
+        "--peer-config-id",
+        **an_id,
+        help="the same for the other node's keepalived.conf",
     )
     parsing.add_argument("--json", action="store_true", help="for programs")
     parsing.add_argument(
@@ -156,7 +163,7 @@ def _look(config: Config, options: argparse.Namespace) -> _Seen | None:
     if options.peer_config:
         peer = read_conf(PEER, options.peer_config, options.peer_config_id)
         if peer.error:
-            say(f"kachecks doctor: {peer.error}")
+            unusable("kachecks doctor", peer.error, options.json)
             return None
     here = _setup(config, reading, program)
     servers = ask_servers(node)
@@ -211,13 +218,11 @@ def _permit(config: Config) -> str:
 
 
 def _explain(name: str, as_data: bool) -> int:
-    chosen = [rule for rule in RULES if not name or rule.name == name.upper()]
-    chosen = chosen or [rule for rule in RULES_OF_MEMBER if rule.name == name.upper()]
+    chosen = [rule for rule in ALL_RULES if not name or rule.name == name.upper()]
     if not chosen:
-        near = get_close_matches(name.upper(), [rule.name for rule in RULES], 1)
+        near = get_close_matches(name.upper(), [rule.name for rule in ALL_RULES], 1)
         hint = f"did you mean {near[0]}?" if near else "--explain alone lists them all"
-        say(f"kachecks doctor: there is no rule {name}; {hint}")
-        return UNUSABLE
+        return unusable("kachecks doctor", f"there is no rule {name}; {hint}", as_data)
     if as_data:
         say_lines(json.dumps([rule_as_json(rule) for rule in chosen], indent=2))
     else:

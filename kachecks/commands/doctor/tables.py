@@ -51,7 +51,7 @@ RULES: tuple[Rule, ...] = (
     *rules(*_OF_HOST),
     *SERVER_RULES,
 )
-"""In the order of --explain and of the manual."""
+"""Those of a node of a pair."""
 
 _OF_PAIRS_ALONE = frozenset({"WITNESS"})
 """Of those above: a cluster has a quorum."""
@@ -62,6 +62,9 @@ RULES_OF_MEMBER: tuple[Rule, ...] = tuple(
     if rule.name not in _OF_PAIRS_ALONE
 )
 """Those of a member of a cluster."""
+
+ALL_RULES = (*RULES, *(rule for rule in RULES_OF_MEMBER if rule not in RULES))
+"""In the order of --explain and of the manual."""
 
 
 def of_member(reading: Reading, setup: Setup | None, facts: MemberFacts) -> list[Finding]:

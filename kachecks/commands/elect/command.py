@@ -16,9 +16,10 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 from kachecks import __version__
-from kachecks.command_line import UNUSABLE, bare_operator_parser
+from kachecks.command_line import bare_operator_parser, not_empty, of_kind, unusable
 from kachecks.commands.elect.pairing import paired
 from kachecks.commands.elect.report import as_json, as_text
+from kachecks.config.kinds import ON_THE_LINK
 from kachecks.keepalived.conf import Conf, ConfError, own_config_id, read
 from kachecks.keepalived.election import higher_address
 from kachecks.keepalived.file_findings import file_findings
@@ -27,7 +28,8 @@ from kachecks.keepalived.group_findings import group_findings
 from kachecks.keepalived.instance import Instance, canonical
 from kachecks.keepalived.situations import Sides, situations
 from kachecks.keepalived.takeover_findings import takeover_findings
-from kachecks.report import say, say_lines
+from kachecks.lean import shown
+from kachecks.report import say_lines
 
 _STATUSES = """\
 exit status:
@@ -63,8 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for election in _elections(one, other, options)
         ]
     except ConfError as error:
-        say(f"kachecks elect: {error}")
-        return UNUSABLE
+        return unusable("kachecks elect", str(error), options.json)
     status = max(
         (finding.level for _, found in elections for finding in found),
         default=0,
@@ -74,6 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     say_lines(said)
     return status
 
+
+_LONGEST_VERSION = 20
 
 MORE = "CDEFGHI"
 """The names of the nodes besides A and B: more members than nine no group has."""
@@ -98,29 +101,21 @@ def parser() -> argparse.ArgumentParser:
         " more than two nodes, for each pair of them.",
         _STATUSES,
     )
-    parsing.add_argument("a", metavar="A.conf", help="keepalived.conf of one node")
-    parsing.add_argument("b", metavar="B.conf", help="keepalived.conf of the other")
+    parsing.add_argument("a", metavar="A.conf", type=not_empty, help="keepalived.conf of one node")
+    parsing.add_argument("b", metavar="B.conf", type=not_empty, help="keepalived.conf of the other")
     parsing.add_argument(
         "more",
         metavar="C.conf",
         nargs="*",
+        default=[],  # else argparse says that they are required
+        type=not_empty,
         help="those of more nodes, of a cluster (read as on this host where they have @ID lines)",
     )
-    parsing.add_argument("--instance", metavar="NAME", help="look only at this vrrp_instance")
+    parsing.add_argument(
+        "--instance", metavar="NAME", type=not_empty, help="look only at this vrrp_instance"
+    )
     for node in "ab":
-        parsing.add_argument(
-            f"--config-id-{node}",
-            metavar="ID",
-            help=f"what keepalived gets with -i on {node.upper()}; for @ID lines"
-            " (default: this host's name)",
-        )
-        parsing.add_argument(
-            f"--address-{node}",
-            metavar="IP",
-            default="",
-            help=f"address of {node.upper()} on the VRRP interface, which decides between equal"
-            " priorities, and is what unicast comes from (default: unicast_src_ip or mcast_src_ip)",
-        )
+        _add_options_of(node, parsing)
     parsing.add_argument(
         "--keepalived",
         metavar="VERSION",
@@ -133,12 +128,31 @@ def parser() -> argparse.ArgumentParser:
     return parsing
 
 
+def _add_options_of(node: str, parsing: argparse.ArgumentParser) -> None:
+    parsing.add_argument(
+        f"--config-id-{node}",
+        metavar="ID",
+        type=not_empty,
+        help=f"what keepalived gets with -i on {node.upper()}; for @ID lines"
+        " (default: this host's name)",
+    )
+    parsing.add_argument(
+        f"--address-{node}",
+        metavar="IP",
+        type=of_kind(ON_THE_LINK),
+        help=f"address of {node.upper()} on the VRRP interface, which decides between equal"
+        " priorities, and is what unicast comes from (default: unicast_src_ip or mcast_src_ip)",
+    )
+
+
 def _version(text: str) -> tuple[int, int]:
     """Major and minor. Raises ArgumentTypeError: it is no version."""
     major, _, rest = text.partition(".")
     minor = rest.partition(".")[0]
-    if not (major.isdecimal() and minor.isdecimal()):
-        raise argparse.ArgumentTypeError(f"{text} is no version, such as 2.2.7")
+    numbers = major.isdecimal() and minor.isdecimal()
+    if not numbers or len(text) > _LONGEST_VERSION:
+        found = shown(text, _LONGEST_VERSION)
+        raise argparse.ArgumentTypeError(f"{found} is no version, such as 2.2.7")
     return int(major), int(minor)
 
 

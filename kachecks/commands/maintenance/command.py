@@ -7,12 +7,13 @@ import os
 import time
 from collections.abc import Sequence
 
-from kachecks.command_line import UNUSABLE, duration, operator_parser
+from kachecks.command_line import UNUSABLE, duration, not_empty, operator_parser
 from kachecks.commands.switchover.command import switch
 from kachecks.commands.text import span
 from kachecks.config.options import load
 from kachecks.node import Node
 from kachecks.report import say
+from kachecks.state.files import StateError
 from kachecks.state.maintenance_mark import in_local_time
 
 LONGEST = 30 * 86400.0
@@ -28,7 +29,8 @@ exit status:
   0  done; without on or off: no maintenance is in force
   1  without on or off: it is in force; with --leave: the switchover was refused or rolled back
   2  with --leave: as of kachecks switchover
-  3  the option file, a directory or the command line cannot be used
+  3  the option file, a directory or the command line cannot be used, or it cannot be told whether
+     one is in force
 
 examples:
   kachecks maintenance on --for 2h --reason 'new disks'
@@ -56,7 +58,9 @@ def parser() -> argparse.ArgumentParser:
         help="how long, such as 30m, 2h or 1d12h; at most 30d",
     )
     parsing.add_argument("--reason", metavar="TEXT", help="why, for everybody who looks")
-    parsing.add_argument("--owner", metavar="NAME", help="who is at work (default: who runs this)")
+    parsing.add_argument(
+        "--owner", metavar="NAME", type=not_empty, help="who is at work (default: who runs this)"
+    )
     parsing.add_argument(
         "--leave",
         action="store_true",
@@ -71,8 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parsing.parse_args(argv)
     if options.what == "on" and not (options.seconds and (options.reason or "").strip()):
         parsing.error("on needs --for TIME and --reason TEXT")
-    if options.what != "on" and (options.seconds or options.reason or options.leave):
-        parsing.error("--for, --reason and --leave go with on")
+    given = (options.seconds, options.reason, options.owner, options.leave or None)
+    if options.what != "on" and given != (None,) * len(given):
+        parsing.error("--for, --reason, --owner and --leave go with on")
     node = Node(load(options.defaults_file))
     if options.what is None:
         return _show(node)
@@ -83,7 +88,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _show(node: Node) -> int:
-    mark = node.current_maintenance()
+    """Raises StateError: the mark cannot be read."""
+    try:
+        mark = node.maintenance_mark.certain()
+    except StateError as error:
+        cure = "; run it as root" if os.geteuid() else ""
+        raise StateError(f"whether one is in force cannot be told: {error}{cure}") from None
     if mark is None:
         say("no maintenance is in force on this node")
         return 0
@@ -115,8 +125,15 @@ def _consequence(node: Node) -> str:
 
 
 def _end(node: Node) -> int:
-    mark = node.current_maintenance()
+    mark, unread = None, ""
+    try:
+        mark = node.maintenance_mark.certain()
+    except StateError as error:
+        unread = str(error)
     node.maintenance_mark.end()
+    if unread:
+        say(f"from now on none is in force; whether one was cannot be told: {unread}")
+        return 0
     if mark is None:
         say("no maintenance was in force on this node")
         return 0

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Sequence
 
-from kachecks.command_line import UNUSABLE, duration, operator_parser
+from kachecks.command_line import duration, operator_parser
 from kachecks.commands.of_pairs import load_pair
 from kachecks.commands.rejoin.facts import NOT_YET
 from kachecks.config.options import Config
@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Look, judge, tell; the exit status. Raises ConfigError, OSError."""
+    """Look, judge, tell; the exit status. Raises ConfigError, SessionError, OSError."""
     options = parser().parse_args(argv)
     config = load_pair(options.defaults_file, "rejoin")
     end = time.monotonic() + options.wait
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _look(config: Config, as_data: bool) -> tuple[int, str]:
-    """The exit status, and what is to be said."""
+    """The exit status, and what is to be said. Raises SessionError: this node's server."""
     # The look needs the driver; --help and the manual do not.
     from kachecks.commands.rejoin.probe import compare
     from kachecks.commands.rejoin.report import as_json, as_text
@@ -81,12 +81,12 @@ def _look(config: Config, as_data: bool) -> tuple[int, str]:
     try:
         seen = compare(Node(config))
     except NoGtids as error:
-        return UNUSABLE, f"kachecks rejoin: this node's server: {error}"
+        raise SessionError(f"this node's server: {error}") from None
     except SessionError as error:
-        return UNUSABLE, (
-            f"kachecks rejoin: this node's server cannot be asked: {error}; start it (my.cnf has it"
-            f" boot closed), or mend [client] in {config.path}"
-        )
+        raise SessionError(
+            f"this node's server cannot be asked: {error}; start it (my.cnf has it boot closed), or"
+            f" mend [client] in {config.path}"
+        ) from None
     found = findings(seen, config)
     status, _ = conclusion(seen, found)
     if as_data:

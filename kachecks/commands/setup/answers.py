@@ -69,13 +69,15 @@ class Question(NamedTuple):
         return f"--{self.name.replace('_', '-')}"
 
 
-_UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+")
+_UNIT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9:_.\\@-]*")
 _PLAIN = re.compile(r"[A-Za-z0-9:_.,+@/-]+")
 """Means itself in an option file and in keepalived.conf."""
 
 
 def _to_vip(text: str) -> str:
-    (address,) = VIPS.convert(text)  # knows what an address and a prefix are
+    address, *others = VIPS.convert(text)  # knows what an address and a prefix are
+    if others:
+        raise ValueError("it is more than one")
     if "/" not in text:
         raise ValueError("it has no prefix length")
     return f"{address}/{int(text.partition('/')[2])}"
@@ -132,15 +134,6 @@ QUESTIONS = (
     Question("socket", "FILE", _plain(SOCKET), "the server's unix socket"),
 )
 """In the order in which they are asked: a default may depend on what came before."""
-
-
-def checked(kind: Kind, text: str) -> object:
-    """The value that a text means. Raises ValueError: one sentence."""
-    try:
-        return kind.convert(text)
-    except ValueError as error:
-        why = f" ({error})" if str(error) else ""
-        raise ValueError(f"found '{text}'{why}, expected {kind.expected}") from None
 
 
 def disagreement(answers: Answers) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from kachecks.commands.setup.answers import QUESTIONS, Answers, Question, checked
+from kachecks.commands.setup.answers import QUESTIONS, Answers, Question
 from kachecks.commands.setup.distribution import DISTRIBUTIONS
 from kachecks.commands.setup.snippets import SetupError
+from kachecks.config.kinds import checked
 from kachecks.network import interfaces
 from kachecks.report import say
 
@@ -30,7 +31,7 @@ def complete(given: Mapping[str, Any]) -> Answers:
             if guess is not None:
                 known[question.name] = checked(question.kind, guess)
     needed = [one for one in lacking if one.name not in known]
-    if needed and not sys.stdin.isatty():
+    if needed and not (sys.stdin and sys.stdin.isatty()):  # None: it was closed
         names = ", ".join(one.option for one in needed)
         raise SetupError(f"{names} not given, and nobody is at a terminal to be asked")
     if needed:
@@ -78,7 +79,7 @@ def _asked(question: Question, guess: str | None) -> object:
     while True:
         try:
             typed = input(f"{question.meaning}{shown}: ").strip()
-        except (EOFError, UnicodeDecodeError):
+        except (EOFError, OSError, UnicodeDecodeError):  # OSError: nobody sees the question
             raise SetupError(f"no answer to {question.option}") from None
         try:
             return checked(question.kind, typed or guess or "")

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from kachecks import __version__
-from kachecks.command_line import UNUSABLE, bare_operator_parser
+from kachecks.command_line import UNUSABLE, absolute, bare_operator_parser, not_empty, of_kind
 from kachecks.commands.setup.answers import (
     QUESTIONS,
     ROUTER,
     ROUTER_ID,
     Answers,
-    checked,
     disagreement,
 )
 from kachecks.commands.setup.asking import complete
@@ -24,7 +23,6 @@ from kachecks.commands.setup.passwords import passwords
 from kachecks.commands.setup.placing import Different, make_directory, place
 from kachecks.commands.setup.snippets import SetupError
 from kachecks.commands.text import wrap
-from kachecks.config.kinds import Kind
 from kachecks.config.options import DEFAULT_PATH, ConfigError
 from kachecks.network import interfaces
 from kachecks.report import say, say_lines
@@ -66,16 +64,21 @@ def parser() -> argparse.ArgumentParser:
         _EPILOG,
     )
     where = parsing.add_mutually_exclusive_group(required=True)
-    where.add_argument("--to", metavar="DIR", help="write them below DIR, for review")
+    where.add_argument(
+        "--to", metavar="DIR", type=not_empty, help="write them below DIR, for review"
+    )
     where.add_argument("--install", action="store_true", help="write them in place, as root")
     _add_questions(parsing)
     parsing.add_argument(
-        "--passwords-from", metavar="FILE", help="an option file that has them: node 1's"
+        "--passwords-from",
+        metavar="FILE",
+        type=not_empty,
+        help="an option file that has them: node 1's",
     )
     parsing.add_argument(
         "--router-id",
         metavar="NUMBER",
-        type=_argument(ROUTER),
+        type=of_kind(ROUTER),
         default=ROUTER_ID,
         help="virtual_router_id, 1 to 255, used by nobody else on this network"
         f" (default {ROUTER_ID})",
@@ -99,8 +102,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = vars(parser().parse_args(argv))
     directory, install, source = (options.pop(name) for name in ("to", "install", "passwords_from"))
     options["distribution"] = options["distribution"] or this_distribution()
-    root = "" if install else os.path.abspath(directory)
     try:
+        root = "" if install else absolute(directory)
         answers = complete(options)
         _must_agree(answers)
         if install:
@@ -129,19 +132,9 @@ def _add_questions(parsing: argparse.ArgumentParser) -> None:
             question.option,
             metavar=None if question.choices else question.metavar,
             choices=question.choices,
-            type=_argument(question.kind),
+            type=of_kind(question.kind),
             help=question.meaning,
         )
-
-
-def _argument(kind: Kind) -> Callable[[str], object]:
-    def convert(text: str) -> object:
-        try:
-            return checked(kind, text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return convert
 
 
 def _must_agree(answers: Answers) -> None:

@@ -71,11 +71,11 @@ def _words(answers: Answers, passwords: Passwords) -> dict[str, object]:
 
 
 def _option_file(answers: Answers, words: dict[str, object]) -> str:
-    text = with_option(snippet("kachecks.cnf"), "socket", answers.socket)
-    text = with_option(text, "interface", "NODE_INTERFACE")
-    if answers.witness:
-        text = with_option(text, "witness", "WITNESS_ADDRESS")
-    return filled(text, words)
+    text = filled(snippet("kachecks.cnf"), words)  # first: an answer may hold one of the words
+    for name in ("socket", "interface", "witness"):
+        value = str(getattr(answers, name))
+        text = with_option(text, name, value) if value else text
+    return text
 
 
 def _keepalived_conf(answers: Answers, words: dict[str, object]) -> str:

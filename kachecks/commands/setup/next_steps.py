@@ -43,7 +43,7 @@ def after_install(answers: Answers) -> list[str]:
             f" as log_bin into {answers.places.my_cnf[answers.server]}, which says why"
         ),
         "next on this node:",
-        f"  systemctl restart {answers.unit}    # from now on it boots read-only",
+        f"  systemctl restart {pasted(answers.unit)}    # from now on it boots read-only",
         "  systemd-tmpfiles --create kachecks.conf",
         "  systemctl daemon-reload",
         "once, on the node that takes writes first:",

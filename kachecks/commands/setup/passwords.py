@@ -49,7 +49,7 @@ def passwords(named: str | None, present: str, node: int) -> Passwords:
 
 def taken_from(path: str) -> Passwords:
     """Of an option file. Raises SetupError, ConfigError."""
-    config = load(path)
+    config = load(path, "--passwords-from")
     found = Passwords(config.local.password or "", config.remote.password or "")
     for group, password in zip(("client", "peer"), found):
         if not password:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from kachecks.commands.setup.files import PACKAGED, NewFile
 from kachecks.commands.setup.snippets import SetupError
 from kachecks.config.file_format import exposed
+from kachecks.lean import pasted
 
 _LARGEST = 1 << 20
 
@@ -62,7 +63,9 @@ def _is_there(wanted: NewFile, root: str) -> bool:
         line = _line(text, wanted.text)
         raise Different(f"{path} is there already and differs from line {line} on")
     if not wanted.mode & 0o077 and mode & 0o077:
-        raise SetupError(f"{path} holds a password and others may read it: chmod 600 {path}")
+        raise SetupError(
+            f"{path} holds a password and others may read it: chmod 600 {pasted(path)}"
+        )
     return True
 
 

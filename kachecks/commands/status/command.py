@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from kachecks.command_line import duration, operator_parser
+from kachecks.command_line import WrongCommandLine, asks_for, duration, operator_parser
 from kachecks.config.options import Config, load
+from kachecks.report import say
 
 if TYPE_CHECKING:
     from kachecks.commands.status.facts import Status
@@ -39,7 +40,7 @@ exit status:
   2  no node is seen to serve, or both are open; nagios: CRITICAL, also where the active node cannot
      take writes, or is about to lose the VIP
   3  the option file or the command line cannot be used; nagios: UNKNOWN, also where the check of a
-     node cannot tell
+     node cannot tell; prometheus: also where the metrics could not be written whole
 
 examples:
   kachecks status
@@ -51,16 +52,28 @@ examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Look, show, return the exit status of what was seen (of the last look, with --watch)."""
-    parsing = parser()
-    options = parsing.parse_args(argv)
+    try:
+        options = _options(argv)
+    except WrongCommandLine as wrong:
+        if asks_for("nagios", sys.argv[1:] if argv is None else argv):
+            from kachecks.commands.status.nagios import cannot_look
+
+            say(cannot_look(wrong.sentence))
+        raise
     if options.format in FOR_WATCHING:
         config = load(options.defaults_file)
         return _show_member(options, config) if config.cluster else _show(options, config)
-    if options.watch is not None:
-        parsing.error(f"--watch goes with {' and '.join(FOR_WATCHING)}")
     from kachecks.commands.status.monitor import tell
 
     return tell(options.format, options.defaults_file)
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parsing = parser()
+    options = parsing.parse_args(argv)
+    if options.watch is not None and options.format not in FOR_WATCHING:
+        parsing.error(f"--watch goes with {' and '.join(FOR_WATCHING)}")
+    return options
 
 
 def _show(options: argparse.Namespace, config: Config) -> int:

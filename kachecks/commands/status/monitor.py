@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kachecks.asking import Asking
 from kachecks.check.verdict import CANNOT_TELL, CRITICAL
-from kachecks.command_line import UNUSABLE
+from kachecks.command_line import UNUSABLE, unexpected
 from kachecks.commands.status import nagios, prometheus, terminal
 from kachecks.commands.status.judgement import Summary, summary
 from kachecks.commands.status.monitored import STATES, severity
@@ -68,7 +68,7 @@ def _nagios(path: str) -> tuple[int, list[str]]:
         return state, nagios.as_lines(status, told, config.max_lag)
     except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known
         known = isinstance(error, (ConfigError, OSError))
-        said = str(error) if known else f"unexpected {type(error).__name__}: {error}"
+        said = str(error) if known else unexpected(error)
         return STATES[CANNOT_TELL], [nagios.cannot_look(said)]
 
 

@@ -29,6 +29,10 @@ class Window(NamedTuple):
     height: int | None  # None: as many lines as there are
 
 
+WIDEST = 1000
+"""Columns. More are a mistake in COLUMNS, and each line would be as wide."""
+
+
 def window(beside: int = 0) -> Window:
     """The size by COLUMNS and LINES, or else of the terminal; 80 columns where there is none.
 
@@ -36,7 +40,7 @@ def window(beside: int = 0) -> Window:
         beside: lines that are needed for something else, such as the shell's prompt.
     """
     columns, lines = shutil.get_terminal_size((80, 0))
-    return Window(columns, lines - beside if lines else None)
+    return Window(min(columns, WIDEST), lines - beside if lines else None)
 
 
 def painter(stream: TextIO, environment: Mapping[str, str] = os.environ) -> Painter:
@@ -54,7 +58,7 @@ def paint(text: str, style: str) -> str:
 
 def has_cursor(stream: TextIO, environment: Mapping[str, str] = os.environ) -> bool:
     """Whether it is a terminal that obeys control sequences."""
-    return stream.isatty() and environment.get("TERM", "dumb") != "dumb"
+    return stream.isatty() and environment.get("TERM") not in (None, "", "dumb")
 
 
 def showable(text: str) -> str:

@@ -43,7 +43,7 @@ def watch(
 class _Bell:
     """Waits for signals. Their handler does nothing but ring this bell."""
 
-    _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
     def __init__(self) -> None:
         self.over = False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -218,7 +220,12 @@ def test_equal_priorities_are_decided_by_address(capsys: Capture) -> None:
     assert known["elections"][0]["situations"][-1]["holders_if_a_held"] == ["B"]
 
 
-@pytest.mark.usefixtures("directory")
+def test_an_address_may_be_link_local(capsys: Capture) -> None:
+    """VRRP over IPv6 is sent from one."""
+    text = weighted(100, 0)
+    assert answer(capsys, text, text, "--address-a", "fe80::1", "--address-b", "fe80::2")
+
+
 def test_config_ids_make_two_nodes_of_one_file(capsys: Capture) -> None:
     text = weighted(1, -10, "@one priority 101", "@two priority 100")
     status = elect(text, text, "--config-id-a", "one", "--config-id-b", "two")
@@ -245,7 +252,7 @@ def test_instances_are_paired_by_name_then_by_vrid(capsys: Capture) -> None:
     assert codes(answered).count("ONE_NODE_ONLY") == 1
     assert len(answer(capsys, a, b, "--instance", "one")["elections"]) == 1
     assert elect(a, b, "--instance", "two") == 3
-    assert "B.conf: has no vrrp_instance two" in capsys.readouterr().out
+    assert "B.conf: has no vrrp_instance two" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("directory")
@@ -268,8 +275,16 @@ def test_the_password_is_never_told(capsys: Capture, secret: list[str]) -> None:
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["A.conf"], "the following arguments are required: B.conf"),
+        (["A.conf"], "the following arguments are required: B.conf\n"),
         (["A.conf", "B.conf", "--no"], "unrecognized arguments: --no"),
+        (
+            ["A.conf", "B.conf", "--address-a", "nonsense"],
+            "argument --address-a: found 'nonsense', expected an IPv4 or IPv6 address",
+        ),
+        (["A.conf", "B.conf", "--address-b", "300.1.1.1/9"], "argument --address-b: found '300."),
+        (["A.conf", "B.conf", "--address-b="], "argument --address-b: found '', expected"),
+        (["A.conf", "B.conf", "--keepalived", "9" * 4400 + ".1"], "9... is no version, such as"),
+        (["A.conf", "B.conf", "--keepalived", "two"], "two is no version, such as 2.2.7"),
         (["A.conf", "none.conf"], "none.conf: cannot be read: No such file"),
         (["A.conf", "broken.conf"], 'broken.conf:1: a quote (") is opened and not closed'),
         (["A.conf", "empty.conf"], "empty.conf: has no vrrp_instance"),
@@ -287,6 +302,29 @@ def test_what_cannot_be_used_is_status_3(capsys: Capture, argv: list[str], said:
     assert status == 3
     out, err = capsys.readouterr()
     assert said in out + err
+
+
+@pytest.mark.usefixtures("directory")
+def test_what_waits_for_news_is_not_waited_for(
+    capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """/proc/kmsg looks like a regular file. To read it would take its lines from the log daemon."""
+    Path("A.conf").write_text(weighted(101, 0))
+    real, flags = os.open, []
+
+    def spied(path: str, how: int, *rest: Any) -> int:
+        flags.append(how)
+        return real(path, how, *rest)
+
+    def nothing_yet(_file: int, _size: int) -> bytes:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    with monkeypatch.context() as kernel:
+        kernel.setattr(os, "open", spied)
+        kernel.setattr(os, "read", nothing_yet)
+        assert main(["A.conf", "B.conf"]) == 3
+    assert flags[0] & os.O_NONBLOCK
+    assert "A.conf: cannot be read: Resource temporarily" in capsys.readouterr().err
 
 
 SNIPPETS = Path(__file__).parents[3] / "keepalived-snippets"

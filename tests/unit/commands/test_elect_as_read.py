@@ -289,7 +289,7 @@ def test_what_cannot_be_read_is_refused_in_one_sentence(capsys: Capture, line: s
     Path("A.conf").write_text(f"{line}\n{conf_text()}")
     Path("B.conf").write_text(conf_text())
     status = main(["A.conf", "B.conf"])
-    told = capsys.readouterr().out
+    told = capsys.readouterr().err
     assert (status, told.count("\n")) == (3, 1)
     assert told.startswith("kachecks elect: A.conf:")
 

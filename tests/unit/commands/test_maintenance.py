@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -243,6 +244,44 @@ def test_a_reason_that_is_no_text(
     assert "Pl?tze" in (node.state / "main.jsonl").read_text()
 
 
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (os.mkfifo, "it is not a regular file: remove it"),
+        (os.mkdir, "it is not a regular file: remove it"),
+        (lambda path: path.write_text("1 tomorrow kim disks"), "is damaged, so the checks take it"),
+    ],
+)
+def test_a_mark_that_cannot_be_read_is_not_taken_for_none(
+    option_file: Path, node: Directories, make: Callable[[Path], object], words: str
+) -> None:
+    make(node.state / "main.maintenance")
+    with pytest.raises(StateError, match=words) as caught:
+        run(option_file)
+    assert str(caught.value).startswith("whether one is in force cannot be told: ")
+
+
+def test_a_mark_of_which_another_account_may_not_know(
+    option_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_self: Disk, path: str, _patience: float) -> str:
+        raise StateError(f"cannot read {path}: Permission denied")
+
+    monkeypatch.setattr(Disk, "read", refuse)
+    monkeypatch.setattr(maintenance, "os", OsOf(1000))
+    with pytest.raises(StateError, match="Permission denied; run it as root"):
+        run(option_file)
+
+
+def test_off_ends_what_cannot_be_read(
+    option_file: Path, node: Directories, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (node.state / "main.maintenance").write_text("1 tomorrow kim disks")
+    assert run(option_file, "off") == 0
+    assert "whether one was cannot be told" in capsys.readouterr().out
+    assert run(option_file) == 0
+
+
 @pytest.mark.parametrize(("status", "declared"), [(0, True), (1, False), (2, False)])
 def test_with_leave_it_hands_over_first(
     option_file: Path,
@@ -289,6 +328,9 @@ def test_who_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
         ["on", "--for", "0m", "--reason", "disks"],
         ["on", "--for", "31d", "--reason", "disks"],
         ["off", "--for", "2h"],
+        ["off", "--owner", "kim"],
+        ["off", "--reason", ""],
+        ["--owner", "kim"],
         ["--leave"],
         ["of"],
     ],

@@ -247,6 +247,8 @@ def test_links_that_lead_in_a_circle(tmp_path: Path) -> None:
         (b"\n" + b"#" * (1 << 20), ": is larger than 1048576 bytes"),
         (NEEDED.encode() + b"\0", ":4: holds a NUL byte"),
         (NEEDED.encode("utf-16"), ":1: is not UTF-8"),
+        (NEEDED.replace("\n", "\r").encode(), ": its lines end with CR alone, expected LF: tr "),
+        (NEEDED.replace("\n", "\r").encode() + b"\n", ": its lines end with CR alone, expected LF"),
     ],
 )
 def test_a_file_that_is_no_option_file(tmp_path: Path, data: bytes, words: str) -> None:
@@ -255,6 +257,11 @@ def test_a_file_that_is_no_option_file(tmp_path: Path, data: bytes, words: str) 
     with pytest.raises(ConfigError) as caught:
         load(str(file))
     assert str(caught.value).startswith(f"{file}{words}")
+
+
+def test_one_line_of_windows_ends_in_no_cr_alone() -> None:
+    with pytest.raises(ConfigError, match="has no vip"):
+        parse("[kachecks]\r\n", "k.cnf")
 
 
 def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:

@@ -462,6 +462,31 @@ def test_no_error_shows_a_password(lines: str) -> None:
     assert SECRET not in repr(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("password = Some\nSecretTail=morE", "k.cnf:6: unknown key in [client], expected a key"),
+        ("password = Some\n\n# a comment\nSecretTail = morE", "k.cnf:8: unknown key in [client]"),
+        ("password = Some\n[SecretTail]x", "k.cnf:6: unknown group, expected [kachecks]"),
+        ("passwordSecretTail=1", "k.cnf:5: unknown key in [client], "),
+        ("passSecretTail=1", "k.cnf:5: unknown key in [client], "),
+        ("PasswordSecretTail=1", "k.cnf:5: unknown key in [client], "),
+    ],
+)
+def test_a_part_of_a_password_is_not_shown_as_a_key_or_a_group(lines: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(f"{NEEDED}[client]\n{lines}\n", "k.cnf")
+    assert str(caught.value).startswith(words)
+    assert "secrettail" not in str(caught.value).lower()
+    assert "write that in one line and in quotes" in str(caught.value)
+
+
+def test_a_key_two_lines_below_a_password_is_shown() -> None:
+    for lines in ("password = x\nport = 1\nwallpaper = 2", "password = x\n[peer]\nwallpaper = 2"):
+        with pytest.raises(ConfigError, match="unknown key wallpaper in"):
+            parse(f"{NEEDED}[client]\n{lines}\n", "k.cnf")
+
+
 def test_no_repr_shows_a_password() -> None:
     found = parse(SAMPLE, "k.cnf")
     for text in (repr(found), str(found), f"{found.local}", str([found.remote]), f"{found!r}"):

@@ -11,6 +11,7 @@ from kachecks.commands.main import main as kachecks
 from kachecks.hooks import common, notify_backup, notify_master
 from kachecks.hooks.common import Options
 from kachecks.lean import plain_options
+from tests.unit.doubles.option_files import OsOf
 
 FILE = "--defaults-file=/etc/kachecks/second.cnf"
 
@@ -65,3 +66,19 @@ def test_the_option_file_named_is_the_one_read(
     monkeypatch.setattr(common, "log", lambda *_, **__: None)
     assert notify_master.main(["--defaults-file=/nowhere/k.cnf"]) == 3
     assert "notify_master: /nowhere/k.cnf: cannot be read" in capsys.readouterr().err
+
+
+def test_a_part_of_the_suite_that_cannot_be_loaded(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def body(*_: object) -> int:
+        raise ModuleNotFoundError("No module named 'kachecks.mysql.wire'")
+
+    for name in ("log", "load", "node_for"):
+        monkeypatch.setattr(common, name, lambda *_, **__: None)
+    monkeypatch.setattr(common, "os", OsOf(0))
+    assert common.run_hook("notify_master", Options(), body) == 3
+    assert capsys.readouterr().err == (
+        "notify_master: cannot be loaded: No module named 'kachecks.mysql.wire'; install kachecks"
+        " again\n"
+    )

@@ -117,6 +117,15 @@ def test_the_vip_stays(
     assert told[0][1].endswith("keepalived and its VIP are left as they are")
 
 
+def test_what_names_another_file_is_the_option_that_named_this_one(
+    tmp_path: Path, told: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify_down, "node_for", lambda *_: None)
+    good = option_file(tmp_path, GOOD)
+    assert notify_down.main([f"--defaults-file={good}", "--also=/nonexistent"]) == UNUSABLE
+    assert "/nonexistent: cannot be read: No such file or directory; --also=FILE" in told[0][1]
+
+
 def test_each_pair_that_is_not_closed_is_told(
     tmp_path: Path, told: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

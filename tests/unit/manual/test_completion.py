@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kachecks.commands.doctor.tables import RULES
+from kachecks.commands.doctor.tables import ALL_RULES
 from kachecks.commands.main import PARTS
 from manual.completion_bash import completions
 
@@ -77,7 +77,7 @@ def test_offered(line: str, expected: list[str] | None, tmp_path: Path) -> None:
 
 def test_every_rule_of_doctor_is_offered(tmp_path: Path) -> None:
     found = offered("kachecks doctor --explain ", tmp_path)
-    assert found == [rule.name for rule in RULES]
+    assert found == [rule.name for rule in ALL_RULES]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,15 @@ from kachecks.mysql.facts import Version, in_words_of
 def test_the_grants_are_where_messages_say() -> None:
     files = Path(errors.grants_files())
     assert len(list(files.parent.glob(files.name))) == 3
+
+
+@pytest.mark.parametrize("number", [errno.ELOOP, errno.ENOTDIR])
+def test_a_socket_to_which_no_way_leads(number: int) -> None:
+    """Nothing is known of the server by that."""
+    error = errors.not_connected(number, "/s", "no way", local=True)
+    assert isinstance(error, errors.DriverError)
+    told = "cannot connect to /s: no way; mend that path, or correct socket in [client]"
+    assert str(error) == told
 
 
 def test_the_grants_of_a_package(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -489,6 +489,13 @@ def test_a_directory_that_others_may_write(tmp_path: Path, mode: int) -> None:
     assert list(directory.iterdir()) == []
 
 
+def test_a_link_that_leads_in_a_circle_is_not_to_be_changed_by_chmod(tmp_path: Path) -> None:
+    link = tmp_path / "a b"
+    link.symlink_to(link)
+    with pytest.raises(StateError, match=r"symbolic links; mend what namei -l '.*/a b' shows$"):
+        Files().must_be_roots(str(link))
+
+
 @needs_root
 def test_how_to_mend_it_may_be_pasted(tmp_path: Path) -> None:
     directory = tmp_path / "it's; touch x"

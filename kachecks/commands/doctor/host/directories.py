@@ -33,7 +33,8 @@ def _usable(which: Which, lost: str = "") -> Finder[HostFacts]:
             yield not_checked(f"{path} cannot be looked at: run doctor as root", where)
         elif not directory.found:
             said = f"{path} is no directory{lost if facts.instance else ''}"
-            yield Found(said, where, f"install -d -o root -g root -m 0700 {word}")
+            first = f"remove what is in the way (namei -l {word}), then " * directory.in_the_way
+            yield Found(said, where, f"{first}install -d -o root -g root -m 0700 {word}")
         elif directory.uid != 0 or directory.mode & 0o022:
             said = f"{path} belongs to uid {directory.uid}, mode {directory.mode & 0o7777:04o}"
             yield Found(said, where, f"chown root:root {word} && chmod 0700 {word}")

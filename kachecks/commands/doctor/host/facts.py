@@ -74,6 +74,7 @@ class Directory(NamedTuple):
     writable: bool | None = True  # None: not root, who alone has to write there
     granted: tuple[str, ...] = ()  # as of a Part
     file_system: str = ""  # type as in /proc/mounts, such as tmpfs; "" not known
+    in_the_way: bool = False  # a file, or a link that leads nowhere, has its place
 
     @property
     def volatile(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -57,10 +58,11 @@ def look_at_directory(path: str) -> Directory:
         info = os.stat(path)
     except PermissionError:
         return Directory(path, None)
-    except OSError:
-        return Directory(path, False)
+    except OSError as error:
+        taken = error.errno != errno.ENOENT or os.path.lexists(path)
+        return Directory(path, False, in_the_way=taken)
     if not stat.S_ISDIR(info.st_mode):
-        return Directory(path, False)
+        return Directory(path, False, in_the_way=True)
     writable = os.access(path, os.W_OK | os.X_OK) if os.geteuid() == 0 else None
     return Directory(
         path, True, info.st_uid, info.st_mode, writable, granted(path), file_system(path)

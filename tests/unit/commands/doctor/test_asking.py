@@ -13,7 +13,7 @@ import pytest
 
 from kachecks.commands.doctor.conf.setup import Command
 from kachecks.commands.doctor.host import kernel, run
-from kachecks.commands.doctor.host.facts import Part
+from kachecks.commands.doctor.host.facts import Directory, Part
 from kachecks.commands.doctor.host.files import (
     file_system,
     granted,
@@ -109,8 +109,11 @@ def test_who_may_change_it(part: Part, word: str) -> None:
 def test_a_directory(tmp_path: Path) -> None:
     found = look_at_directory(str(tmp_path))
     assert found.found and found.uid == os.geteuid()
-    assert look_at_directory(str(tmp_path / "x")).found is False
-    assert look_at_directory(str(program(tmp_path, ""))).found is False
+    assert look_at_directory(str(tmp_path / "x")) == Directory(str(tmp_path / "x"), False)
+    circle, file = tmp_path / "circle", program(tmp_path, "")
+    circle.symlink_to(circle)
+    for path in (str(circle), f"{circle}/run", str(file), f"{file}/run"):
+        assert look_at_directory(path) == Directory(path, False, in_the_way=True)
 
 
 def test_the_file_system_is_that_of_the_longest_mount_point(tmp_path: Path) -> None:

@@ -197,6 +197,8 @@ WRONG: list[tuple[str, str, str, Break]] = [
         lambda w: w.with_host(other_pairs=(_pair(server="/run/mysqld/mysqld.sock"),))),
     ("no run directory, so that the permit is ignored", "RUN_DIR", "/run/kachecks",
         lambda w: w.with_host(run_dir=Directory("/run/kachecks", False))),
+    ("a link is in the way", "RUN_DIR", "remove what is in the way (namei -l /run/kachecks)",
+        lambda w: w.with_host(run_dir=Directory("/run/kachecks", False, in_the_way=True))),
     ("anybody may write into the run directory", "RUN_DIR", "chmod 0700 /run/kachecks",
         lambda w: w.with_host(run_dir=Directory("/run/kachecks", True, 0, 0o40777))),
     ("an ACL of the run directory", "RUN_DIR", "setfacl -b /run/kachecks",

@@ -13,7 +13,7 @@ from kachecks.commands.doctor import command as doctor
 from kachecks.commands.doctor.report import as_json, as_text
 from kachecks.commands.doctor.rule import FAILURE, HERE, PEER, WARNING, Finding, Rule
 from kachecks.commands.doctor.server.facts import PairFacts
-from kachecks.commands.doctor.tables import RULES
+from kachecks.commands.doctor.tables import ALL_RULES, RULES
 from kachecks.node import Node
 from tests.unit.doubles.doctor_world import snippet
 
@@ -127,7 +127,7 @@ def test_explain_one_rule(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_explain_all_rules(capsys: pytest.CaptureFixture[str]) -> None:
-    names = [rule.name for rule in RULES]
+    names = [rule.name for rule in ALL_RULES]
     status, text = said(capsys, "--explain")
     assert status == 0
     assert [line.split()[0] for line in text.splitlines() if not line.startswith(" ")] == names
@@ -140,6 +140,7 @@ def test_explain_all_rules(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "words"),
     [
         (("--explain", "CHECK_FENCE"), "did you mean CHECK_FENCES?"),
+        (("--explain", "MEMBER_ASKD"), "did you mean MEMBER_ASKED?"),
         (("--no-such-option",), "usage"),
         (("--defaults-file=/no/such/file",), "/no/such/file"),
     ],
@@ -204,6 +205,9 @@ def test_a_peer_config_that_is_not_there_cannot_be_used(
     status, text = said(capsys, *node, "--peer-config=/no/such.conf")
     assert status == 3
     assert "/no/such.conf" in text
+    status, text = said(capsys, *node, "--peer-config=/no/such.conf", "--json")
+    assert status == 3
+    assert "/no/such.conf" in json.loads(text)["error"]
 
 
 def test_every_epilog_status_is_named() -> None:

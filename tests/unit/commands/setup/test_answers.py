@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from kachecks.commands.setup import asking
-from kachecks.commands.setup.answers import QUESTIONS, checked, disagreement
+from kachecks.commands.setup.answers import QUESTIONS, disagreement
 from kachecks.commands.setup.asking import complete
 from kachecks.commands.setup.distribution import this_distribution
 from kachecks.commands.setup.snippets import SetupError
+from kachecks.config.kinds import checked
 from tests.unit.commands.setup.samples import NODE1
 
 KINDS = {each.name: each.kind for each in QUESTIONS}
@@ -104,6 +105,20 @@ def test_a_person_who_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
         complete({"distribution": "debian"})
 
 
+@pytest.mark.parametrize("closed", [True, False])
+def test_nobody_can_be_asked(monkeypatch: pytest.MonkeyPatch, closed: bool) -> None:
+    """stdin was closed, or stdout, on which the question would be."""
+
+    def no_stdout(_prompt: str) -> str:
+        raise io.UnsupportedOperation("not writable")
+
+    monkeypatch.setattr("sys.stdin", None if closed else Terminal(""))
+    monkeypatch.setattr("builtins.input", no_stdout)
+    words = "nobody is at a terminal" if closed else "no answer to --server"
+    with pytest.raises(SetupError, match=words):
+        complete({"distribution": "debian"})
+
+
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
@@ -123,11 +138,13 @@ def test_read(name: str, text: str, expected: object) -> None:
     ("name", "text", "said"),
     [
         ("vip", "10.0.0.100/33", "its prefix is not 1 to 32"),
-        ("vip", "10.0.0.100/24,10.0.0.101/24", "expected one IPv4 or IPv6 address"),
+        ("vip", "10.0.0.1/24,10.0.0.2/24", "(it is more than one), expected one IPv4 or IPv6"),
         ("node", "3", "expected a whole number from 1 to 2"),
         ("node1_address", "127.0.0.1", "no other host can be reached by it"),
         ("node2_address", "db2", "expected an IPv4 or IPv6 address of another host"),
         ("interface", "eth0 # x", "letters, digits"),
+        ("unit", "..", "expected the name of a systemd service"),
+        ("socket", "/", "(that is a directory), expected the absolute path of a unix socket"),
         ("unit", "a b", "expected the name of a systemd service"),
         ("socket", "mysqld.sock", "expected the absolute path of a unix socket"),
         ("socket", "/run/my#sql.sock", "letters, digits"),

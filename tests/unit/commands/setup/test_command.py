@@ -95,7 +95,7 @@ def test_a_wrong_command_line(arguments: list[str], said: str, capsys: Capture) 
     [
         (["--server=mysql"], "--vip, --node1-address"),
         ([*COMMAND, "--witness=10.0.0.1"], "the witness 10.0.0.1 is one of the pair's"),
-        ([*COMMAND, "--passwords-from=/no/such"], "/no/such: cannot be read"),
+        ([*COMMAND, "--passwords-from=/no/such"], "directory; --passwords-from=FILE names"),
     ],
 )
 def test_what_cannot_be_used(

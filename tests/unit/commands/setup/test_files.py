@@ -16,6 +16,7 @@ from kachecks.commands.setup.files import (
     NewFile,
     files,
 )
+from kachecks.commands.setup.next_steps import after_install
 from kachecks.config.options import DEFAULT_PATH, parse
 from tests.unit.commands.setup.samples import NODE1, NODE2, SECRETS
 from tests.unit.doubles.doctor_world import findings, right
@@ -55,6 +56,17 @@ def test_the_option_file_says_what_was_asked() -> None:
     assert config.witnesses == ("10.0.0.254",)
     assert (config.local.password, config.remote.password) == SECRETS
     assert config.local.socket == answers.socket
+
+
+def test_an_answer_that_holds_a_word_of_the_snippets_stays_as_it_is() -> None:
+    answers = NODE1._replace(socket="/run/VIP_ADDRESS.sock", interface="PEER_ADDRESS")
+    config = parse(text(answers, DEFAULT_PATH), "FILE")
+    assert (config.local.socket, config.interface) == (answers.socket, answers.interface)
+
+
+def test_a_unit_that_a_shell_would_read_otherwise_is_quoted() -> None:
+    steps = "\n".join(after_install(NODE1._replace(unit=r"a\x2db.service")))
+    assert r"systemctl restart 'a\x2db.service'" in steps
 
 
 def test_without_a_witness_there_is_none() -> None:

@@ -63,6 +63,11 @@ def test_a_secret_that_others_may_read(tmp_path: Path) -> None:
     (tmp_path / "b/secret").chmod(0o640)
     with pytest.raises(SetupError, match="others may read it: chmod 600"):
         place(FILES, str(tmp_path))
+    blank = tmp_path / "a b"
+    place(FILES, str(blank))
+    (blank / "b/secret").chmod(0o640)
+    with pytest.raises(SetupError, match=f"chmod 600 '{blank}/b/secret'"):
+        place(FILES, str(blank))
 
 
 def test_what_comes_meanwhile_stays(tmp_path: Path) -> None:

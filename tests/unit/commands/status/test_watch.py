@@ -71,7 +71,7 @@ def kept() -> list[object]:
     return [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGWINCH)]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_signal_ends_it_and_gives_the_terminal_back(
     terminal: Terminal, number: signal.Signals
 ) -> None:
@@ -145,6 +145,7 @@ def test_on_a_pipe_frames_follow_each_other(terminal: Terminal) -> None:
         ({"TERM": "xterm", "NO_COLOR": ""}, True),  # no-color.org: "and not an empty string"
         ({"TERM": "xterm", "NO_COLOR": "0"}, False),
         ({"TERM": "dumb"}, False),
+        ({"TERM": ""}, False),
         ({}, False),
     ],
 )
@@ -169,4 +170,6 @@ def test_without_a_terminal_there_are_80_columns(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("LINES", "50")
     assert window(beside=1) == Window(200, 49)
+    monkeypatch.setenv("COLUMNS", "99999999999")  # padded with blanks it would be a MemoryError
+    assert window().width == status_terminal.WIDEST
     assert status_terminal.paint("x", "plain") == "x"
