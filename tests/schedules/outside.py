@@ -7,7 +7,7 @@ point where the program may be stalled, killed or overtaken.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kachecks.bounded import Clock, GivenUp
@@ -53,6 +53,14 @@ class SimulatedClock(Part, Clock):
 
     def sleep(self, seconds: float) -> None:
         self._program.point(max(seconds, 0.0) + 0.00005)
+
+    def within(  # nothing is semi-synchronous here
+        self,
+        seconds: float,  # noqa: ARG002
+        work: Callable[[], Any],  # noqa: ARG002
+        meanwhile: Callable[[], None],  # noqa: ARG002
+    ) -> Any:
+        raise AssertionError
 
     def seconds_running(self) -> float:
         return self._program.scheduler.now - self._program.begun
@@ -263,6 +271,9 @@ class SimulatedServers(Part, Servers):
         if not self._lives(process):
             raise ProcessLookupError
         return set()
+
+    def end_clients(self, process: Process, hosts: Collection[str]) -> None:  # noqa: ARG002
+        raise AssertionError  # nothing is semi-synchronous here
 
     def kill(self, process: Process) -> bool:
         self._program.point(FILE)
