@@ -17,7 +17,7 @@ GRANT
     PROCESS,                    -- see whose connections to cut
     CONNECTION ADMIN,           -- cut them; and one connection more than max_connections
     READ_ONLY ADMIN             -- SET GLOBAL read_only: close and open. Writes through it as well,
-                                --   so this account gets no right on any table
+                                --   so this account gets no right on any table of yours
 ON *.* TO kachecks@'localhost', kachecks@'NODE1_ADDRESS', kachecks@'NODE2_ADDRESS';
 
 -- START SLAVE, STOP SLAVE. Nobody but the node itself gets this: whoever has it may also make the

@@ -29,6 +29,7 @@ def test_it_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(
         marathon, "played_apart", lambda row, flavour: {**RUN, "row": row, "flavour": flavour}
     )
+    monkeypatch.setattr(marathon.played, "read", dict)
     options = argparse.Namespace(times=3, jobs=1, results=results)
     marathon.run_all(["1", "2"], ["mysql"], options)
     played = [json.loads(line)["row"] for line in results.read_text().splitlines()[3:]]
