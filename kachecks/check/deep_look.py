@@ -158,9 +158,10 @@ def remember(node: Node, found: Findings, holder: bool) -> None:
         degraded_before=bool(found.degraded) and (not holder or _degraded_before(last)),
         fit_since=_fit_since(node, found.peer_fit),
         off_since=_off_since(node, False if found.connected else off),
-        late=_mark_late(node, found),
+        late=None if last is None else last.late,
         known=found.known or Known(),
     )
+    look = _with_late_mark(node, found, look)
     if (
         holder
         and look.alone is not True
@@ -182,18 +183,22 @@ def _peer_lives(found: Findings) -> bool:
     return found.serves or found.peer in (OPEN, CLOSED)
 
 
-def _mark_late(node: Node, found: Findings) -> bool | None:
-    """Set or remove the late mark; whether it is set then, None if that is not known."""
-    last = node.marks.last_look()
-    marked = None if last is None else last.late
+def _with_late_mark(node: Node, found: Findings, look: Look) -> Look:
+    """Set or remove the late mark; whether it is set then, None if that is not known.
+
+    The look is kept first: the disk may be slow, and a promotion goes by the look meanwhile.
+
+    Raises StateError.
+    """
     if found.late and found.known:
-        if marked is not True:
+        if look.late is not True:
+            node.marks.remember_look(look._replace(late=None))
             node.known_late.mark(found.known)
-        return True
+        return look._replace(late=True)
     ended = found.peer in (OPEN, CLOSED) or not (found.known and found.known.wanted)
-    if marked is not False and ended:
-        return False if node.known_late.unmark() else marked
-    return marked
+    if look.late is not False and ended and node.known_late.unmark():
+        return look._replace(late=False)
+    return look
 
 
 def _peer_is_off(node: Node) -> bool | None:

@@ -385,6 +385,21 @@ def test_the_mark_goes_as_soon_as_it_has_everything_or_is_open(changes: dict[str
     assert world.node.known_late.read(world.time) is None
 
 
+def test_the_look_is_kept_before_the_disk_is_written() -> None:
+    """A disk may take its time, and a promotion that goes by the look would know nothing."""
+    world = deaf()
+    lacking = []
+
+    def note() -> None:
+        assert world.last_look is not None
+        lacking.append(world.last_look.known.lacking)
+
+    world.when("mark late", note)
+    looks(world, 35.0)
+    assert lacking
+    assert lacking[0] > 30
+
+
 def test_the_disk_is_written_once() -> None:
     world = deaf()
     looks(world, 35.0, 1.0, 1.0)
