@@ -51,6 +51,12 @@ class Server(NamedTuple):
     pid: int
 
 
+def _listens(path: Path) -> bool:
+    """The socket is there a moment earlier."""
+    with socket.socket(socket.AF_UNIX) as trial:
+        return trial.connect_ex(str(path)) == 0
+
+
 @pytest.fixture(scope="module")
 def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     if not shutil.which("mariadbd"):
@@ -77,7 +83,7 @@ def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     )  # fmt: skip
     try:
         end = time.monotonic() + 60
-        while not path.exists():
+        while not _listens(path):
             assert process.poll() is None and time.monotonic() < end, (
                 directory / "log"
             ).read_text()
