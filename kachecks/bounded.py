@@ -31,7 +31,7 @@ class Clock:
         time.sleep(seconds)
 
     def within(self, seconds: float, work: Callable[[], Any], meanwhile: Callable[[], None]) -> Any:
-        """As the function below: here, as time passes meanwhile."""
+        """Work in a thread, as by the function below; where time is simulated, so is that."""
         return within(seconds, work, meanwhile=meanwhile)
 
     def seconds_running(self) -> float:

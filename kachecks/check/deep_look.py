@@ -39,6 +39,7 @@ from kachecks.mysql.probe import (
 )
 from kachecks.mysql.session import Session, ask
 from kachecks.node import Node
+from kachecks.state.files import StateError
 from kachecks.state.marks import Known, Look
 from kachecks.state.signs import Progress, Sign, Signs
 
@@ -184,15 +185,14 @@ def _peer_lives(found: Findings) -> bool:
 
 
 def _with_late_mark(node: Node, found: Findings, look: Look) -> Look:
-    """Set or remove the late mark; whether it is set then, None if that is not known.
+    """Set or remove the late mark; the look, with whether it is set then (None: not known).
 
     The look is kept first: the disk may be slow, and a promotion goes by the look meanwhile.
-
-    Raises StateError.
     """
     if found.late and found.known:
         if look.late is not True:
-            node.marks.remember_look(look._replace(late=None))
+            with suppress(StateError):  # the disk may still be written
+                node.marks.remember_look(look._replace(late=None))
             node.known_late.mark(found.known)
         return look._replace(late=True)
     ended = found.peer in (OPEN, CLOSED) or not (found.known and found.known.wanted)

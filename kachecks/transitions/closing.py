@@ -197,10 +197,10 @@ class Closing:
         first = FirstCut(another, self._cut_if_it_waits)
         try:
             another.execute(queries.prepare_to_close(self._version), min(ANOTHER, left / 8))
-            self._clock.within(at_most, lambda: another.execute(sql, at_most), first.look)
-        except GivenUp:
             self._left_over = another.connection_id
-        except SessionError:
+            self._clock.within(at_most, lambda: another.execute(sql, at_most), first.look)
+            self._left_over = None
+        except (GivenUp, SessionError):
             pass
         finally:
             another.close()

@@ -118,8 +118,9 @@ def _remember_received(sessions: Sessions) -> None:
         channels = sessions.channels()
         known = with_received(sessions.local, sessions.facts, channels, last.known)
     if known != last.known:
+        last = marks.last_look() or last  # a check may have found out more meanwhile
         with suppress(StateError):
-            marks.remember_look(last._replace(known=known))
+            marks.remember_look(last._replace(known=last.known._replace(received=known.received)))
 
 
 def _must_not_be_cold(sessions: Sessions, settled: Settled) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from kachecks.check.deep_look import remember
 from kachecks.check.verdict import Findings
 from kachecks.mysql.session import ServerError
+from kachecks.state.files import StateError
+from kachecks.state.marks import Marks
 from tests.unit.doubles.check_runs import check, result
 from tests.unit.doubles.check_runs import standby as standing_by
 from tests.unit.doubles.deep_looks import look_in_full
@@ -398,6 +402,19 @@ def test_the_look_is_kept_before_the_disk_is_written() -> None:
     looks(world, 35.0)
     assert lacking
     assert lacking[0] > 30
+
+
+def test_the_mark_is_set_where_no_look_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """/run is full: after a reboot only the disk knows."""
+    world = deaf()
+
+    def full(_marks: Marks, _look: object) -> None:
+        raise StateError("No space left on device")
+
+    monkeypatch.setattr(Marks, "remember_look", full)
+    with contextlib.suppress(StateError):
+        looks(world, 35.0)
+    assert world.node.known_late.read(world.time) is not None
 
 
 def test_the_disk_is_written_once() -> None:

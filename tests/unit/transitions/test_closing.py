@@ -123,11 +123,14 @@ def test_nobody_is_silenced_twice_nor_when_it_is_closed() -> None:
     ]
 
 
-def test_what_is_left_of_the_second_session_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [GivenUp(), MUTE])
+def test_what_is_left_of_the_second_session_is_ended(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where the closing fails."""
 
     def within(_self: Clock, _seconds: float, _work: object, _meanwhile: object) -> None:
-        raise GivenUp
+        raise error
 
     monkeypatch.setattr(Clock, "within", within)
     world = opened(MARIADB).but(b__semi_sync=SEMI_SYNC)

@@ -10,10 +10,12 @@ from kachecks.mysql.gtid import Position, of_others
 from kachecks.mysql.session import Lost, ServerError
 from kachecks.mysqld_process import Process
 from kachecks.state.marks import Known, Look
+from kachecks.transitions import promotion
 from kachecks.transitions.demotion import demote
 from kachecks.transitions.promotion import promote
 from kachecks.transitions.record import Steps
 from kachecks.transitions.refusal import StandAside, VipGone
+from kachecks.transitions.sessions import Sessions
 from tests.unit.doubles.promotions import GONE, OPENED, refused, run, stands_aside
 from tests.unit.doubles.simulated_server import CLOSED, OPEN, UUID, Client
 from tests.unit.doubles.simulation import (
@@ -524,3 +526,22 @@ def test_events_of_a_server_that_was_restarted_are_left_alone() -> None:
     world.node.marks.note_events_off(world.b.process._replace(started=1))
     assert run(world).done
     assert world.b.events == "OFF"
+
+
+def test_what_a_check_finds_out_meanwhile_is_not_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It has kept its look while the promotion read what was received; that look says how late
+    this server is."""
+    world = World()
+    now = world.node.clock.now()
+    world.last_look = Look(now, known=Known(now, now, now))
+    late = Known(now, now, now - 60.0, "wanted:1-9")
+
+    def with_received(_session: object, _facts: object, _channels: object, known: Known) -> Known:
+        world.last_look = Look(now, known=late)
+        return known._replace(received="received:1")
+
+    monkeypatch.setattr(promotion, "with_received", with_received)
+    promotion._remember_received(Sessions(world.node, Steps(world.node)))
+    assert world.last_look == Look(now, known=late._replace(received="received:1"))
